@@ -1,0 +1,57 @@
+# Everything here sets up what it needs from nothing but Python ≥ 3.11 and the package registries.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LABEL_STUDIO := .cache/label-studio/venv
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup label-studio demo test check format bench lock clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## The project's own environment, from requirements.lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(BIN)/python $(PIP_INSTALL) --editable .
+	@touch $@
+
+label-studio: $(LABEL_STUDIO)/.installed ## A Label Studio of its own, for the demo and the tests
+
+$(LABEL_STUDIO)/.installed: demo/label-studio.lock
+	@echo "Installing Label Studio into $(LABEL_STUDIO): about two minutes, once."
+	@test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
+	@touch $@
+
+demo: setup label-studio ## The whole loop on 2,000 real e-mails; ANNOTATIONS=60 stops after 60
+	@$(BIN)/python -m demo $(if $(ANNOTATIONS),--annotations $(ANNOTATIONS))
+
+test: setup label-studio ## All tests, with a real Label Studio and a real Redis that they start themselves
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup ## Format, lint, types, and the floors of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Put the format right
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup label-studio ## Speed: webhooks, predictions, reorder; figures only
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+lock: ## Resolve again (needs uv)
+	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
+	$(RESOLVE) pyproject.toml --group hosting --extra postgres -o docker/requirements.lock
+	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
+
+clean: ## Remove environments and caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

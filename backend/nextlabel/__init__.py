@@ -1,0 +1,1 @@
+"""Label what teaches the model most, next."""

@@ -1,0 +1,165 @@
+"""`nextlabel serve`, `nextlabel work` and `nextlabel up`: the processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from typing import Any
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.supervisor import Supervisor
+from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.settings import Settings
+from nextlabel.web import create_app
+from nextlabel.wiring import Parts
+from nextlabel.worker import run_worker
+
+log = logging.getLogger("nextlabel")
+
+_HEARTBEAT = "nextlabel:dispatcher"
+
+_host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+_port = click.option("--port", default=9090, show_default=True, help="Port to listen on.")
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn without its command line. The application is made before the fork and connects after it."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app, self._options = app, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+@click.command()
+@_host
+@_port
+def serve(host: str, port: int) -> None:
+    """Serve predictions and take webhooks (the ML backend)."""
+    settings = read_settings()
+    _refuse_taken_port(host, port)
+    redis_url, server = find_redis(settings)
+    parts = build_parts(settings, redis_url)
+    app = create_app(parts.service, max_request_mb=settings.max_request_mb)
+    options = {
+        "bind": f"{host}:{port}",
+        "workers": settings.web_workers,
+        "threads": settings.web_threads,
+        "preload_app": True,
+        "timeout": 120,
+        "graceful_timeout": 30,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+    }
+    log.info("serving on http://%s:%d", host, port)
+    try:
+        _Gunicorn(app, options).run()
+    finally:
+        if server is not None:
+            server.stop()
+
+
+@click.command()
+def work() -> None:
+    """Retrain and reorder (the workers)."""
+    settings = read_settings()
+    redis_url, server = find_redis(settings)
+    parts = build_parts(settings, redis_url)
+    supervisor = Supervisor({"REDIS_URL": redis_url})
+    for n in range(settings.workers):
+        supervisor.start(f"worker {n + 1}", "worker-process")
+    log.info("working with %d process%s", settings.workers, "" if settings.workers == 1 else "es")
+    try:
+        supervisor.run(_Housekeeping(parts, settings))
+    finally:
+        if server is not None:
+            server.stop()
+
+
+@click.command("worker-process", hidden=True)
+def worker_process() -> None:
+    """One RQ worker; `nextlabel work` starts and watches these."""
+    settings = read_settings()
+    redis_url, _ = find_redis(settings)
+    run_worker(settings, redis_url)
+
+
+@click.command()
+@_host
+@_port
+def up(host: str, port: int) -> None:
+    """Run everything on this machine: backend, worker and (without REDIS_URL) a Redis. Ctrl-C ends it all."""
+    settings = read_settings()
+    _refuse_taken_port(host, port)
+    redis_url, server = find_redis(settings)
+    build_parts(settings, redis_url)
+    supervisor = Supervisor({"REDIS_URL": redis_url})
+    supervisor.start("backend", "serve", "--host", host, "--port", str(port))
+    supervisor.start("work", "work")
+    click.echo(
+        f"nextlabel is up on port {port}, its state is in {settings.home}. Next, in another terminal:\n"
+        "  nextlabel connect --url <Label Studio> --token <access token> --project <id>"
+    )
+    try:
+        supervisor.run()
+    finally:
+        if server is not None:
+            server.stop()
+    click.echo("nextlabel is down; nothing was lost.")
+
+
+class _Housekeeping:
+    """What `nextlabel work` does besides its workers: dispatch what is due, and reconcile on a schedule.
+
+    Every process may do this: requests are coalesced, so doing it twice does no harm.
+    """
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._parts = parts
+        self._every = settings.reconcile_seconds
+        self._reconcile_at = 0.0
+        self._pause_until = 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() < self._pause_until:
+            return
+        try:
+            if time.monotonic() >= self._reconcile_at:
+                self._reconcile_at = time.monotonic() + self._every
+                self._reconcile()
+            self._parts.job_queue.dispatch_due()
+            self._parts.redis.set(_HEARTBEAT, os.getpid(), ex=60)
+        except (JobQueueUnavailable, OSError) as error:
+            log.error("%s", error)
+            self._pause_until = time.monotonic() + 2
+
+    def _reconcile(self) -> None:
+        """Have every project pulled, whether or not a webhook came: webhooks are hints."""
+        for connection in self._parts.connections.all():
+            self._parts.job_queue.request_retraining(connection.project, quiet=0, max_wait=0)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port."
+            ) from None
+
+
+COMMANDS = (serve, work, worker_process, up)

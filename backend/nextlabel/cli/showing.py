@@ -1,0 +1,143 @@
+"""`nextlabel status`, `strategies`, `credentials` and `health`: what there is to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rq import Worker
+
+from nextlabel import discovery
+from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.errors import JobQueueUnavailable
+from nextlabel.ports import Connection
+from nextlabel.wiring import Parts
+
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+
+@click.command()
+@click.option("--project", help="Only this project.")
+@_json
+def status(project: str | None, as_json: bool) -> None:
+    """What is in service, what it was trained on, how good it is, and what happened lately."""
+    settings = read_settings()
+    parts = build_parts(settings, settings.redis_url or "redis://localhost")
+    shown = [
+        _status(parts, connection)
+        for connection in parts.connections.all()
+        if project is None or connection.project == project
+    ]
+    if as_json:
+        click.echo(json.dumps({"projects": shown}))
+        return
+    if not shown:
+        click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
+    for one in shown:
+        _print_status(Console(), one)
+
+
+def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
+    project = connection.project
+    history, queues = parts.models.history(project), parts.models.queues(project)
+    serving = next((record for record in history if record.state == "in_service"), None)
+    still_open = {task.id for task in parts.store.open(project)}
+    return {
+        "project": project,
+        "connector": connection.connector,
+        "url": connection.access.url,
+        "options": asdict(connection.options),
+        "tasks": len(parts.store.task_ids(project)),
+        "open": len(still_open),
+        "model": serving and serving.version,
+        "labels": len(serving.trained_on) if serving else 0,
+        "metrics": dict(serving.metrics) if serving else {},
+        "queue": queues[0].version if queues else None,
+        "window_left": sum(task in still_open for task in queues[0].window) if queues else 0,
+        "versions": [
+            {
+                "version": record.version,
+                "state": record.state,
+                "labels": len(record.trained_on),
+                "reason": record.reason,
+                **record.metrics,
+            }
+            for record in history
+        ],
+        "rounds": [
+            {"at": one.at.isoformat(), "seconds": round(one.seconds, 3), "summary": one.summary, "failed": one.failed}
+            for one in parts.rounds.last(project, 10)
+        ],
+    }
+
+
+def _print_status(console: Console, one: dict[str, Any]) -> None:
+    table = Table(title=f"Project {one['project']} on {one['url']}", show_header=False, title_justify="left")
+    metrics = one["metrics"]
+    table.add_row("tasks", f"{one['tasks']}, of which {one['open']} open")
+    table.add_row("model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels")
+    if "accuracy" in metrics:
+        table.add_row(
+            "accuracy, cross-validated",
+            f"{metrics['accuracy']:.3f} ± {metrics['accuracy_standard_error']:.3f} on the labels so far "
+            "(harder than the average task where the order asks for hard ones)",
+        )
+    table.add_row("queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order")
+    table.add_row("strategy", one["options"]["strategy"])
+    for entry in one["rounds"][:5]:
+        mark = "[red]failed[/] " if entry["failed"] else ""
+        table.add_row(entry["at"][:19].replace("T", " "), f"{mark}{entry['summary']} ({entry['seconds']:.1f} s)")
+    console.print(table)
+
+
+@click.command()
+@_json
+def strategies(as_json: bool) -> None:
+    """The query strategies that can be chosen."""
+    found = [
+        {"name": name, "about": (type(discovery.strategy(name)).__doc__ or "").strip().split("\n")[0]}
+        for name in discovery.names(discovery.STRATEGIES)
+    ]
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for one in found:
+        click.echo(f"{one['name']:20} {one['about']}")
+
+
+@click.command()
+@_json
+def credentials(as_json: bool) -> None:
+    """The basic-auth user and password that Label Studio must show (`connect` sets them by itself)."""
+    settings = read_settings()
+    found = build_parts(settings, settings.redis_url or "redis://localhost").connections.credentials()
+    if as_json:
+        click.echo(json.dumps({"user": found.user, "password": found.password}))
+    else:
+        click.echo(f"user      {found.user}\npassword  {found.password}")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["worker"]))
+def health(what: str) -> None:
+    """Exit 0 when a worker on this host is alive (for container health checks)."""
+    settings = read_settings()
+    redis_url, _ = find_redis(settings)
+    parts = build_parts(settings, redis_url)
+    host = socket.gethostname()
+    try:
+        alive = [worker for worker in Worker.all(connection=parts.redis) if worker.hostname == host]
+    except OSError as error:
+        raise JobQueueUnavailable(f"Redis cannot be reached ({type(error).__name__}): check REDIS_URL.") from error
+    click.echo(f"{len(alive)} {what}{'s' if len(alive) != 1 else ''} alive on {host} (asked by process {os.getpid()})")
+    sys.exit(0 if alive else 1)
+
+
+COMMANDS = (status, strategies, credentials, health)

@@ -1,0 +1,106 @@
+"""A few child processes kept alive together, and taken down together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+from nextlabel.cli import EXIT_CONFIGURATION
+from nextlabel.embedded_redis import end_with_parent
+from nextlabel.errors import NextlabelError
+
+log = logging.getLogger("nextlabel.supervisor")
+
+_RESTART_SECONDS = 1.0
+_TICK_SECONDS = 0.1
+_HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds
+
+
+class ChildFailed(NextlabelError):
+    """A child process does not stay up."""
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes]
+    started: float
+    short_lives: int = 0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs ``nextlabel`` sub-commands as children until SIGTERM or SIGINT, restarting those that die.
+
+    Children end with this process even when it is killed with -9 (on Linux). ``grace`` is how long they may take
+    to finish what they are doing.
+    """
+
+    environ: Mapping[str, str]
+    grace: float = 30.0
+    _children: list[_Child] = field(default_factory=list)
+    _stopping: bool = False
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start ``nextlabel <arguments>`` as a child of that name."""
+        self._children.append(_Child(name, arguments, self._spawn(arguments), time.monotonic()))
+
+    def run(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Watch the children, calling ``tick`` ten times a second. Raises `ChildFailed` when one is hopeless."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            while not self._stopping:
+                for child in self._children:
+                    self._revive(child)
+                tick()
+                time.sleep(_TICK_SECONDS)
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Tell all children to end, wait, and kill those that do not."""
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + self.grace
+        for child in self._children:
+            try:
+                child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("%s did not end in %.0f s and was killed", child.name, self.grace)
+                child.process.kill()
+                child.process.wait()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _revive(self, child: _Child) -> None:
+        code = child.process.poll()
+        if code is None:
+            return
+        lived = time.monotonic() - child.started
+        child.short_lives = child.short_lives + 1 if lived < 10 else 0
+        if child.short_lives >= _HOPELESS_AFTER or code == EXIT_CONFIGURATION:
+            raise ChildFailed(f"The {child.name} process does not stay up (exit code {code}): see the messages above.")
+        log.warning("%s ended (exit code %s) and is started again", child.name, code)
+        time.sleep(_RESTART_SECONDS)
+        child.process, child.started = self._spawn(child.arguments), time.monotonic()
+
+    def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "nextlabel", *arguments]
+        return subprocess.Popen(  # noqa: S603 - ourselves, no shell
+            command,
+            env={**os.environ, **self.environ},
+            stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent(),
+            # A session of its own: Ctrl-C reaches this process only, which then ends the children in order.
+            start_new_session=True,
+        )

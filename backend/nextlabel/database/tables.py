@@ -1,0 +1,116 @@
+"""The tables, as they are after the newest migration."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("connector", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+)
+
+# A row per project, made on first use, so that counting up needs no more than one UPDATE.
+counters = Table(
+    "counters",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("fence", Integer, nullable=False),
+    Column("model", Integer, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("cursor", Text, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("closed", Boolean, nullable=False),
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("task", String(64), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("updated_at", String(40), nullable=False),
+    Column("skipped", Boolean, nullable=False),
+    Index("annotations_by_task", "project", "task"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("labels_digest", String(64), nullable=False),
+    Column("schema_digest", String(64), nullable=False),
+    Column("trained_on", JSON, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("artifact", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("queue_version", String(80), nullable=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Index("models_in_order", "project", "number"),
+)
+
+queues = Table(
+    "queues",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("version", String(80), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("strategy", String(200), nullable=False),
+    Column("window", JSON, nullable=False),
+    Column("pool", Integer, nullable=False),
+    Column("announced", Boolean, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Index("rounds_by_project", "project", "id"),
+)

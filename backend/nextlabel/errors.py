@@ -1,0 +1,65 @@
+"""Every error nextlabel raises, classed by what the caller should do about it.
+
+::
+
+    NextlabelError
+    ├── ConfigurationError     a person must change something, the message says what
+    │   ├── SettingsError      a setting is unknown or has a bad value (named in the message)
+    │   ├── SchemaError        the labeling config holds nothing that nextlabel can learn
+    │   └── NotConnected       the project is unknown here: run `nextlabel connect`
+    ├── ToolError              the labeling tool did not do what was asked
+    │   ├── ToolUnavailable    try again later (down, slow, 5xx, not the tool at all)
+    │   └── ToolRejected       do not try again unchanged (token, permission, unknown project)
+    ├── PayloadError           this one message is malformed: skip it, go on with the rest
+    ├── StaleWorker            another worker has taken over: stop, publish nothing
+    ├── ArtifactError          a stored model is missing, damaged or not trusted
+    └── JobQueueUnavailable    Redis cannot be reached: try again later
+"""
+
+
+class NextlabelError(Exception):
+    """Base of every error that nextlabel raises on purpose; `str()` is a sentence for a person."""
+
+
+class ConfigurationError(NextlabelError):
+    """A person must change something before this can work."""
+
+
+class SettingsError(ConfigurationError):
+    """A setting is unknown or has a value that it cannot take."""
+
+
+class SchemaError(ConfigurationError):
+    """A labeling config that cannot be read, or in which there is nothing to learn."""
+
+
+class NotConnected(ConfigurationError):
+    """A project that was never introduced with `nextlabel connect`."""
+
+
+class ToolError(NextlabelError):
+    """The labeling tool did not do what was asked of it."""
+
+
+class ToolUnavailable(ToolError):
+    """The tool cannot be reached or is not well; the same request may work later."""
+
+
+class ToolRejected(ToolError):
+    """The tool understood and refused; the same request will be refused again."""
+
+
+class PayloadError(NextlabelError):
+    """A message that is not what its sender promised; only this message is lost."""
+
+
+class StaleWorker(NextlabelError):
+    """This worker's lease was taken over: whatever it has computed must not be published."""
+
+
+class ArtifactError(NextlabelError):
+    """A stored model is missing, damaged, or holds types that nextlabel does not trust."""
+
+
+class JobQueueUnavailable(NextlabelError):
+    """Redis cannot be reached, so no job can be requested or run."""

@@ -1,0 +1,1 @@
+"""Is it any good? Honest figures about models, and the decision whether a new one serves."""

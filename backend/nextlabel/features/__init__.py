@@ -1,0 +1,1 @@
+"""Task data → numbers, one file per modality."""

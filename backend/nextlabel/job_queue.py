@@ -1,0 +1,188 @@
+"""`JobQueue` on Redis and RQ: coalesced requests, leases, and the dispatcher that turns due requests into jobs.
+
+A request is a mark, not a job: the time when the project is due (moved by every further request) and the id that
+the job will have. The dispatcher, run by `nextlabel work`, takes what is due and enqueues one RQ job for it. So
+five labels make one training, a label during a training makes exactly one more, and no worker ever waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import redis
+from redis.lock import Lock
+from rq import Queue, Retry
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.job import JobStatus as RqStatus
+from rq.serializers import JSONSerializer
+
+from nextlabel.errors import JobQueueUnavailable
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import JobStatus
+
+LEARN_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-prune"
+QUEUES = (LEARN_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
+
+_DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
+_LEASE_SECONDS = 15.0
+_TAKEN_SECONDS = 10.0
+_JOB_TIMEOUT = 3600
+_UNREACHABLE = (
+    "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
+)
+
+# KEYS due, first, job · ARGV project, now, quiet, max_wait, new id → the id of the job to come
+_REQUEST = """
+local job = redis.call('HGET', KEYS[3], ARGV[1])
+if not job then
+  job = ARGV[5]
+  redis.call('HSET', KEYS[3], ARGV[1], job)
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+end
+local first = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or ARGV[2])
+local due = math.min(tonumber(ARGV[2]) + tonumber(ARGV[3]), first + tonumber(ARGV[4]))
+redis.call('ZADD', KEYS[1], due, ARGV[1])
+return job
+"""
+
+# KEYS due, first, job, taken · ARGV now, deadline, id for want of one → "project|job" of all that is due. It is moved
+# to `taken`, whence it comes back after the deadline should the dispatcher die before it has enqueued the job.
+_TAKE = """
+local out = {}
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do table.insert(out, entry) end
+for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
+  table.insert(out, project .. '|' .. (redis.call('HGET', KEYS[3], project) or ARGV[3]))
+  redis.call('ZREM', KEYS[1], project)
+  redis.call('HDEL', KEYS[2], project)
+  redis.call('HDEL', KEYS[3], project)
+end
+for _, entry in ipairs(out) do redis.call('ZADD', KEYS[4], ARGV[2], entry) end
+return out
+"""
+
+
+class RedisLease:
+    """A lease that renews itself until it is released."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+        self._lost = threading.Event()
+        self._released = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._renewer.start()
+
+    @property
+    def held(self) -> bool:
+        return not self._lost.is_set()
+
+    def release(self) -> None:
+        self._released.set()
+        self._renewer.join(timeout=2)
+        try:
+            self._lock.release()
+        except redis.RedisError:
+            self._lost.set()  # it ran out; somebody else may hold it by now
+
+    def _renew(self) -> None:
+        while not self._released.wait(_LEASE_SECONDS / 3):
+            try:
+                self._lock.reacquire()
+            except redis.exceptions.LockError:
+                self._lost.set()
+                return
+            except redis.RedisError:
+                continue  # Redis may be back before the lease runs out
+
+
+class RqJobQueue:
+    """Requests, leases and job states in Redis; jobs are RQ's, named by dotted path and sent as JSON."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._redis = connection
+        self._request = connection.register_script(_REQUEST)
+        self._take = connection.register_script(_TAKE)
+
+    def request_retraining(self, project: ProjectId, *, quiet: float, max_wait: float) -> str:
+        with _redis_errors():
+            job = self._request(
+                keys=[_DUE, _FIRST, _JOB], args=[project, time.time(), quiet, max_wait, f"learn-{uuid4().hex}"]
+            )
+        return _text(job)
+
+    def request_pruning(self, project: ProjectId) -> None:
+        with _redis_errors():
+            self._queue(PRUNE_QUEUE).enqueue(
+                "nextlabel.worker.prune", project, job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600
+            )
+
+    def dispatch_due(self) -> int:
+        """Enqueue one job for every project that is due; returns how many. Any number of processes may do this."""
+        with _redis_errors():
+            now = time.time()
+            entries = self._take(
+                keys=[_DUE, _FIRST, _JOB, _TAKEN], args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}"]
+            )
+            for entry in entries:
+                project, _, job = _text(entry).rpartition("|")
+                self._queue(LEARN_QUEUE).enqueue(
+                    "nextlabel.worker.learn",
+                    project,
+                    job_id=job,
+                    job_timeout=_JOB_TIMEOUT,
+                    retry=Retry(max=3),  # for a worker that died; a tool that is down is asked again by `learn`
+                    result_ttl=86_400,
+                    failure_ttl=86_400,
+                )
+                self._redis.zrem(_TAKEN, entry)
+        return len(entries)
+
+    def status(self, job: str) -> JobStatus:
+        with _redis_errors():
+            if job in (_text(waiting) for waiting in self._redis.hvals(_JOB)):
+                return JobStatus(job, "queued", "waits until labels pause")
+            try:
+                found = Job.fetch(job, connection=self._redis, serializer=JSONSerializer)
+                state = found.get_status()
+            except NoSuchJobError:
+                return JobStatus(job, "unknown", "no such job, or it ended more than a day ago")
+            if state == RqStatus.FINISHED:
+                return JobStatus(job, "finished", str(found.return_value() or ""))
+        if state == RqStatus.STARTED:
+            return JobStatus(job, "running")
+        if state in (RqStatus.FAILED, RqStatus.STOPPED, RqStatus.CANCELED):
+            return JobStatus(job, "failed", "see the worker's log")
+        return JobStatus(job, "queued")
+
+    @contextmanager
+    def lease(self, project: ProjectId) -> Iterator[RedisLease | None]:
+        with _redis_errors():
+            lock = self._redis.lock(f"nextlabel:lease:{project}", timeout=_LEASE_SECONDS, thread_local=False)
+            taken = lock.acquire(blocking=False)
+        if not taken:
+            yield None
+            return
+        lease = RedisLease(lock)
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self._redis, serializer=JSONSerializer)
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ResponseError) as error:
+        raise JobQueueUnavailable(f"{_UNREACHABLE} ({type(error).__name__})") from error
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,114 @@
+"""`LabelStore` in SQL: tasks and annotations as the tool last told them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from nextlabel.database import Database
+from nextlabel.database.tables import annotations, cursors, tasks
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, label_in_force
+from nextlabel.ports import ChangePage, Labeled, TaskSeen
+
+T = TypeVar("T")
+
+_CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
+
+
+class SqlLabelStore:
+    """Tasks and annotations in the database. A task's annotations are always replaced as a whole."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def apply(self, project: ProjectId, page: ChangePage) -> None:
+        seen = {one.task.id: one for one in page.tasks}  # told twice in one page: the later word counts
+        with self._database.write() as sql:
+            _forget(sql, project, seen)
+            for chunk in _chunks(seen.values()):
+                sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
+                rows = [row for one in chunk for row in _annotation_rows(project, one)]
+                _forget_annotations(sql, project, [row["id"] for row in rows])
+                if rows:
+                    sql.execute(insert(annotations), rows)
+            sql.execute(delete(cursors).where(cursors.c.project == project))
+            sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
+
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        with self._database.write() as sql:
+            _forget(sql, project, tasks)
+
+    def cursor(self, project: ProjectId) -> Cursor | None:
+        with self._database.read() as sql:
+            found = sql.execute(select(cursors.c.cursor).where(cursors.c.project == project)).scalar()
+        return None if found is None else Cursor(found)
+
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        with self._database.read() as sql:
+            return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
+
+    def labeled(self, project: ProjectId, target: str) -> Labeled:
+        found = (
+            select(annotations, tasks.c.data)
+            .join(tasks, (tasks.c.project == annotations.c.project) & (tasks.c.id == annotations.c.task))
+            .where(annotations.c.project == project)
+            .order_by(annotations.c.task)
+        )
+        kept: list[tuple[Task, str]] = []
+        with self._database.read() as sql:
+            for task, group in groupby(sql.execute(found), key=lambda row: str(row.task)):
+                rows = list(group)
+                label = label_in_force(tuple(_annotation(row) for row in rows), target)
+                if label is not None:
+                    kept.append((Task(TaskId(task), rows[0].data), label))
+        kept.sort(key=lambda pair: _stable(pair[0].id))
+        return Labeled(tuple(task for task, _ in kept), tuple(label for _, label in kept))
+
+    def open(self, project: ProjectId) -> Sequence[Task]:
+        found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
+        with self._database.read() as sql:
+            still_open = [Task(TaskId(row.id), row.data) for row in sql.execute(found)]
+        return sorted(still_open, key=lambda task: _stable(task.id))
+
+
+def _stable(task: TaskId) -> tuple[int, str]:
+    """Numeric ids in numeric order, so that the order does not depend on the database's collation."""
+    return len(task), task
+
+
+def _chunks(items: Collection[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk
+
+
+def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> None:
+    for chunk in _chunks(ids):
+        sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.task.in_(chunk)))
+        sql.execute(delete(tasks).where(tasks.c.project == project, tasks.c.id.in_(chunk)))
+
+
+def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str]) -> None:
+    for chunk in _chunks(ids):
+        sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
+
+
+def _task_row(project: ProjectId, one: TaskSeen) -> dict[str, Any]:
+    return {"project": project, "id": one.task.id, "data": dict(one.task.data), "closed": one.closed}
+
+
+def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, Any]]:
+    for annotation in one.annotations:
+        yield {
+            "project": project,
+            "id": annotation.id,
+            "task": one.task.id,
+            "labels": dict(annotation.labels),
+            "updated_at": annotation.updated_at,
+            "skipped": annotation.skipped,
+        }
+
+
+def _annotation(row: Row[Any]) -> Annotation:
+    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped)

@@ -1,0 +1,184 @@
+"""`ModelRegistry`: versions and metrics in SQL, artifacts as skops files wherever fsspec can write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+import skops.io
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from nextlabel.database import Database
+from nextlabel.database.tables import counters, models, queues
+from nextlabel.errors import ArtifactError, StaleWorker
+from nextlabel.estimators.restoring import restore
+from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import Estimator, ModelRecord, QueueRecord
+
+
+class StoredModels:
+    """Models and orders. An artifact is written first, under a name never used before; the row that makes it
+    visible comes last and only if the fence still holds, so that a half-written model can never serve.
+    """
+
+    def __init__(self, database: Database, models_url: str) -> None:
+        self._database = database
+        self._url = models_url.rstrip("/")
+
+    def next_fence(self, project: ProjectId) -> int:
+        with self._database.write() as sql:
+            return _count_up(sql, project, "fence")
+
+    def check_fence(self, project: ProjectId, fence: int) -> None:
+        with self._database.read() as sql:
+            _check_fence(sql, project, fence)
+
+    def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
+        with self._database.write() as sql:
+            number = _count_up(sql, project, "model")
+        return ModelVersion(f"{number:04d}" if informative else f"untrained-{number:04d}")
+
+    def save(self, project: ProjectId, record: ModelRecord, model: Estimator, *, fence: int) -> None:
+        self.check_fence(project, fence)
+        content = skops.io.dumps(model.state())
+        digest = hashlib.sha256(content).hexdigest()
+        artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
+        self._write(artifact, content)
+        values = {
+            "project": project,
+            "version": record.version,
+            "number": int(record.version.rpartition("-")[2]),
+            "state": record.state,
+            "labels_digest": record.labels_digest,
+            "schema_digest": record.schema_digest,
+            "trained_on": dict(record.trained_on),
+            "metrics": dict(record.metrics),
+            "reason": record.reason,
+            "artifact": artifact,
+            "sha256": digest,
+            "created_at": datetime.now(UTC),
+        }
+        with self._database.write() as sql:
+            _check_fence(sql, project, fence)
+            sql.execute(insert(models).values(**values))
+
+    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+        mine = models.c.project == project
+        with self._database.write() as sql:
+            _check_fence(sql, project, fence)
+            sql.execute(update(models).where(mine, models.c.state == "in_service").values(state="retired"))
+            sql.execute(update(models).where(mine, models.c.version == version).values(state="in_service"))
+
+    def in_service(self, project: ProjectId) -> ModelRecord | None:
+        with self._database.read() as sql:
+            row = sql.execute(_of(project).where(models.c.state == "in_service")).first()
+        return None if row is None else _record(row)
+
+    def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
+        with self._database.read() as sql:
+            row = sql.execute(_of(project).where(models.c.version == version)).first()
+        if row is None:
+            raise ArtifactError(f"Project {project} has no model {version}: `nextlabel status` lists those it has.")
+        content = self._read(row.artifact)
+        if hashlib.sha256(content).hexdigest() != row.sha256:
+            raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
+        try:
+            # Only plain values and arrays are trusted, never what a file asks to be trusted.
+            return restore(skops.io.loads(content, trusted=[]))
+        except (skops.io.exceptions.UntrustedTypesFoundException, TypeError, ValueError, KeyError) as error:
+            raise ArtifactError(f"{row.artifact} cannot be read as a model ({error}): retrain.") from error
+
+    def history(self, project: ProjectId) -> Sequence[ModelRecord]:
+        with self._database.read() as sql:
+            return [_record(row) for row in sql.execute(_of(project).order_by(models.c.number))]
+
+    def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
+        with self._database.write() as sql:
+            _check_fence(sql, project, fence)
+            mine = queues.c.project == project
+            number = (sql.execute(select(func.max(queues.c.number)).where(mine)).scalar() or 0) + 1
+            earlier = sql.execute(select(func.count()).where(mine, queues.c.model == model)).scalar() or 0
+            version = QueueVersion(f"{model}.{earlier + 1}" if earlier else model)
+            values = {"project": project, "version": version, "number": number, "model": model}
+            rest = {"strategy": "", "window": [], "pool": 0, "announced": False, "created_at": datetime.now(UTC)}
+            sql.execute(insert(queues).values(**values, **rest))
+        return version
+
+    def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
+        mine = queues.c.project == project
+        values = {"strategy": queue.strategy, "window": list(queue.window), "pool": queue.pool, "announced": True}
+        of_model = (models.c.project == project) & (models.c.version == queue.model)
+        with self._database.write() as sql:
+            _check_fence(sql, project, fence)
+            sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
+            sql.execute(update(models).where(of_model).values(queue_version=queue.version))
+
+    def queues(self, project: ProjectId) -> Sequence[QueueRecord]:
+        found = select(queues).where(queues.c.project == project, queues.c.announced).order_by(queues.c.number.desc())
+        with self._database.read() as sql:
+            return [_queue(row) for row in sql.execute(found)]
+
+    def _write(self, artifact: str, content: bytes) -> None:
+        try:
+            with fsspec.open(artifact, "wb", auto_mkdir=True) as file:
+                file.write(content)
+        except OSError as error:
+            raise ArtifactError(f"{artifact} cannot be written ({error}): check NEXTLABEL_MODELS_URL.") from error
+
+    def _read(self, artifact: str) -> bytes:
+        try:
+            with fsspec.open(artifact, "rb") as file:
+                return bytes(file.read())
+        except OSError as error:
+            raise ArtifactError(f"{artifact} cannot be read ({error}): restore it, or retrain.") from error
+
+
+def _of(project: ProjectId) -> Any:
+    return select(models).where(models.c.project == project)
+
+
+def _count_up(sql: Connection, project: ProjectId, counter: str) -> int:
+    mine = counters.c.project == project
+    column = counters.c[counter]
+    found = sql.execute(update(counters).where(mine).values({column: column + 1}).returning(column)).scalar()
+    if found is None:
+        sql.execute(insert(counters).values(**{"project": project, "fence": 0, "model": 0, counter: 1}))
+        return 1
+    return int(found)
+
+
+def _check_fence(sql: Connection, project: ProjectId, fence: int) -> None:
+    # FOR UPDATE (a no-op on SQLite, whose writers hold the lock anyway): nobody can hand out a later fence
+    # between this look and the commit.
+    mine = select(counters.c.fence).where(counters.c.project == project).with_for_update()
+    latest = sql.execute(mine).scalar()
+    if latest != fence:
+        raise StaleWorker(f"Another worker has taken over project {project} (fence {latest}, mine is {fence}).")
+
+
+def _record(row: Row[Any]) -> ModelRecord:
+    return ModelRecord(
+        version=ModelVersion(row.version),
+        labels_digest=row.labels_digest,
+        schema_digest=row.schema_digest,
+        trained_on={TaskId(task): label for task, label in row.trained_on.items()},
+        metrics=row.metrics,
+        state=row.state,
+        reason=row.reason,
+        queue_version=None if row.queue_version is None else QueueVersion(row.queue_version),
+        created_at=row.created_at,
+    )
+
+
+def _queue(row: Row[Any]) -> QueueRecord:
+    return QueueRecord(
+        version=QueueVersion(row.version),
+        model=ModelVersion(row.model),
+        strategy=row.strategy,
+        window=tuple(TaskId(task) for task in row.window),
+        pool=row.pool,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,64 @@
+"""Per-project settings: what a team may type into Label Studio's "extra params" or `nextlabel connect --option`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from nextlabel.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """How one project is run.
+
+    ``strategy`` is a query strategy's name; ``window`` the number of tasks kept in order in the tool;
+    ``quiet_seconds`` how long labels must pause before a training starts, and ``max_wait_seconds`` after how
+    long it starts even if they do not pause; ``seed`` fixes all randomness.
+    """
+
+    strategy: str = "margin"
+    window: int = 200
+    quiet_seconds: float = 1.0
+    max_wait_seconds: float = 10.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.strategy:
+            raise SettingsError("'strategy' is empty: give a query strategy's name, e.g. \"margin\".")
+        for name, low, high in (
+            ("window", 1, 10_000),
+            ("quiet_seconds", 0.0, 3600.0),
+            ("max_wait_seconds", 0.0, 86_400.0),
+            ("seed", 0, 2**32 - 1),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingsError(f"'{name}' is {value}: it must be between {low} and {high}.")
+
+    def updated(self, changes: Mapping[str, object]) -> ProjectOptions:
+        """These options with some changed. Raises `SettingsError` naming the first unknown key or bad value."""
+        known = {f.name: f.type for f in fields(self)}
+        values = asdict(self)
+        for name, value in changes.items():
+            if name not in known:
+                raise SettingsError(f"Unknown option '{name}': known are {', '.join(sorted(known))}.")
+            values[name] = _read(name, str(known[name]), value)
+        return ProjectOptions(**values)
+
+
+def _read(name: str, kind: str, value: object) -> object:
+    if kind == "str" and isinstance(value, str):
+        return value.strip()
+    if kind in ("int", "float") and not isinstance(value, bool) and isinstance(value, int | float | str):
+        try:
+            number = float(value)
+        except ValueError:
+            pass
+        else:
+            if kind == "float":
+                return number
+            if number.is_integer():
+                return int(number)
+    wanted = {"str": "a text", "int": "a whole number", "float": "a number"}[kind]
+    raise SettingsError(f"'{name}' is {value!r}: it must be {wanted}.")

@@ -1,0 +1,420 @@
+"""What the loop needs from outside: the protocols that adapters and connectors fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from scipy.sparse import csr_matrix
+
+from nextlabel.labeling import (
+    Annotation,
+    Cursor,
+    LabelSchema,
+    ModelVersion,
+    Prediction,
+    ProjectId,
+    QueueVersion,
+    Task,
+    TaskId,
+)
+from nextlabel.options import ProjectOptions
+from nextlabel.ranking import CandidatePool, Floats, Ranking
+
+# --- the labeling tool -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAccess:
+    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """A task as it now stands in the tool, with every annotation in force on it (none: it is open).
+
+    ``closed`` is the tool's own word that nobody will be asked to label it again.
+    """
+
+    task: Task
+    annotations: tuple[Annotation, ...]
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Some changed tasks, and the cursor to keep once all of them are stored."""
+
+    tasks: tuple[TaskSeen, ...]
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReceipt:
+    """Proof of a reorder: how many tasks were written, which had vanished meanwhile, and what is served first."""
+
+    version: QueueVersion
+    written: int
+    vanished: tuple[TaskId, ...]
+    head: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    title: str = "nextlabel"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a connect report. A ``problem`` stops the loop, a ``warning`` weakens it; both say what to do."""
+
+    level: Literal["done", "unchanged", "warning", "problem"]
+    message: str
+
+
+class Connector(Protocol):
+    """A labeling tool, as the loop sees it. Every call may be made twice with the same effect as once.
+
+    All methods raise `ToolUnavailable` when the tool is down or unwell, and `ToolRejected` when it refuses
+    (unknown project, bad token, no permission).
+    """
+
+    def label_schema(self, project: ProjectId) -> LabelSchema:
+        """What is to be labeled now. Raises `SchemaError` when there is nothing to learn."""
+
+    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+        """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
+
+        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`.
+        """
+
+    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+        """Those of the known tasks that are no longer in the tool."""
+
+    def reorder(
+        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+    ) -> QueueReceipt:
+        """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds."""
+
+    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+        """The version whose order the tool serves now; None when it serves some other order."""
+
+    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
+        """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
+
+    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+        """Remove up to ``at_most`` predictions of orders not in ``keep``; returns how many were removed."""
+
+    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+        """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong."""
+
+
+# --- what the tool sends to us -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A webhook as it came over the wire. Header names are lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelEvent:
+    """Something changed in a project.
+
+    ``train`` is a person's explicit wish to train now. ``project`` means that the project's own settings
+    changed; then ``queue_version`` and ``schema_digest`` are what they are now, so that the echo of our own
+    write can be told from a person's change.
+    """
+
+    project: ProjectId
+    kind: Literal["labels", "tasks", "project", "train"]
+    queue_version: QueueVersion | None = None
+    schema_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupRequest:
+    """The tool introduces a project. ``options`` are per-project settings, None where it sent none."""
+
+    project: ProjectId
+    schema: LabelSchema
+    options: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """The tool asks what the model says of some tasks.
+
+    ``schema_source`` is the schema in the tool's own words, handed back when the answer is written.
+    A task of None is one that could not be read; it still gets an answer.
+    """
+
+    project: ProjectId
+    tasks: tuple[Task | None, ...]
+    schema: LabelSchema
+    schema_source: str
+    interactive: bool = False
+
+
+class Dialect(Protocol):
+    """How one tool words what it sends to us and reads what we answer. Pure translation, no I/O.
+
+    All readers raise `PayloadError` on a body that is not what the tool promises.
+    """
+
+    webhook_secret_header: str
+
+    def read_event(self, request: WebhookRequest) -> LabelEvent | None:
+        """What a webhook tells; None when it is nothing that matters to the loop."""
+
+    def read_setup(self, body: bytes) -> SetupRequest: ...
+
+    def read_predict(self, body: bytes) -> PredictRequest: ...
+
+    def write_predictions(
+        self, request: PredictRequest, predictions: Sequence[Prediction | None], version: QueueVersion
+    ) -> list[dict[str, object]]:
+        """One result per task of the request, whatever happened to the task (None: nothing to say of it)."""
+
+
+@runtime_checkable
+class ConnectorType(Protocol):
+    """What an entry point of the group ``nextlabel.connectors`` names."""
+
+    dialect: Dialect
+
+    def open(self, access: ToolAccess) -> Connector:
+        """A connector to the tool at that address; makes no request yet."""
+
+
+# --- learning ----------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class QueryStrategy(Protocol):
+    """Decides which open tasks to ask for next. Found by entry points of the group ``nextlabel.strategies``."""
+
+    def utilities(self, probabilities: Floats) -> Floats:
+        """n utilities in [0, 1] from n × k probabilities, each task by itself, for tasks outside a ranking."""
+
+    def rank(self, pool: CandidatePool, size: int) -> Ranking:
+        """The best ``size`` tasks of the pool, best first (fewer where the pool is smaller).
+
+        Deterministic under the pool's seed; leaves the pool untouched.
+        """
+
+
+class Estimator(Protocol):
+    """A fitted model of one target, with scikit-learn's words.
+
+    ``informative`` is false while its probabilities tell nothing about which task to ask for.
+    """
+
+    @property
+    def informative(self) -> bool: ...
+
+    @property
+    def classes_(self) -> Sequence[str]:
+        """The target's labels, in the order of the columns of `predict_proba`."""
+
+    def predict_proba(self, tasks: Sequence[Task]) -> Floats:
+        """n × k probabilities; rows sum to 1. A task that lacks its input is predicted from what it has."""
+
+    def predict_proba_features(self, features: csr_matrix) -> Floats:
+        """The same from counted features, for pools whose features are cached."""
+
+    def state(self) -> dict[str, object]:
+        """Plain values and arrays from which the model can be restored; no code."""
+
+
+# --- jobs --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """Where a job is: ``queued``, ``running``, ``finished``, ``failed`` or ``unknown``; ``detail`` for a person."""
+
+    job: str
+    state: Literal["queued", "running", "finished", "failed", "unknown"]
+    detail: str = ""
+
+
+class Lease(Protocol):
+    """The right to work on one project, held by one worker at a time."""
+
+    @property
+    def held(self) -> bool:
+        """False once the lease ran out or was taken over."""
+
+
+class JobQueue(Protocol):
+    """Background jobs. Requests for the same project are coalesced. Raises `JobQueueUnavailable`."""
+
+    def request_retraining(self, project: ProjectId, *, quiet: float, max_wait: float) -> str:
+        """Learn what changed once nothing has been requested for ``quiet`` seconds, at the latest ``max_wait``
+        seconds after the first request. Returns the id of the one job that will do it."""
+
+    def request_pruning(self, project: ProjectId) -> None:
+        """Take orders that are no longer needed out of the tool, slowly."""
+
+    def status(self, job: str) -> JobStatus: ...
+
+    def lease(self, project: ProjectId) -> AbstractContextManager[Lease | None]:
+        """The project's lease; None when another worker holds it."""
+
+
+# --- state -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings."""
+
+    project: ProjectId
+    connector: str
+    access: ToolAccess
+    options: ProjectOptions = field(default_factory=ProjectOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Basic auth for requests, and the secret that stands in a header of each webhook."""
+
+    user: str
+    password: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+
+class Connections(Protocol):
+    """The projects that were connected, and the credentials that tools must show us."""
+
+    def get(self, project: ProjectId) -> Connection:
+        """Raises `NotConnected`, saying how to connect."""
+
+    def all(self) -> Sequence[Connection]: ...
+
+    def save(self, connection: Connection) -> None: ...
+
+    def credentials(self) -> Credentials:
+        """What a tool must show us; made at the first call, the same for every process from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """The labels in force for one target: tasks and labels, row by row."""
+
+    tasks: tuple[Task, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+
+class LabelStore(Protocol):
+    """What the tool has told us so far: tasks, annotations, and how far we have read."""
+
+    def apply(self, project: ProjectId, page: ChangePage) -> None:
+        """Store a page and its cursor together, or nothing at all. Twice is the same as once."""
+
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None: ...
+
+    def cursor(self, project: ProjectId) -> Cursor | None: ...
+
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
+
+    def labeled(self, project: ProjectId, target: str) -> Labeled:
+        """Tasks with a label in force (the last one wins), in a stable order."""
+
+    def open(self, project: ProjectId) -> Sequence[Task]:
+        """Tasks that annotators can still be asked to label, in a stable order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A trained model: what it learned from, how good it is, and whether it serves.
+
+    ``trained_on`` are the exact labels of its training set, task by task; ``labels_digest`` stands for them.
+    ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
+    service or turned down.
+    """
+
+    version: ModelVersion
+    labels_digest: str
+    schema_digest: str
+    trained_on: Mapping[TaskId, str]
+    metrics: Mapping[str, float]
+    state: Literal["trained", "in_service", "turned_down", "retired"] = "trained"
+    reason: str = ""
+    queue_version: QueueVersion | None = None
+    created_at: datetime | None = None
+
+    @property
+    def announced_version(self) -> QueueVersion:
+        """The one version string that the tool hears everywhere while this model serves."""
+        return self.queue_version or QueueVersion(self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """An order that was written to the tool: by which model and strategy, and its window, best first."""
+
+    version: QueueVersion
+    model: ModelVersion
+    strategy: str
+    window: tuple[TaskId, ...]
+    pool: int
+    created_at: datetime | None = None
+
+
+class ModelRegistry(Protocol):
+    """Trained models and the orders made with them: artifacts, versions, metrics, what is in service.
+
+    Writes take the lease's fence and raise `StaleWorker` when a later one has been handed out.
+    """
+
+    def next_fence(self, project: ProjectId) -> int:
+        """A number higher than any handed out before for this project."""
+
+    def check_fence(self, project: ProjectId, fence: int) -> None:
+        """Raises `StaleWorker` when a later fence has been handed out."""
+
+    def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
+        """``0007``; ``untrained-0007`` for a model that knows nothing yet, so that its name says so."""
+
+    def save(self, project: ProjectId, record: ModelRecord, model: Estimator, *, fence: int) -> None:
+        """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
+
+    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+        """Put a version in service, atomically: everyone sees the old one or the new one."""
+
+    def in_service(self, project: ProjectId) -> ModelRecord | None: ...
+
+    def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
+        """Raises `ArtifactError` when the artifact is missing, damaged or not trusted."""
+
+    def history(self, project: ProjectId) -> Sequence[ModelRecord]:
+        """All models, oldest first."""
+
+    def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
+        """A version string for an order that no earlier attempt has used."""
+
+    def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
+        """The order stands in the tool now."""
+
+    def queues(self, project: ProjectId) -> Sequence[QueueRecord]:
+        """The orders that were announced, newest first."""

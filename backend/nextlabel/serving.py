@@ -1,0 +1,207 @@
+"""What the web asks: predictions by the model in service, settings sent by a tool, events that labels changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from nextlabel import uncertainty
+from nextlabel.errors import NotConnected
+from nextlabel.estimators.prior import Prior
+from nextlabel.labeling import ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.options import ProjectOptions
+from nextlabel.ports import (
+    Connections,
+    Credentials,
+    Dialect,
+    Estimator,
+    JobQueue,
+    JobStatus,
+    LabelEvent,
+    ModelRecord,
+    ModelRegistry,
+    PredictRequest,
+    QueryStrategy,
+    SetupRequest,
+)
+from nextlabel.predictions import predictions_of
+
+_NOTICE_WITHIN_SECONDS = 0.5
+_UNTRAINED = QueueVersion("untrained")
+
+
+@dataclass(frozen=True, slots=True)
+class InService:
+    """A model as this process serves it, and the version string that goes with it."""
+
+    version: QueueVersion
+    model: ModelVersion | None
+    estimator: Estimator
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUncertainty:
+    """How unsure the model in service is of one task; all measures in [0, 1], higher is less sure."""
+
+    label: str | None
+    confidence: float
+    least_confidence: float
+    margin: float
+    entropy: float
+    utility: float
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The model last served for a project, and when the registry was last asked."""
+
+    serving: InService
+    record: ModelRecord | None
+    at: float
+
+
+@dataclass(slots=True)
+class _Cache:
+    by_project: dict[ProjectId, _Seen] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Service:
+    """Answers for one process. Safe for threads; notices within a second what other processes publish."""
+
+    def __init__(
+        self,
+        *,
+        connections: Connections,
+        registry: ModelRegistry,
+        job_queue: JobQueue,
+        dialect: Dialect,
+        strategy: Callable[[str], QueryStrategy],
+    ) -> None:
+        self.dialect = dialect
+        self._connections = connections
+        self._registry = registry
+        self._job_queue = job_queue
+        self._strategy = strategy
+        self._cache = _Cache()
+
+    def credentials(self) -> Credentials:
+        return self._connections.credentials()
+
+    def setup(self, request: SetupRequest) -> QueueVersion:
+        """Take the project's options, where the tool sent any, and tell the version in service.
+
+        Raises `SettingsError` naming an unknown option or bad value; then nothing is changed. A project that
+        is not connected yet is welcome too: it gets the version that says so.
+        """
+        if request.options:
+            ProjectOptions().updated(request.options)  # refused by name even before the project is connected
+        try:
+            connection = self._connections.get(request.project)
+        except NotConnected:
+            return _UNTRAINED
+        if request.options:
+            options = connection.options.updated(request.options)
+            self._strategy(options.strategy)
+            if options != connection.options:
+                self._connections.save(replace(connection, options=options))
+        return self.in_service(request.project).version
+
+    def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
+        """One prediction per task of the request, None for a task that could not be read."""
+        serving = self.in_service(request.project, fallback=request.schema.targets[0].labels)
+        target = request.schema.targets[0].name
+        readable = [task for task in request.tasks if task is not None]
+        p = serving.estimator.predict_proba(readable)
+        made = iter(
+            predictions_of(
+                readable,
+                p,
+                self._strategy_of(request.project).utilities(p),
+                classes=serving.estimator.classes_,
+                target=target,
+                version=serving.version,
+                informative=serving.estimator.informative,
+            )
+        )
+        return serving.version, [None if task is None else next(made) for task in request.tasks]
+
+    def uncertainty(self, project: ProjectId, tasks: Sequence[Task]) -> tuple[QueueVersion, list[TaskUncertainty]]:
+        """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`."""
+        self._connections.get(project)
+        serving = self.in_service(project)
+        p = serving.estimator.predict_proba(tasks)
+        best = p.argmax(axis=1)
+        columns = (
+            p.max(axis=1),
+            uncertainty.least_confidence(p),
+            uncertainty.margin(p),
+            uncertainty.entropy(p),
+            self._strategy_of(project).utilities(p),
+        )
+        known = serving.estimator.informative
+        return serving.version, [
+            TaskUncertainty(serving.estimator.classes_[column] if known else None, *row)
+            for column, row in zip(best, np.stack(columns, axis=1).tolist(), strict=True)
+        ]
+
+    def event(self, event: LabelEvent) -> str | None:
+        """Ask for a retraining where the event calls for one; returns the job's id.
+
+        Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
+        the project's settings is recognised and asks for nothing. Raises `NotConnected`.
+        """
+        options = self._connections.get(event.project).options
+        if event.kind == "project" and self._is_echo(event):
+            return None
+        at_once = event.kind == "train"
+        return self._job_queue.request_retraining(
+            event.project,
+            quiet=0.0 if at_once else options.quiet_seconds,
+            max_wait=0.0 if at_once else options.max_wait_seconds,
+        )
+
+    def _is_echo(self, event: LabelEvent) -> bool:
+        record = self._registry.in_service(event.project)
+        return (
+            record is not None
+            and event.schema_digest == record.schema_digest
+            and event.queue_version is not None
+            and event.queue_version.partition(".")[0] == record.version
+        )
+
+    def job_status(self, job: str) -> JobStatus:
+        return self._job_queue.status(job)
+
+    def versions(self) -> list[QueueVersion]:
+        """The version in service of every project, each once."""
+        return sorted({self.in_service(connection.project).version for connection in self._connections.all()})
+
+    def in_service(self, project: ProjectId, fallback: Sequence[str] = ("unknown",)) -> InService:
+        """The model in service; before there is one, the uniform prior over ``fallback``."""
+        seen = self._cache.by_project.get(project)
+        if seen is not None and time.monotonic() - seen.at < _NOTICE_WITHIN_SECONDS:
+            return seen.serving
+        record = self._registry.in_service(project)
+        if record is None:
+            return InService(_UNTRAINED, None, Prior(fallback))
+        with self._cache.lock:
+            serving = self._serving(project, record, self._cache.by_project.get(project))
+            self._cache.by_project[project] = _Seen(serving, record, time.monotonic())
+        return serving
+
+    def _serving(self, project: ProjectId, record: ModelRecord, seen: _Seen | None) -> InService:
+        if seen is not None and seen.serving.model == record.version:
+            return replace(seen.serving, version=record.announced_version)
+        estimator = self._registry.load(project, record.version)
+        return InService(record.announced_version, record.version, estimator)
+
+    def _strategy_of(self, project: ProjectId) -> QueryStrategy:
+        try:
+            return self._strategy(self._connections.get(project).options.strategy)
+        except NotConnected:
+            return self._strategy(ProjectOptions().strategy)

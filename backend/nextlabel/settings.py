@@ -1,0 +1,81 @@
+"""How this installation is set up: a frozen `Settings`, and the only reader of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nextlabel.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between installations. Secrets are kept out of ``repr``."""
+
+    home: Path
+    database_url: str = field(repr=False)
+    models_url: str
+    redis_url: str | None = field(default=None, repr=False)
+    connector: str = "label_studio"
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    backend_url: str | None = None
+    tool_url: str | None = None
+    tool_token: str | None = field(default=None, repr=False)
+    web_workers: int = 2
+    web_threads: int = 4
+    workers: int = 1
+    reconcile_seconds: float = 30.0
+    max_request_mb: int = 64
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the environment. Raises `SettingsError` naming the variable whose value is bad."""
+        home = Path(environ.get("NEXTLABEL_HOME") or Path.home() / ".nextlabel").expanduser().absolute()
+        return cls(
+            home=home,
+            database_url=environ.get("NEXTLABEL_DATABASE_URL") or f"sqlite:///{home / 'nextlabel.db'}",
+            models_url=environ.get("NEXTLABEL_MODELS_URL") or str(home / "models"),
+            redis_url=environ.get("REDIS_URL") or None,
+            connector=environ.get("NEXTLABEL_CONNECTOR") or "label_studio",
+            user=environ.get("NEXTLABEL_USER") or None,
+            password=environ.get("NEXTLABEL_PASSWORD") or None,
+            webhook_secret=environ.get("NEXTLABEL_WEBHOOK_SECRET") or None,
+            backend_url=environ.get("NEXTLABEL_BACKEND_URL") or None,
+            tool_url=environ.get("LABEL_STUDIO_URL") or None,
+            tool_token=environ.get("LABEL_STUDIO_API_KEY") or None,
+            web_workers=_whole(environ, "NEXTLABEL_WEB_WORKERS", 2, 1, 64),
+            web_threads=_whole(environ, "NEXTLABEL_WEB_THREADS", 4, 1, 256),
+            workers=_whole(environ, "NEXTLABEL_WORKERS", 1, 1, 64),
+            reconcile_seconds=_number(environ, "NEXTLABEL_RECONCILE_SECONDS", 30.0, 1.0, 86_400.0),
+            max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
+            log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}: it must be a number between {low:g} and {high:g}.") from None
+    if not low <= value <= high:
+        raise SettingsError(f"{name} is {text}: it must be between {low:g} and {high:g}.")
+    return value
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = _number(environ, name, default, low, high)
+    if not value.is_integer():
+        raise SettingsError(f"{name} is {value}: it must be a whole number.")
+    return int(value)
+
+
+def _one_of(environ: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:
+    value = (environ.get(name) or default).upper()
+    if value not in known:
+        raise SettingsError(f"{name} is {value!r}: it must be one of {', '.join(known)}.")
+    return value

@@ -1,0 +1,1 @@
+"""Query strategies, one family a file: which open task would teach the model most?"""

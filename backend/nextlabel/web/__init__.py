@@ -1,0 +1,36 @@
+"""The web application: reads a request, calls the service once, answers. `create_app` is the way in."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from flask import Flask
+from flask.json.provider import JSONProvider
+
+from nextlabel.serving import Service
+from nextlabel.web import api, errors, ml_backend
+from nextlabel.web.authentication import Authentication
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON by orjson, which also takes numpy's numbers."""
+
+    def dumps(self, obj: object, **kwargs: object) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+    def loads(self, s: str | bytes, **kwargs: object) -> object:
+        return orjson.loads(s)
+
+
+def create_app(service: Service, *, max_request_mb: int = 64) -> Flask:
+    """A Flask application that speaks Label Studio's ML-backend protocol and nextlabel's own API."""
+    app = Flask("nextlabel", static_folder=None)
+    app.json = OrjsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = max_request_mb * 2**20
+    authentication = Authentication(service)
+    app.register_blueprint(ml_backend.routes(service, authentication))
+    app.register_blueprint(api.routes(service, authentication))
+    errors.answer_errors(app, max_request_mb)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    return app

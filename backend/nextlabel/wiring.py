@@ -1,0 +1,111 @@
+"""The only place where objects are made: from `Settings` to everything that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import redis
+
+from nextlabel import discovery
+from nextlabel.connections import SqlConnections
+from nextlabel.database import Database
+from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.errors import SettingsError
+from nextlabel.features.cache import TextFeatureCache
+from nextlabel.job_queue import RqJobQueue
+from nextlabel.label_store import SqlLabelStore
+from nextlabel.labeling import ProjectId
+from nextlabel.loop import ActiveLearning
+from nextlabel.model_store import StoredModels
+from nextlabel.ports import Connection, Connector
+from nextlabel.round_log import RoundLog
+from nextlabel.serving import Service
+from nextlabel.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything one process needs, wired together. Nothing has been connected to yet, so it may be forked."""
+
+    settings: Settings
+    database: Database
+    connections: SqlConnections
+    store: SqlLabelStore
+    models: StoredModels
+    rounds: RoundLog
+    job_queue: RqJobQueue
+    loop: ActiveLearning
+    service: Service
+    redis: redis.Redis = field(repr=False)
+
+    def open_connector(self, connection: Connection) -> Connector:
+        return _open(connection)
+
+
+def build(settings: Settings, redis_url: str) -> Parts:
+    """Wire a process. ``redis_url`` is the settings' own, or that of the embedded server."""
+    _make_home(settings.home)
+    database = Database(settings.database_url)
+    connections = SqlConnections(database, settings)
+    store = SqlLabelStore(database)
+    models = StoredModels(database, settings.models_url)
+    client = connect_redis(redis_url)
+    job_queue = RqJobQueue(client)
+    strategy = lru_cache(maxsize=64)(discovery.strategy)
+
+    def features(project: ProjectId) -> TextFeatureCache:
+        return TextFeatureCache(settings.home / "features" / project)
+
+    return Parts(
+        settings=settings,
+        database=database,
+        connections=connections,
+        store=store,
+        models=models,
+        rounds=RoundLog(database),
+        job_queue=job_queue,
+        loop=ActiveLearning(
+            connections=connections,
+            store=store,
+            registry=models,
+            open_connector=_open,
+            strategy=strategy,
+            features=features,
+        ),
+        service=Service(
+            connections=connections,
+            registry=models,
+            job_queue=job_queue,
+            dialect=discovery.connector_type(settings.connector).dialect,
+            strategy=strategy,
+        ),
+        redis=client,
+    )
+
+
+def connect_redis(url: str) -> redis.Redis:
+    """A client; it connects at its first command."""
+    try:
+        return redis.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL cannot be read ({error}): write it as redis://host:6379/0.") from None
+
+
+def embedded_redis(settings: Settings) -> EmbeddedRedis:
+    """The server of this home folder, for installations without a REDIS_URL."""
+    return EmbeddedRedis(settings.home)
+
+
+def _open(connection: Connection) -> Connector:
+    return discovery.connector_type(connection.connector).open(connection.access)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"{home} cannot be made ({error.strerror}): set NEXTLABEL_HOME to a folder that can."
+        ) from None

@@ -1,0 +1,107 @@
+"""What RQ calls, and the process that RQ runs in. Jobs are named by dotted path: ``nextlabel.worker.learn``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from rq import Worker
+from rq.serializers import JSONSerializer
+
+from nextlabel.errors import ConfigurationError, NextlabelError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.job_queue import QUEUES
+from nextlabel.labeling import ProjectId
+from nextlabel.settings import Settings
+from nextlabel.wiring import Parts, build, embedded_redis
+
+log = logging.getLogger("nextlabel.worker")
+
+_BUSY_SECONDS = 1.0
+_TOOL_DOWN_SECONDS = 10.0
+_PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 5, 0.25, 2000
+
+
+def learn(project: str) -> str:
+    """Job: one turn of the loop. Returns what happened, in words for a person."""
+    parts = _parts()
+    try:
+        return learn_project(parts, ProjectId(project))
+    finally:
+        parts.database.dispose()
+
+
+def learn_project(parts: Parts, project: ProjectId) -> str:
+    """One turn under the project's lease. Only what another try could mend is raised; the rest is told."""
+    started = time.monotonic()
+    with parts.job_queue.lease(project) as lease:
+        if lease is None:
+            parts.job_queue.request_retraining(project, quiet=_BUSY_SECONDS, max_wait=_BUSY_SECONDS)
+            return "another worker is on it; asked again"
+        try:
+            done = parts.loop.run(project, parts.models.next_fence(project))
+        except ToolUnavailable as error:
+            parts.job_queue.request_retraining(project, quiet=_TOOL_DOWN_SECONDS, max_wait=_TOOL_DOWN_SECONDS)
+            return _failed(parts, project, started, f"{error} Asked again in {_TOOL_DOWN_SECONDS:.0f} s.")
+        except (ToolRejected, ConfigurationError, StaleWorker) as error:
+            return _failed(parts, project, started, str(error))
+    summary = done.sentence()
+    log.info("%s (%.2f s)", summary, time.monotonic() - started)
+    if done.trained or done.receipt:
+        parts.rounds.add(project, time.monotonic() - started, summary, failed=False)
+    if done.receipt:
+        parts.job_queue.request_pruning(project)
+    return summary
+
+
+def prune(project: str) -> int:
+    """Job: take orders that are no longer needed out of the tool, in small lots so that annotators never wait.
+
+    The order in force and the one before it stay: the latter is what a rollback switches to.
+    """
+    parts = _parts()
+    try:
+        connection = parts.connections.get(ProjectId(project))
+        connector = parts.open_connector(connection)
+        removed = 0
+        while removed < _PRUNE_MOST:
+            keep = [queue.version for queue in parts.models.queues(connection.project)[:2]]
+            lot = connector.prune(connection.project, keep, _PRUNE_LOT)
+            if lot == 0:
+                break
+            removed += lot
+            time.sleep(_PRUNE_PAUSE_SECONDS)
+    except NextlabelError as error:
+        log.warning("project %s: old orders stay for now: %s", project, error)
+        return 0
+    return removed
+
+
+def run_worker(settings: Settings, redis_url: str) -> None:
+    """Work until told to stop (SIGTERM: after the job at hand).
+
+    The flags let another worker notice within about a minute that this one was killed.
+    """
+    parts = build(settings, redis_url)
+    worker = Worker(
+        list(QUEUES),
+        connection=parts.redis,
+        serializer=JSONSerializer,
+        worker_ttl=25,
+        maintenance_interval=5,
+        job_monitoring_interval=5,
+        log_job_description=False,
+    )
+    worker.log_result_lifespan = False
+    worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def _failed(parts: Parts, project: ProjectId, started: float, sentence: str) -> str:
+    log.error("project %s: %s", project, sentence)
+    parts.rounds.add(project, time.monotonic() - started, sentence, failed=True)
+    return sentence
+
+
+def _parts() -> Parts:
+    settings = Settings.from_env(os.environ)
+    return build(settings, settings.redis_url or embedded_redis(settings).url)
