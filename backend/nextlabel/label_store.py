@@ -95,7 +95,9 @@ def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str
 
 
 def _task_row(project: ProjectId, one: TaskSeen) -> dict[str, Any]:
-    return {"project": project, "id": one.task.id, "data": dict(one.task.data), "closed": one.closed}
+    # Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
+    closed = one.closed or any(annotation.skipped for annotation in one.annotations)
+    return {"project": project, "id": one.task.id, "data": dict(one.task.data), "closed": closed}
 
 
 def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, Any]]:

@@ -341,7 +341,7 @@ class LabelStore(Protocol):
         """Tasks with a label in force (the last one wins), in a stable order."""
 
     def open(self, project: ProjectId) -> Sequence[Task]:
-        """Tasks that annotators can still be asked to label, in a stable order."""
+        """Tasks that nobody has labeled or skipped, in a stable order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def entropy(probabilities: Floats) -> Floats:
     if k < 2:
         return np.zeros(len(p), dtype=p.dtype)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return np.asarray(np.clip(-(p * logs).sum(axis=1) / np.log(k), 0, 1))
+    return np.asarray(np.clip(-(p * logs).sum(axis=1) / float(np.log(k)), 0, 1))
 
 
 def checked(probabilities: Floats) -> Floats:

@@ -148,7 +148,10 @@ class _Housekeeping:
     def _reconcile(self) -> None:
         """Have every project pulled, whether or not a webhook came: webhooks are hints."""
         for connection in self._parts.connections.all():
-            self._parts.job_queue.request_retraining(connection.project, quiet=0, max_wait=0)
+            options = connection.options
+            self._parts.job_queue.request_retraining(
+                connection.project, quiet=options.quiet_seconds, max_wait=options.max_wait_seconds
+            )
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

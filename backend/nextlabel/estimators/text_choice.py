@@ -140,7 +140,7 @@ def tfidf(counts: csr_matrix, idf: NDArray[np.float32]) -> csr_matrix:
     weighted = csr_matrix(
         ((1 + np.log(counts.data)) * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
     )
-    return normalize(weighted, copy=False)
+    return normalize(weighted, copy=False) if weighted.shape[0] else weighted
 
 
 def spread_over_classes(seen_probabilities: Floats, seen: NDArray[np.integer], k: int, labels: int) -> Floats:

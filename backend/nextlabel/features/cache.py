@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,5 +72,5 @@ def _load(path: Path) -> tuple[NDArray[np.void], csr_matrix] | None:
         with np.load(path, allow_pickle=False) as file:
             shape = (len(file["keys"]), COLUMNS)
             return file["keys"], csr_matrix((file["data"], file["indices"], file["indptr"]), shape=shape)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None  # merged away by another process, or damaged: the texts are simply counted again

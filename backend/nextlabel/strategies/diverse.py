@@ -56,6 +56,7 @@ def _compressed(pool: CandidatePool, rng: np.random.Generator) -> Floats:
     features = pool.features
     if not isinstance(features, np.ndarray):
         assert features is not None  # noqa: S101 - the caller has looked
+        features = features[:, np.unique(features.indices)]  # most hashed columns are empty, and cost as much
         width = min(_DIMENSIONS, min(features.shape) - 1)
         if width < 1:
             return np.zeros((features.shape[0], 1))

@@ -1,0 +1,246 @@
+"""Label Studio over HTTP: one request in, JSON out, and every failure as a sentence that says what to do."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.ports import ToolAccess
+
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+# An access token is good for 300 s; a new one is fetched while the old one still works.
+_ACCESS_TOKEN_SECONDS = 240.0
+_MARKUP = re.compile(r"</?\w[^>]*>")
+_JSON_WEB_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+
+
+class Refused(ToolRejected):
+    """Label Studio answered with a 4xx; ``detail`` is what it says of it."""
+
+    def __init__(self, message: str, status: int, detail: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Label Studio answered, and the time on its clock when it did."""
+
+    data: object
+    server_time: datetime
+
+
+class LabelStudioClient:
+    """A thin client with either kind of token. Raises `ToolUnavailable` and `Refused`, nothing else.
+
+    A legacy token goes out as it is; a personal access token (a JSON web token) is exchanged for short-lived
+    access tokens. ``transport`` and ``clock`` are there for tests.
+    """
+
+    def __init__(
+        self,
+        access: ToolAccess,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = _normalised(access.url)
+        self._credential = _Credential(access.token.strip(), clock)
+        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT, transport=transport, follow_redirects=False)
+
+    def __repr__(self) -> str:
+        return f"LabelStudioClient({self.url!r})"
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: object) -> Answer:
+        return self._call("POST", path, body=body)
+
+    def patch(self, path: str, body: object) -> Answer:
+        return self._call("PATCH", path, body=body)
+
+    def delete(self, path: str, body: object = None) -> Answer:
+        return self._call("DELETE", path, body=body)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _call(
+        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, body: object = None
+    ) -> Answer:
+        response = self._send(method, path, params, body, self._credential.header(self._refresh))
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credential.expire():
+            response = self._send(method, path, params, body, self._credential.header(self._refresh))
+        return self._read(response, path)
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: object, authorization: str
+    ) -> httpx.Response:
+        headers = {"Authorization": authorization} if authorization else {}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = orjson.dumps(body)
+        try:
+            return self._http.request(method, path, params=params, content=content, headers=headers)
+        except httpx.TimeoutException as error:
+            raise ToolUnavailable(
+                f"Label Studio at {self.url} did not answer in time ({type(error).__name__}): it may be overloaded "
+                "or starting up."
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ToolUnavailable(
+                f"Label Studio at {self.url} cannot be reached ({error or type(error).__name__}): check that it is "
+                "running and that the address is right as seen from here."
+            ) from error
+
+    def _refresh(self, token: str) -> str:
+        response = self._send("POST", "/api/token/refresh", None, {"refresh": token}, "")
+        if response.status_code in (400, 401):
+            raise Refused(
+                f"Label Studio at {self.url} refused the personal access token ({response.status_code}): it is "
+                "expired, revoked or mistyped. Create a new one under Account & Settings → Access Token.",
+                response.status_code,
+                "personal access token refused",
+            )
+        data = self._read(response, "/api/token/refresh").data
+        token = data.get("access", "") if isinstance(data, dict) else ""
+        if not isinstance(token, str) or not token:
+            raise self._not_label_studio("it answered a token refresh without a token")
+        return token
+
+    def _read(self, response: httpx.Response, path: str) -> Answer:
+        status = response.status_code
+        if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
+            raise ToolUnavailable(
+                f"Label Studio at {self.url} is unwell: it answered {path} with {status}. Look into its log; "
+                f"nextlabel tries again.{_said(response)}"
+            )
+        if response.is_redirect:
+            target = response.headers.get("location", "")
+            raise self._not_label_studio(f"it redirects {path} to {_without_query(target)!r}")
+        data = self._parse(response, path)
+        if status >= 400:
+            detail = _detail(data)
+            raise Refused(_refusal(self.url, path, status, detail), status, detail)
+        return Answer(data, _server_time(response))
+
+    def _parse(self, response: httpx.Response, path: str) -> object:
+        if not response.content:
+            return None
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            kind = response.headers.get("content-type", "no content type").split(";")[0]
+            raise self._not_label_studio(f"it answered {path} with {response.status_code} and {kind}") from error
+
+    def _not_label_studio(self, seen: str) -> ToolUnavailable:
+        return ToolUnavailable(
+            f"What answers at {self.url} does not look like Label Studio's API: {seen}. Check the address (scheme, "
+            "port, and the path if Label Studio is served under one) and any proxy in front of it."
+        )
+
+
+class _Credential:
+    """The token, and how it is shown to Label Studio."""
+
+    def __init__(self, token: str, clock: Callable[[], float]) -> None:
+        self._token = token
+        self._clock = clock
+        self._personal = _JSON_WEB_TOKEN.fullmatch(token) is not None
+        self._access = ""
+        self._good_until = 0.0
+        self._lock = Lock()
+
+    def header(self, refresh: Callable[[str], str]) -> str:
+        if not self._personal:
+            return f"Token {self._token}"
+        with self._lock:
+            if not self._access or self._clock() >= self._good_until:
+                self._access = refresh(self._token)
+                self._good_until = self._clock() + _ACCESS_TOKEN_SECONDS
+            return f"Bearer {self._access}"
+
+    def expire(self) -> bool:
+        """Forget the access token; False where there is none to renew."""
+        self._access = ""
+        return self._personal
+
+
+def _normalised(url: str) -> str:
+    stripped = url.strip().rstrip("/")
+    if "@" in stripped:
+        raise ToolRejected("Label Studio's address must not hold a user name or password: give the token instead.")
+    try:
+        parsed = urlsplit(stripped)
+        complete = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
+    except ValueError as error:
+        raise ToolRejected(
+            f"{url!r} is not an address: give Label Studio's, e.g. https://label.example.org."
+        ) from error
+    if not complete:
+        raise ToolRejected(
+            f"{url!r} is not a complete address: it must start with http:// or https://, e.g. http://localhost:8080."
+        )
+    return stripped
+
+
+def _refusal(url: str, path: str, status: int, detail: str) -> str:
+    said = f" It says: {detail}" if detail else ""
+    if status == httpx.codes.UNAUTHORIZED:
+        return (
+            f"Label Studio at {url} refused the token (401): create one under Account & Settings → Access Token. "
+            "Legacy tokens are off by default; a personal access token works, or start Label Studio with "
+            f"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true.{said}"
+        )
+    if status == httpx.codes.FORBIDDEN:
+        return (
+            f"Label Studio at {url} does not allow this token to do {path} (403): use the token of an account that "
+            f"may change the project.{said}"
+        )
+    if status == httpx.codes.NOT_FOUND:
+        return (
+            f"Label Studio at {url} knows nothing at {path} (404): check the project number, and that the token's "
+            f"owner can see that project.{said}"
+        )
+    return f"Label Studio at {url} refused {path} ({status}).{said}"
+
+
+def _said(response: httpx.Response) -> str:
+    try:
+        detail = _detail(orjson.loads(response.content))
+    except orjson.JSONDecodeError:
+        return ""
+    return f" It says: {detail}" if detail else ""
+
+
+def _detail(data: object) -> str:
+    """What Label Studio says of a refusal, on one short line."""
+    if not isinstance(data, dict):
+        return str(data)[:300] if isinstance(data, str) else ""
+    said = [data[key] for key in ("detail", "validation_errors") if data.get(key)]
+    text = " ".join(part if isinstance(part, str) else orjson.dumps(part).decode() for part in said)
+    return " ".join(_MARKUP.sub("", text).split())[:300]
+
+
+def _server_time(response: httpx.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(UTC)
+
+
+def _without_query(location: str) -> str:
+    return location.split("?", 1)[0]

@@ -1,0 +1,117 @@
+"""Label Studio as the loop sees it: what changed there, and the order in which it serves tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import orjson
+
+from nextlabel.errors import PayloadError, ToolUnavailable
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
+from nextlabel.ranking import Ranking
+from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.label_studio.data_manager import TaskListing
+from nextlabel_connectors.label_studio.payloads import JsonObject, read_task_seen, utc
+from nextlabel_connectors.label_studio.project import Project, fetch_project
+from nextlabel_connectors.label_studio.queue import Queue
+from nextlabel_connectors.label_studio.setup import connect
+
+# A change is stamped before it is committed: what is younger than this may still be on its way.
+_SETTLING = timedelta(seconds=15)
+# The last two are of the annotations: Label Studio prunes what is nested by the same list.
+_COLUMNS = "id,data,annotations,is_labeled,updated_at,result,was_cancelled"
+
+
+class LabelStudioConnector:
+    """A connector to one Label Studio server; makes its first request when first asked."""
+
+    def __init__(self, client: LabelStudioClient) -> None:
+        self._client = client
+
+    def label_schema(self, project: ProjectId) -> LabelSchema:
+        with self._understood():
+            return fetch_project(self._client, project).config.schema
+
+    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+        """Tasks in the order of their change. Changes of the last seconds are told again at the next call."""
+        with self._understood():
+            now = fetch_project(self._client, project)
+            start = _Mark.read(since, now)
+            for tasks in TaskListing(self._client, project).changed_since(start.at, _COLUMNS):
+                yield _page(tasks, now, start)
+
+    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+        """Compares the number of tasks first, which is cheap; lists all ids only where it differs."""
+        with self._understood():
+            if fetch_project(self._client, project).task_number == len(known):
+                return ()
+            return set(known).difference(TaskListing(self._client, project).ids())
+
+    def reorder(
+        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+    ) -> QueueReceipt:
+        with self._understood():
+            return self._queue(project).reorder(version, window, predictions)
+
+    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+        with self._understood():
+            return self._queue(project).in_force()
+
+    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
+        with self._understood():
+            return self._queue(project).head(n)
+
+    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+        with self._understood():
+            return self._queue(project).prune(keep, at_most)
+
+    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+        with self._understood():
+            yield from connect(self._client, project, door)
+
+    def _queue(self, project: ProjectId) -> Queue:
+        return Queue(self._client, project)
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """An answer that makes no sense is a tool that is not well, or not the tool at all."""
+        try:
+            yield
+        except PayloadError as error:
+            raise ToolUnavailable(
+                f"Label Studio at {self._client.url} answered something that nextlabel does not understand: {error} "
+                "Is it really Label Studio, of version 1.13 or later?"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How far was read: all changes stamped before ``at``, under the project settings named by ``reading``."""
+
+    at: str | None
+    reading: str
+
+    @classmethod
+    def read(cls, cursor: Cursor | None, now: Project) -> _Mark:
+        """From the start where there is no cursor, or where the project's settings make every task look different."""
+        afresh = cls(None, now.reading())
+        try:
+            kept = orjson.loads(cursor or "{}")
+            mark = cls(utc(kept["at"]), kept["reading"])
+        except (orjson.JSONDecodeError, PayloadError, KeyError, TypeError):
+            return afresh
+        return mark if mark.reading == afresh.reading else afresh
+
+    def cursor(self) -> Cursor:
+        return Cursor(orjson.dumps({"at": self.at, "reading": self.reading}).decode())
+
+
+def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark) -> ChangePage:
+    settled = utc((now.server_time - _SETTLING).isoformat())
+    read_up_to = min(utc(tasks[-1].get("updated_at")), settled)
+    mark = _Mark(max(read_up_to, start.at or ""), start.reading)
+    return ChangePage(tuple(read_task_seen(task, now.config) for task in tasks), mark.cursor())

@@ -1,0 +1,149 @@
+"""What Label Studio sends to nextlabel, and what it reads in our answers. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import orjson
+
+from nextlabel.errors import PayloadError, SchemaError
+from nextlabel.labeling import Prediction, ProjectId, QueueVersion, Task
+from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest
+from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
+from nextlabel_connectors.label_studio.payloads import (
+    JsonObject,
+    as_list,
+    as_object,
+    as_text,
+    identifier,
+    read_task,
+    write_answer,
+)
+
+UNCERTAINTY_SAMPLING = "Uncertainty sampling"
+# An underscore in a header's name is lost on the way through some proxies and servers.
+WEBHOOK_SECRET_HEADER = "x-nextlabel-secret"  # noqa: S105
+
+_Kind = Literal["labels", "tasks", "project", "train"]
+_KINDS: Mapping[str, _Kind] = {
+    "ANNOTATION_CREATED": "labels",
+    "ANNOTATION_UPDATED": "labels",
+    "ANNOTATIONS_CREATED": "labels",
+    "ANNOTATIONS_DELETED": "labels",
+    "TASKS_CREATED": "tasks",
+    "TASKS_DELETED": "tasks",
+    "PROJECT_UPDATED": "project",
+    "START_TRAINING": "train",
+}
+# The events that `nextlabel connect` asks for; START_TRAINING comes to the ML backend without being asked for.
+WEBHOOK_ACTIONS = tuple(sorted(_KINDS.keys() - {"START_TRAINING"}))
+
+_CACHED_CONFIGS = 64
+
+
+class LabelStudioDialect:
+    """Label Studio's webhooks and ML-backend requests.
+
+    Readers raise `PayloadError` on a malformed body; `read_setup` and `read_predict` also `SchemaError` on a
+    labeling config in which there is nothing to learn.
+    """
+
+    webhook_secret_header = WEBHOOK_SECRET_HEADER
+
+    def __init__(self) -> None:
+        self._configs: dict[str, LabelConfig] = {}
+
+    def read_event(self, request: WebhookRequest) -> LabelEvent | None:
+        payload = _parse(request.body)
+        kind = _KINDS.get(as_text(payload.get("action"), "action"))
+        if kind is None:
+            return None
+        raw = as_object(payload.get("project"), "project (is 'send payload' on for this webhook?)")
+        project = ProjectId(identifier(raw.get("id"), "project's id"))
+        if kind == "project":
+            return LabelEvent(project, kind, _queue_version(raw), self._digest(raw))
+        return LabelEvent(project, kind)
+
+    def read_setup(self, body: bytes) -> SetupRequest:
+        payload = _parse(body)
+        config = self._config(as_text(payload.get("schema"), "schema"))
+        return SetupRequest(_project(payload), config.schema, _options(payload.get("extra_params")))
+
+    def read_predict(self, body: bytes) -> PredictRequest:
+        payload = _parse(body)
+        source = as_text(payload.get("label_config"), "label_config")
+        params = as_object(payload.get("params") or {}, "params")
+        return PredictRequest(
+            _project(payload),
+            tuple(_task_or_none(raw) for raw in as_list(payload.get("tasks"), "tasks")),
+            self._config(source).schema,
+            source,
+            interactive=params.get("context") is not None,
+        )
+
+    def write_predictions(
+        self, request: PredictRequest, predictions: Sequence[Prediction | None], version: QueueVersion
+    ) -> list[dict[str, object]]:
+        config = self._config(request.schema_source)
+        missing = [None] * (len(request.tasks) - len(predictions))
+        given = [*predictions, *missing][: len(request.tasks)]
+        return [write_answer(prediction, config, version) for prediction in given]
+
+    def _config(self, xml: str) -> LabelConfig:
+        """Parsed once for each config, as long as it is among the last few seen."""
+        config = self._configs.get(xml)
+        if config is None:
+            config = parse_label_config(xml)
+            while len(self._configs) >= _CACHED_CONFIGS:
+                self._configs.pop(next(iter(self._configs), ""), None)
+            self._configs[xml] = config
+        return config
+
+    def _digest(self, project: JsonObject) -> str | None:
+        try:
+            return self._config(as_text(project.get("label_config"), "label_config")).schema.digest
+        except SchemaError:
+            return None
+
+
+def _parse(body: bytes) -> JsonObject:
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise PayloadError(f"The body is not JSON: {error}.") from error
+    return as_object(payload, "body")
+
+
+def _project(payload: JsonObject) -> ProjectId:
+    """Label Studio names a project ``<id>.<created at>`` to its ML backends."""
+    number = as_text(payload.get("project"), "project").split(".", 1)[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 20):
+        raise PayloadError("The project must be '<id>.<created at>', with a number for the id.")
+    return ProjectId(identifier(int(number), "project's id"))
+
+
+def _options(raw: object) -> Mapping[str, object] | None:
+    """The ML backend's extra params: an object, the same as text, or nothing at all."""
+    if isinstance(raw, str) and raw.strip():
+        try:
+            raw = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise PayloadError(f"The extra_params are not JSON: {error}.") from error
+    if raw is None or raw == "":
+        return None
+    if isinstance(raw, str) and not raw.strip():
+        return None
+    return as_object(raw, "extra_params")
+
+
+def _task_or_none(raw: object) -> Task | None:
+    try:
+        return read_task(raw)
+    except PayloadError:
+        return None
+
+
+def _queue_version(project: JsonObject) -> QueueVersion | None:
+    version = as_text(project.get("model_version") or "", "model_version")
+    return QueueVersion(version) if version and project.get("sampling") == UNCERTAINTY_SAMPLING else None

@@ -1,0 +1,186 @@
+"""Translators between Label Studio's JSON and nextlabel's values; pure, and strict about what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import cast
+
+from nextlabel.errors import PayloadError
+from nextlabel.labeling import Annotation, AnnotationId, Guess, Prediction, QueueVersion, Task, TaskId
+from nextlabel.ports import TaskSeen
+from nextlabel_connectors.label_studio.label_config import LabelConfig
+
+JsonObject = Mapping[str, object]
+
+_LARGEST_ID = 2**63 - 1
+
+# One scale of scores, ascending = sooner: the window fills the lower half, every other answer the upper one, so
+# that whatever Label Studio stores under a version comes after the window.
+_WINDOW_SHARE = 0.5
+LAST = 1.0
+
+
+def window_score(rank: int, size: int) -> float:
+    """The score of the task at ``rank`` (0 = first) of a window of ``size`` tasks: in [0, 0.5)."""
+    return _WINDOW_SHARE * rank / size
+
+
+def answer_score(utility: float) -> float:
+    """The score of a task outside the window: in [0.5, 1], lower for a higher utility."""
+    return _WINDOW_SHARE + (1 - _WINDOW_SHARE) * (1 - _unit(utility))
+
+
+def is_window_score(score: object) -> bool:
+    return isinstance(score, int | float) and score < _WINDOW_SHARE
+
+
+def utc(text: object) -> str:
+    """A time in UTC with six decimals, so that text order is time order and Label Studio's filters read it."""
+    try:
+        moment = datetime.fromisoformat(cast(str, text))
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PayloadError(f"{text!r} is not a time.") from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def identifier(value: object, what: str) -> str:
+    """An id of Label Studio's, as text."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_ID:
+        return str(value)
+    raise PayloadError(f"The {what} must be a positive whole number, not {_shown(value)}.")
+
+
+def as_object(value: object, what: str) -> JsonObject:
+    if isinstance(value, dict):
+        return value
+    raise PayloadError(f"The {what} must be a JSON object, not {_shown(value)}.")
+
+
+def as_list(value: object, what: str) -> list[object]:
+    if isinstance(value, list):
+        return value
+    raise PayloadError(f"The {what} must be a JSON array, not {_shown(value)}.")
+
+
+def as_text(value: object, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise PayloadError(f"The {what} must be a text, not {_shown(value)}.")
+
+
+# --- what Label Studio says ------------------------------------------------------------------------------
+
+
+def read_task(raw: object) -> Task:
+    task = as_object(raw, "task")
+    return Task(TaskId(identifier(task.get("id"), "task's id")), as_object(task.get("data"), "task's data"))
+
+
+def read_task_seen(raw: object, config: LabelConfig) -> TaskSeen:
+    """A task of the Data Manager's listing, with its annotations."""
+    task = as_object(raw, "task")
+    annotations = as_list(task.get("annotations") or [], "task's annotations")
+    return TaskSeen(
+        read_task(task),
+        tuple(read_annotation(annotation, config) for annotation in annotations),
+        closed=task.get("is_labeled") is True,
+    )
+
+
+def read_annotation(raw: object, config: LabelConfig) -> Annotation:
+    """An annotation; a skipped one has no labels, whatever its result says."""
+    annotation = as_object(raw, "annotation")
+    skipped = annotation.get("was_cancelled") is True
+    result = as_list(annotation.get("result") or [], "annotation's result")
+    return Annotation(
+        AnnotationId(identifier(annotation.get("id"), "annotation's id")),
+        {} if skipped else read_labels(result, config),
+        utc(annotation.get("updated_at")),
+        skipped,
+    )
+
+
+def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, str]:
+    """What a result says of each target. Other controls, and labels that the config no longer has, say nothing."""
+    labels: dict[str, str] = {}
+    for item in result:
+        if not isinstance(item, dict) or item.get("type") != "choices":
+            continue
+        target, value = item.get("from_name"), item.get("value")
+        chosen = value.get("choices") if isinstance(value, dict) else None
+        if not isinstance(target, str) or not isinstance(chosen, list) or len(chosen) != 1:
+            continue
+        if isinstance(chosen[0], str) and chosen[0] in config.labels.get(target, ()):
+            labels[target] = chosen[0]
+    return labels
+
+
+# --- what we say -----------------------------------------------------------------------------------------
+
+
+def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
+    """A prediction's guesses as result items; empty where the config does not have one of its labels."""
+    if prediction is None:
+        return []
+    uncertainty = _unit(prediction.uncertainty)
+    result = []
+    for guess in prediction.guesses:
+        if guess.label not in config.labels.get(guess.target, ()):
+            return []
+        result.append(_result_item(guess, uncertainty, config))
+    return result
+
+
+def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
+    """One item of the answer to `/predict`."""
+    result = write_result(prediction, config)
+    if prediction is None:
+        return {"result": result, "score": LAST, "model_version": version}
+    answer: dict[str, object] = {
+        "result": result,
+        "score": answer_score(prediction.utility),
+        "model_version": version,
+        "uncertainty": _unit(prediction.uncertainty),
+    }
+    if result:
+        answer["confidence"] = min(_unit(guess.confidence) for guess in prediction.guesses)
+    return answer
+
+
+def write_window_item(
+    task: TaskId, score: float, prediction: Prediction | None, config: LabelConfig, version: QueueVersion
+) -> dict[str, object]:
+    """One item of the bulk import that puts a task in the queue."""
+    return {
+        "task": int(task),
+        "result": write_result(prediction, config),
+        "score": score,
+        "model_version": version,
+    }
+
+
+def _result_item(guess: Guess, uncertainty: float, config: LabelConfig) -> dict[str, object]:
+    confidence = _unit(guess.confidence)
+    return {
+        "from_name": guess.target,
+        "to_name": config.to_names[guess.target],
+        "type": "choices",
+        "value": {"choices": [guess.label]},
+        "score": confidence,
+        "confidence": confidence,
+        "uncertainty": uncertainty,
+    }
+
+
+def _unit(value: float) -> float:
+    """Into [0, 1]; what is not a number counts as 0."""
+    if 0.0 <= value <= 1.0:
+        return float(value)
+    return 1.0 if value > 1.0 else 0.0
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"

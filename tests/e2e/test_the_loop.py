@@ -1,0 +1,180 @@
+"""The whole loop on a real Label Studio: label, webhook, training, new version, order, next task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from e2e.running import Nextlabel, SettingsPages, label_of, wait_for
+from nextlabel.labeling import ProjectId, TaskId
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+from nextlabel_connectors.label_studio.testing.people import labels_in
+
+MakeProject = Callable[..., int]
+
+
+def label_next(person: LabelStudioPerson, project: int) -> tuple[TaskId, str]:
+    """One task from the queue, labeled with care; which one, and the version it was served under."""
+    task = person.next_task(project)
+    assert task is not None
+    person.submit(task["id"], label_of(task["data"]["text"]))
+    shown = task["predictions"]
+    return TaskId(str(task["id"])), shown[0]["model_version"] if shown else ""
+
+
+def learned(nextlabel: Nextlabel, project: int, labels: int) -> Callable[[], bool]:
+    """Whether the queue in force was made by a model trained on exactly so many labels."""
+
+    def look() -> bool:
+        serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
+        queues = nextlabel.queues(project)
+        return serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version
+
+    return look
+
+
+def test_the_first_tasks_come_in_a_diverse_order_before_there_is_a_label(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected()
+    (queue,) = nextlabel.queues(project)
+    assert queue.version.startswith("untrained")
+    assert [label_next(owner, project) for _ in range(3)] == [(task, queue.version) for task in queue.window[:3]]
+
+
+def test_a_label_changes_which_task_comes_next(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected()
+    for _ in range(8):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 8))
+    queue = nextlabel.queues(project)[0]
+    task = owner.next_task(project)
+    assert task is not None
+    assert str(task["id"]) == queue.window[0]
+    assert owner.project(project)["model_version"] == queue.version
+    # The pre-annotation is shown, with the confidence that people see and the version in force.
+    (shown,) = [one for one in task["predictions"] if one["model_version"] == queue.version]
+    assert labels_in(shown["result"])[0] in ("winter", "kitchen")
+    assert 0.5 <= shown["result"][0]["score"] <= 1
+
+
+def test_two_annotators_never_hold_the_same_task_and_both_work_from_the_top(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(80, "quiet_seconds=3600", "max_wait_seconds=3600")  # the order stands still meanwhile
+    people = (owner, label_studio.sign_up("second@example.com"))
+    window = list(nextlabel.queues(project)[0].window)
+    for _ in range(6):
+        held = [person.next_task(project) for person in people]
+        assert all(held)
+        tasks = [str(task["id"]) for task in held if task]
+        assert tasks == window[:2]
+        for person, task in zip(people, held, strict=True):
+            assert task is not None
+            person.submit(task["id"], label_of(task["data"]["text"]))
+        del window[:2]
+
+
+def test_five_labels_in_a_second_make_one_training(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(60, "quiet_seconds=2.5")
+    for _ in range(5):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 5))
+    assert len(nextlabel.trained(project)) == 1
+
+
+def test_a_label_during_a_training_makes_exactly_one_more(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(2000, "quiet_seconds=3")
+    for _ in range(4):
+        label_next(owner, project)
+    task = owner.next_task(project)
+    assert task is not None
+    lease = f"nextlabel:lease:{project}"
+    wait_for(lambda: nextlabel.redis().exists(lease), why="for the training to start")
+    owner.submit(task["id"], "winter")
+    wait_for(learned(nextlabel, project, 5))
+    # One more; or the label came just in time for the training to read it, and none was needed.
+    assert [len(record.trained_on) for record in nextlabel.trained(project)] in ([4, 5], [5])
+    # … and that is all: nothing trains again without a new label.
+    before = len(nextlabel.trained(project))
+    time.sleep(4)
+    assert len(nextlabel.trained(project)) == before
+
+
+def test_a_label_whose_webhook_never_arrived_is_learned_at_the_next_reconciliation(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject, settings_pages: SettingsPages
+) -> None:
+    project = connected()
+    settings_pages.switch_webhooks(project, on=False)
+    for _ in range(3):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 3), 30)
+
+
+def test_a_withdrawn_label_is_unlearned(nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject) -> None:
+    project = connected()
+    tasks = [owner.next_task(project)]
+    assert tasks[0] is not None
+    annotation = owner.submit(tasks[0]["id"], "kitchen")
+    label_next(owner, project)
+    wait_for(learned(nextlabel, project, 2))
+    owner.withdraw(annotation)
+    wait_for(learned(nextlabel, project, 1))
+
+
+def test_start_training_in_the_user_interface_trains_now_and_its_job_can_be_followed(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject, settings_pages: SettingsPages
+) -> None:
+    project = connected(60, "quiet_seconds=3600", "max_wait_seconds=3600")
+    for _ in range(4):
+        label_next(owner, project)
+    assert not nextlabel.trained(project)
+    settings_pages.start_training(project)
+    wait_for(learned(nextlabel, project, 4), 12)
+
+
+def test_predictions_that_a_person_retrieves_come_after_the_window(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject, settings_pages: SettingsPages
+) -> None:
+    project = connected(40, "window=10")
+    for _ in range(6):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 6))
+    queue = nextlabel.queues(project)[0]
+    settings_pages.retrieve_predictions(project)
+    held = owner.predictions_held(project)
+    assert held[queue.version] >= 30
+    assert [label_next(owner, project)[0] for _ in range(3)] == list(queue.window[:3])
+
+
+def test_the_window_never_runs_dry(nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject) -> None:
+    project = connected(60, "window=6", "strategy=random")
+    served = []
+    for _ in range(20):
+        task = owner.next_task(project)
+        assert task is not None
+        served.append([one["model_version"] for one in task["predictions"]])
+        owner.skip(task["id"])
+        time.sleep(0.6)
+    assert all(served), "a task was served from behind the window"
+
+
+@pytest.mark.parametrize("strategy", ["least_confidence", "entropy", "random"])
+def test_another_strategy_orders_the_queue_by_its_own_light(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject, strategy: str
+) -> None:
+    project = connected(40, f"strategy={strategy}")
+    for _ in range(5):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 5))
+    queue = nextlabel.queues(project)[0]
+    assert queue.strategy == strategy
+    assert label_next(owner, project)[0] == queue.window[0]

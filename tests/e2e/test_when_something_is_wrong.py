@@ -1,0 +1,178 @@
+"""Wrong addresses, wrong tokens, servers that stop: each with a message that says what to do, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from e2e.running import Nextlabel, findings, free_port, running, texts, wait_for
+from e2e.test_the_loop import label_next, learned
+from nextlabel.ports import ToolAccess
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+from nextlabel_connectors.label_studio.testing.people import single_choice
+
+MakeProject = Callable[..., int]
+
+
+def test_connecting_twice_changes_nothing_the_second_time(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    project = owner.create_project("twice", single_choice(("a", "b")))
+    owner.import_tasks(project, [{"text": text} for text in texts(10)])
+    assert "done" in {one["level"] for one in findings(nextlabel.connect(project, label_studio.legacy_access))}
+    assert {one["level"] for one in findings(nextlabel.connect(project, label_studio.personal_access))} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"token": "0" * 40}, "token"),
+        ({"project": "999999"}, "no project 999999"),
+        ({"project": "sandwiches"}, "no project of Label Studio"),
+        ({"url": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
+        ({"url": "127.0.0.1:80"}, "http://"),
+    ],
+)
+def test_a_wrong_token_url_or_project_is_refused_with_a_remedy(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, wrong: dict[str, str], says: str
+) -> None:
+    given = {"url": label_studio.url, "token": label_studio.legacy_access.token, "project": "1"} | wrong
+    done = nextlabel.command("connect", *(part for name, value in given.items() for part in (f"--{name}", value)))
+    assert done.returncode != 0
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert given["token"] not in done.stderr + done.stdout
+
+
+def test_an_address_that_is_nextlabel_itself_is_not_taken_for_label_studio(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer
+) -> None:
+    done = nextlabel.connect(1, ToolAccess(nextlabel.url, label_studio.legacy_access.token))
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
+def test_a_config_without_a_supported_control_is_refused_by_name(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    config = (
+        '<View><Image name="i" value="$i"/><BrushLabels name="b" toName="i"><Label value="x"/></BrushLabels></View>'
+    )
+    project = owner.create_project("brush", config)
+    done = nextlabel.connect(project, label_studio.legacy_access)
+    assert done.returncode != 0
+    assert "BrushLabels" in done.stderr
+
+
+def test_a_backend_that_label_studio_cannot_reach_is_a_problem_with_a_remedy(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    project = owner.create_project("unreachable", single_choice(("a", "b")))
+    owner.import_tasks(project, [{"text": "one"}])
+    access = label_studio.legacy_access
+    done = nextlabel.command(
+        *("connect", "--url", access.url, "--token", access.token, "--project", str(project)),
+        *("--backend-url", f"http://127.0.0.1:{free_port()}"),
+    )
+    assert done.returncode == 1
+    assert "--backend-url" in done.stdout
+
+
+def test_a_blocked_private_address_is_a_problem_with_a_remedy(tmp_path: Path) -> None:
+    with (
+        LabelStudioServer(env={"ML_BLOCK_LOCAL_IP": "true", "SSRF_PROTECTION_ENABLED": "true"}) as strict,
+        running(tmp_path) as nextlabel,
+    ):
+        owner = strict.owner
+        project = owner.create_project("strict", single_choice(("a", "b")))
+        owner.import_tasks(project, [{"text": "one"}])
+        done = nextlabel.connect(project, strict.legacy_access)
+        assert done.returncode == 1
+        assert "ML_BLOCK_LOCAL_IP=false" in done.stdout + done.stderr
+        assert "SSRF_PROTECTION_ENABLED=false" in done.stdout + done.stderr
+
+
+def test_more_than_one_annotation_per_task_is_warned_of(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    project = owner.create_project("overlap", single_choice(("a", "b")), maximum_annotations=2)
+    owner.import_tasks(project, [{"text": "one"}])
+    warned = [
+        one for one in findings(nextlabel.connect(project, label_studio.legacy_access)) if "2 annot" in one["message"]
+    ]
+    assert [one["level"] for one in warned] == ["warning"]
+
+
+def test_malformed_requests_are_answered_with_a_sentence_and_change_nothing(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    connected(10)
+    with nextlabel.http() as http:
+        for path in ("/setup", "/predict", "/webhook", "/job_status", "/api/projects/1/uncertainty"):
+            for body in (b"{", b"[]", b"null", b'{"action": 5}', b'"' + b"x" * 1000):
+                answer = http.post(path, content=body, headers={"content-type": "application/json"})
+                assert answer.status_code == 400, (path, body, answer.text)
+                assert len(answer.json()["error"]) > 10
+
+
+def test_labels_given_while_label_studio_restarts_and_redis_is_gone_are_all_learned(tmp_path: Path) -> None:
+    with LabelStudioServer() as server, running(tmp_path, NEXTLABEL_RECONCILE_SECONDS="3") as nextlabel:
+        owner = server.owner
+        project = owner.create_project("outage", single_choice(("winter", "kitchen")))
+        owner.import_tasks(project, [{"text": text} for text in texts(40)])
+        findings(nextlabel.connect(project, server.legacy_access))
+        for _ in range(4):
+            label_next(owner, project)
+        wait_for(learned(nextlabel, project, 4))
+
+        nextlabel.stop(signal.SIGKILL)  # backend, worker and Redis are gone, labels go on
+        for _ in range(3):
+            label_next(owner, project)
+        server.stop()
+        nextlabel.start()
+        wait_for(lambda: "Asked again" in nextlabel.log or "cannot be reached" in nextlabel.log, 30)
+        server.start()
+        wait_for(learned(nextlabel, project, 7), 60)
+
+
+def test_a_worker_killed_in_the_middle_of_a_training_loses_nothing(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(2000, "quiet_seconds=0.5")
+    for _ in range(3):
+        label_next(owner, project)
+    wait_for(lambda: nextlabel.redis().exists(f"nextlabel:lease:{project}"), why="for the training to start")
+    for pid in _processes("worker-process", nextlabel.home):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(learned(nextlabel, project, 3), 90)
+
+
+def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path) -> None:
+    with running(tmp_path) as nextlabel:
+        assert len(_processes("nextlabel", nextlabel.home)) > 3
+        nextlabel.stop(signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while left := _processes("", nextlabel.home):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.2)
+        nextlabel.start()  # … and what was left on disk does not stop the next start
+
+
+def _processes(name: str, home: Path) -> list[int]:
+    """Processes of that home, by their environment or their arguments."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            command, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(home) in environ + command and name.encode() in command:
+            found.append(int(process.name))
+    return found

@@ -1,0 +1,121 @@
+"""Where reading begins again, and what is made of answers that make no sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from nextlabel.errors import SchemaError, ToolRejected, ToolUnavailable
+from nextlabel.labeling import Cursor, ProjectId, TaskId
+from nextlabel.ports import Connector, ConnectorType, ToolAccess
+from nextlabel_connectors.label_studio import CONNECTOR
+from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.label_studio.connector import LabelStudioConnector
+
+PROJECT = ProjectId("1")
+SETTINGS: dict[str, Any] = {
+    "label_config": '<View><Text name="text" value="$text"/>'
+    '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>',
+    "maximum_annotations": 1,
+    "task_number": 1,
+}
+TASK: dict[str, Any] = {
+    "id": 5,
+    "data": {"text": "hi"},
+    "is_labeled": False,
+    "annotations": [],
+    "updated_at": "2026-11-22T06:00:00Z",
+}
+READ_AT = "Sun, 22 Nov 2026 07:00:00 GMT"
+
+
+class Server:
+    """A project with one task; keeps the filters that it was asked with."""
+
+    def __init__(self, task: dict[str, Any] = TASK, **settings: object) -> None:
+        self.settings = SETTINGS | settings
+        self.task = task
+        self.queries: list[str] = []
+
+    def connector(self) -> Connector:
+        client = LabelStudioClient(ToolAccess("http://ls", "x"), transport=httpx.MockTransport(self._answer))
+        return LabelStudioConnector(client)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/tasks":
+            self.queries.append(request.url.params["query"])
+            return httpx.Response(200, json={"tasks": [self.task]})
+        return httpx.Response(200, json=self.settings, headers={"date": READ_AT})
+
+
+def read(server: Server, since: str | None) -> Cursor:
+    (page,) = server.connector().changed_tasks(PROJECT, Cursor(since) if since is not None else None)
+    return page.cursor
+
+
+def test_reading_goes_on_from_the_cursor() -> None:
+    server = Server()
+    cursor = read(server, None)
+    read(server, cursor)
+    assert "updated_at" not in server.queries[0].replace("tasks:updated_at", "", 1)
+    assert '"greater_or_equal","type":"Datetime","value":"2026-11-22T06:00:00.000000Z"' in server.queries[1]
+
+
+def test_changes_that_may_still_be_on_their_way_are_told_again() -> None:
+    server = Server(TASK | {"updated_at": "2026-11-22T06:59:59Z"})
+    assert "2026-11-22T06:59:45.000000Z" in read(server, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"maximum_annotations": 2},
+        {"overlap_cohort_percentage": 50},
+        {"skip_queue": "IGNORE_SKIPPED"},
+        {"label_config": SETTINGS["label_config"].replace("ham", "eggs")},
+    ],
+)
+def test_everything_is_read_again_when_a_setting_opens_closes_or_renames_without_touching_tasks(
+    change: dict[str, Any],
+) -> None:
+    cursor = read(Server(), None)
+    server = Server(**change)
+    read(server, cursor)
+    assert "greater_or_equal" not in server.queries[0]
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "{}", "[]", "null", '{"at":5,"reading":"x"}', '{"at":"2026"}'])
+def test_a_cursor_that_cannot_be_read_means_from_the_start(cursor: str) -> None:
+    server = Server()
+    read(server, cursor)
+    assert "greater_or_equal" not in server.queries[0]
+
+
+def test_tasks_are_listed_only_where_their_number_differs() -> None:
+    server = Server()
+    assert server.connector().vanished_tasks(PROJECT, {TaskId("5")}) == ()
+    assert server.queries == []
+    assert server.connector().vanished_tasks(PROJECT, {TaskId("5"), TaskId("6")}) == {"6"}
+
+
+def test_a_config_with_nothing_to_learn_is_a_schema_error() -> None:
+    with pytest.raises(SchemaError):
+        Server(label_config="<View/>").connector().label_schema(PROJECT)
+
+
+@pytest.mark.parametrize("task", [{"id": "x"}, TASK | {"data": []}, TASK | {"updated_at": None}, {}])
+def test_an_answer_that_makes_no_sense_is_a_tool_that_is_not_well(task: dict[str, Any]) -> None:
+    with pytest.raises(ToolUnavailable, match="does not understand"):
+        read(Server(task), None)
+
+
+def test_a_project_that_is_no_number_is_rejected_without_asking() -> None:
+    with pytest.raises(ToolRejected, match="numbers"):
+        Server().connector().label_schema(ProjectId("../users"))
+
+
+def test_the_entry_point_is_a_connector_type_and_opening_makes_no_request() -> None:
+    assert isinstance(CONNECTOR, ConnectorType)
+    assert CONNECTOR.open(ToolAccess("http://localhost:1", "x"))

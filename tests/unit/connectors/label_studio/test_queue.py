@@ -1,0 +1,262 @@
+"""The order that is written, on a Label Studio made of two dictionaries that behaves as measured on version 1.23."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import httpx
+import pytest
+
+from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import Connector, ToolAccess
+from nextlabel.ranking import RankedTask, Ranking
+from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.label_studio.connector import LabelStudioConnector
+
+PROJECT = ProjectId("1")
+CONFIG = (
+    '<View><Text name="text" value="$text"/>'
+    '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
+)
+
+
+@dataclass
+class FakeQueue:
+    """``labeled`` maps each task to whether it is; ``stubborn`` ignores changes of the project's settings."""
+
+    labeled: dict[int, bool] = field(default_factory=lambda: dict.fromkeys(range(1, 41), False))
+    predictions: dict[int, dict[str, object]] = field(default_factory=dict)
+    settings: dict[str, object] = field(
+        default_factory=lambda: {
+            "sampling": "Sequential sampling",
+            "model_version": "",
+            "show_collab_predictions": False,
+        }
+    )
+    stubborn: bool = False
+    fail_at_switch: bool = False
+    changes: int = 0
+    next_id: int = 1
+
+    def connector(self) -> Connector:
+        transport = httpx.MockTransport(self._answer)
+        return LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport))
+
+    def add(self, task: int, score: float, version: str, result: object = None) -> None:
+        self.predictions[self.next_id] = {
+            "id": self.next_id,
+            "task": task,
+            "score": score,
+            "model_version": version,
+            "result": result or [],
+        }
+        self.next_id += 1
+
+    def served(self) -> list[str]:
+        """What annotators get: open tasks of the version in force by the lowest score."""
+        version = self.settings["model_version"]
+        best: dict[int, float] = {}
+        for p in self.predictions.values():
+            task, score = p["task"], p["score"]
+            assert isinstance(task, int)
+            assert isinstance(score, float)
+            if p["model_version"] == version and not self.labeled[task]:
+                best[task] = min(score, best.get(task, 1.0))
+        return [str(task) for task in sorted(best, key=lambda task: best[task])]
+
+    def versions(self) -> Counter[str]:
+        return Counter(str(p["model_version"]) for p in self.predictions.values())
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content or b"null")
+        routes: dict[tuple[str, str], Callable[[], object]] = {
+            ("GET", "/api/projects/1/"): lambda: {"label_config": CONFIG, **self.settings},
+            ("PATCH", "/api/projects/1/"): lambda: self._change(body),
+            ("GET", "/api/projects/1/model-versions"): self._count,
+            ("DELETE", "/api/projects/1/model-versions"): lambda: self._drop(body["model_version"]),
+            ("POST", "/api/projects/1/import/predictions"): lambda: self._take(body),
+            ("GET", "/api/tasks"): lambda: {"tasks": self._list(request.url.params)},
+        }
+        path = request.url.path
+        if path.startswith("/api/predictions/"):
+            self.predictions.pop(int(path.split("/")[3]))
+            return httpx.Response(204)
+        if self.fail_at_switch and request.method == "PATCH":
+            return httpx.Response(500, json={"detail": "database is locked"})
+        answer = routes[request.method, path]()
+        return httpx.Response(400 if answer is None else 200, json=answer or {"detail": "Validation error"})
+
+    def _change(self, changes: dict[str, object]) -> object:
+        self.changes += 1
+        if not self.stubborn:
+            self.settings |= changes
+        return self.settings
+
+    def _count(self) -> object:
+        newest_first = reversed(self.versions().items())
+        return {"static": [{"model_version": version, "count": count} for version, count in newest_first]}
+
+    def _drop(self, version: str) -> object:
+        self.predictions = {n: p for n, p in self.predictions.items() if p["model_version"] != version}
+        return {"dropped": version}
+
+    def _take(self, items: list[dict[str, object]]) -> object:
+        if any(item["task"] not in self.labeled for item in items):
+            return None
+        for item in items:
+            self.add(int(str(item["task"])), float(str(item["score"])), str(item["model_version"]), item["result"])
+        return {"created": len(items)}
+
+    def _list(self, params: httpx.QueryParams) -> list[dict[str, object]]:
+        query = json.loads(params["query"])
+        filters = {item["filter"].removeprefix("filter:tasks:"): item["value"] for item in query["filters"]["items"]}
+        tasks = sorted(self.labeled)
+        if "is_labeled" in filters:
+            tasks = [task for task in tasks if not self.labeled[task]]
+        if isinstance(filters.get("id"), list):
+            tasks = [task for task in tasks if task in filters["id"]]
+        elif "id" in filters:
+            tasks = [task for task in tasks if task > int(filters["id"])]
+        if version := filters.get("predictions_model_versions"):
+            tasks = [task for task in tasks if any(version[0] in str(p["model_version"]) for p in self._of(task))]
+        if query["ordering"] == ["tasks:predictions_score"]:
+            means = {task: self._mean(task) for task in tasks if self._mean(task) is not None}
+            tasks = sorted(means, key=lambda task: means[task] or 0.0)
+        page = tasks[: int(params["page_size"])]
+        return [{"id": t, "is_labeled": self.labeled[t], "predictions": self._of(t)} for t in page]
+
+    def _of(self, task: int) -> list[dict[str, object]]:
+        return [p for p in self.predictions.values() if p["task"] == task]
+
+    def _mean(self, task: int) -> float | None:
+        version = self.settings["model_version"]
+        scores = [float(str(p["score"])) for p in self._of(task) if p["model_version"] == version]
+        return fmean(scores) if scores else None
+
+
+def window(*tasks: int) -> Ranking:
+    return Ranking(tuple(RankedTask(TaskId(str(task)), 0.5) for task in tasks), "margin")
+
+
+def predictions(*tasks: int, label: str = "spam") -> list[Prediction]:
+    guess = (Guess("kind", label, 0.6),)
+    return [Prediction(TaskId(str(task)), QueueVersion("0001"), guess, 0.4, 0.5) for task in tasks]
+
+
+def reorder(tool: FakeQueue, version: str, *tasks: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    receipt = tool.connector().reorder(PROJECT, QueueVersion(version), window(*tasks), predictions(*tasks))
+    return receipt.written, receipt.vanished, receipt.head
+
+
+@pytest.fixture
+def tool() -> FakeQueue:
+    return FakeQueue()
+
+
+def test_the_window_is_served_in_its_order(tool: FakeQueue) -> None:
+    assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7"))
+    assert tool.served() == ["9", "3", "7"]
+    assert tool.connector().queue_in_force(PROJECT) == "0001"
+
+
+def test_a_new_version_replaces_the_old_order(tool: FakeQueue) -> None:
+    reorder(tool, "0001", 9, 3, 7)
+    reorder(tool, "0002", 3, 5)
+    assert tool.served() == ["3", "5"]
+
+
+def test_reordering_twice_is_reordering_once(tool: FakeQueue) -> None:
+    first = reorder(tool, "0001", 9, 3, 7)
+    assert reorder(tool, "0001", 9, 3, 7) == first
+    assert tool.versions() == {"0001": 3}
+    assert tool.changes == 1
+
+
+def test_a_try_that_failed_half_way_is_completed(tool: FakeQueue) -> None:
+    tool.fail_at_switch = True
+    with pytest.raises(ToolUnavailable, match="database is locked"):
+        reorder(tool, "0001", 9, 3, 7)
+    tool.fail_at_switch = False
+    assert reorder(tool, "0001", 9, 4, 7) == (3, (), ("9", "4", "7"))
+    assert tool.versions() == {"0001": 3}
+
+
+def test_another_window_under_the_version_in_force_takes_its_place(tool: FakeQueue) -> None:
+    reorder(tool, "0001", 9, 3, 7)
+    assert reorder(tool, "0001", 7, 8) == (2, (), ("7", "8"))
+    assert tool.served() == ["7", "8"]
+
+
+def test_many_leftovers_of_another_installation_go_at_once(tool: FakeQueue) -> None:
+    for task in range(1, 41):
+        tool.add(task, 0.1, "0001")
+        tool.add(task, 0.2, "0001")
+    reorder(tool, "0001", 9, 3)
+    assert tool.served() == ["9", "3"]
+
+
+def test_an_answer_to_a_predict_stays_and_comes_after_the_window(tool: FakeQueue) -> None:
+    for task in (20, 3):
+        tool.add(task, 0.6, "0001")
+    assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7", "20"))
+    assert tool.served() == ["9", "3", "7", "20"]
+
+
+def test_a_vanished_task_is_passed_over_and_told(tool: FakeQueue) -> None:
+    assert reorder(tool, "0001", 9, 99, 7) == (2, ("99",), ("9", "7"))
+
+
+def test_a_window_of_which_nothing_is_left_leaves_the_queue_as_it_is(tool: FakeQueue) -> None:
+    reorder(tool, "0001", 9, 3)
+    assert reorder(tool, "0002", 98, 99) == (0, ("98", "99"), ("9", "3"))
+    assert reorder(tool, "0003") == (0, (), ("9", "3"))
+    assert tool.connector().queue_in_force(PROJECT) == "0001"
+
+
+def test_tasks_that_were_labeled_meanwhile_do_not_spoil_the_proof(tool: FakeQueue) -> None:
+    tool.labeled |= {9: True, 7: True}
+    assert reorder(tool, "0001", 9, 3, 7, 4) == (4, (), ("3", "4"))
+
+
+def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
+    old = predictions(9, label="renamed")
+    tool.connector().reorder(PROJECT, QueueVersion("0001"), window(9, 3), old)
+    assert tool.served() == ["9", "3"]
+
+
+def test_an_order_that_is_not_served_is_an_error_and_not_a_hope(tool: FakeQueue) -> None:
+    tool.stubborn = True
+    with pytest.raises(ToolRejected, match="stands at version ''"):
+        reorder(tool, "0001", 9, 3)
+
+
+def test_no_version_is_in_force_under_an_ml_backends_title_or_another_sampling(tool: FakeQueue) -> None:
+    reorder(tool, "0001", 9)
+    tool.settings["model_version"] = "nextlabel"
+    assert tool.connector().queue_in_force(PROJECT) is None
+    tool.settings |= {"model_version": "0001", "sampling": "Sequential sampling"}
+    assert tool.connector().queue_in_force(PROJECT) is None
+    assert tool.connector().head_of_queue(PROJECT, 5) == []
+
+
+def test_pruning_takes_old_orders_of_ours_oldest_first_and_nothing_else(tool: FakeQueue) -> None:
+    for version in ("bert-v1", "untrained-0000", "0001", "0002.2", "0003"):
+        reorder(tool, version, 1, 2, 3)
+    connector = tool.connector()
+    keep = {QueueVersion("0002.2")}
+    assert [connector.prune(PROJECT, keep, 4) for _ in range(3)] == [4, 2, 0]
+    assert tool.versions() == {"bert-v1": 3, "0002.2": 3, "0003": 3}
+    assert connector.prune(PROJECT, (), 100) == 3
+    assert tool.served() == ["1", "2", "3"]
+
+
+def test_pruning_takes_a_version_and_not_its_refills(tool: FakeQueue) -> None:
+    for version in ("0001", "0001.2", "0001.3"):
+        reorder(tool, version, 1, 2)
+    tool.connector().prune(PROJECT, {QueueVersion("0001.2")}, 100)
+    assert tool.versions() == {"0001.2": 2, "0001.3": 2}
