@@ -101,7 +101,10 @@ class Connector(Protocol):
         """
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
-        """Those of the known tasks that are no longer in the tool."""
+        """Those of the known tasks that are no longer in the tool.
+
+        ``known`` are all tasks told so far, the newest pull included, so that equal numbers mean equal tasks.
+        """
 
     def reorder(
         self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
@@ -115,10 +118,14 @@ class Connector(Protocol):
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
 
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
-        """Remove up to ``at_most`` predictions of orders not in ``keep``; returns how many were removed."""
+        """Remove up to ``at_most`` predictions of orders that nextlabel made and that are not in ``keep``; returns
+        how many were removed. The order in force stays, whatever ``keep`` says."""
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong."""
+        """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
+
+        A refusal is a ``problem`` with its remedy, so that the report is whole; only `ToolUnavailable` is raised.
+        """
 
 
 # --- what the tool sends to us -----------------------------------------------------------------------------

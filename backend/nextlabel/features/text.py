@@ -86,5 +86,7 @@ def _word_columns(word: str) -> NDArray[np.int32]:
     """The word's column, then those of its character n-grams (with the word's borders, as in char_wb)."""
     padded = f" {word[:_MAX_WORD]} "
     grams = [padded[i : i + n] for n in (3, 4, 5) for i in range(len(padded) - n + 1)] if len(word) > 1 else []
-    own, *hashed = (murmurhash3_32(it.encode("utf-8", "surrogatepass"), positive=True) % _WORDS for it in (word, *grams))
+    own, *hashed = (
+        murmurhash3_32(it.encode("utf-8", "surrogatepass"), positive=True) % _WORDS for it in (word, *grams)
+    )
     return np.array([own, *(column + _WORDS for column in hashed)], dtype=np.int32)

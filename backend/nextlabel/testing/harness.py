@@ -1,0 +1,85 @@
+"""The people around a labeling tool, played for tests: they make projects, label, and pull the plug."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import Connector, Dialect, Door, WebhookRequest
+
+Annotator = Literal["ann", "ben"]
+"""Two people with an account each in the tool; neither is the account whose token the connector uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A task as an annotator gets it: the labels that are shown with it before anything is chosen."""
+
+    task: TaskId
+    shown: tuple[str, ...]
+
+
+class ToolHarness(Protocol):
+    """Plays the people of one labeling tool, through the doors that people use.
+
+    It is what `ConnectorContract` knows of a tool. Nothing here may go through the connector under test,
+    except that `connector` and `stranger` make one. Projects are never shared between tests.
+    """
+
+    dialect: Dialect
+
+    def create_project(self, labels: Sequence[str], field: str) -> ProjectId:
+        """A new empty project: choose exactly one of the labels for the text in that field; one label per task."""
+
+    def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> Sequence[TaskId]:
+        """Import one task per text; the ids come in the order of the texts."""
+
+    def delete_task(self, project: ProjectId, task: TaskId) -> None: ...
+
+    def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
+        """Ask for a task as the tool's own page does, taking it; None when nothing is left for this annotator."""
+
+    def submit(self, project: ProjectId, task: TaskId, label: str, by: Annotator) -> AnnotationId: ...
+
+    def skip(self, project: ProjectId, task: TaskId, by: Annotator) -> None: ...
+
+    def change(self, project: ProjectId, annotation: AnnotationId, label: str) -> None:
+        """Somebody chooses another label in an annotation already submitted."""
+
+    def withdraw(self, project: ProjectId, annotation: AnnotationId) -> None:
+        """Delete an annotation."""
+
+    def let_a_day_pass(self, project: ProjectId) -> None:
+        """Make all that happened in a project a day older. Nothing to do where no clock is involved."""
+
+    def choose_another_order(self, project: ProjectId) -> None:
+        """Somebody sets the tool's queue to an order of their own."""
+
+    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+        """How many predictions the tool stores, by version, as its own pages tell."""
+
+    def door(self) -> Door:
+        """An address at which something answers the tool as nextlabel would."""
+
+    def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
+        """The webhooks that arrive at the door because of what ``act`` does."""
+
+    def malformed_events(self) -> Sequence[WebhookRequest]:
+        """Webhooks that are valid JSON, and not what the tool promises."""
+
+    def connector(self) -> Connector:
+        """A connector with good access."""
+
+    def stranger(self) -> Connector:
+        """A connector whose token the tool does not know."""
+
+    def unknown_project(self) -> ProjectId:
+        """A project id of the right shape that the tool has never given out."""
+
+    def take_down(self) -> None:
+        """Stop the tool; nothing that people did is lost."""
+
+    def bring_up(self) -> None:
+        """Start it again at the same address; returns when it answers."""

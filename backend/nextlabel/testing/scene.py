@@ -1,0 +1,101 @@
+"""A project with some tasks in a tool, and short words for what tests do there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nextlabel.labeling import (
+    AnnotationId,
+    Cursor,
+    Guess,
+    Prediction,
+    ProjectId,
+    QueueVersion,
+    TaskId,
+    label_in_force,
+)
+from nextlabel.ports import ChangePage, Connector, QueueReceipt, TaskSeen
+from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.testing.harness import Annotator, Served, ToolHarness
+
+LABELS = ("ham", "spam")
+FIELD = "text"
+
+
+@dataclass
+class Scene:
+    """A project with some tasks in a tool, and a connector to it."""
+
+    harness: ToolHarness
+    connector: Connector
+    project: ProjectId
+    tasks: list[TaskId]
+    target: str
+    told: dict[TaskId, TaskSeen] = field(default_factory=dict)
+    cursor: Cursor | None = None
+
+    def pull(self) -> list[TaskId]:
+        """Read on from the cursor, as the loop does; returns the tasks in the order in which they were told."""
+        told: list[TaskId] = []
+        for page in self.connector.changed_tasks(self.project, self.cursor):
+            told += [seen.task.id for seen in page.tasks]
+            self.note(page)
+        return told
+
+    def note(self, page: ChangePage) -> None:
+        """Store a page and its cursor, as the loop does."""
+        self.told.update((seen.task.id, seen) for seen in page.tasks)
+        self.cursor = page.cursor
+
+    def label_of(self, task: TaskId) -> str | None:
+        """The label in force, as far as the connector has told."""
+        return label_in_force(self.told[task].annotations, self.target)
+
+    def submit(self, task: TaskId, label: str = "ham", by: Annotator = "ann") -> AnnotationId:
+        return self.harness.submit(self.project, task, label, by)
+
+    def rank(self, version: QueueVersion, order: Sequence[TaskId], shown: str | None = "ham") -> QueueReceipt:
+        """Put the tasks in this order, each with the same label guessed (None: nothing to say)."""
+        guesses = (Guess(self.target, shown, 0.9),) if shown else ()
+        utilities = [1 - rank / (len(order) + 1) for rank in range(len(order))]
+        predictions = [
+            Prediction(task, version, guesses, 0.1, utility) for task, utility in zip(order, utilities, strict=True)
+        ]
+        ranking = Ranking(tuple(map(RankedTask, order, utilities)), "contract")
+        return self.connector.reorder(self.project, version, ranking, predictions)
+
+    def take(self, by: Annotator = "ann") -> Served | None:
+        return self.harness.next_task(self.project, by)
+
+    def work(self, tasks: int, by: Annotator = "ann") -> list[Served]:
+        """Take and label up to so many tasks one after the other; returns them as they were served."""
+        served: list[Served] = []
+        while len(served) < tasks and (task := self.take(by)):
+            self.harness.submit(self.project, task.task, LABELS[len(served) % 2], by)
+            served.append(task)
+        return served
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A large project; ``tasks`` as they were imported and ``told`` as the connector told them then.
+
+    Tests of one class share it and leave their marks on it.
+    """
+
+    scene: Scene
+    tasks: tuple[TaskId, ...]
+    told: tuple[TaskId, ...]
+
+
+def set_scene(harness: ToolHarness, size: int) -> Scene:
+    """A new project with so many tasks, none of them labeled."""
+    project = harness.create_project(LABELS, FIELD)
+    tasks = list(harness.add_tasks(project, [f"mail number {n}" for n in range(size)]))
+    connector = harness.connector()
+    return Scene(harness, connector, project, tasks, connector.label_schema(project).targets[0].name)
+
+
+def ids(served: Sequence[Served]) -> list[TaskId]:
+    return [it.task for it in served]

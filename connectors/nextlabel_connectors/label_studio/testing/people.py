@@ -1,0 +1,147 @@
+"""People with an account in Label Studio, who use it as its web pages do: signed in, without a token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import httpx
+
+from nextlabel.errors import ToolRejected, ToolUnavailable
+
+CONTROL, OBJECT = "label", "text"
+
+
+def single_choice(labels: Sequence[str], field: str = "text") -> str:
+    """A labeling config: choose exactly one of the labels for the text in that field."""
+    choices = "".join(f"<Choice value={quoteattr(label)}/>" for label in labels)
+    return (
+        f'<View><Text name="{OBJECT}" value={quoteattr("$" + field)}/>'
+        f'<Choices name="{CONTROL}" toName="{OBJECT}" choice="single">{choices}</Choices></View>'
+    )
+
+
+class LabelStudioPerson:
+    """A signed-in account. Ids are Label Studio's numbers; answers are its JSON.
+
+    Raises `ToolUnavailable` when Label Studio is down or unwell and `ToolRejected` when it refuses.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    @classmethod
+    def signed_in(cls, url: str, email: str, password: str) -> LabelStudioPerson:
+        return cls._through_form(url, "/user/login/", {}, {"email": email, "password": password})
+
+    @classmethod
+    def signed_up(cls, url: str, invitation: str, email: str) -> LabelStudioPerson:
+        """A new account, made as invited people make theirs; the password is random and forgotten."""
+        fields = {"email": email, "password": secrets.token_urlsafe(24)}
+        return cls._through_form(url, "/user/signup/", {"token": invitation}, fields)
+
+    @classmethod
+    def _through_form(cls, url: str, path: str, params: dict[str, str], fields: dict[str, str]) -> LabelStudioPerson:
+        person = cls(httpx.Client(base_url=url, timeout=60.0, headers={"Referer": url}))
+        person._call("GET", path, params=params)
+        fields["csrfmiddlewaretoken"] = person._http.cookies["csrftoken"]
+        # A refused form is shown again with 200; an accepted one leads elsewhere.
+        if not person._call("POST", path, params=params, data=fields).is_redirect:
+            raise ToolRejected(f"Label Studio did not accept the account {fields['email']}.")
+        return person
+
+    # --- the owner -----------------------------------------------------------------------------------------
+
+    def invitation(self) -> str:
+        """The secret part of the link with which people join the organization."""
+        return str(self._json("GET", "/api/invite")["token"])
+
+    def create_personal_token(self) -> str:
+        """Label Studio gives each account one, and shows it only now."""
+        return str(self._json("POST", "/api/token/")["token"])
+
+    def allow_legacy_tokens(self, allowed: bool = True) -> None:
+        self._json("POST", "/api/jwt/settings", json={"legacy_api_tokens_enabled": allowed})
+
+    def create_project(self, title: str, label_config: str, **settings: object) -> int:
+        return int(
+            self._json("POST", "/api/projects", json={"title": title, "label_config": label_config, **settings})["id"]
+        )
+
+    def project(self, project: int) -> dict[str, Any]:
+        return self._json("GET", f"/api/projects/{project}")
+
+    def change_project(self, project: int, **settings: object) -> None:
+        self._json("PATCH", f"/api/projects/{project}", json=settings)
+
+    def import_tasks(self, project: int, tasks: Sequence[dict[str, object]]) -> list[int]:
+        """Returns the new tasks' ids in the order of the tasks."""
+        path, params = f"/api/projects/{project}/import", {"return_task_ids": "true"}
+        return list(self._json("POST", path, params=params, json=list(tasks))["task_ids"])
+
+    def delete_task(self, task: int) -> None:
+        self._call("DELETE", f"/api/tasks/{task}/")
+
+    def predictions_held(self, project: int) -> dict[str, int]:
+        """How many predictions are stored, by model version."""
+        held = self._json("GET", f"/api/projects/{project}/model-versions", params={"extended": "true"})
+        return {version["model_version"]: version["count"] for version in held["static"]}
+
+    # --- annotators ----------------------------------------------------------------------------------------
+
+    def next_task(self, project: int) -> dict[str, Any] | None:
+        """What "Label All Tasks" opens, taking it; None when there is nothing left for this person."""
+        response = self._send("GET", f"/api/projects/{project}/next")
+        if response.status_code == httpx.codes.NOT_FOUND and "There are no tasks" in response.text:
+            return None
+        return dict(self._checked(response).json())
+
+    def submit(self, task: int, label: str, *, seconds: float = 1.0) -> int:
+        """Returns the annotation's id."""
+        body = {"result": chosen(label), "lead_time": seconds}
+        return int(self._json("POST", f"/api/tasks/{task}/annotations/", json=body)["id"])
+
+    def skip(self, task: int) -> int:
+        body = {"result": [], "was_cancelled": True}
+        return int(self._json("POST", f"/api/tasks/{task}/annotations/", json=body)["id"])
+
+    def change(self, annotation: int, label: str) -> None:
+        self._call("PATCH", f"/api/annotations/{annotation}/", json={"result": chosen(label)})
+
+    def withdraw(self, annotation: int) -> None:
+        self._call("DELETE", f"/api/annotations/{annotation}/")
+
+    # --- requests ------------------------------------------------------------------------------------------
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return dict(self._call(method, path, **options).json())
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._checked(self._send(method, path, **options))
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise ToolUnavailable(f"Label Studio did not answer {method} {path}: {error!r}.") from error
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        if response.is_error:
+            kind = ToolUnavailable if response.is_server_error else ToolRejected
+            request, status = response.request, response.status_code
+            raise kind(
+                f"Label Studio answered {request.method} {request.url.path} with {status}: {response.text[:300]}"
+            )
+        return response
+
+
+def chosen(label: str) -> list[dict[str, object]]:
+    """An annotation's result: this label in a `single_choice` config."""
+    return [{"from_name": CONTROL, "to_name": OBJECT, "type": "choices", "value": {"choices": [label]}}]
+
+
+def labels_in(result: Sequence[dict[str, Any]]) -> list[str]:
+    """The labels chosen in an annotation's or prediction's result."""
+    return [label for region in result for label in region["value"].get("choices", ())]

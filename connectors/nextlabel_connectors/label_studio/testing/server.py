@@ -1,0 +1,274 @@
+"""A Label Studio of our own: started, stopped and started again, and gone when we are gone."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+
+from nextlabel.errors import ConfigurationError, ToolUnavailable
+from nextlabel.ports import ToolAccess
+from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
+
+VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
+_DEFAULT_VENV = ".cache/label-studio/venv"
+_START_SECONDS = 120.0
+_STOP_SECONDS = 10.0
+_TAIL = 3000
+
+# On Linux the kernel kills the server when we die, even by kill -9; the parent is looked at again in case it
+# died before that was arranged. Done in a process of its own, because code between fork and exec may deadlock
+# in a program with threads.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("whoever wanted a Label Studio is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class LabelStudioMissing(ConfigurationError):
+    """There is no Label Studio installed where one was looked for."""
+
+
+class LabelStudioServer:
+    """A Label Studio on a free port of this machine, with its own data folder, owner, password and tokens.
+
+    Start it in a thread that lives as long as it should: on Linux it dies with the thread that started it.
+    ``stop`` and ``start`` keep address and data; leaving the context, or ``close``, removes the data. ``env`` is
+    added to the server's environment, e.g. ``{"ML_BLOCK_LOCAL_IP": "true"}`` to see it refuse.
+    """
+
+    def __init__(
+        self,
+        venv: Path | None = None,
+        *,
+        port: int | None = None,
+        legacy_tokens: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._venv = (venv or Path(os.environ.get(VENV_VARIABLE) or _DEFAULT_VENV)).absolute()
+        self._program = self._venv / "bin" / "label-studio"
+        if not self._program.exists():
+            raise LabelStudioMissing(f"There is no Label Studio in {self._venv}: run `make label-studio`.")
+        self._port = port or _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.email = "owner@example.org"
+        self.password = secrets.token_urlsafe(24)
+        self._legacy_token = secrets.token_hex(20)
+        self._env = {**self._account(legacy_tokens), **(env or {})}
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Made at the first start; only we may look inside."""
+        return Path(tempfile.mkdtemp(prefix="nextlabel-label-studio-"))
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def legacy_access(self) -> ToolAccess:
+        """The owner's legacy token; good once legacy tokens are allowed."""
+        return ToolAccess(self.url, self._legacy_token)
+
+    @cached_property
+    def personal_access(self) -> ToolAccess:
+        """A personal access token of the owner, made at the first call."""
+        return ToolAccess(self.url, self.owner.create_personal_token())
+
+    @cached_property
+    def owner(self) -> LabelStudioPerson:
+        return LabelStudioPerson.signed_in(self.url, self.email, self.password)
+
+    def sign_up(self, email: str) -> LabelStudioPerson:
+        """A new account in the owner's organization; in the community edition it may do everything but administrate."""
+        return LabelStudioPerson.signed_up(self.url, self.owner.invitation(), email)
+
+    def start(self) -> Self:
+        """Returns when it answers. Raises `ToolUnavailable` with the end of its log when it does not."""
+        if self._process is not None:
+            return self
+        if _listening(self._port):
+            raise ToolUnavailable(f"Port {self._port} is taken: Label Studio would silently move to another one.")
+        if not self._data.exists():
+            self._copy_template()
+        with self._log_path.open("ab") as log:
+            self._process = self._spawn(log)
+        atexit.register(self.close)
+        try:
+            self._wait_until_healthy(self._process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End it and whatever it has started; the data stays."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _signal_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+    def close(self) -> None:
+        """Stop it and remove its data."""
+        self.stop()
+        atexit.unregister(self.close)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def let_a_day_pass(self, project: int) -> None:
+        """Make a project's tasks a day older, in its database: no door lets anyone set the time of a change."""
+        with closing(sqlite3.connect(self._data / "label_studio.sqlite3", timeout=30)) as database, database:
+            older = "date(updated_at, '-1 day') || substr(updated_at, 11)"  # SQLite's own times lose microseconds
+            database.execute(f"UPDATE task SET updated_at = {older} WHERE project_id = ?", (project,))  # noqa: S608
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _log_path(self) -> Path:
+        return self._data / "label-studio.log"
+
+    def _account(self, legacy_tokens: bool) -> dict[str, str]:
+        """In the environment and not on the command line, which every user of the machine can read."""
+        return {
+            "LABEL_STUDIO_USERNAME": self.email,
+            "LABEL_STUDIO_PASSWORD": self.password,
+            "LABEL_STUDIO_USER_TOKEN": self._legacy_token,
+            "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": str(legacy_tokens).lower(),
+        }
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        python = self._venv / "bin" / "python"
+        options = ["--no-browser", "--log-level", "WARNING", "--internal-host", "127.0.0.1", "--port", str(self._port)]
+        return subprocess.Popen(  # noqa: S603 (our own arguments)
+            [python, "-c", _DIE_WITH_PARENT, str(os.getpid()), self._program, "start", *options],
+            env={**_environment(self._data), **self._env},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a group of its own, so that Ctrl-C reaches us first and stop() ends all of it
+        )
+
+    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise ToolUnavailable(
+                    f"Label Studio ended at once ({process.returncode}). Its log ends:\n{self._tail()}"
+                )
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{self.url}/health", timeout=5.0).is_success:
+                    return
+            time.sleep(0.1)
+        raise ToolUnavailable(f"Label Studio did not answer in {_START_SECONDS:.0f} s. Its log ends:\n{self._tail()}")
+
+    def _tail(self) -> str:
+        return self._log_path.read_text(errors="replace")[-_TAIL:]
+
+    def _copy_template(self) -> None:
+        template = _template(self._venv, self._program)
+        # Its .env holds the key that signs sessions and tokens: each server makes one of its own.
+        shutil.copytree(template, self._data, ignore=shutil.ignore_patterns(".env"))
+
+
+def _template(venv: Path, program: Path) -> Path:
+    """A data folder without accounts and with all migrations done, which takes half a minute: made once per version.
+
+    Parallel starts wait for the first one.
+    """
+    root = venv.parent / "template"
+    root.mkdir(exist_ok=True)
+    template = root / _version(venv)
+    with (root / f"{template.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            with tempfile.TemporaryDirectory(dir=root) as folder:
+                data = Path(folder) / "data"
+                data.mkdir()
+                _migrate(program, data)
+                data.rename(template)
+    return template
+
+
+def _migrate(program: Path, data: Path) -> None:
+    """Any command migrates first; `version` does nothing else."""
+    done = subprocess.run(  # noqa: S603 (our own arguments)
+        [program, "version"], env=_environment(data), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ToolUnavailable(f"Label Studio could not make its database:\n{(done.stdout + done.stderr)[-_TAIL:]}")
+
+
+def _version(venv: Path) -> str:
+    metadata = next(venv.glob("lib/python*/site-packages/label_studio-*.dist-info"), None)
+    return metadata.name.removeprefix("label_studio-").removesuffix(".dist-info") if metadata else "unknown"
+
+
+def _environment(data: Path) -> dict[str, str]:
+    """All that the server needs, and nothing of ours: a DATABASE_URL here must not become its database."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(data),
+        "LABEL_STUDIO_BASE_DATA_DIR": str(data),
+        "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+        "SSRF_PROTECTION_ENABLED": "false",
+        "ML_BLOCK_LOCAL_IP": "false",
+        "COLLECT_ANALYTICS": "False",
+        "LATEST_VERSION_CHECK": "False",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+        "HOST": "",
+    }
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,85 @@
+"""The way to the in-memory tool: every promise of a connector, kept in the simplest way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, TaskSeen
+from nextlabel.ranking import Ranking
+
+if TYPE_CHECKING:
+    from nextlabel_connectors.memory.tool import MemoryTool
+
+_HEAD = 5
+
+
+class MemoryConnector:
+    """The way to a `MemoryTool`; see `nextlabel.ports.Connector` for the promises."""
+
+    def __init__(self, tool: MemoryTool, token: str) -> None:
+        self._tool = tool
+        self._token = token
+
+    def label_schema(self, project: ProjectId) -> LabelSchema:
+        with self._tool.opened(project, self._token) as it:
+            return it.schema
+
+    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+        """A task that changes while pages are read moves behind the last page, and so is told again, never missed."""
+        cursor = int(since or 0)
+        while True:
+            with self._tool.opened(project, self._token) as it:
+                changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
+                page = [
+                    TaskSeen(row.task, tuple(row.annotations.values()), row.closed)
+                    for row in changed[: self._tool.page_size]
+                ]
+            if not page:
+                return
+            cursor = changed[len(page) - 1].changed
+            yield ChangePage(tuple(page), Cursor(str(cursor)))
+
+    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+        with self._tool.opened(project, self._token) as it:
+            return {task for task in known if task not in it.rows}
+
+    def reorder(
+        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+    ) -> QueueReceipt:
+        shown = {prediction.task: prediction for prediction in predictions}
+        with self._tool.opened(project, self._token) as it:
+            ranked = window.task_ids()
+            order = {task: shown.get(task) for task in ranked if task in it.rows}
+            self._tool.reorder(project, version, order)
+            vanished = tuple(task for task in ranked if task not in it.rows)
+            return QueueReceipt(version, len(order), vanished, tuple(islice(it.queue(), _HEAD)))
+
+    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+        with self._tool.opened(project, self._token) as it:
+            return it.in_force
+
+    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
+        with self._tool.opened(project, self._token) as it:
+            return list(islice(it.queue(), n))
+
+    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+        with self._tool.opened(project, self._token) as it:
+            old = [version for version in it.orders if version not in keep and version != it.in_force]
+            doomed = list(islice(((version, task) for version in old for task in it.orders[version]), at_most))
+            for version, task in doomed:
+                del it.orders[version][task]
+            for version in old:
+                if not it.orders[version]:
+                    del it.orders[version]
+            return len(doomed)
+
+    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+        with self._tool.opened(project, self._token) as it:
+            finding: Finding = Finding("unchanged", f"Webhooks go to {door.url}.")
+            if it.door != door:
+                it.door = door
+                finding = Finding("done", f"Webhooks now go to {door.url}.")
+        yield finding

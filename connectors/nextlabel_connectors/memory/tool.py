@@ -1,0 +1,206 @@
+"""The in-memory labeling tool: its projects, and everything that people do there."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import orjson
+
+from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.labeling import (
+    Annotation,
+    AnnotationId,
+    LabelSchema,
+    Prediction,
+    ProjectId,
+    QueueVersion,
+    Target,
+    Task,
+    TaskId,
+)
+from nextlabel.ports import Connector, Door, ToolAccess, WebhookRequest
+from nextlabel_connectors.memory.connector import MemoryConnector
+from nextlabel_connectors.memory.dialect import JsonDialect
+
+TARGET = "label"
+"""The one target of every project."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A task with its annotations and who made each; ``changed`` is the tick of the last change."""
+
+    task: Task
+    changed: int
+    annotations: dict[AnnotationId, Annotation] = field(default_factory=dict)
+    annotators: dict[AnnotationId, str] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        return any(not annotation.skipped for annotation in self.annotations.values())
+
+
+@dataclass(slots=True)
+class _Project:
+    """``orders`` holds each version's tasks in rank order, with the prediction to show (None: nothing to say)."""
+
+    schema: LabelSchema
+    rows: dict[TaskId, _Row] = field(default_factory=dict)
+    orders: dict[QueueVersion, dict[TaskId, Prediction | None]] = field(default_factory=dict)
+    in_force: QueueVersion | None = None
+    held: dict[str, TaskId] = field(default_factory=dict)
+    door: Door | None = None
+
+    @property
+    def order(self) -> Mapping[TaskId, Prediction | None]:
+        return self.orders[self.in_force] if self.in_force is not None else {}
+
+    def queue(self) -> Iterator[TaskId]:
+        """Open tasks as they are served: the ranked ones by rank, then the others, oldest first."""
+        order = self.order
+        for task in (*order, *(task for task in self.rows if task not in order)):
+            if task in self.rows and not self.rows[task].closed:
+                yield task
+
+    def row_of(self, annotation: AnnotationId) -> _Row:
+        return next(row for row in self.rows.values() if annotation in row.annotations)
+
+
+class MemoryTool:
+    """A labeling tool in this process. Every call is atomic, so threads can play several annotators.
+
+    An annotator who asks for a task holds it until they submit, skip or leave; no one else gets it meanwhile.
+    One label closes a task; a skipped one stays open to others. ``sent`` keeps the webhooks, which are sent
+    only for projects that were connected.
+    """
+
+    def __init__(self, *, page_size: int = 500, up: bool = True) -> None:
+        self.access = ToolAccess("memory:", secrets.token_hex(20))
+        self.sent: list[WebhookRequest] = []
+        self.page_size = page_size
+        self._projects: dict[ProjectId, _Project] = {}
+        self._ticks = count(1)
+        self._up = up
+        self._lock = threading.RLock()
+
+    def connector(self) -> Connector:
+        return MemoryConnector(self, self.access.token)
+
+    # --- what people do ------------------------------------------------------------------------------------
+
+    def create_project(self, labels: Sequence[str], field: str = "text") -> ProjectId:
+        with self._lock:
+            project = ProjectId(f"p{next(self._ticks)}")
+            target = Target(TARGET, "choice", (field,), tuple(labels))
+            self._projects[project] = _Project(LabelSchema((target,)))
+            return project
+
+    def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> tuple[TaskId, ...]:
+        with self.opened(project) as it:
+            (name,) = it.schema.targets[0].inputs
+            rows = [
+                _Row(Task(TaskId(f"t{tick}"), {name: text}), tick)
+                for text, tick in zip(texts, self._ticks, strict=False)
+            ]
+            it.rows.update((row.task.id, row) for row in rows)
+            self._tell(project, "tasks")
+            return tuple(row.task.id for row in rows)
+
+    def delete_task(self, project: ProjectId, task: TaskId) -> None:
+        with self.opened(project) as it:
+            del it.rows[task]
+            it.held = {by: held for by, held in it.held.items() if held != task}
+            self._tell(project, "tasks")
+
+    def take_next(self, project: ProjectId, by: str) -> tuple[TaskId, Prediction | None] | None:
+        """The task this annotator holds, else the first in the queue that nobody holds, with its prediction."""
+        with self.opened(project) as it:
+            taken = {task for annotator, task in it.held.items() if annotator != by}
+            queue = [it.held[by]] if by in it.held else it.queue()
+            for task in queue:
+                if task not in taken and by not in it.rows[task].annotators.values():
+                    it.held[by] = task
+                    return task, it.order.get(task)
+            return None
+
+    def submit(self, project: ProjectId, task: TaskId, label: str, by: str) -> AnnotationId:
+        return self._annotate(project, task, {TARGET: label}, by)
+
+    def skip(self, project: ProjectId, task: TaskId, by: str) -> None:
+        self._annotate(project, task, {}, by)
+
+    def _annotate(self, project: ProjectId, task: TaskId, labels: Mapping[str, str], by: str) -> AnnotationId:
+        with self.opened(project) as it:
+            tick, row = next(self._ticks), it.rows[task]
+            annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels)
+            row.annotations[annotation.id], row.annotators[annotation.id], row.changed = annotation, by, tick
+            it.held.pop(by, None)
+            self._tell(project, "labels")
+            return annotation.id
+
+    def change(self, project: ProjectId, annotation: AnnotationId, label: str) -> None:
+        with self.opened(project) as it:
+            row, tick = it.row_of(annotation), next(self._ticks)
+            changed = replace(row.annotations[annotation], labels={TARGET: label}, updated_at=_time(tick))
+            row.annotations[annotation], row.changed = changed, tick
+            self._tell(project, "labels")
+
+    def withdraw(self, project: ProjectId, annotation: AnnotationId) -> None:
+        with self.opened(project) as it:
+            row = it.row_of(annotation)
+            del row.annotations[annotation], row.annotators[annotation]
+            row.changed = next(self._ticks)
+            self._tell(project, "labels")
+
+    def choose_another_order(self, project: ProjectId) -> None:
+        """Somebody switches the queue back to oldest first."""
+        with self.opened(project) as it:
+            it.in_force = None
+            self._tell(project, "project")
+
+    def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
+        with self.opened(project) as it:
+            return {version: len(order) for version, order in it.orders.items()}
+
+    def take_down(self) -> None:
+        self._up = False
+
+    def bring_up(self) -> None:
+        self._up = True
+
+    # --- what programs do ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def opened(self, project: ProjectId, token: str | None = None) -> Iterator[_Project]:
+        """The project, for one atomic piece of work; refuses as a tool does (a token of None is a person's)."""
+        with self._lock:
+            if not self._up:
+                raise ToolUnavailable("The in-memory tool is down: bring it up and try again.")
+            if token is not None and not secrets.compare_digest(token, self.access.token):
+                raise ToolRejected("The in-memory tool does not know this token: use the one in `access`.")
+            if project not in self._projects:
+                raise ToolRejected(f"The in-memory tool has no project '{project}'.")
+            yield self._projects[project]
+
+    def reorder(self, project: ProjectId, version: QueueVersion, order: dict[TaskId, Prediction | None]) -> None:
+        it = self._projects[project]
+        it.orders[version], it.in_force = order, version
+        self._tell(project, "project")
+
+    def _tell(self, project: ProjectId, kind: str) -> None:
+        it = self._projects[project]
+        if it.door is None:
+            return
+        body = {"event": kind, "project": project, "queue_version": it.in_force, "schema": it.schema.digest}
+        headers = {"content-type": "application/json", JsonDialect.webhook_secret_header: it.door.webhook_secret}
+        self.sent.append(WebhookRequest(orjson.dumps(body), headers))
+
+
+def _time(tick: int) -> str:
+    return (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(microseconds=tick)).isoformat(timespec="microseconds")

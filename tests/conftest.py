@@ -1,0 +1,23 @@
+"""What several folders of tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+
+
+@pytest.fixture(scope="session")
+def label_studio() -> Iterator[LabelStudioServer]:
+    """One Label Studio for the whole run. Without one installed its tests are skipped, but in CI they fail."""
+    try:
+        server = LabelStudioServer()
+    except LabelStudioMissing as missing:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    with server:
+        yield server

@@ -1,0 +1,102 @@
+"""The Label Studio connector keeps every promise on a real Label Studio."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.labeling import QueueVersion
+from nextlabel.ports import ToolAccess
+from nextlabel.testing import ToolHarness
+from nextlabel.testing.contract import ConnectorContract
+from nextlabel.testing.scene import ids, set_scene
+from nextlabel_connectors.label_studio import CONNECTOR
+from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+from nextlabel_connectors.label_studio.testing.harness import LabelStudioHarness
+
+
+@pytest.fixture(scope="module")
+def harness(label_studio: LabelStudioServer) -> Iterator[ToolHarness]:
+    with LabelStudioHarness(label_studio, label_studio.legacy_access) as harness:
+        yield harness
+
+
+class TestLabelStudioConnector(ConnectorContract):
+    pass
+
+
+def test_a_personal_access_token_opens_the_same_doors(label_studio: LabelStudioServer, harness: ToolHarness) -> None:
+    scene = set_scene(harness, 4)
+    scene.connector = CONNECTOR.open(label_studio.personal_access)
+    order = [scene.tasks[n] for n in (2, 0, 3)]
+    scene.rank(QueueVersion("0001"), order)
+    assert ids(scene.work(3)) == order
+
+
+def test_a_personal_access_token_with_a_wrong_signature_is_rejected(
+    label_studio: LabelStudioServer, harness: ToolHarness
+) -> None:
+    scene = set_scene(harness, 1)
+    head, _, signature = label_studio.personal_access.token.rpartition(".")
+    forged = ToolAccess(label_studio.url, f"{head}.{signature[::-1]}")
+    with pytest.raises(ToolRejected, match="personal access token"):
+        CONNECTOR.open(forged).label_schema(scene.project)
+
+
+def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
+    label_studio: LabelStudioServer, harness: ToolHarness
+) -> None:
+    scene = set_scene(harness, 1)
+    label_studio.owner.allow_legacy_tokens(False)
+    try:
+        with pytest.raises(ToolRejected, match="personal access token works"):
+            scene.connector.label_schema(scene.project)
+    finally:
+        label_studio.owner.allow_legacy_tokens(True)
+
+
+def test_a_missing_label_studio_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(LabelStudioMissing, match="make label-studio"):
+        LabelStudioServer(tmp_path)
+
+
+def test_a_server_that_cannot_start_shows_what_its_log_says(tmp_path: Path) -> None:
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").symlink_to(sys.executable)
+    program = tmp_path / "venv" / "bin" / "label-studio"
+    program.write_text("#!/bin/sh\n[ $1 = version ] && touch $HOME/migrated && exit 0\necho the disk is full; exit 3\n")
+    program.chmod(0o755)
+    with pytest.raises(ToolUnavailable, match="the disk is full"), LabelStudioServer(tmp_path / "venv"):
+        pass
+
+
+@pytest.mark.usefixtures("label_studio")
+def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    program = "import time; from nextlabel_connectors.label_studio.testing import LabelStudioServer as Server\n"
+    program += "with Server() as server: print(server.url, flush=True); time.sleep(300)"
+    env = {**os.environ, "TMPDIR": str(tmp_path)}  # nobody is left to remove its data
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=env) as starter:
+        assert starter.stdout
+        url = starter.stdout.readline().strip()
+        assert httpx.get(f"{url}/health").is_success
+        starter.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while answers(url) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not answers(url)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=1).is_success
+    except httpx.TransportError:
+        return False
