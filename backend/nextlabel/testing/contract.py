@@ -116,6 +116,7 @@ class ConnectorContract:
         assert set(scene.connector.vanished_tasks(scene.project, scene.tasks)) == {scene.tasks[1]}
 
     def test_a_deleted_task_is_found_even_where_a_new_one_took_its_place(self, scene: Scene) -> None:
+        scene.pull()
         scene.harness.delete_task(scene.project, scene.tasks[1])
         scene.harness.add_tasks(scene.project, ["one more"])
         scene.pull()
