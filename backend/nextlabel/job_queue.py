@@ -143,7 +143,8 @@ class RqJobQueue:
 
     def status(self, job: str) -> JobStatus:
         with _redis_errors():
-            if job in (_text(waiting) for waiting in self._redis.hvals(_JOB)):
+            taken = (_text(entry).rpartition("|")[2] for entry in self._redis.zrange(_TAKEN, 0, -1))
+            if job in (*map(_text, self._redis.hvals(_JOB)), *taken):
                 return JobStatus(job, "queued", "waits until labels pause")
             try:
                 found = Job.fetch(job, connection=self._redis, serializer=JSONSerializer)

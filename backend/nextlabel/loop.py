@@ -120,7 +120,8 @@ class ActiveLearning:
         if not history:
             return True
         last = history[-1]
-        return (last.labels_digest, last.schema_digest) != (_digest(labeled), schema_digest)
+        # "trained" and no more: the worker died before it could promote it.
+        return last.state == "trained" or (last.labels_digest, last.schema_digest) != (_digest(labeled), schema_digest)
 
     def _learn(
         self, connection: Connection, target: Target, schema_digest: str, labeled: Labeled, fence: int

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zipfile import BadZipFile
 
 import fsspec
-import skops.io
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from nextlabel.database import Database
@@ -43,7 +43,7 @@ class StoredModels:
 
     def save(self, project: ProjectId, record: ModelRecord, model: Estimator, *, fence: int) -> None:
         self.check_fence(project, fence)
-        content = skops.io.dumps(model.state())
+        content = _dump(model)
         digest = hashlib.sha256(content).hexdigest()
         artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
         self._write(artifact, content)
@@ -85,11 +85,7 @@ class StoredModels:
         content = self._read(row.artifact)
         if hashlib.sha256(content).hexdigest() != row.sha256:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
-        try:
-            # Only plain values and arrays are trusted, never what a file asks to be trusted.
-            return restore(skops.io.loads(content, trusted=[]))
-        except (skops.io.exceptions.UntrustedTypesFoundException, TypeError, ValueError, KeyError) as error:
-            raise ArtifactError(f"{row.artifact} cannot be read as a model ({error}): retrain.") from error
+        return _restore(content, row.artifact)
 
     def history(self, project: ProjectId) -> Sequence[ModelRecord]:
         with self._database.read() as sql:
@@ -134,6 +130,28 @@ class StoredModels:
                 return bytes(file.read())
         except OSError as error:
             raise ArtifactError(f"{artifact} cannot be read ({error}): restore it, or retrain.") from error
+
+
+def preload() -> None:
+    """Load what reading a model needs, which takes a second, before anyone waits for it."""
+    import skops.io  # noqa: F401, PLC0415 - imports most of scikit-learn: not for commands that read no model
+
+
+def _dump(model: Estimator) -> bytes:
+    import skops.io  # noqa: PLC0415
+
+    return bytes(skops.io.dumps(model.state()))
+
+
+def _restore(content: bytes, artifact: str) -> Estimator:
+    import skops.io  # noqa: PLC0415
+    from skops.io.exceptions import UntrustedTypesFoundException  # noqa: PLC0415
+
+    try:
+        # Only plain values and arrays are trusted, never what a file asks to be trusted.
+        return restore(skops.io.loads(content, trusted=[]))
+    except (UntrustedTypesFoundException, TypeError, ValueError, KeyError, AttributeError, BadZipFile) as error:
+        raise ArtifactError(f"{artifact} cannot be read as a model ({error}): retrain.") from error
 
 
 def _of(project: ProjectId) -> Any:

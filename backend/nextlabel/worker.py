@@ -12,6 +12,7 @@ from rq.serializers import JSONSerializer
 from nextlabel.errors import ConfigurationError, NextlabelError, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
+from nextlabel.model_store import preload
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
@@ -82,6 +83,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
 
     The flags let another worker notice within about a minute that this one was killed.
     """
+    preload()
     parts = build(settings, redis_url)
     worker = Worker(
         list(QUEUES),

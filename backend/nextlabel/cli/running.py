@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.model_store import preload
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
@@ -53,6 +54,7 @@ def serve(host: str, port: int) -> None:
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     app = create_app(parts.service, max_request_mb=settings.max_request_mb)
+    preload()
     options = {
         "bind": f"{host}:{port}",
         "workers": settings.web_workers,
