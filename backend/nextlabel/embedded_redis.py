@@ -71,7 +71,7 @@ class EmbeddedRedis:
 
     def _answers(self) -> bool:
         try:
-            return bool(redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2).ping())
+            return bool(redis.Redis.from_url(self.url, socket_timeout=2).ping())  # `Redis()` tries ten times
         except (redis.RedisError, OSError):
             return False
 
