@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,19 +42,38 @@ class Ranking:
         return Ranking(tuple(islice(self.tasks, size)), self.strategy)
 
 
+Features = csr_matrix | Floats
+"""n × d, sparse or dense."""
+
+
+class Learner(Protocol):
+    """Fits fresh models of the same kind as the one in service, for strategies that need more than one."""
+
+    def fit(self, features: Features, labels: NDArray[np.integer], seed: int = 0) -> Callable[[Features], Floats]:
+        """A function from features to n × k probabilities over *all* classes, fitted on these labels.
+
+        ``labels`` are columns of the pool's probabilities; some classes may have none, in which case they get
+        a little probability all the same.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
     """The open tasks that a strategy chooses from, row by row the same task in every field.
 
-    ``probabilities`` is n × k, rows summing to 1. ``features`` is n × d, sparse or dense, or None where the
-    strategy does not need it. ``labeled_features`` are the features of what is labeled already. All
-    randomness comes from ``seed``.
+    ``probabilities`` is n × k, rows summing to 1: what the model in service says. ``features`` is n × d, or None
+    where there are none. ``labeled_features`` and ``labels`` (columns of the probabilities) are what is labeled
+    already. ``learner`` fits further models, for committees and look-ahead. ``costs`` are n positive numbers, the
+    expected effort of a label (None: all the same). All randomness comes from ``seed``.
     """
 
     tasks: Sequence[TaskId]
     probabilities: Floats
-    features: csr_matrix | Floats | None = None
-    labeled_features: csr_matrix | Floats | None = None
+    features: Features | None = None
+    labeled_features: Features | None = None
+    labels: NDArray[np.integer] | None = None
+    learner: Learner | None = None
+    costs: Floats | None = None
     seed: int = 0
 
     def __len__(self) -> int:

@@ -99,7 +99,7 @@ class Service:
         is not connected yet is welcome too: it gets the version that says so.
         """
         if request.options:
-            ProjectOptions().updated(request.options)  # refused by name even before the project is connected
+            self._strategy(ProjectOptions().updated(request.options).strategy)  # refused by name even before connecting
         try:
             connection = self._connections.get(request.project)
         except NotConnected:

@@ -9,7 +9,14 @@ import time
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from nextlabel.errors import ConfigurationError, NextlabelError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import (
+    ArtifactError,
+    ConfigurationError,
+    NextlabelError,
+    StaleWorker,
+    ToolRejected,
+    ToolUnavailable,
+)
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
@@ -44,7 +51,7 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
         except ToolUnavailable as error:
             parts.job_queue.request_retraining(project, quiet=_TOOL_DOWN_SECONDS, max_wait=_TOOL_DOWN_SECONDS)
             return _failed(parts, project, started, f"{error} Asked again in {_TOOL_DOWN_SECONDS:.0f} s.")
-        except (ToolRejected, ConfigurationError, StaleWorker) as error:
+        except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError) as error:
             return _failed(parts, project, started, str(error))
     summary = done.sentence()
     log.info("%s (%.2f s)", summary, time.monotonic() - started)
