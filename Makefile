@@ -50,7 +50,8 @@ RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
-	$(RESOLVE) pyproject.toml --group hosting --extra postgres -o docker/requirements.lock
+	$(RESOLVE) pyproject.toml --group hosting --extra postgres --constraint requirements.lock -o docker/requirements.lock
+	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 
 clean: ## Remove environments and caches

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 
+import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
@@ -92,6 +93,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     """
     preload()
     parts = build(settings, redis_url)
+    _wait_for_redis(parts)
     worker = Worker(
         list(QUEUES),
         connection=parts.redis,
@@ -103,6 +105,18 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     )
     worker.log_result_lifespan = False
     worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def _wait_for_redis(parts: Parts) -> None:
+    """RQ waits for a Redis that goes away while it works, but not for one that is away when it starts."""
+    while True:
+        try:
+            parts.redis.ping()
+        except redis.RedisError as error:
+            log.error("Redis cannot be reached (%s): asking again every 2 s; check REDIS_URL.", type(error).__name__)
+            time.sleep(2)
+        else:
+            return
 
 
 def _failed(parts: Parts, project: ProjectId, started: float, sentence: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
@@ -13,8 +14,32 @@ EXIT_CONFIGURATION = 78
 """sysexits.h's EX_CONFIG: a person must change something, trying again will not help."""
 
 
+# Where each command is: a command is loaded when it is called, because some take a second and some none at all.
+_COMMANDS = {
+    "connect": "connecting",
+    "credentials": "showing",
+    "health": "health",
+    "serve": "running",
+    "status": "showing",
+    "strategies": "showing",
+    "up": "running",
+    "work": "running",
+    "worker-process": "running",
+}
+
+
 class Commands(click.Group):
     """A group whose commands end with one sentence, not a traceback, when something is for the user to mend."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = import_module(f"nextlabel.cli.{_COMMANDS[name]}")
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -38,9 +63,4 @@ def main() -> None:
     # Before numpy is loaded: a pool of threads per process would only fight over the cores of the labeling server.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    from nextlabel.cli import connecting, running, showing  # noqa: PLC0415 - after the variables above
-
-    for module in (running, connecting, showing):
-        for command in module.COMMANDS:
-            cli.add_command(command)
     sys.exit(cli(prog_name="nextlabel"))

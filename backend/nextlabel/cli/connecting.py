@@ -117,6 +117,3 @@ def _needed(value: str | None, option: str, variable: str) -> str:
     if not value:
         raise SettingsError(f"{option} is missing: give it, or set {variable}.")
     return value
-
-
-COMMANDS = (connect,)

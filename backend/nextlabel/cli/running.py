@@ -11,6 +11,7 @@ from typing import Any
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from redis import RedisError
 
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.supervisor import Supervisor
@@ -143,7 +144,7 @@ class _Housekeeping:
                 self._reconcile()
             self._parts.job_queue.dispatch_due()
             self._parts.redis.set(_HEARTBEAT, os.getpid(), ex=60)
-        except (JobQueueUnavailable, OSError) as error:
+        except (JobQueueUnavailable, OSError, RedisError) as error:
             log.error("%s", error)
             self._pause_until = time.monotonic() + 2
 
@@ -165,6 +166,3 @@ def _refuse_taken_port(host: str, port: int) -> None:
             raise SettingsError(
                 f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port."
             ) from None
-
-
-COMMANDS = (serve, work, worker_process, up)

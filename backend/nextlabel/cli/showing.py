@@ -1,22 +1,17 @@
-"""`nextlabel status`, `strategies`, `credentials` and `health`: what there is to see."""
+"""`nextlabel status`, `strategies` and `credentials`: what there is to see."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
-from rq import Worker
 
 from nextlabel import discovery
-from nextlabel.cli.context import build_parts, find_redis, read_settings
-from nextlabel.errors import JobQueueUnavailable
+from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.ports import Connection
 from nextlabel.wiring import Parts
 
@@ -122,22 +117,3 @@ def credentials(as_json: bool) -> None:
         click.echo(json.dumps({"user": found.user, "password": found.password}))
     else:
         click.echo(f"user      {found.user}\npassword  {found.password}")
-
-
-@click.command()
-@click.argument("what", type=click.Choice(["worker"]))
-def health(what: str) -> None:
-    """Exit 0 when a worker on this host is alive (for container health checks)."""
-    settings = read_settings()
-    redis_url, _ = find_redis(settings)
-    parts = build_parts(settings, redis_url)
-    host = socket.gethostname()
-    try:
-        alive = [worker for worker in Worker.all(connection=parts.redis) if worker.hostname == host]
-    except OSError as error:
-        raise JobQueueUnavailable(f"Redis cannot be reached ({type(error).__name__}): check REDIS_URL.") from error
-    click.echo(f"{len(alive)} {what}{'s' if len(alive) != 1 else ''} alive on {host} (asked by process {os.getpid()})")
-    sys.exit(0 if alive else 1)
-
-
-COMMANDS = (status, strategies, credentials, health)

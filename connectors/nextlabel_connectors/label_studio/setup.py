@@ -7,6 +7,7 @@ its own, unless one with that address is there already.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -165,15 +166,27 @@ class _Setup:
             "basic_auth_pass": self.door.password,
         }
         try:
-            if ours:
-                self.client.patch(f"/api/ml/{ours[0].get('id')}", backend)
-            else:
-                self.client.post("/api/ml", backend)
+            self._write_ml_backend(ours, backend)
         except (Refused, ToolUnavailable) as error:
             return Finding("problem", _remedy(error, self._url))
         return Finding(
             "done", f"ML backend '{backend['title']}' at {self._url} {'corrected' if ours else 'connected'}."
         )
+
+    def _write_ml_backend(self, ours: Sequence[JsonObject], backend: JsonObject) -> None:
+        """Label Studio gives our health check one second, which a busy machine can miss: ask more than once."""
+        for pause in (1.0, 3.0, None):
+            try:
+                if ours:
+                    self.client.patch(f"/api/ml/{ours[0].get('id')}", backend)
+                else:
+                    self.client.post("/api/ml", backend)
+            except Refused as error:
+                if pause is None or "timed out" not in str(error):
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def _accepted(self, backend: JsonObject) -> bool:
         """A stored password cannot be read back, but Label Studio has just shown it to us."""
