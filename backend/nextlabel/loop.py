@@ -116,8 +116,9 @@ class ActiveLearning:
         return changed + len(vanished), appeared
 
     def _is_news(self, project: ProjectId, labeled: Labeled, schema_digest: str) -> bool:
-        history = self._registry.history(project)
-        if not history:
+        """Whether the last model saw other labels, had other targets, was never published, or cannot be read."""
+        history, serving = self._registry.history(project), self._registry.in_service(project)
+        if serving is None or not self._registry.is_intact(project, serving.version):
             return True
         last = history[-1]
         # "trained" and no more: the worker died before it could promote it.
@@ -161,6 +162,8 @@ class ActiveLearning:
         serving = self._registry.in_service(project)
         if serving is None or serving.schema_digest != schema_digest:
             return Verdict(True, "the first model of this labeling config")
+        if not self._registry.is_intact(project, serving.version):
+            return Verdict(True, f"the artifact of {serving.version} is lost or damaged")
         if fitted.out_of_fold is None:
             return Verdict(True, "too few labels to judge by: the newer model serves")
         known = serving.trained_on

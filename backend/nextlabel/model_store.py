@@ -78,6 +78,17 @@ class StoredModels:
         return None if row is None else _record(row)
 
     def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
+        return _restore(*self._checked(project, version))
+
+    def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
+        try:
+            self._checked(project, version)
+        except ArtifactError:
+            return False
+        return True
+
+    def _checked(self, project: ProjectId, version: ModelVersion) -> tuple[bytes, str]:
+        """A model's bytes, once they are certain to be those that were written, and where they are."""
         with self._database.read() as sql:
             row = sql.execute(_of(project).where(models.c.version == version)).first()
         if row is None:
@@ -85,7 +96,7 @@ class StoredModels:
         content = self._read(row.artifact)
         if hashlib.sha256(content).hexdigest() != row.sha256:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
-        return _restore(content, row.artifact)
+        return content, row.artifact
 
     def history(self, project: ProjectId) -> Sequence[ModelRecord]:
         with self._database.read() as sql:

@@ -97,7 +97,8 @@ class Connector(Protocol):
     def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
-        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`.
+        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`. Raises
+        `SchemaError` when there is nothing to learn.
         """
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
@@ -203,10 +204,14 @@ class Dialect(Protocol):
 class ConnectorType(Protocol):
     """What an entry point of the group ``nextlabel.connectors`` names."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect: ...
 
     def open(self, access: ToolAccess) -> Connector:
-        """A connector to the tool at that address; makes no request yet."""
+        """A connector to the tool at that address; makes no request yet.
+
+        Raises `ToolRejected` for an address that cannot be one.
+        """
 
 
 # --- learning ----------------------------------------------------------------------------------------------
@@ -413,6 +418,9 @@ class ModelRegistry(Protocol):
 
     def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
         """Raises `ArtifactError` when the artifact is missing, damaged or not trusted."""
+
+    def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
+        """Whether the artifact is there, byte for byte as it was written."""
 
     def history(self, project: ProjectId) -> Sequence[ModelRecord]:
         """All models, oldest first."""
