@@ -29,6 +29,7 @@ LEARN_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-prune"
 QUEUES = (LEARN_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
 
 _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
+_LAST = "nextlabel:last"  # project → the job that was enqueued for it last
 _LEASE_SECONDS = 15.0
 _TAKEN_SECONDS = 10.0
 _JOB_TIMEOUT = 3600
@@ -50,16 +51,22 @@ redis.call('ZADD', KEYS[1], due, ARGV[1])
 return job
 """
 
-# KEYS due, first, job, taken · ARGV now, deadline, id for want of one → "project|job" of all that is due. It is moved
-# to `taken`, whence it comes back after the deadline should the dispatcher die before it has enqueued the job.
+# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's prefix → "project|job" of all that is
+# due, but for projects whose last job is still queued: that one will read these labels too. What is due is moved to
+# `taken`, whence it comes back after the deadline should the dispatcher die before it has enqueued it.
 _TAKE = """
 local out = {}
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do table.insert(out, entry) end
 for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
-  table.insert(out, project .. '|' .. (redis.call('HGET', KEYS[3], project) or ARGV[3]))
-  redis.call('ZREM', KEYS[1], project)
-  redis.call('HDEL', KEYS[2], project)
-  redis.call('HDEL', KEYS[3], project)
+  local last = redis.call('HGET', KEYS[5], project)
+  if not last or redis.call('HGET', ARGV[4] .. last, 'status') ~= 'queued' then
+    local job = redis.call('HGET', KEYS[3], project) or ARGV[3]
+    table.insert(out, project .. '|' .. job)
+    redis.call('HSET', KEYS[5], project, job)
+    redis.call('ZREM', KEYS[1], project)
+    redis.call('HDEL', KEYS[2], project)
+    redis.call('HDEL', KEYS[3], project)
+  end
 end
 for _, entry in ipairs(out) do redis.call('ZADD', KEYS[4], ARGV[2], entry) end
 return out
@@ -125,7 +132,8 @@ class RqJobQueue:
         with _redis_errors():
             now = time.time()
             entries = self._take(
-                keys=[_DUE, _FIRST, _JOB, _TAKEN], args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}"]
+                keys=[_DUE, _FIRST, _JOB, _TAKEN, _LAST],
+                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", Job.redis_job_namespace_prefix],
             )
             for entry in entries:
                 project, _, job = _text(entry).rpartition("|")

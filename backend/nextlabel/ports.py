@@ -119,8 +119,8 @@ class Connector(Protocol):
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
 
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
-        """Remove up to ``at_most`` predictions of orders that nextlabel made and that are not in ``keep``; returns
-        how many were removed. The order in force stays, whatever ``keep`` says."""
+        """Remove predictions of orders that nextlabel made and that are not in ``keep``, oldest order first;
+        returns how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says."""
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.

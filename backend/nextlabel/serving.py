@@ -88,6 +88,7 @@ class Service:
         self._job_queue = job_queue
         self._strategy = strategy
         self._cache = _Cache()
+        self._known: dict[ProjectId, tuple[ProjectOptions, float]] = {}
 
     def credentials(self) -> Credentials:
         return self._connections.credentials()
@@ -109,6 +110,7 @@ class Service:
             self._strategy(options.strategy)
             if options != connection.options:
                 self._connections.save(replace(connection, options=options))
+                self._known.pop(request.project, None)
         return self.in_service(request.project).version
 
     def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
@@ -155,7 +157,7 @@ class Service:
         Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
         the project's settings is recognised and asks for nothing. Raises `NotConnected`.
         """
-        options = self._connections.get(event.project).options
+        options = self._options(event.project)
         if event.kind == "project" and self._is_echo(event):
             return None
         at_once = event.kind == "train"
@@ -200,8 +202,15 @@ class Service:
         estimator = self._registry.load(project, record.version)
         return InService(record.announced_version, record.version, estimator)
 
+    def _options(self, project: ProjectId) -> ProjectOptions:
+        """Raises `NotConnected`."""
+        known = self._known.get(project)
+        if known is None or time.monotonic() - known[1] >= _NOTICE_WITHIN_SECONDS:
+            known = self._known[project] = (self._connections.get(project).options, time.monotonic())
+        return known[0]
+
     def _strategy_of(self, project: ProjectId) -> QueryStrategy:
         try:
-            return self._strategy(self._connections.get(project).options.strategy)
+            return self._strategy(self._options(project).strategy)
         except NotConnected:
             return self._strategy(ProjectOptions().strategy)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import redis
 from rq import Worker
@@ -28,7 +30,7 @@ log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
 _TOOL_DOWN_SECONDS = 10.0
-_PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 5, 0.25, 2000
+_PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
 
 
 def learn(project: str) -> str:
@@ -64,7 +66,7 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
 
 
 def prune(project: str) -> int:
-    """Job: take orders that are no longer needed out of the tool, in small lots so that annotators never wait.
+    """Job: take orders that are no longer needed out of the tool, lot by lot so that annotators never wait long.
 
     The order in force and the one before it stay: the latter is what a rollback switches to.
     """
@@ -92,6 +94,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     The flags let another worker notice within about a minute that this one was killed.
     """
     preload()
+    _yield_to_the_web()
     parts = build(settings, redis_url)
     _wait_for_redis(parts)
     worker = Worker(
@@ -105,6 +108,15 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     )
     worker.log_result_lifespan = False
     worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def _yield_to_the_web() -> None:
+    """Training may take longer; an annotator who waits for a webhook may not."""
+    os.nice(10)
+    with suppress(
+        OSError
+    ):  # Linux may weigh whole sessions against each other: then only the session's niceness counts
+        Path("/proc/self/autogroup").write_text("10", encoding="ascii")
 
 
 def _wait_for_redis(parts: Parts) -> None:

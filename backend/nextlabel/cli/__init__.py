@@ -20,6 +20,7 @@ _COMMANDS = {
     "credentials": "showing",
     "health": "health",
     "serve": "running",
+    "simulate": "simulating",
     "status": "showing",
     "strategies": "showing",
     "up": "running",

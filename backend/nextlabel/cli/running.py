@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -67,6 +68,10 @@ def serve(host: str, port: int) -> None:
         "control_socket_disable": True,
     }
     log.info("serving on http://%s:%d", host, port)
+    # What is loaded now stays: a full collection would walk all of it in the middle of a request, a tenth of a second
+    # each time, and copy the pages that workers share.
+    gc.collect()
+    gc.freeze()
     try:
         _Gunicorn(app, options).run()
     finally:
@@ -81,8 +86,7 @@ def work() -> None:
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     supervisor = Supervisor({"REDIS_URL": redis_url})
-    for n in range(settings.workers):
-        supervisor.start(f"worker {n + 1}", "worker-process")
+    _start_workers(supervisor, settings)
     log.info("working with %d process%s", settings.workers, "" if settings.workers == 1 else "es")
     try:
         supervisor.run(_Housekeeping(parts, settings))
@@ -107,24 +111,29 @@ def up(host: str, port: int) -> None:
     settings = read_settings()
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
-    build_parts(settings, redis_url)
+    parts = build_parts(settings, redis_url)
     supervisor = Supervisor({"REDIS_URL": redis_url})
     supervisor.start("backend", "serve", "--host", host, "--port", str(port))
-    supervisor.start("work", "work")
+    _start_workers(supervisor, settings)
     click.echo(
         f"nextlabel is up on port {port}, its state is in {settings.home}. Next, in another terminal:\n"
         "  nextlabel connect --url <Label Studio> --token <access token> --project <id>"
     )
     try:
-        supervisor.run()
+        supervisor.run(_Housekeeping(parts, settings))
     finally:
         if server is not None:
             server.stop()
     click.echo("nextlabel is down; nothing was lost.")
 
 
+def _start_workers(supervisor: Supervisor, settings: Settings) -> None:
+    for n in range(settings.workers):
+        supervisor.start(f"worker {n + 1}", "worker-process")
+
+
 class _Housekeeping:
-    """What `nextlabel work` does besides its workers: dispatch what is due, and reconcile on a schedule.
+    """What `nextlabel work` and `up` do besides their workers: dispatch what is due, and reconcile on a schedule.
 
     Every process may do this: requests are coalesced, so doing it twice does no harm.
     """
@@ -151,10 +160,9 @@ class _Housekeeping:
     def _reconcile(self) -> None:
         """Have every project pulled, whether or not a webhook came: webhooks are hints."""
         for connection in self._parts.connections.all():
-            options = connection.options
-            self._parts.job_queue.request_retraining(
-                connection.project, quiet=options.quiet_seconds, max_wait=options.max_wait_seconds
-            )
+            # Labels that are just being given are gathered as ever; but a long quiet time puts nothing off for good.
+            quiet = min(connection.options.quiet_seconds, self._every)
+            self._parts.job_queue.request_retraining(connection.project, quiet=quiet, max_wait=quiet)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -1,31 +1,35 @@
 """Text → sparse counts of words, word pairs and character n-grams, by hashing.
 
-Hashing needs no vocabulary, so features can be cached for good and a model stays small. A word's own features
-(itself and its character n-grams) are worked out once and remembered: on ordinary text that is five times
-faster than scikit-learn's `HashingVectorizer` with the same n-grams, which is what keeps `/predict` quick.
+Hashing needs no vocabulary, so features can be cached for good and a model stays small. All characters of a block of
+texts are hashed together in numpy: on short texts that is eight times faster than scikit-learn's `HashingVectorizer`
+with the same n-grams, which is what keeps `/predict` quick.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.utils import murmurhash3_32
+from scipy.sparse import csr_matrix, vstack
 
-SIGNATURE = "text-1"
+SIGNATURE = "text-2"
 """Changes whenever the same text would give other features, so that no cache outlives its meaning."""
 
 _WORDS = 2**17  # columns for words and word pairs; as many again follow for character n-grams
 COLUMNS = 2 * _WORDS
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 _MAX_CHARACTERS = 100_000
 _MAX_WORD = 40  # a longer "word" is a hash or a base64 blob: its n-grams would drown the text's
+_BLOCK = 1_000_000  # characters hashed together: memory goes with it, about 200 bytes each
+
+_SPACE, _WORD, _OTHER = np.uint8(1), np.uint8(2), np.uint8(3)
+_BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
+_INVERSE = pow(_BASE, -1, 2**64)
+
+Codes = NDArray[np.uint32]
+Positions = NDArray[np.int64]
 
 
 def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
@@ -41,22 +45,12 @@ def content_hash(text: str) -> bytes:
 
 
 def count_features(texts: Sequence[str]) -> csr_matrix:
-    """n × `COLUMNS` float32 counts: words, pairs of neighbouring words, character 3- to 5-grams within words."""
-    tokens = [_TOKEN.findall(text.lower()) for text in texts]
-    sizes = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
-    per_word = [_word_columns(word) for word in chain.from_iterable(tokens)]
-    rows_of_words = np.repeat(np.arange(len(texts)), sizes)
-    lengths = np.fromiter(map(len, per_word), dtype=np.int64, count=len(per_word))
-    if not per_word:
-        return no_rows(len(texts))
-    columns = np.concatenate(per_word)
-    rows = np.repeat(rows_of_words, lengths)
-    first = columns[np.cumsum(lengths) - lengths].astype(np.uint32)  # each word's own column
-    pairs = _pair_columns(first)
-    neighbours = rows_of_words[1:] == rows_of_words[:-1]
-    columns = np.concatenate([columns, pairs[neighbours]])
-    rows = np.concatenate([rows, rows_of_words[1:][neighbours]])
-    return _counts(rows, columns, len(texts))
+    """n × `COLUMNS` float32 counts: words, pairs of neighbouring words, character 3- to 5-grams within words.
+
+    A word is a run of letters, digits and underscores in lower case; any other mark is a word by itself.
+    """
+    blocks = [_count_block(block) for block in _blocks(texts)]
+    return blocks[0] if len(blocks) == 1 else vstack([no_rows(), *blocks], format="csr")
 
 
 def no_rows(n: int = 0) -> csr_matrix:
@@ -65,7 +59,38 @@ def no_rows(n: int = 0) -> csr_matrix:
     return csr_matrix(empty, shape=(n, COLUMNS))
 
 
-def _counts(rows: NDArray[np.int64], columns: NDArray[np.int32], n: int) -> csr_matrix:
+def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
+    block: list[str] = []
+    characters = 0
+    for text in texts:
+        if block and characters + len(text) > _BLOCK:
+            yield block
+            block, characters = [], 0
+        block.append(text.lower())
+        characters += len(text) + 1
+    if block:
+        yield block
+
+
+def _count_block(lowered: list[str]) -> csr_matrix:
+    codes = np.frombuffer("\n".join([*lowered, ""]).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    starts, ends = _tokens(codes)
+    if not len(starts):
+        return no_rows(len(lowered))
+    text_ends = np.cumsum(np.fromiter(map(len, lowered), dtype=np.int64, count=len(lowered)) + 1)
+    rows = np.searchsorted(text_ends, starts, side="right")
+    words = _token_columns(codes, starts, ends)
+    neighbours = rows[1:] == rows[:-1]
+    columns, owners = [words, _pair_columns(words)[neighbours]], [rows, rows[1:][neighbours]]
+    sizes = np.minimum(ends - starts, _MAX_WORD)
+    long = sizes > 1
+    for grams, word in _gram_columns(codes, starts[long], sizes[long]):
+        columns.append(grams)
+        owners.append(rows[long][word])
+    return _counts(np.concatenate(owners), np.concatenate(columns), len(lowered))
+
+
+def _counts(rows: Positions, columns: NDArray[np.int32], n: int) -> csr_matrix:
     # One sort of row-major keys gives sorted, de-duplicated CSR directly; several times faster than COO → CSR.
     keys = np.sort(rows * COLUMNS + columns)
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
@@ -75,18 +100,79 @@ def _counts(rows: NDArray[np.int64], columns: NDArray[np.int32], n: int) -> csr_
     return csr_matrix((counts, (unique % COLUMNS).astype(np.int32), indptr), shape=(n, COLUMNS))
 
 
-def _pair_columns(first: NDArray[np.uint32]) -> NDArray[np.int32]:
+def _tokens(codes: Codes) -> tuple[Positions, Positions]:
+    """Where words and single marks start and end."""
+    kinds = _kinds(codes)
+    word = kinds == _WORD
+    starts = np.flatnonzero((kinds != _SPACE) & ~(word & np.concatenate(([False], word[:-1]))))
+    ends = starts + 1
+    ends[word[starts]] = np.flatnonzero(word & ~np.concatenate((word[1:], [False]))) + 1
+    return starts, ends
+
+
+def _kinds(codes: Codes) -> NDArray[np.uint8]:
+    """Of each character whether it is space, part of a word, or a mark."""
+    table = _kind_table()
+    kinds = table[codes]
+    if not kinds.all():
+        for code in np.unique(codes[kinds == 0]).tolist():
+            character = chr(code)
+            in_word = character.isalnum() or character == "_"
+            table[code] = _WORD if in_word else _SPACE if character.isspace() else _OTHER
+        kinds = table[codes]
+    return kinds
+
+
+@lru_cache(maxsize=1)
+def _kind_table() -> NDArray[np.uint8]:
+    """Kinds of all characters met so far, 0 for the others; filled by `_kinds`, always with the same values."""
+    return np.zeros(0x110000, dtype=np.uint8)
+
+
+def _token_columns(codes: Codes, starts: Positions, ends: Positions) -> NDArray[np.int32]:
+    """Each token's own column: a polynomial hash, taken from prefix sums whatever the tokens' lengths."""
+    up, down = (powers[: len(codes)] for powers in _powers(1 << max(12, len(codes).bit_length())))
+    terms = (codes.astype(np.uint64) + np.uint64(1)) * up
+    prefix = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(terms, dtype=np.uint64)))
+    return _mixed((prefix[ends] - prefix[starts]) * down[starts])
+
+
+@lru_cache(maxsize=2)
+def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Powers of the base and of its inverse, modulo 2**64."""
+    up, down = np.full(size, _BASE, dtype=np.uint64), np.full(size, _INVERSE, dtype=np.uint64)
+    up[0] = down[0] = 1
+    return np.multiply.accumulate(up), np.multiply.accumulate(down)
+
+
+def _pair_columns(words: NDArray[np.int32]) -> NDArray[np.int32]:
+    first = words.astype(np.uint32)
     mixed = (first[:-1] * np.uint32(2654435761)) ^ (first[1:] * np.uint32(40503) + np.uint32(0x9E3779B9))
     mixed ^= mixed >> np.uint32(15)
     return (mixed % np.uint32(_WORDS)).astype(np.int32)
 
 
-@lru_cache(maxsize=200_000)
-def _word_columns(word: str) -> NDArray[np.int32]:
-    """The word's column, then those of its character n-grams (with the word's borders, as in char_wb)."""
-    padded = f" {word[:_MAX_WORD]} "
-    grams = [padded[i : i + n] for n in (3, 4, 5) for i in range(len(padded) - n + 1)] if len(word) > 1 else []
-    own, *hashed = (
-        murmurhash3_32(it.encode("utf-8", "surrogatepass"), positive=True) % _WORDS for it in (word, *grams)
-    )
-    return np.array([own, *(column + _WORDS for column in hashed)], dtype=np.int32)
+def _gram_columns(codes: Codes, starts: Positions, sizes: Positions) -> Iterator[tuple[NDArray[np.int32], Positions]]:
+    """Character 3-, 4- and 5-grams of words with a space before and behind, and the word that each is of."""
+    width = sizes + 2
+    words = np.repeat(np.arange(len(sizes)), width)
+    place = np.arange(len(words)) - (np.cumsum(width) - width)[words]  # 0 is the space before
+    inside = (place > 0) & (place <= sizes[words])
+    padded = np.full(len(words), ord(" "), dtype=np.uint64)
+    padded[inside] = codes[((starts - 1)[words] + place)[inside]]
+    hashed = padded.copy()
+    for n in (2, 3, 4, 5):
+        if len(hashed) < 2:
+            return
+        hashed = hashed[:-1] * np.uint64(_BASE) + padded[n - 1 :]
+        if n > 2:
+            whole = words[n - 1 :] == words[: len(hashed)]
+            yield _mixed(hashed[whole] + np.uint64(n)) + np.int32(_WORDS), words[: len(hashed)][whole]
+
+
+def _mixed(hashed: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Hashes (taken over) into [0, `_WORDS`), by MurmurHash3's finalizer."""
+    hashed ^= hashed >> np.uint64(33)
+    hashed *= np.uint64(0xFF51AFD7ED558CCD)
+    hashed ^= hashed >> np.uint64(33)
+    return (hashed & np.uint64(_WORDS - 1)).astype(np.int32)

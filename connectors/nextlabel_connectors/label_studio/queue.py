@@ -26,6 +26,9 @@ _PROOF = 10
 # The head is read a little longer than asked for: the listing goes by the mean of a task's scores, the queue by
 # the lowest.
 _SPARE = 20
+# A version of up to so many predictions is removed in one write of less than a second (200: 0.8 s, against 14 s one by
+# one); a larger one is first worn down in small writes.
+_AT_ONCE = 250
 # Up to here, stray predictions are removed one by one, so that others can write in between.
 _ONE_BY_ONE = 50
 
@@ -75,13 +78,17 @@ class Queue:
         """Remove predictions of our old orders, oldest order first."""
         current = self._fetch().version
         removed = 0
-        for version in self._predictions.counts():
+        for version, held in self._predictions.counts().items():
             if removed >= at_most:
                 break
             if version != current and version not in keep and _OURS.fullmatch(version):
                 left = at_most - removed
-                some = list(islice(self._predictions.of_version(version, left), left))
-                removed += self._predictions.remove(some)
+                if held <= min(left, _AT_ONCE):
+                    self._predictions.remove_version(version)
+                    removed += held
+                else:
+                    some = list(islice(self._predictions.of_version(version), min(left, _ONE_BY_ONE)))
+                    return removed + self._predictions.remove(some)
         return removed
 
     def _compare(

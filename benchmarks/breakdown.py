@@ -1,0 +1,73 @@
+"""Where the time of one `/predict` goes, step by step, in this process and without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from benchmarks import payloads
+from benchmarks.figures import Figure, over_repeats, stopwatch
+from nextlabel import discovery
+from nextlabel.estimators.text_choice import TextChoice
+from nextlabel.features.text import count_features, read_text
+from nextlabel.labeling import ProjectId
+from nextlabel.options import ProjectOptions
+from nextlabel.predictions import predictions_of
+from nextlabel.wiring import Parts
+
+_PARTS = 5
+
+
+def breakdown(
+    parts: Parts, classes: str, project: str, labels: Sequence[str], texts: Sequence[str]
+) -> Iterator[Figure]:
+    """Yields the steps of five requests with a part of the texts each, per 1,000 texts; the first one warms up."""
+    service, dialect = parts.service, parts.service.dialect
+    size = len(texts) // _PARTS
+    taken: dict[str, list[float]] = {}
+    for n in range(_PARTS):
+        some = texts[n * size : (n + 1) * size]
+        body = payloads.predict(project, some, labels)
+        with stopwatch() as json_read:
+            orjson.loads(body)
+        with stopwatch() as read:
+            asked = dialect.read_predict(body)
+        with stopwatch() as lookup:
+            serving = service.in_service(ProjectId(project))
+            strategy = discovery.strategy(ProjectOptions().strategy)
+        assert isinstance(serving.estimator, TextChoice)  # noqa: S101 - trained above
+        tasks = [task for task in asked.tasks if task is not None]
+        with stopwatch() as features:
+            counted = count_features([read_text(task.data, ["text"]) for task in tasks])
+        with stopwatch() as scores:
+            p = serving.estimator.predict_proba_features(counted)
+        with stopwatch() as objects:
+            made = predictions_of(
+                tasks,
+                p,
+                strategy.utilities(p),
+                classes=serving.estimator.classes_,
+                target="label",
+                version=serving.version,
+                informative=True,
+            )
+        with stopwatch() as answers:
+            written = dialect.write_predictions(asked, made, serving.version)
+        with stopwatch() as json_write:
+            orjson.dumps({"results": written}).decode().encode()
+        steps = {
+            "JSON read": json_read(),
+            "JSON to tasks": max(0.0, read() - json_read()),
+            "model in service (per request)": lookup() / 1000 * size,
+            "features": features(),
+            "scores": scores(),
+            "predictions": objects(),
+            "answers": answers(),
+            "JSON write": json_write(),
+        }
+        if n:
+            for step, seconds in steps.items():
+                taken.setdefault(step, []).append(seconds * 1000 * 1000 / size)
+    for step, milliseconds in taken.items():
+        yield over_repeats("inside predict", f"{step}, {classes}", milliseconds, "ms", note="per 1,000 texts")

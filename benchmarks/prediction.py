@@ -1,0 +1,113 @@
+"""How long `/predict` takes for 1, 100 and 1,000 short texts, beside label-studio-ml's server in the same minutes."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from benchmarks import payloads
+from benchmarks.breakdown import breakdown
+from benchmarks.figures import Figure, over_repeats, percentile
+from benchmarks.mails import TWENTY, TWO, mails, topic, unseen
+from benchmarks.open_loop import post_once
+from benchmarks.processes import environment, free_port, nextlabel, parts_of, running, temporary_home
+from nextlabel.estimators.text_choice import fit_text_choice
+from nextlabel.features.text import count_features
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import Connection, Credentials, ModelRecord, ToolAccess
+from nextlabel.wiring import Parts
+
+# Tasks in one request, how often it is measured with texts never seen before, and the aim in milliseconds.
+_SIZES = ((1, 60, 2.5), (100, 10, 8.0), (1000, 5, 35.0))
+_WARM_UP = (*(1,) * 20, 100, 100, 100, 100, 1000)
+_TRAINED_ON = 1000
+_BROKEN_DOWN = 700
+_CLASSES: dict[str, tuple[str, Sequence[str]]] = {"2 classes": ("1", TWO), "20 classes": ("2", TWENTY)}
+
+
+def run() -> Iterator[Figure]:
+    """Yields medians for texts never seen before; for 1,000 also for repeated texts and for each step."""
+    with temporary_home() as home:
+        parts = parts_of(home)
+        _train(parts)
+        credentials = parts.connections.credentials()
+        parts.database.dispose()
+        texts = unseen()
+        with nextlabel("serve", home) as (ours, _), _baseline(home) as theirs:
+            for classes, (project, labels) in _CLASSES.items():
+                server = _Server(ours, project, labels, credentials)
+                other = _Server(theirs, project, TWO, credentials) if labels is TWO else None
+                yield from _measured(classes, server, other, texts)
+        for classes, (project, labels) in _CLASSES.items():
+            yield from breakdown(parts, classes, project, labels, list(islice(texts, _BROKEN_DOWN)))
+
+
+class _Server:
+    def __init__(self, url: str, project: str, labels: Sequence[str], credentials: Credentials) -> None:
+        self.url, self.project, self.labels = f"{url}/predict", project, labels
+        token = b64encode(f"{credentials.user}:{credentials.password}".encode()).decode()
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {token}"}
+        post_once(f"{url}/setup", payloads.setup(project, labels), self._headers)
+
+    def milliseconds(self, texts: Sequence[str]) -> float:
+        body = payloads.predict(self.project, texts, self.labels)
+        took, answer = post_once(self.url, body, self._headers)
+        results = orjson.loads(answer)["results"]
+        if len(results) != len(texts) or not all(one["result"] for one in results):
+            raise RuntimeError(f"{self.url} did not predict all {len(texts)} texts: {answer[:300]!r}")
+        return took
+
+
+def _measured(classes: str, ours: _Server, theirs: _Server | None, texts: Iterator[str]) -> Iterator[Figure]:
+    for size in _WARM_UP:
+        some = list(islice(texts, size))
+        for server in filter(None, (ours, theirs)):
+            server.milliseconds(some)
+    for size, repeats, aim in _SIZES:
+        batches = [list(islice(texts, size)) for _ in range(repeats)]
+        if len(batches[-1]) < size:
+            raise RuntimeError("There are not enough different texts.")
+        took, took_theirs = [], []
+        for batch in batches:  # one server after the other, so that both meet the same weather
+            took.append(ours.milliseconds(batch))
+            if theirs is not None:
+                took_theirs.append(theirs.milliseconds(batch))
+        name = f"{size:,} {'text' if size == 1 else 'texts'}, {classes}"
+        note = f"p95 {percentile(took, 95):.1f} ms"
+        yield over_repeats("predict", name, took, "ms", aim=aim, note=note)
+        if took_theirs:
+            yield over_repeats("predict", f"{name}: label-studio-ml", took_theirs, "ms")
+            ratios = [mine / other for mine, other in zip(took, took_theirs, strict=True)]
+            yield over_repeats("predict", f"{name}: ours / theirs", ratios, "×")
+    again = [ours.milliseconds(batches[0]) for _ in range(7)]
+    yield over_repeats("predict", f"the same {size:,} texts again, {classes}", again, "ms")
+
+
+def _train(parts: Parts) -> None:
+    """Put a trained model of each number of classes in service, as the loop does."""
+    texts = [text for text, _ in mails()[:_TRAINED_ON]]
+    counts = count_features(texts)
+    for name, (project, classes) in _CLASSES.items():
+        labels = [label if classes is TWO else topic(text) for text, label in mails()[:_TRAINED_ON]]
+        model, _ = fit_text_choice(counts, labels, classes=classes, inputs=["text"], pool=counts)
+        here = ProjectId(project)
+        parts.connections.save(Connection(here, "label_studio", ToolAccess("http://127.0.0.1:9", "none")))
+        fence, version = parts.models.next_fence(here), parts.models.next_version(here, informative=True)
+        record = ModelRecord(version, name, name, {}, {})
+        parts.models.save(here, record, model, fence=fence)
+        parts.models.promote(here, version, fence=fence)
+
+
+@contextmanager
+def _baseline(home: Path) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    options = ("--workers", "1", "--threads", "8", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
+    arguments = ("-m", "gunicorn", *options, "benchmarks.baseline_model:app")
+    with running(arguments, environment(home), url, home / "baseline.log"):
+        yield url
