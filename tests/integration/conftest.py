@@ -1,0 +1,249 @@
+"""Real SQL, a real Redis and a labeling tool in this process, wired as in production.
+
+Set NEXTLABEL_TEST_POSTGRES_URL (to a database whose user may create others) to run what touches SQL on PostgreSQL too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import redis
+from sqlalchemy import create_engine, make_url, text
+
+from nextlabel import discovery, wiring
+from nextlabel.database import Database
+from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.labeling import LabelSchema, ProjectId, Target, TaskId
+from nextlabel.loop import Progress, Round
+from nextlabel.options import ProjectOptions
+from nextlabel.ports import Connection, ConnectorType, ModelRecord
+from nextlabel.settings import Settings
+from nextlabel.wiring import Parts
+from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
+
+POSTGRES = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
+WORDS = {
+    "ham": ["meeting", "lunch", "report", "thanks", "project", "agenda", "friday", "team", "notes", "call"],
+    "spam": ["prize", "cash", "win", "free", "offer", "click", "now", "winner", "bonus", "deal"],
+}
+
+
+# --- Redis -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
+    yield server.ensure()
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """An empty Redis."""
+    wiring.connect_redis(redis_server).flushall()
+    return redis_server
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    with wiring.connect_redis(redis_url) as client:
+        yield client
+
+
+# --- SQL ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", params=["sqlite", *(["postgresql"] if POSTGRES else [])])
+def database_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database that was migrated and is never changed: migrating one for every test would be slow."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'nextlabel.db'}"
+    else:
+        url = _create_postgres()
+    database = Database(url)
+    database.migrate()
+    database.dispose()
+    yield url
+    if request.param == "postgresql":
+        _drop_postgres(url)
+
+
+@pytest.fixture
+def database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the newest schema."""
+    url = make_url(database_template)
+    if url.get_backend_name() == "sqlite":
+        copy = tmp_path / "nextlabel.db"
+        shutil.copy(url.database or "", copy)
+        yield f"sqlite:///{copy}"
+        return
+    made = _create_postgres(template=url.database or "")
+    yield made
+    _drop_postgres(made)
+
+
+@pytest.fixture
+def new_database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
+    """A database that nothing was done to yet."""
+    if database_template.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path / 'folder that is not there yet' / 'nextlabel.db'}"
+        return
+    made = _create_postgres()
+    yield made
+    _drop_postgres(made)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+def _create_postgres(template: str = "template0") -> str:
+    name = f"nextlabel_{uuid4().hex}"
+    _administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+
+
+def _drop_postgres(url: str) -> None:
+    _administer(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+
+def _administer(statement: str) -> None:
+    engine = create_engine(make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as sql:
+        sql.execute(text(statement))
+    engine.dispose()
+
+
+# --- everything, wired -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    environ = {
+        "NEXTLABEL_HOME": str(tmp_path / "home"),
+        "NEXTLABEL_DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "NEXTLABEL_PASSWORD": "hush-password",
+        "NEXTLABEL_WEBHOOK_SECRET": "hush-webhook-secret",
+        "NEXTLABEL_MAX_REQUEST_MB": "1",
+    }
+    return Settings.from_env(environ)
+
+
+@pytest.fixture
+def parts(settings: Settings) -> Iterator[Parts]:
+    parts = wiring.build(settings, settings.redis_url or "")
+    yield parts
+    parts.redis.close()
+    parts.database.dispose()
+
+
+@dataclass
+class Team:
+    """A connected project of e-mails in an in-memory tool, with one annotator, ann, who is always right.
+
+    ``truth`` is what ann says of each task.
+    """
+
+    tool: MemoryTool
+    parts: Parts
+    project: ProjectId
+    truth: dict[TaskId, str] = field(default_factory=dict)
+
+    def choose(self, **options: object) -> None:
+        """Set options of the project."""
+        connection = Connection(self.project, "memory", self.tool.access, ProjectOptions().updated(options))
+        self.parts.connections.save(connection)
+
+    def import_mails(self, n: int) -> tuple[TaskId, ...]:
+        rng = np.random.default_rng(len(self.truth))
+        labels = [str(label) for label in rng.choice(list(WORDS), n)]
+        texts = [" ".join([*rng.choice(WORDS[label], 4), f"number {rng.integers(1000)}"]) for label in labels]
+        tasks = self.tool.add_tasks(self.project, texts)
+        self.truth.update(zip(tasks, labels, strict=True))
+        return tasks
+
+    def run(self, progress: Progress = lambda step, n: None) -> Round:
+        """One turn of the loop, as a worker takes it."""
+        return self.parts.loop.run(self.project, self.parts.models.next_fence(self.project), progress)
+
+    def queue(self, n: int = 10_000) -> tuple[TaskId, ...]:
+        """What annotators would get, first to last."""
+        return tuple(self.tool.connector().head_of_queue(self.project, n))
+
+    def in_force(self) -> str | None:
+        return self.tool.connector().queue_in_force(self.project)
+
+    def take(self) -> TaskId:
+        taken = self.tool.take_next(self.project, "ann")
+        assert taken is not None, "the queue is empty"
+        return taken[0]
+
+    def work(self, n: int) -> list[TaskId]:
+        """Ann takes and labels n tasks, in the order in which the tool serves them."""
+        done = []
+        for _ in range(n):
+            task = self.take()
+            self.tool.submit(self.project, task, self.truth[task], "ann")
+            done.append(task)
+        return done
+
+    def label(self, task: TaskId, label: str) -> None:
+        self.tool.submit(self.project, task, label, "ben")
+
+    def ask(self, *labels: str) -> None:
+        """Somebody changes the labels that can be chosen."""
+        with self.tool.opened(self.project) as it:
+            (target,) = it.schema.targets
+            it.schema = LabelSchema((Target(target.name, "choice", target.inputs, labels),))
+
+    @property
+    def serving(self) -> ModelRecord:
+        record = self.parts.models.in_service(self.project)
+        assert record is not None, "no model is in service"
+        return record
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> MemoryTool:
+    """A labeling tool, found under the connector name "memory" as an installed one would be."""
+    tool = MemoryTool()
+    installed: Callable[[str], ConnectorType] = discovery.connector_type
+
+    def connector_type(name: str) -> ConnectorType | MemoryConnectorType:
+        return MemoryConnectorType(tool) if name == "memory" else installed(name)
+
+    monkeypatch.setattr(discovery, "connector_type", connector_type)
+    return tool
+
+
+@pytest.fixture
+def team(tool: MemoryTool, parts: Parts) -> Team:
+    team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+    team.choose()
+    return team
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits for something that is to happen soon, and fails when it does not."""
+
+    def wait(happened: Callable[[], bool], seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline, f"did not happen within {seconds} s"
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,309 @@
+"""The `nextlabel` command: what it starts it takes down, and what it refuses it says in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+from rq import Queue
+from rq import Worker as RqWorker
+from rq.serializers import JSONSerializer
+
+from nextlabel import wiring
+from nextlabel.cli import EXIT_CONFIGURATION, cli, running
+from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.job_queue import LEARN_QUEUE
+from nextlabel.settings import Settings
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An installation that nothing was set up in but its home, with as few processes as there can be."""
+    kept = {name: value for name, value in os.environ.items() if "NEXTLABEL" not in name and "LABEL_STUDIO" not in name}
+    kept.pop("REDIS_URL", None)
+    return kept | {"NEXTLABEL_HOME": str(tmp_path / "home"), "NEXTLABEL_WEB_WORKERS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- nextlabel up ------------------------------------------------------------------------------------------
+
+
+def processes_of(environ: Mapping[str, str]) -> dict[int, str]:
+    """Every process on this machine that belongs to an installation: its home is in the environment or, as Redis
+    overwrites its own environment, in the command line.
+    """
+    home, found = environ["NEXTLABEL_HOME"].encode(), {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if home in command or b"NEXTLABEL_HOME=" + home in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = command.replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended meanwhile, or is not ours
+    return found
+
+
+def is_up(environ: Mapping[str, str], port: int) -> bool:
+    """The backend answers and a worker waits for jobs."""
+    try:
+        if not httpx.get(f"http://127.0.0.1:{port}/health").is_success:
+            return False
+    except httpx.TransportError:
+        return False
+    with wiring.connect_redis(EmbeddedRedis(Path(environ["NEXTLABEL_HOME"])).url) as client:
+        return RqWorker.count(connection=client) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
+    environ: dict[str, str], port: int, number: int, eventually: Callable[..., None]
+) -> None:
+    command = [sys.executable, "-m", "nextlabel", "up", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
+        try:
+            eventually(lambda: up.poll() is not None or is_up(environ, port), seconds=90)
+            running = " ".join(processes_of(environ).values())
+            assert [
+                name for name in (" up ", " serve ", " work ", " worker-process", ".sock") if name not in running
+            ] == []
+            up.send_signal(number)
+            said, errors = up.communicate(timeout=45)
+            eventually(lambda: processes_of(environ) == {}, seconds=45)
+        finally:
+            for pid in processes_of(environ):
+                os.kill(pid, signal.SIGKILL)
+    assert up.returncode == (-number if number == signal.SIGKILL else 0), errors
+    assert number == signal.SIGKILL or "Traceback" not in errors
+    assert f"up on port {port}" in said
+    assert ("nextlabel is down" in said) == (number != signal.SIGKILL)
+
+
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_port_that_is_taken_is_refused_with_the_remedy_before_anything_is_started(
+    environ: dict[str, str], command: str, run: Run
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(command, "--host", "127.0.0.1", "--port", str(port), env=environ)
+    assert result.exit_code == EXIT_CONFIGURATION
+    assert f"Port {port}" in result.stderr
+    assert "--port" in result.stderr
+    assert processes_of(environ) == {}
+
+
+# --- without a process of its own --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(environ: dict[str, str]) -> Run:
+    """Runs a command in this process, in an environment of its own."""
+
+    def run(*arguments: str, env: Mapping[str, str] = environ) -> Result:
+        result = CliRunner().invoke(cli, arguments, env=dict.fromkeys(os.environ) | dict(env))
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    return run
+
+
+def test_the_installed_command_says_its_version(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "nextlabel", "--version"]
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("nextlabel, version ")
+
+
+def test_status_of_an_empty_home_is_empty_and_says_what_to_do_next(run: Run) -> None:
+    assert json.loads(run("status", "--json").stdout) == {"projects": []}
+    assert "nextlabel connect" in run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        ((), {}, r"--url is missing: give it, or set LABEL_STUDIO_URL"),
+        (("--url", "http://ls"), {}, r"--token is missing: give it, or set LABEL_STUDIO_API_KEY"),
+        ((), {"LABEL_STUDIO_URL": "http://ls"}, r"--token is missing"),
+    ],
+)
+def test_connecting_without_an_address_or_a_token_says_where_to_put_it(
+    run: Run, environ: dict[str, str], arguments: tuple[str, ...], variables: dict[str, str], said: str
+) -> None:
+    result = run("connect", "--project", "1", *arguments, env=environ | variables)
+    assert (result.exit_code, said in result.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_a_bad_setting_is_refused_by_name(run: Run, environ: dict[str, str]) -> None:
+    result = run("status", env=environ | {"NEXTLABEL_WORKERS": "none"})
+    assert (result.exit_code, "NEXTLABEL_WORKERS" in result.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_a_home_that_cannot_be_made_is_said_so(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run("status", env=environ | {"NEXTLABEL_HOME": str(tmp_path / "file" / "home")})
+    assert (result.exit_code, "NEXTLABEL_HOME" in result.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_the_strategies_are_told_with_what_each_does(run: Run) -> None:
+    found = {one["name"]: one["about"] for one in json.loads(run("strategies", "--json").stdout)}
+    assert set(found) >= {"margin", "entropy", "least_confidence", "random", "diverse"}
+    assert all(found.values())
+
+
+def test_the_credentials_are_made_once(run: Run) -> None:
+    first, second = (json.loads(run("credentials", "--json").stdout) for _ in range(2))
+    assert first == second
+    assert len(first["password"]) > 30
+
+
+def test_without_redis_health_is_a_sentence_and_not_a_traceback(run: Run, environ: dict[str, str]) -> None:
+    result = run("health", "worker", env=environ | {"REDIS_URL": "redis://127.0.0.1:1"})
+    assert (result.exit_code, "REDIS_URL" in result.stderr) == (1, True)
+
+
+# --- nextlabel connect, with a tool in this process --------------------------------------------------------
+
+
+@pytest.fixture
+def connect(run: Run, environ: dict[str, str], team: Team) -> Iterator[Callable[..., Result]]:
+    settings = team.parts.settings
+    variables = {
+        "NEXTLABEL_DATABASE_URL": settings.database_url,
+        "NEXTLABEL_CONNECTOR": "memory",
+        "NEXTLABEL_HOME": str(settings.home),
+        "REDIS_URL": settings.redis_url or "",
+    }
+
+    def connect(*arguments: str, command: str = "connect", token: str = team.tool.access.token) -> Result:
+        access = ("--url", "memory:", "--token", token, "--project", team.project) if command == "connect" else ()
+        return run(command, *access, *arguments, env=environ | variables)
+
+    yield connect
+
+
+def test_connecting_puts_the_queue_in_order_at_once(connect: Callable[..., Result], team: Team) -> None:
+    team.import_mails(20)
+    result = connect("--option", "strategy=random", "--option", "window=7", "--json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["ok"], report["queue"], team.in_force()) == (True, "untrained-0001", "untrained-0001")
+    options = team.parts.connections.get(team.project).options
+    assert (options.strategy, options.window) == ("random", 7)
+
+
+def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callable[..., Result], team: Team) -> None:
+    team.import_mails(20)
+    connect("--option", "window=7")
+    queue = team.queue()
+    report = json.loads(connect("--json").stdout)
+    assert {finding["level"] for finding in report["findings"]} == {"unchanged"}
+    assert team.queue() == queue
+    assert team.parts.connections.get(team.project).options.window == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (("--option", "windw=7"), "'windw'", EXIT_CONFIGURATION),
+        (("--option", "window"), "NAME=VALUE", EXIT_CONFIGURATION),
+        (("--option", "strategy=margn"), "'margn'", EXIT_CONFIGURATION),
+        (("--token", "hush"), "token", 1),
+        (("--project", "p999"), "p999", 1),
+    ],
+)
+def test_what_is_refused_is_named_and_nothing_of_it_is_kept(
+    connect: Callable[..., Result], team: Team, arguments: tuple[str, ...], said: str, code: int
+) -> None:
+    before = team.parts.connections.all()
+    result = connect(*arguments)
+    assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
+    assert "hush" not in result.output
+    assert team.parts.connections.all() == before
+
+
+def test_connecting_while_the_tool_is_down_says_so(connect: Callable[..., Result], team: Team) -> None:
+    team.tool.take_down()
+    result = connect()
+    assert (result.exit_code, "down" in result.stderr) == (1, True)
+
+
+def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[..., Result], team: Team) -> None:
+    team.import_mails(40)
+    connect("--option", "window=15")
+    team.work(12)
+    team.run()
+    team.work(3)
+    team.parts.rounds.add(team.project, 1.0, "it went well", failed=False)
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    told: dict[str, Any] = {name: one[name] for name in ("tasks", "open", "model", "labels", "queue", "window_left")}
+    assert told == {"tasks": 40, "open": 28, "model": "0002", "labels": 12, "queue": "0002", "window_left": 15}
+    assert 0 < one["metrics"]["accuracy"] <= 1
+    assert [version["state"] for version in one["versions"]] == ["retired", "in_service"]
+    assert one["rounds"][0]["summary"] == "it went well"
+    assert "0002, trained on 12 labels" in connect(command="status").stdout
+    assert team.tool.access.token not in connect("--json", command="status").output
+
+
+# --- what `nextlabel work` does besides its workers --------------------------------------------------------
+
+
+@pytest.fixture
+def housekeeping(team: Team, settings: Settings) -> running._Housekeeping:
+    return running._Housekeeping(team.parts, settings)
+
+
+def jobs(team: Team) -> int:
+    return len(Queue(LEARN_QUEUE, connection=team.parts.redis, serializer=JSONSerializer))
+
+
+def test_every_project_is_looked_at_on_a_schedule_whether_or_not_a_webhook_came(
+    team: Team, housekeeping: running._Housekeeping
+) -> None:
+    for it in (team, type(team)(team.tool, team.parts, team.tool.create_project(["ham", "spam"]))):
+        it.choose(quiet_seconds=0)
+    housekeeping()
+    assert jobs(team) == 2
+    housekeeping()
+    assert jobs(team) == 2  # not again before it is time
+    housekeeping._reconcile_at = 0
+    housekeeping()
+    assert jobs(team) == 4
+
+
+def test_housekeeping_outlives_a_redis_that_is_away_for_a_while(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, team: Team
+) -> None:
+    server = EmbeddedRedis(tmp_path_factory.mktemp("r"))
+    parts = wiring.build(settings, server.url)
+    team.choose(quiet_seconds=0)
+    housekeeping = running._Housekeeping(parts, settings)
+    try:
+        housekeeping()
+        assert "Redis cannot be reached" in caplog.text
+        server.ensure()
+        housekeeping._pause_until = housekeeping._reconcile_at = 0
+        housekeeping()
+        assert len(Queue(LEARN_QUEUE, connection=parts.redis, serializer=JSONSerializer)) == 1
+    finally:
+        server.stop()

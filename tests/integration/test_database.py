@@ -1,0 +1,173 @@
+"""The database: brought up to date by whoever comes first, and never the place where a secret leaks."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from nextlabel.connections import SqlConnections
+from nextlabel.database import Database
+from nextlabel.database.tables import installation, metadata
+from nextlabel.errors import SettingsError
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import Connection, Credentials, ToolAccess
+from nextlabel.settings import Settings
+
+MIGRATE = "import sys; from nextlabel.database import Database; sys.stdin.readline(); Database(sys.argv[1]).migrate()"
+CREDENTIALS = """import sys
+from nextlabel.connections import SqlConnections
+from nextlabel.database import Database
+from nextlabel.settings import Settings
+database = Database(sys.argv[1])
+sys.stdin.readline()
+found = SqlConnections(database, Settings.from_env({})).credentials()
+print(found.user, found.password, found.webhook_secret)
+"""
+
+
+def tables(database: Database) -> set[str]:
+    with database.read() as sql:
+        return set(inspect(sql).get_table_names())
+
+
+def together(program: str, url: str, processes: int = 2) -> list[str]:
+    """What each of several processes prints that do the same at the same moment."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(processes)
+    ]
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [(process.communicate(timeout=60), process.returncode) for process in started]
+    assert [(errors, code) for (_, errors), code in ended] == [("", 0)] * processes
+    return [out.strip() for (out, _), _ in ended]
+
+
+# --- the schema --------------------------------------------------------------------------------------------
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
+    with database.read() as sql:
+        context = MigrationContext.configure(sql, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_twice_is_the_same_as_once(new_database_url: str) -> None:
+    database = Database(new_database_url)
+    database.migrate()
+    with database.write() as sql:
+        sql.execute(installation.insert().values(name="kept", value="yes"))
+    Database(new_database_url).migrate()
+    with database.read() as sql:
+        assert sql.execute(select(installation.c.value)).scalars().all() == ["yes"]
+    database.dispose()
+
+
+def test_processes_that_start_together_migrate_once(new_database_url: str) -> None:
+    together(MIGRATE, new_database_url)
+    database = Database(new_database_url)
+    assert tables(database) == {*metadata.tables, "alembic_version"}
+    database.dispose()
+
+
+# --- transactions ------------------------------------------------------------------------------------------
+
+
+def test_what_fails_half_way_is_undone(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as sql:
+        sql.execute(installation.insert().values(name="a", value="1"))
+        raise RuntimeError
+    with database.read() as sql:
+        assert sql.execute(select(installation)).all() == []
+
+
+def test_a_reader_is_not_held_up_by_a_writer_and_sees_nothing_half_done(database: Database) -> None:
+    with database.write() as writer:
+        writer.execute(installation.insert().values(name="a", value="1"))
+        with database.read() as reader:
+            assert reader.execute(select(installation)).all() == []
+    with database.read() as reader:
+        assert len(reader.execute(select(installation)).all()) == 1
+
+
+# --- what a person sees ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://user:hush@host/db", ""])
+def test_an_address_that_cannot_be_used_is_refused_with_what_can(url: str) -> None:
+    with pytest.raises(SettingsError, match="NEXTLABEL_DATABASE_URL") as refused:
+        Database(url)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path: Path) -> None:
+    (tmp_path / "nextlabel.db").mkdir()
+    with pytest.raises(SettingsError, match=r"nextlabel\.db cannot be opened"):
+        Database(f"sqlite:///{tmp_path / 'nextlabel.db'}").migrate()
+    with pytest.raises(SettingsError, match="cannot be opened") as refused:
+        Database("postgresql://nextlabel:hush@127.0.0.1:1/nextlabel").migrate()
+    assert "hush" not in str(refused.value)
+
+
+# --- connections and credentials ---------------------------------------------------------------------------
+
+
+def test_processes_that_start_together_agree_on_the_credentials(database_url: str) -> None:
+    said = together(CREDENTIALS, database_url)
+    assert len(set(said)) == 1
+    user, password, secret = said[0].split()
+    assert user == "nextlabel"
+    assert min(len(password), len(secret)) > 30
+    assert password != secret
+
+
+def test_the_credentials_of_whoever_was_first_are_everyones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (SqlConnections(database, Settings.from_env({})) for _ in range(2))
+    overtaken: list[Credentials] = []
+    token_urlsafe = secrets.token_urlsafe
+
+    def while_another_is_first(size: int) -> str:
+        monkeypatch.undo()
+        overtaken.append(first.credentials())
+        return token_urlsafe(size)
+
+    monkeypatch.setattr(secrets, "token_urlsafe", while_another_is_first)
+    assert [second.credentials()] == overtaken
+    assert first.credentials() == second.credentials()
+
+
+def test_credentials_from_the_settings_win_and_those_made_before_are_kept(database: Database) -> None:
+    made = SqlConnections(database, Settings.from_env({})).credentials()
+    set_by_hand = Settings.from_env({"NEXTLABEL_USER": "someone", "NEXTLABEL_WEBHOOK_SECRET": "chosen"})
+    assert SqlConnections(database, set_by_hand).credentials() == Credentials("someone", made.password, "chosen")
+    assert SqlConnections(database, Settings.from_env({})).credentials() == made
+
+
+def test_a_secret_is_not_in_the_message_of_a_database_that_fails(database: Database) -> None:
+    """SQLAlchemy's errors show the values that were written, unless told not to; they end up in logs."""
+
+    connections = SqlConnections(database, Settings.from_env({}))
+    with database.write() as sql:
+        sql.execute(text("DROP TABLE connections"))
+        sql.execute(text("CREATE TABLE connections (project VARCHAR(64))"))
+    with pytest.raises(SQLAlchemyError) as failed:
+        connections.save(Connection(ProjectId("1"), "memory", ToolAccess("http://tool", "hush-token")))
+    assert "hush-token" not in str(failed.value)

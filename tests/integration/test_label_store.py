@@ -1,0 +1,181 @@
+"""Labels in SQL: whatever the tool tells, in whatever order, the labels in force are the ones it told last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from nextlabel.database import Database
+from nextlabel.label_store import SqlLabelStore
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId
+from nextlabel.ports import ChangePage, Labeled, TaskSeen
+
+ONE = ProjectId("1")
+
+
+@pytest.fixture
+def store(database: Database) -> SqlLabelStore:
+    return SqlLabelStore(database)
+
+
+def seen(task: int, *labels: str | None, closed: bool | None = None, text: str = "") -> TaskSeen:
+    """A task with an annotation for each label; None is one that was skipped."""
+    annotations = tuple(
+        Annotation(AnnotationId(f"{task}{n}"), {"kind": label} if label else {}, f"2025-01-{n + 1:02d}", label is None)
+        for n, label in enumerate(labels)
+    )
+    is_closed = any(labels) if closed is None else closed
+    return TaskSeen(Task(TaskId(str(task)), {"text": text or f"mail {task}"}), annotations, is_closed)
+
+
+def page(*tasks: TaskSeen, cursor: str = "c") -> ChangePage:
+    return ChangePage(tasks, Cursor(cursor))
+
+
+def in_force(labeled: Labeled) -> dict[str, tuple[object, str]]:
+    return {task.id: (task.data["text"], label) for task, label in zip(labeled.tasks, labeled.labels, strict=True)}
+
+
+# --- any sequence of pages ---------------------------------------------------------------------------------
+
+
+@dataclass
+class ReferenceStore:
+    """The promise in its simplest form: a dict of what was told last."""
+
+    told: dict[str, TaskSeen] = field(default_factory=dict)
+    cursor: str | None = None
+
+    def apply(self, page: ChangePage) -> None:
+        self.told.update((one.task.id, one) for one in page.tasks)
+        self.cursor = page.cursor
+
+    def labels(self) -> dict[str, tuple[object, str]]:
+        """The last annotation that was not skipped counts."""
+        found = {}
+        for task, one in self.told.items():
+            labels = [it.labels["kind"] for it in one.annotations if not it.skipped]
+            if labels:
+                found[task] = (one.task.data["text"], labels[-1])
+        return found
+
+    def open(self) -> set[str]:
+        """What nobody has skipped, as long as the tool does not say that it is closed."""
+        return {
+            task for task, one in self.told.items() if not (one.closed or any(it.skipped for it in one.annotations))
+        }
+
+
+tasks_seen = st.builds(
+    lambda task, labels, closed, text: seen(task, *labels, closed=closed, text=text),
+    st.integers(1, 12),
+    st.lists(st.sampled_from(["ham", "spam", None]), max_size=3),
+    st.booleans(),
+    st.text("aé👍", min_size=1, max_size=3),
+)
+pages = st.builds(
+    lambda tasks, cursor: page(*tasks, cursor=cursor), st.lists(tasks_seen, max_size=6), st.text("0123", min_size=1)
+)
+steps = st.lists(st.tuples(pages, st.integers(1, 2)) | st.lists(st.integers(1, 12), max_size=4), max_size=6)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_the_store_is_what_the_tool_told_last(
+    store: SqlLabelStore, steps: list[tuple[ChangePage, int] | list[int]]
+) -> None:
+    """Pages may come twice, hold a task twice, and be mixed with deletions."""
+    project, reference = ProjectId(uuid4().hex), ReferenceStore()
+    for step in steps:
+        if isinstance(step, tuple):
+            for _ in range(step[1]):
+                store.apply(project, step[0])
+            reference.apply(step[0])
+        else:
+            store.forget_tasks(project, [TaskId(str(task)) for task in step])
+            for task in step:
+                reference.told.pop(str(task), None)
+    assert in_force(store.labeled(project, "kind")) == reference.labels()
+    assert sorted(store.task_ids(project)) == sorted(reference.told)
+    assert {task.id for task in store.open(project)} == reference.open()
+    assert store.cursor(project) == reference.cursor
+
+
+# --- one sentence each -------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_label_is_gone(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "spam"), seen(2, "ham")))
+    store.apply(ONE, page(seen(1)))
+    assert in_force(store.labeled(ONE, "kind")) == {"2": ("mail 2", "ham")}
+    assert [task.id for task in store.open(ONE)] == ["1"]
+
+
+def test_a_skipped_task_has_no_label_and_is_not_asked_for_until_the_skip_is_withdrawn(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, None, closed=False), seen(2)))
+    assert len(store.labeled(ONE, "kind")) == 0
+    assert [task.id for task in store.open(ONE)] == ["2"]
+    store.apply(ONE, page(seen(1)))
+    assert [task.id for task in store.open(ONE)] == ["1", "2"]
+
+
+def test_another_target_has_labels_of_its_own(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "spam")))
+    assert len(store.labeled(ONE, "tone")) == 0
+
+
+def test_tasks_come_in_the_order_of_their_numbers(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(*(seen(task) for task in (10, 9, 100, 1)), *(seen(task, "ham") for task in (30, 4, 200))))
+    assert [task.id for task in store.open(ONE)] == ["1", "9", "10", "100"]
+    assert [task.id for task in store.labeled(ONE, "kind").tasks] == ["4", "30", "200"]
+
+
+def test_projects_do_not_mix(store: SqlLabelStore) -> None:
+    other = ProjectId("2")
+    store.apply(ONE, page(seen(1, "spam"), cursor="one"))
+    store.apply(other, page(seen(1, "ham"), seen(2), cursor="two"))
+    store.forget_tasks(ONE, [TaskId("1")])
+    assert in_force(store.labeled(other, "kind")) == {"1": ("mail 1", "ham")}
+    assert (store.cursor(ONE), store.cursor(other), store.cursor(ProjectId("3"))) == ("one", "two", None)
+
+
+def test_a_page_that_fails_leaves_the_labels_and_the_cursor_as_they_were(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "ham"), cursor="before"))
+    unstorable = TaskSeen(Task(TaskId("3"), {"text": object()}), (), closed=False)
+    with pytest.raises(SQLAlchemyError):
+        store.apply(ONE, page(seen(1, "spam"), seen(2, "spam"), unstorable, cursor="after"))
+    assert in_force(store.labeled(ONE, "kind")) == {"1": ("mail 1", "ham")}
+    assert store.cursor(ONE) == "before"
+
+
+def test_a_page_whose_cursor_cannot_be_kept_changes_no_label(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "ham")))
+    with pytest.raises(SQLAlchemyError):
+        store.apply(ONE, ChangePage((seen(1, "spam"),), object()))  # type: ignore[arg-type]
+    assert in_force(store.labeled(ONE, "kind")) == {"1": ("mail 1", "ham")}
+
+
+def test_an_annotation_that_moved_to_another_task_counts_there_only(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "spam")))
+    store.apply(ONE, page(TaskSeen(Task(TaskId("2"), {"text": "mail 2"}), seen(1, "spam").annotations, closed=True)))
+    assert in_force(store.labeled(ONE, "kind")) == {"2": ("mail 2", "spam")}
+
+
+def test_a_large_page_is_stored_and_forgotten_like_a_small_one(store: SqlLabelStore) -> None:
+    many = [seen(task, "ham") for task in range(1, 2500)]
+    store.apply(ONE, page(*many))
+    store.apply(ONE, page(*many))
+    assert len(store.labeled(ONE, "kind")) == 2499
+    store.forget_tasks(ONE, store.task_ids(ONE))
+    assert len(store.labeled(ONE, "kind")) == 0
+
+
+def test_task_data_comes_back_as_the_tool_told_it(store: SqlLabelStore) -> None:
+    data = {"text": "naïve 👍 \u0001", "n": 1.5, "list": [1, {"deep": None}], "": True}
+    store.apply(ONE, page(TaskSeen(Task(TaskId("1"), data), (), closed=False)))
+    assert store.open(ONE)[0].data == data

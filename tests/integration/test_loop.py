@@ -1,0 +1,509 @@
+"""The whole loop with real SQL and real features: what annotators get next, after whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from nextlabel import discovery, loop, uncertainty
+from nextlabel.errors import NotConnected, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.evaluation.promotion import Verdict
+from nextlabel.features.text import count_features
+from nextlabel.labeling import ProjectId, Task, TaskId
+from nextlabel.ranking import CandidatePool
+from nextlabel_connectors.memory import MemoryConnector
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+
+def pool_of(team: Team) -> CandidatePool:
+    """The open tasks, worked out by hand from what is in the tool, by the model in service."""
+    model = team.parts.models.load(team.project, team.serving.version)
+    with team.tool.opened(team.project) as it:
+        tasks = [row.task for row in it.rows.values() if not row.annotations]
+    counts = count_features([str(task.data["text"]) for task in tasks])
+    return CandidatePool([task.id for task in tasks], model.predict_proba_features(counts), counts)
+
+
+def margins(team: Team) -> dict[TaskId, float]:
+    pool = pool_of(team)
+    return dict(zip(pool.tasks, uncertainty.margin(pool.probabilities).tolist(), strict=True))
+
+
+def assert_served_by_margin(team: Team, window: int = 10_000) -> None:
+    """The tool serves the order of the model in service, and the least sure of all open tasks come first."""
+    assert team.in_force() == team.serving.announced_version
+    margin = margins(team)
+    served = [margin[task] for task in team.queue()]
+    assert served[:window] == sorted(margin.values(), reverse=True)[:window]
+    assert served[0] > served[-1]
+
+
+def everything_said(team: Team) -> dict[TaskId, str]:
+    """Every label that people gave, as the tool has it."""
+    with team.tool.opened(team.project) as it:
+        said = {row.task.id: [a.labels["label"] for a in row.annotations.values()] for row in it.rows.values()}
+    return {task: labels[-1] for task, labels in said.items() if labels}
+
+
+# --- the first order ---------------------------------------------------------------------------------------
+
+
+def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says_it_is_untrained(team: Team) -> None:
+    imported = team.import_mails(30)
+    team.run()
+    assert team.in_force() == "untrained-0001"
+    pool = pool_of(team)
+    assert team.queue() == discovery.strategy("diverse").rank(pool, 30).task_ids()
+    assert team.queue() != imported
+
+
+def test_before_the_first_label_nothing_is_pre_annotated(team: Team) -> None:
+    team.import_mails(5)
+    team.run()
+    taken = team.tool.take_next(team.project, "ann")
+    assert taken is not None
+    assert taken[1] is not None
+    assert taken[1].guesses == ()
+
+
+def test_random_order_is_random_from_the_start(team: Team) -> None:
+    team.choose(strategy="random", seed=5)
+    imported = team.import_mails(30)
+    team.run()
+    expected = discovery.strategy("random").rank(CandidatePool(imported, np.full((30, 2), 0.5), seed=5), 30)
+    assert team.queue() == expected.task_ids()
+
+
+def test_an_empty_project_is_put_in_order_once_it_has_tasks(team: Team) -> None:
+    assert team.run().receipt is None
+    team.import_mails(5)
+    assert team.run().receipt is not None
+    assert team.in_force() == "untrained-0001"
+
+
+def test_a_project_that_was_never_connected_is_refused_with_how_to(team: Team) -> None:
+    with pytest.raises(NotConnected, match="nextlabel connect"):
+        team.parts.loop.run(ProjectId("other"), 1)
+
+
+# --- learning ----------------------------------------------------------------------------------------------
+
+
+def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Team) -> None:
+    team.import_mails(60)
+    team.run()
+    done = team.work(20)
+    team.run()
+    assert team.serving.trained_on == {task: team.truth[task] for task in done}
+    assert team.in_force() == "0002"
+    assert_served_by_margin(team)
+
+
+def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team) -> None:
+    team.import_mails(80)
+    team.run()
+    team.work(40)
+    team.run()
+    pool = pool_of(team)
+    model = team.parts.models.load(team.project, team.serving.version)
+    said = [model.classes_[column] for column in pool.probabilities.argmax(axis=1)]
+    assert np.mean([label == team.truth[task] for task, label in zip(pool.tasks, said, strict=True)]) > 0.9
+    assert team.serving.metrics["labels"] == 40
+
+
+def test_the_next_task_is_pre_annotated_by_the_model(team: Team) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    taken = team.tool.take_next(team.project, "ann")
+    assert taken is not None
+    assert taken[1] is not None
+    assert {guess.label for guess in taken[1].guesses} <= {"ham", "spam"}
+    assert len(taken[1].guesses) == 1
+    assert taken[1].version == team.in_force()
+
+
+def test_labels_of_one_class_only_do_not_make_a_model_that_pretends_to_know(team: Team) -> None:
+    tasks = team.import_mails(10)
+    team.run()
+    team.label(tasks[0], "ham")
+    team.run()
+    assert team.in_force() == "untrained-0002"
+    assert team.serving.trained_on == {tasks[0]: "ham"}
+
+
+def test_without_news_nothing_is_trained_and_nothing_is_written(team: Team) -> None:
+    team.import_mails(30)
+    team.run()
+    team.work(10)
+    team.run()
+    before = team.in_force(), team.tool.predictions_held(team.project), len(team.parts.models.history(team.project))
+    done = team.run()
+    assert (done.trained, done.receipt, done.changed) == (None, None, 0)
+    after = team.in_force(), team.tool.predictions_held(team.project), len(team.parts.models.history(team.project))
+    assert after == before
+    assert "nothing new" in done.sentence()
+
+
+def test_a_label_of_which_nobody_told_us_is_learned_at_the_next_turn(team: Team) -> None:
+    tasks = team.import_mails(20)
+    team.run()
+    assert team.tool.sent == []  # nothing was connected, so no webhook is ever sent
+    team.label(tasks[3], "spam")
+    team.label(tasks[4], "ham")
+    team.run()
+    assert team.serving.trained_on == {tasks[3]: "spam", tasks[4]: "ham"}
+
+
+def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> None:
+    tasks = team.import_mails(40)
+    team.run()
+    withdrawn = team.tool.submit(team.project, tasks[0], team.truth[tasks[0]], "ann")
+    team.work(19)
+    team.run()
+    assert tasks[0] in team.serving.trained_on
+    team.tool.withdraw(team.project, withdrawn)
+    team.run()
+    assert tasks[0] not in team.serving.trained_on
+    assert len(team.serving.trained_on) == 19
+    assert tasks[0] in team.queue()
+    assert_served_by_margin(team)
+
+
+def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
+    tasks = team.import_mails(20)
+    annotation = team.tool.submit(team.project, tasks[0], "ham", "ann")
+    team.label(tasks[1], "spam")
+    team.run()
+    team.tool.change(team.project, annotation, "spam")
+    team.label(tasks[2], "ham")
+    team.run()
+    assert team.serving.trained_on == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
+
+
+def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
+    tasks = team.import_mails(20)
+    team.run()
+    for task in tasks[:4]:
+        team.label(task, team.truth[task])
+    team.run()
+    labeled, unlabeled = tasks[0], tasks[10]
+    team.tool.delete_task(team.project, labeled)
+    team.tool.delete_task(team.project, unlabeled)
+    team.run()
+    assert labeled not in team.serving.trained_on
+    assert {labeled, unlabeled}.isdisjoint(team.parts.store.task_ids(team.project))
+    assert team.run().receipt is None
+
+
+def test_a_model_that_is_turned_down_changes_nothing_and_is_not_trained_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    serving, queue = team.serving.version, team.queue()
+    monkeypatch.setattr(loop, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
+    labeled = team.work(10)
+    done = team.run()
+    assert done.verdict == Verdict(False, "clearly worse")
+    assert team.serving.version == serving
+    assert team.queue() == tuple(task for task in queue if task not in labeled)
+    assert team.run().trained is None
+    team.work(1)
+    assert team.run().trained is not None
+
+
+def test_the_new_model_is_judged_on_labels_that_the_old_one_had_not_seen(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[int, int]] = []
+
+    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Verdict:
+        judged.append((len(candidate), len(in_service)))
+        return Verdict(True, "")
+
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    monkeypatch.setattr(loop, "judge", judge)
+    team.work(7)
+    team.run()
+    assert judged == [(7, 7)]
+
+
+# --- what people change ------------------------------------------------------------------------------------
+
+
+def test_another_set_of_labels_makes_a_model_of_those_and_keeps_what_still_counts(team: Team) -> None:
+    tasks = team.import_mails(60)
+    team.run()
+    done = team.work(20)
+    team.run()
+    team.ask("ham", "phishing")
+    team.run()
+    assert team.parts.models.load(team.project, team.serving.version).classes_ == ("ham", "phishing")
+    assert team.serving.trained_on == {task: "ham" for task in done if team.truth[task] == "ham"}
+    assert team.in_force() == team.serving.announced_version
+    team.label(next(task for task in tasks if task not in done), "phishing")
+    team.run()
+    assert "phishing" in team.serving.trained_on.values()
+    team.ask("ham", "spam")  # and back again: nothing was thrown away
+    team.run()
+    assert team.serving.trained_on == {task: team.truth[task] for task in done}
+
+
+def test_another_strategy_reorders_without_training(team: Team) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    model = team.serving.version
+    team.choose(strategy="random", seed=3)
+    done = team.run()
+    assert done.trained is None
+    assert team.in_force() == f"{model}.2"
+    pool = pool_of(team)
+    expected = discovery.strategy("random").rank(CandidatePool(pool.tasks, pool.probabilities, seed=3), 40)
+    assert team.queue() == expected.task_ids()
+    assert team.run().receipt is None
+
+
+def test_a_person_who_changes_the_tools_order_is_corrected_at_the_next_turn(team: Team) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    team.tool.choose_another_order(team.project)
+    assert team.in_force() is None
+    team.run()
+    assert_served_by_margin(team)
+
+
+def test_new_tasks_join_the_order_without_a_training(team: Team) -> None:
+    team.choose(window=10)
+    team.import_mails(40)
+    team.run()
+    team.work(20)
+    team.run()
+    model, new = team.serving.version, team.import_mails(40)
+    done = team.run()
+    assert done.trained is None
+    assert team.serving.version == model
+    assert not set(new).isdisjoint(team.queue(10))
+    assert_served_by_margin(team, window=10)
+
+
+# --- the window --------------------------------------------------------------------------------------------
+
+
+def window_in_force(team: Team) -> set[TaskId]:
+    (newest, *_) = team.parts.models.queues(team.project)
+    assert newest.version == team.in_force()
+    return set(newest.window)
+
+
+def test_only_the_window_is_written(team: Team) -> None:
+    team.choose(window=10)
+    team.import_mails(50)
+    team.run()
+    assert team.tool.predictions_held(team.project) == {"untrained-0001": 10}
+
+
+@pytest.mark.parametrize("how", ["labels that teach nothing", "skips"])
+def test_the_window_is_refilled_before_it_runs_dry(team: Team, how: str) -> None:
+    """Ann never gets a task from outside of it, and it is not written anew for every task either."""
+    team.choose(window=10)
+    team.import_mails(60)
+    team.run()
+    for _ in range(40):
+        task = team.take()
+        assert task in window_in_force(team)
+        if how == "skips":
+            team.tool.skip(team.project, task, "ann")
+        else:
+            team.tool.submit(team.project, task, "a label that nobody can choose any more", "ann")
+        team.run()
+    assert len(team.parts.models.history(team.project)) == 1
+    assert 4 <= len(team.parts.models.queues(team.project)) <= 10
+
+
+def test_the_last_tasks_are_served_in_order_and_then_nothing_is_due(team: Team) -> None:
+    team.choose(window=10)
+    team.import_mails(24)
+    while team.queue():
+        team.run()
+        team.work(4)
+    done = team.run()
+    assert done.receipt is None
+    assert len(team.serving.trained_on) == 24
+    assert team.run().trained is None
+
+
+# --- workers that lose their lease -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["sync", "fit", "rank", "reorder"])
+def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, step: str) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    model, order, writes = team.serving.version, team.in_force(), team.tool.predictions_held(team.project)
+
+    def take_over(now: str, n: int) -> None:
+        if now == step:
+            team.parts.models.next_fence(team.project)
+
+    with pytest.raises(StaleWorker):
+        team.run(take_over)
+    assert (team.in_force(), team.tool.predictions_held(team.project)) == (order, writes)
+    if step in ("sync", "fit"):
+        assert team.serving.version == model
+    team.run()
+    assert_served_by_margin(team)
+    assert team.serving.trained_on == everything_said(team)
+
+
+def test_a_worker_that_lost_its_lease_long_ago_trains_nothing(team: Team) -> None:
+    team.import_mails(10)
+    stale = team.parts.models.next_fence(team.project)
+    team.parts.models.next_fence(team.project)
+    with pytest.raises(StaleWorker):
+        team.parts.loop.run(team.project, stale)
+    assert team.parts.models.history(team.project) == []
+    assert team.in_force() is None
+
+
+# --- workers that die --------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """kill -9 of the worker."""
+
+
+WRITES: dict[str, Callable[[Team], tuple[object, str]]] = {
+    "storing labels": lambda team: (team.parts.store, "apply"),
+    "naming a model": lambda team: (team.parts.models, "next_version"),
+    "saving a model": lambda team: (team.parts.models, "save"),
+    "promoting it": lambda team: (team.parts.models, "promote"),
+    "naming an order": lambda team: (team.parts.models, "reserve_queue"),
+    "writing the order": lambda team: (MemoryConnector, "reorder"),
+    "announcing it": lambda team: (team.parts.models, "announce_queue"),
+}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", WRITES)
+def test_whenever_a_worker_is_killed_the_next_turn_has_learned_every_label_and_serves_the_right_order(
+    team: Team, write: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(40)
+    team.run()
+    team.work(12)
+    owner, name = WRITES[write](team)
+    whole = getattr(owner, name)
+
+    def killed(*args: object, **kwargs: object) -> None:
+        if moment == "after":
+            whole(*args, **kwargs)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, killed)
+        with pytest.raises(Killed):
+            team.run()
+    team.run()
+    assert team.serving.trained_on == everything_said(team)
+    assert_served_by_margin(team)
+    done = team.run()
+    assert (done.trained, done.receipt) == (None, None)
+
+
+@pytest.mark.parametrize("news", ["five more labels", "another strategy"])
+@pytest.mark.parametrize("what", ["damaged", "missing"])
+def test_a_model_whose_file_is_lost_is_trained_again(team: Team, what: str, news: str, tmp_path: Path) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    team.run()
+    (artifact,) = (tmp_path / "home" / "models").rglob(f"{team.serving.version}-*")
+    if what == "missing":
+        artifact.unlink()
+    else:
+        artifact.write_bytes(artifact.read_bytes()[:-100])
+    if news == "five more labels":
+        team.work(5)
+    else:
+        team.choose(strategy="entropy")  # with two classes: the order by margin
+    team.run()
+    assert team.serving.trained_on == everything_said(team)
+    assert_served_by_margin(team)
+
+
+# --- the tool is down --------------------------------------------------------------------------------------
+
+
+def test_while_the_tool_is_down_the_error_says_so_and_afterwards_every_label_is_learned_once(team: Team) -> None:
+    team.import_mails(40)
+    team.run()
+    team.work(12)
+
+    def pull_the_plug(step: str, n: int) -> None:
+        if step == "reorder":
+            team.tool.take_down()
+
+    with pytest.raises(ToolUnavailable):
+        team.run(pull_the_plug)
+    with pytest.raises(ToolUnavailable):
+        team.run()
+    team.tool.bring_up()
+    team.run()
+    assert team.serving.trained_on == everything_said(team)
+    assert len(team.parts.models.history(team.project)) == 2
+    assert_served_by_margin(team)
+
+
+def test_a_project_that_is_gone_is_rejected(team: Team) -> None:
+    gone = ProjectId("p999")
+    connection = team.parts.connections.get(team.project)
+    team.parts.connections.save(type(connection)(gone, "memory", connection.access))
+    with pytest.raises(ToolRejected):
+        team.parts.loop.run(gone, team.parts.models.next_fence(gone))
+
+
+# --- odd tasks ---------------------------------------------------------------------------------------------
+
+
+def test_tasks_without_a_text_are_asked_for_like_any_other(team: Team) -> None:
+    (empty,) = team.tool.add_tasks(team.project, [""])
+    with team.tool.opened(team.project) as it:
+        it.rows[empty].task = Task(empty, {})
+    team.truth[empty] = "ham"
+    team.import_mails(20)
+    team.run()
+    assert empty in team.queue()
+    team.work(21)
+    team.run()
+    assert empty in team.serving.trained_on
+
+
+def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:
+    other = type(team)(team.tool, team.parts, team.tool.create_project(["ham", "spam"]))
+    other.choose()
+    for it in (team, other):
+        it.import_mails(30)
+        it.run()
+    team.work(10)
+    team.run()
+    other.run()
+    assert (team.in_force(), other.in_force()) == ("0002", "untrained-0001")
+    assert other.serving.trained_on == {}

@@ -1,0 +1,232 @@
+"""Models: nothing half-written ever serves, nobody publishes on a lost lease, no file is trusted with code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sqlalchemy import select, update
+
+from nextlabel.database import Database
+from nextlabel.database.tables import models
+from nextlabel.errors import ArtifactError, StaleWorker
+from nextlabel.estimators.prior import Prior
+from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
+from nextlabel.model_store import StoredModels
+from nextlabel.ports import ModelRecord, QueueRecord
+
+ONE, TWO = ProjectId("1"), ProjectId("2")
+V1, V2 = ModelVersion("0001"), ModelVersion("0002")
+
+
+@pytest.fixture
+def store(database: Database, tmp_path: Path) -> StoredModels:
+    return StoredModels(database, str(tmp_path / "models"))
+
+
+def record(version: str, **changes: object) -> ModelRecord:
+    values: dict[str, object] = {"trained_on": {TaskId("7"): "spam"}, "metrics": {"accuracy": 0.75}, "reason": "why"}
+    return ModelRecord(ModelVersion(version), "labels", "schema", **(values | changes))  # type: ignore[arg-type]
+
+
+def queue(version: str, model: str = "0001") -> QueueRecord:
+    window = (TaskId("9"), TaskId("3"))
+    return QueueRecord(QueueVersion(version), ModelVersion(model), "margin", window, 40)
+
+
+def model(spam: int = 0) -> Prior:
+    return Prior(("ham", "spam"), (0, spam))
+
+
+# --- versions ----------------------------------------------------------------------------------------------
+
+
+def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) -> None:
+    fence = store.next_fence(ONE)
+    store.save(ONE, record(V1), model(3), fence=fence)
+    assert store.in_service(ONE) is None
+    store.promote(ONE, V1, fence=fence)
+    serving = store.in_service(ONE)
+    assert serving is not None
+    assert (serving.version, serving.trained_on, serving.metrics) == (V1, {"7": "spam"}, {"accuracy": 0.75})
+    assert store.load(ONE, V1).state() == model(3).state()
+
+
+def test_only_one_version_is_in_service_and_the_story_is_kept(store: StoredModels) -> None:
+    fence = store.next_fence(ONE)
+    for version, state in (("untrained-0001", "trained"), ("0002", "trained"), ("0003", "turned_down")):
+        store.save(ONE, record(version, state=state), model(), fence=fence)
+        if state == "trained":
+            store.promote(ONE, ModelVersion(version), fence=fence)
+    assert [(it.version, it.state) for it in store.history(ONE)] == [
+        ("untrained-0001", "retired"),
+        ("0002", "in_service"),
+        ("0003", "turned_down"),
+    ]
+    store.promote(ONE, ModelVersion("untrained-0001"), fence=fence)  # a rollback is a promotion
+    assert [it.state for it in store.history(ONE)] == ["in_service", "retired", "turned_down"]
+
+
+def test_version_numbers_are_never_given_twice_and_say_when_a_model_knows_nothing(store: StoredModels) -> None:
+    given = [store.next_version(ONE, informative=informative) for informative in (False, True, False, True)]
+    assert given == ["untrained-0001", "0002", "untrained-0003", "0004"]
+    assert store.next_version(TWO, informative=True) == "0001"
+
+
+def test_projects_do_not_mix(store: StoredModels) -> None:
+    for project, spam in ((ONE, 1), (TWO, 2)):
+        fence = store.next_fence(project)
+        store.save(project, record(V1), model(spam), fence=fence)
+        store.promote(project, V1, fence=fence)
+    assert store.load(ONE, V1).state() != store.load(TWO, V1).state()
+    assert (store.in_service(ONE), len(store.history(ONE))) != (None, 2)
+
+
+# --- orders ------------------------------------------------------------------------------------------------
+
+
+def test_an_orders_name_is_never_given_twice_even_if_nothing_came_of_it(store: StoredModels) -> None:
+    fence = store.next_fence(ONE)
+    assert [store.reserve_queue(ONE, V1, fence=fence) for _ in range(3)] == ["0001", "0001.2", "0001.3"]
+    assert store.reserve_queue(ONE, V2, fence=fence) == "0002"
+    assert store.reserve_queue(ONE, V1, fence=fence) == "0001.4"
+    assert store.queues(ONE) == []
+
+
+def test_an_announced_order_names_what_is_served_from_then_on(store: StoredModels) -> None:
+    fence = store.next_fence(ONE)
+    store.save(ONE, record(V1), model(), fence=fence)
+    store.promote(ONE, V1, fence=fence)
+    for _ in range(2):
+        store.announce_queue(ONE, queue(store.reserve_queue(ONE, V1, fence=fence)), fence=fence)
+    serving = store.in_service(ONE)
+    assert serving is not None
+    assert serving.announced_version == "0001.2"
+    newest, older = store.queues(ONE)
+    assert (newest.version, older.version) == ("0001.2", "0001")
+    assert (newest.window, newest.strategy, newest.pool) == (("9", "3"), "margin", 40)
+
+
+# --- the fence ---------------------------------------------------------------------------------------------
+
+
+WRITES: dict[str, Callable[[StoredModels, int], object]] = {
+    "check": lambda store, fence: store.check_fence(ONE, fence),
+    "save": lambda store, fence: store.save(ONE, record(V2), model(), fence=fence),
+    "promote": lambda store, fence: store.promote(ONE, V2, fence=fence),
+    "reserve": lambda store, fence: store.reserve_queue(ONE, V1, fence=fence),
+    "announce": lambda store, fence: store.announce_queue(ONE, queue("0001"), fence=fence),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_worker_whose_lease_was_taken_over_changes_nothing(store: StoredModels, write: str) -> None:
+    mine = store.next_fence(ONE)
+    store.save(ONE, record(V1), model(), fence=mine)
+    store.promote(ONE, V1, fence=mine)
+    store.reserve_queue(ONE, V1, fence=mine)
+    later = store.next_fence(ONE)
+    before = store.history(ONE), store.queues(ONE), store.in_service(ONE)
+    with pytest.raises(StaleWorker, match="project 1"):
+        WRITES[write](store, mine)
+    assert (store.history(ONE), store.queues(ONE), store.in_service(ONE)) == before
+    assert store.reserve_queue(ONE, V1, fence=later) == "0001.2"
+
+
+def test_a_lease_of_one_project_is_not_touched_by_those_of_others(store: StoredModels) -> None:
+    mine = store.next_fence(ONE)
+    store.next_fence(TWO)
+    store.check_fence(ONE, mine)
+
+
+def test_a_worker_that_never_took_a_lease_may_not_write(store: StoredModels) -> None:
+    with pytest.raises(StaleWorker):
+        store.check_fence(ONE, 1)
+
+
+def test_a_worker_that_loses_its_lease_while_it_stores_a_model_leaves_no_trace_of_it(
+    store: StoredModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = store.next_fence(ONE)
+    write = store._write
+
+    def write_slowly(artifact: str, content: bytes) -> None:
+        write(artifact, content)
+        store.next_fence(ONE)
+
+    monkeypatch.setattr(store, "_write", write_slowly)
+    with pytest.raises(StaleWorker):
+        store.save(ONE, record(V1), model(), fence=mine)
+    assert store.history(ONE) == []
+
+
+# --- artifacts ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def artifact(store: StoredModels, tmp_path: Path) -> Path:
+    store.save(ONE, record(V1), model(3), fence=store.next_fence(ONE))
+    (found,) = (tmp_path / "models" / "1").iterdir()
+    return found
+
+
+def test_a_damaged_artifact_is_refused(store: StoredModels, artifact: Path) -> None:
+    content = bytearray(artifact.read_bytes())
+    content[len(content) // 2] ^= 255
+    artifact.write_bytes(bytes(content))
+    with pytest.raises(ArtifactError, match="is damaged"):
+        store.load(ONE, V1)
+
+
+def test_a_missing_artifact_is_named(store: StoredModels, artifact: Path) -> None:
+    artifact.unlink()
+    with pytest.raises(ArtifactError, match=artifact.name):
+        store.load(ONE, V1)
+
+
+def test_an_unknown_version_is_refused_with_where_to_look(store: StoredModels) -> None:
+    with pytest.raises(ArtifactError, match="nextlabel status"):
+        store.load(ONE, ModelVersion("0099"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        skops.io.dumps(Path),
+        skops.io.dumps({"kind": "prior/1", "classes": print, "counts": []}),
+        skops.io.dumps(LogisticRegression()),
+        skops.io.dumps(["a", "list"]),
+        skops.io.dumps({"kind": "prior/1"}),
+        skops.io.dumps({"kind": "text_choice/1", "classes": []}),
+        b"not an archive at all",
+    ],
+    ids=["a type", "a function", "an estimator", "a list", "no classes", "no weights", "no archive"],
+)
+def test_a_file_that_holds_anything_but_a_models_plain_values_is_refused_whatever_its_hash(
+    store: StoredModels, database: Database, artifact: Path, content: bytes
+) -> None:
+    artifact.write_bytes(content)
+    with database.write() as sql:
+        sql.execute(update(models).values(sha256=hashlib.sha256(content).hexdigest()))
+    with pytest.raises(ArtifactError):
+        store.load(ONE, V1)
+
+
+def test_a_folder_that_cannot_be_written_is_said_so_and_no_model_is_noted(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = StoredModels(database, str(tmp_path / "file" / "models"))
+    with pytest.raises(ArtifactError, match="NEXTLABEL_MODELS_URL"):
+        store.save(ONE, record(V1), model(), fence=store.next_fence(ONE))
+    assert store.history(ONE) == []
+
+
+def test_artifacts_may_stand_wherever_fsspec_can_write(database: Database) -> None:
+    store = StoredModels(database, "memory://models/")
+    store.save(ONE, record(V1), model(3), fence=store.next_fence(ONE))
+    assert store.load(ONE, V1).state() == model(3).state()
+    with database.read() as sql:
+        assert sql.execute(select(models.c.artifact)).scalar_one().startswith("memory://models/1/0001-")

@@ -1,0 +1,94 @@
+"""Child processes are kept alive together, and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from nextlabel.cli import EXIT_CONFIGURATION, supervisor
+from nextlabel.cli.supervisor import ChildFailed, Supervisor
+
+
+class Shell(Supervisor):
+    """Its children are shell commands instead of ours."""
+
+    def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["/bin/sh", "-c", *arguments], env={**os.environ, **self.environ})
+
+    def processes(self) -> list[int]:
+        return [child.process.pid for child in self._children]
+
+
+@pytest.fixture(autouse=True)
+def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pytest gets its own handlers back, and nothing waits before a restart."""
+    monkeypatch.setattr(supervisor, "_RESTART_SECONDS", 0)
+    monkeypatch.setattr(supervisor, "_TICK_SECONDS", 0.01)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def tell(number: int) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_children(number: int) -> None:
+    children = Shell({})
+    children.start("one", "exec sleep 300")
+    children.start("two", "exec sleep 300")
+    children.run(tell(number))
+    assert [alive(pid) for pid in children.processes()] == [False, False]
+
+
+def test_a_child_that_died_is_started_again() -> None:
+    children = Shell({})
+    children.start("one", "exec sleep 300")
+    (first,) = children.processes()
+    os.kill(first, signal.SIGKILL)
+
+    def until_replaced() -> None:
+        if children.processes() != [first]:
+            tell(signal.SIGTERM)()
+
+    children.run(until_replaced)
+    assert children.processes() != [first]
+
+
+def test_a_child_that_does_not_stay_up_ends_everything_with_a_sentence() -> None:
+    children = Shell({})
+    children.start("healthy", "exec sleep 300")
+    children.start("broken", "exit 3")
+    with pytest.raises(ChildFailed, match=r"broken process does not stay up \(exit code 3\)"):
+        children.run()
+    assert not alive(children.processes()[0])
+
+
+def test_a_child_that_only_a_person_can_mend_is_not_started_again(tmp_path: Path) -> None:
+    children = Shell({"OUT": str(tmp_path / "starts")})
+    children.start("misconfigured", f'echo start >> "$OUT"; exit {EXIT_CONFIGURATION}')
+    with pytest.raises(ChildFailed):
+        children.run()
+    assert (tmp_path / "starts").read_text().split() == ["start"]
+
+
+def test_a_child_that_does_not_listen_is_killed_after_a_while(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    children = Shell({}, grace=0.2)
+    children.start("deaf", f"trap '' TERM; touch {ready}; while :; do sleep 0.05; done")
+    while not ready.exists():
+        time.sleep(0.01)
+    children.run(tell(signal.SIGTERM))
+    assert not alive(children.processes()[0])

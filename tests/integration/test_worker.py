@@ -1,0 +1,157 @@
+"""What a worker does with a job: one turn under a lease, and a sentence for a person whatever comes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from nextlabel import worker
+from nextlabel.job_queue import PRUNE_QUEUE
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import Connection, ToolAccess
+from nextlabel.round_log import LoggedRound
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+
+def told(team: Team) -> LoggedRound:
+    """The newest line of the story that `nextlabel status` tells."""
+    (newest, *_) = team.parts.rounds.last(team.project, 10)
+    return newest
+
+
+def due_in(redis_client: redis.Redis, team: Team) -> float | None:
+    """In how many seconds the project is to be looked at again; None when nobody asked."""
+    due = redis_client.zscore("nextlabel:due", team.project)
+    return None if due is None else float(due) - time.time()
+
+
+def test_a_turn_is_told_in_words(team: Team, redis_client: redis.Redis) -> None:
+    team.import_mails(20)
+    said = worker.learn_project(team.parts, team.project)
+    assert "untrained-0001" in said
+    assert (told(team).summary, told(team).failed) == (said, False)
+    assert due_in(redis_client, team) is None
+
+
+def test_a_turn_without_news_is_not_told_again(team: Team) -> None:
+    team.import_mails(20)
+    for _ in range(3):
+        worker.learn_project(team.parts, team.project)
+    assert len(team.parts.rounds.last(team.project, 10)) == 1
+
+
+def test_after_a_new_order_the_old_ones_are_to_be_pruned(team: Team, redis_client: redis.Redis) -> None:
+    team.import_mails(20)
+    worker.learn_project(team.parts, team.project)
+    worker.learn_project(team.parts, team.project)
+    assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1
+
+
+def test_under_a_busy_lease_nothing_is_done_and_it_is_asked_for_again(team: Team, redis_client: redis.Redis) -> None:
+    team.import_mails(20)
+    with team.parts.job_queue.lease(team.project):
+        said = worker.learn_project(team.parts, team.project)
+    assert "another worker" in said
+    assert team.parts.models.history(team.project) == []
+    due = due_in(redis_client, team)
+    assert due is not None
+    assert due <= worker._BUSY_SECONDS
+
+
+def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:
+    team.tool.take_down()
+    said = worker.learn_project(team.parts, team.project)
+    assert "down" in said
+    assert "Asked again in 10 s" in said
+    assert told(team).failed
+    due = due_in(redis_client, team)
+    assert due is not None
+    assert worker._BUSY_SECONDS < due <= worker._TOOL_DOWN_SECONDS
+
+
+def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
+    team: Team, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = ToolAccess(team.tool.access.url, "hush-wrong-token")
+    team.parts.connections.save(Connection(team.project, "memory", access))
+    with caplog.at_level(logging.DEBUG):
+        said = worker.learn_project(team.parts, team.project)
+    assert "token" in said
+    assert (told(team).summary, told(team).failed) == (said, True)
+    assert due_in(redis_client, team) is None
+    assert said in caplog.text
+    assert "hush" not in caplog.text
+
+
+def test_a_project_that_is_not_connected_is_told_with_the_remedy(team: Team) -> None:
+    said = worker.learn_project(team.parts, ProjectId("other"))
+    assert "nextlabel connect" in said
+    assert team.parts.rounds.last(ProjectId("other"), 1)[0].failed
+
+
+def test_a_worker_that_was_overtaken_says_so_and_leaves_the_field(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.import_mails(20)
+    hand_out = team.parts.models.next_fence
+
+    def hand_out_another_at_once(project: ProjectId) -> int:
+        mine = hand_out(project)
+        hand_out(project)
+        return mine
+
+    monkeypatch.setattr(team.parts.models, "next_fence", hand_out_another_at_once)
+    assert "taken over" in worker.learn_project(team.parts, team.project)
+    assert team.parts.models.history(team.project) == []
+
+
+def test_a_model_that_cannot_be_stored_is_told(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    (team.parts.settings.home / "models").write_text("in the way")
+    team.import_mails(20)
+    said = worker.learn_project(team.parts, team.project)
+    assert "NEXTLABEL_MODELS_URL" in said
+    assert told(team).failed
+
+
+def test_a_lease_is_free_again_after_every_turn(team: Team) -> None:
+    team.tool.take_down()
+    worker.learn_project(team.parts, team.project)
+    with team.parts.job_queue.lease(team.project) as lease:
+        assert lease is not None
+
+
+def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    team.choose(window=10)
+    team.import_mails(60)
+    for strategy in ("margin", "random", "entropy", "diverse"):
+        team.choose(window=10, strategy=strategy)
+        team.run()
+    queue = team.queue()
+    assert worker.prune(team.project) == 20
+    assert team.tool.predictions_held(team.project) == {"untrained-0001.3": 10, "untrained-0001.4": 10}
+    assert team.queue() == queue
+    assert worker.prune(team.project) == 0
+
+
+def test_pruning_a_tool_that_is_down_waits_for_the_next_time(
+    team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    team.tool.take_down()
+    assert worker.prune(team.project) == 0
+    assert "stay for now" in caplog.text
+
+
+def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.round_log._KEPT", 5)
+    for n in range(9):
+        team.parts.rounds.add(team.project, 0.1, f"turn {n}", failed=False)
+    assert [one.summary for one in team.parts.rounds.last(team.project, 100)] == [f"turn {n}" for n in (8, 7, 6, 5, 4)]

@@ -1,0 +1,79 @@
+"""Text → counts: each text by itself, whatever is in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextlabel.features.text import COLUMNS, content_hash, count_features, read_text
+
+texts = st.lists(
+    st.text(max_size=40) | st.sampled_from(["win a prize", "win win win", "👍🏽 ok 日本語", ""]), max_size=8
+)
+
+
+@given(texts)
+def test_the_rows_of_many_texts_are_those_of_each_text_alone(many: list[str]) -> None:
+    together = count_features(many)
+    assert together.shape == (len(many), COLUMNS)
+    for row, text in enumerate(many):
+        alone = count_features([text])
+        assert together[row].indices.tolist() == alone.indices.tolist()
+        assert together[row].data.tolist() == alone.data.tolist()
+
+
+@given(texts)
+def test_the_matrix_is_well_formed(many: list[str]) -> None:
+    counts = count_features(many)
+    counts.check_format(full_check=True)
+    assert counts.has_canonical_format
+    assert counts.dtype == np.float32
+    assert (counts.data >= 1).all()
+
+
+def test_a_text_without_words_has_no_features() -> None:
+    assert [count_features([text]).nnz for text in ("", "   \n\t")] == [0, 0]
+
+
+def test_a_word_said_three_times_counts_three_times() -> None:
+    once, thrice = count_features(["prize"]), count_features(["prize prize prize"])
+    assert set(once.data) == {1}
+    assert thrice[0, once.indices].toarray().tolist() == [[3] * once.nnz]
+
+
+def test_case_does_not_matter_and_the_order_of_words_does() -> None:
+    plain, upper, turned = (
+        count_features([text]).toarray() for text in ("dog bites man", "DOG bites Man", "man bites dog")
+    )
+    assert (plain == upper).all()
+    assert not (plain == turned).all()
+
+
+def test_pairs_of_words_never_span_two_texts() -> None:
+    assert count_features(["win prize", "now here"]).nnz == sum(
+        count_features([t]).nnz for t in ("win prize", "now here")
+    )
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧", "👍🏽", "!?…", "日本語テキスト", "\ud800 broken", "e\u0301 combining"])
+def test_emoji_punctuation_and_any_script_have_features(text: str) -> None:
+    assert count_features([text]).nnz > 0
+    assert len(content_hash(text)) == 16
+
+
+def test_a_very_long_word_counts_no_more_than_forty_characters_of_itself() -> None:
+    short, long = count_features(["x" * 41]), count_features(["x" * 50_000])
+    assert long.nnz <= short.nnz
+    assert count_features(["ab" * 20]).sum() == count_features(["ab" * 20 + "cd" * 10_000]).sum()
+
+
+def test_the_text_of_a_task_is_its_inputs_in_their_order() -> None:
+    data = {"body": "see you", "subject": "lunch", "number": 4, "image": {"url": "x"}, "nothing": None}
+    assert read_text(data, ("subject", "number", "image", "nothing", "absent", "body")) == "lunch\n4\nsee you"
+    assert read_text(data, ()) == ""
+
+
+def test_a_very_long_text_is_cut() -> None:
+    assert len(read_text({"text": "word " * 100_000}, ("text",))) == 100_000

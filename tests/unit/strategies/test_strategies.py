@@ -1,0 +1,161 @@
+"""What every query strategy promises, whoever wrote it: an order of the pool, the same under the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, issparse
+
+from nextlabel import discovery
+from nextlabel.errors import SettingsError
+from nextlabel.features.text import count_features
+from nextlabel.labeling import TaskId
+from nextlabel.ports import QueryStrategy
+from nextlabel.ranking import CandidatePool, Floats
+from unit.strategies.pools import CentroidLearner, without
+
+ELSEWHERE = {"skactiveml", "modal", "function"}  # these name a strategy that somebody else made
+NAMES = sorted({*discovery.names(discovery.STRATEGIES)} - ELSEWHERE)
+UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio")
+
+
+@pytest.fixture(params=NAMES)
+def strategy(request: pytest.FixtureRequest) -> QueryStrategy:
+    return discovery.strategy(request.param)
+
+
+def pool_of(n: int, k: int = 3, seed: int = 0) -> CandidatePool:
+    rng = np.random.default_rng(42)
+    words = ["prize", "cash", "win", "meeting", "four", "lunch", "report", "invoice", "hello", "thanks"]
+    texts = [" ".join(rng.choice(words, 5)) for _ in range(n)]
+    p = rng.dirichlet(np.ones(k), n).astype(np.float32)
+    return CandidatePool([TaskId(str(100 + i)) for i in range(n)], p, count_features(texts), seed=seed)
+
+
+def dense(features: csr_matrix | Floats | None) -> Floats:
+    return features.toarray() if issparse(features) else np.asarray(features)
+
+
+def test_the_built_in_strategies_come_through_the_entry_points() -> None:
+    assert set(NAMES) >= {"least_confidence", "margin", "entropy", "random", "diverse"}
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"no strategy 'margn': known are .*margin"):
+        discovery.strategy("margn")
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 40, 1000])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 40])
+def test_a_ranking_holds_the_best_of_the_pool_each_once(strategy: QueryStrategy, n: int, size: int) -> None:
+    pool = pool_of(n)
+    ranked = strategy.rank(pool, size).task_ids()
+    assert len(ranked) == min(n, size)
+    assert len(set(ranked)) == len(ranked)
+    assert set(ranked) <= set(pool.tasks)
+    assert ranked == strategy.rank(pool, n).task_ids()[:size]
+
+
+def test_utilities_are_in_the_unit_interval_and_never_rise_down_the_order(strategy: QueryStrategy) -> None:
+    utilities = [ranked.utility for ranked in strategy.rank(pool_of(40), 40).tasks]
+    assert all(0 <= utility <= 1 for utility in utilities)
+    assert utilities == sorted(utilities, reverse=True)
+
+
+def test_the_same_seed_gives_the_same_order(strategy: QueryStrategy) -> None:
+    assert strategy.rank(pool_of(40), 40) == strategy.rank(pool_of(40), 40)
+
+
+def test_the_pool_is_left_untouched(strategy: QueryStrategy) -> None:
+    pool = pool_of(40)
+    strategy.rank(pool, 10)
+    same(pool, pool_of(40))
+
+
+@pytest.mark.parametrize("features", ["constant", "zero", "dense", "one column"])
+def test_any_features_will_do(strategy: QueryStrategy, features: str) -> None:
+    pool = pool_of(12)
+    given = {
+        "constant": csr_matrix(np.ones((12, 5), dtype=np.float32)),
+        "zero": csr_matrix(np.zeros((12, 5), dtype=np.float32)),
+        "dense": np.random.default_rng(0).normal(size=(12, 5)),
+        "one column": np.arange(12.0).reshape(12, 1),
+    }[features]
+    ranked = strategy.rank(replace(pool, features=given, labeled_features=given[:6]), 12).task_ids()
+    assert sorted(ranked) == sorted(pool.tasks)
+
+
+@pytest.mark.parametrize(
+    "fields", [("features", "labeled_features"), ("labels", "labeled_features"), ("learner",), ("costs",)], ids=str
+)
+def test_what_the_pool_lacks_is_done_without_or_asked_for(strategy: QueryStrategy, fields: tuple[str, ...]) -> None:
+    pool = without(pool_of(12), *fields)
+    try:
+        ranked = strategy.rank(pool, 12).task_ids()
+    except SettingsError as error:
+        assert "needs" in str(error)
+    else:
+        assert sorted(ranked) == sorted(pool.tasks)
+
+
+def test_nan_is_refused_by_name(strategy: QueryStrategy) -> None:
+    pool = pool_of(5)
+    with pytest.raises(ValueError, match="probabilities hold NaN"):
+        strategy.rank(replace(pool, probabilities=np.full((5, 3), np.nan)), 5)
+
+
+def test_one_class_seen_is_enough(strategy: QueryStrategy) -> None:
+    pool = replace(pool_of(9), labels=np.zeros(6, dtype=np.int64))
+    assert sorted(strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
+
+
+def test_a_single_class_still_gives_an_order(strategy: QueryStrategy) -> None:
+    pool = pool_of(9, k=1)
+    assert sorted(strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
+
+
+def test_utilities_of_single_tasks_are_in_the_unit_interval(strategy: QueryStrategy) -> None:
+    for k in (1, 2, 3):
+        utilities = strategy.utilities(pool_of(20, k).probabilities)
+        assert utilities.shape == (20,)
+        assert ((utilities >= 0) & (utilities <= 1)).all()
+        assert strategy.utilities(np.empty((0, k))).shape == (0,)
+
+
+@pytest.mark.parametrize("name", UNCERTAINTY)
+def test_the_least_sure_task_comes_first(name: str) -> None:
+    sure, unsure, so_so = [0.98, 0.01, 0.01], [0.34, 0.33, 0.33], [0.6, 0.3, 0.1]
+    pool = CandidatePool([TaskId(i) for i in ("sure", "unsure", "so-so")], np.array([sure, unsure, so_so]))
+    assert discovery.strategy(name).rank(pool, 3).task_ids() == ("unsure", "so-so", "sure")
+
+
+def test_margin_and_least_confidence_differ_where_the_textbook_says_so() -> None:
+    two_way_tie, spread_out = [0.5, 0.5, 0.0], [0.4, 0.3, 0.3]
+    pool = CandidatePool([TaskId("tie"), TaskId("spread")], np.array([two_way_tie, spread_out]))
+    assert discovery.strategy("margin").rank(pool, 1).task_ids() == ("tie",)
+    assert discovery.strategy("least_confidence").rank(pool, 1).task_ids() == ("spread",)
+
+
+@pytest.mark.parametrize("name", [*UNCERTAINTY, "random"])
+def test_ties_are_broken_by_the_seed_and_not_by_the_pools_order(name: str) -> None:
+    ties = replace(pool_of(40), probabilities=np.full((40, 3), 1 / 3))
+    orders = {discovery.strategy(name).rank(replace(ties, seed=seed), 40).task_ids() for seed in range(3)}
+    assert len(orders) == 3
+    assert tuple(ties.tasks) not in orders
+
+
+def test_random_order_does_not_listen_to_the_model() -> None:
+    strategy, pool = discovery.strategy("random"), pool_of(40)
+    other = replace(pool, probabilities=pool.probabilities[::-1])
+    assert strategy.rank(pool, 40) == strategy.rank(other, 40)
+
+
+def test_a_diverse_start_asks_for_one_of_each_kind_before_two_of_any() -> None:
+    kinds = ["win a cash prize now", "see you at the meeting", "invoice attached please pay", "lunch at noon today"]
+    texts = [kind for kind, size in zip(kinds, (20, 10, 5, 3), strict=True) for _ in range(size)]
+    tasks = [TaskId(f"{text}/{n}") for n, text in enumerate(texts)]
+    pool = CandidatePool(tasks, np.full((len(texts), 2), 0.5), count_features(texts))
+    first = [task.partition("/")[0] for task in discovery.strategy("diverse").rank(pool, 4).task_ids()]
+    assert sorted(first) == sorted(kinds)

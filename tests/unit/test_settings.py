@@ -1,0 +1,74 @@
+"""Settings from the environment: defaults that work, bad values refused by name, secrets kept to themselves."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from nextlabel.errors import SettingsError
+from nextlabel.settings import Settings
+
+SECRETS = {
+    "NEXTLABEL_DATABASE_URL": "postgresql://nextlabel:hush-1@db/nextlabel",
+    "REDIS_URL": "redis://:hush-2@redis:6379/0",
+    "NEXTLABEL_PASSWORD": "hush-3",
+    "NEXTLABEL_WEBHOOK_SECRET": "hush-4",
+    "LABEL_STUDIO_API_KEY": "hush-5",
+}
+
+
+def test_an_empty_environment_keeps_everything_in_the_home_folder() -> None:
+    settings = Settings.from_env({"NEXTLABEL_HOME": "/srv/nl"})
+    assert settings.home == Path("/srv/nl")
+    assert settings.database_url == "sqlite:////srv/nl/nextlabel.db"
+    assert settings.models_url == "/srv/nl/models"
+    assert settings.redis_url is None
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
+    names = [*SECRETS, "NEXTLABEL_CONNECTOR", "NEXTLABEL_WORKERS", "NEXTLABEL_LOG_LEVEL", "NEXTLABEL_MODELS_URL"]
+    home = {"NEXTLABEL_HOME": "/srv/nl"}
+    assert Settings.from_env(home | dict.fromkeys(names, "")) == Settings.from_env(home)
+
+
+def test_every_setting_can_be_set_from_the_environment() -> None:
+    environ = SECRETS | {
+        "NEXTLABEL_HOME": "/srv/nl",
+        "NEXTLABEL_MODELS_URL": "s3://bucket/models",
+        "NEXTLABEL_CONNECTOR": "memory",
+        "NEXTLABEL_USER": "somebody",
+        "NEXTLABEL_BACKEND_URL": "http://nextlabel:9090",
+        "LABEL_STUDIO_URL": "http://label-studio:8080",
+        "NEXTLABEL_WEB_WORKERS": "3",
+        "NEXTLABEL_WEB_THREADS": "5",
+        "NEXTLABEL_WORKERS": "6",
+        "NEXTLABEL_RECONCILE_SECONDS": "7.5",
+        "NEXTLABEL_MAX_REQUEST_MB": "8",
+        "NEXTLABEL_LOG_LEVEL": "debug",
+    }
+    plain, changed = Settings.from_env({}), Settings.from_env(environ)
+    assert [f.name for f in fields(Settings) if getattr(plain, f.name) == getattr(changed, f.name)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NEXTLABEL_WEB_WORKERS", "0"),
+        ("NEXTLABEL_WEB_WORKERS", "two"),
+        ("NEXTLABEL_WEB_THREADS", "257"),
+        ("NEXTLABEL_WORKERS", "1.5"),
+        ("NEXTLABEL_RECONCILE_SECONDS", "0.5"),
+        ("NEXTLABEL_RECONCILE_SECONDS", "nan"),
+        ("NEXTLABEL_MAX_REQUEST_MB", "-1"),
+        ("NEXTLABEL_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_variables_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is .*{value}.*must be"):
+        Settings.from_env({name: value})
+
+
+def test_secrets_are_not_in_the_settings_repr() -> None:
+    assert "hush" not in repr(Settings.from_env(SECRETS))
