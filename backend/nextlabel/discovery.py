@@ -7,6 +7,7 @@ from typing import Any
 
 from nextlabel.errors import SettingsError
 from nextlabel.ports import ConnectorType, QueryStrategy
+from nextlabel.strategies import spec
 
 CONNECTORS, STRATEGIES = "nextlabel.connectors", "nextlabel.strategies"
 
@@ -19,14 +20,21 @@ def connector_type(name: str) -> ConnectorType:
     return found
 
 
-def strategy(name: str) -> QueryStrategy:
-    """A query strategy of that name. Raises `SettingsError` listing those there are."""
-    found = _load(STRATEGIES, name, "strategy")()
+def strategy(text: str) -> QueryStrategy:
+    """The query strategy that a spec chooses. Raises `SettingsError` listing those there are."""
+    wanted = spec.parse(text)
+    name = wanted.name
+    found = spec.call(_load(STRATEGIES, name, "strategy"), wanted)
     if not isinstance(found, QueryStrategy):
         raise SettingsError(
             f"The strategy '{name}' is broken: it has no rank(pool, size) and utilities(probabilities)."
         )
     return found
+
+
+def about(name: str) -> str:
+    """What a strategy says of itself, in one line; it need not be made for that."""
+    return (_load(STRATEGIES, name, "strategy").__doc__ or "").strip().split("\n")[0]
 
 
 def names(group: str) -> list[str]:

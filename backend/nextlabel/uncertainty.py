@@ -29,8 +29,15 @@ def margin(probabilities: Floats) -> Floats:
         return np.zeros(len(p), dtype=p.dtype)
     if k == 2:  # the common case, and several times cheaper than a partition
         return np.asarray(np.clip(1 - np.abs(p[:, 0] - p[:, 1]), 0, 1))
-    two = np.partition(p, k - 2, axis=1)[:, k - 2 :]
-    return np.asarray(np.clip(1 - (two[:, 1] - two[:, 0]), 0, 1))
+    gaps = np.empty(len(p), dtype=p.dtype)
+    for start in range(0, len(p), 4096):  # class by class over what fits the cache: several times a partition's speed
+        columns = np.ascontiguousarray(p[start : start + 4096].T)
+        first, second = np.maximum(columns[0], columns[1]), np.minimum(columns[0], columns[1])
+        for column in columns[2:]:
+            np.maximum(second, np.minimum(first, column), out=second)
+            np.maximum(first, column, out=first)
+        gaps[start : start + 4096] = first - second
+    return np.asarray(np.clip(1 - gaps, 0, 1))
 
 
 def entropy(probabilities: Floats) -> Floats:
@@ -41,6 +48,16 @@ def entropy(probabilities: Floats) -> Floats:
         return np.zeros(len(p), dtype=p.dtype)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     return np.asarray(np.clip(-(p * logs).sum(axis=1) / float(np.log(k)), 0, 1))
+
+
+def ratio(probabilities: Floats) -> Floats:
+    """The second largest probability over the largest, 1 for a tie."""
+    p = checked(probabilities)
+    k = p.shape[1]
+    if k < 2:
+        return np.zeros(len(p), dtype=p.dtype)
+    two = np.partition(p, k - 2, axis=1)[:, k - 2 :]
+    return np.asarray(np.clip(np.divide(two[:, 0], two[:, 1], out=np.zeros_like(two[:, 0]), where=two[:, 1] > 0), 0, 1))
 
 
 def checked(probabilities: Floats) -> Floats:

@@ -96,10 +96,7 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
 @_json
 def strategies(as_json: bool) -> None:
     """The query strategies that can be chosen."""
-    found = [
-        {"name": name, "about": (type(discovery.strategy(name)).__doc__ or "").strip().split("\n")[0]}
-        for name in discovery.names(discovery.STRATEGIES)
-    ]
+    found = [{"name": name, "about": discovery.about(name)} for name in discovery.names(discovery.STRATEGIES)]
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -57,13 +57,20 @@ def call(factory: Callable[..., Any], spec: Spec) -> Any:
         raise SettingsError(f"The strategy '{spec.name}' has no variants: leave out ':{spec.variant}'.")
     if spec.variant is None and takes_variant and positional[0].default is inspect.Parameter.empty:
         raise SettingsError(f"The strategy '{spec.name}' needs a variant: write {spec.name}:<{positional[0].name}>.")
-    known = {name: p for name, p in parameters.items() if not (takes_variant and p is positional[0])}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = {
+        name: p
+        for name, p in parameters.items()
+        if p.kind is not p.VAR_KEYWORD and not (takes_variant and p is positional[0])
+    }
     for key in spec.options:
-        if key not in known:
+        if key not in known and not open_ended:
             raise SettingsError(
                 f"The strategy '{spec.name}' has no option '{key}': it has {', '.join(known) or 'none'}."
             )
-    options = {key: _read(spec.name, known[key], value) for key, value in spec.options.items()}
+    options = {
+        key: _read(spec.name, known[key], value) if key in known else value for key, value in spec.options.items()
+    }
     try:
         return factory(*([spec.variant] if spec.variant is not None else []), **options)
     except (TypeError, ValueError) as error:

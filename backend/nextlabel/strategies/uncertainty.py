@@ -1,4 +1,4 @@
-"""Ask first what the model is least sure of (Lewis & Gale, 1994): least confidence, margin, entropy."""
+"""Ask first what the model is least sure of (Lewis & Gale, 1994): least confidence, margin, ratio, entropy."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ class Margin(UncertaintySampling):
 
     def utilities(self, probabilities: Floats) -> Floats:
         return uncertainty.margin(probabilities)
+
+
+class Ratio(UncertaintySampling):
+    """By the second likeliest label's probability over the likeliest's."""
+
+    name = "ratio"
+
+    def utilities(self, probabilities: Floats) -> Floats:
+        return uncertainty.ratio(probabilities)
 
 
 class Entropy(UncertaintySampling):

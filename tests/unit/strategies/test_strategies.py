@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 
 from nextlabel import discovery
 from nextlabel.errors import SettingsError
 from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool, Floats
+from nextlabel.ranking import CandidatePool, Features
 from unit.strategies.pools import CentroidLearner, without
 
+BY_SIZE = {"cluster", "typical"}  # as many clusters as tasks are asked for: another size, other tasks
 ELSEWHERE = {"skactiveml", "modal", "function"}  # these name a strategy that somebody else made
 NAMES = sorted({*discovery.names(discovery.STRATEGIES)} - ELSEWHERE)
 UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio")
@@ -29,13 +30,26 @@ def strategy(request: pytest.FixtureRequest) -> QueryStrategy:
 def pool_of(n: int, k: int = 3, seed: int = 0) -> CandidatePool:
     rng = np.random.default_rng(42)
     words = ["prize", "cash", "win", "meeting", "four", "lunch", "report", "invoice", "hello", "thanks"]
-    texts = [" ".join(rng.choice(words, 5)) for _ in range(n)]
+    texts = [" ".join(rng.choice(words, 5)) for _ in range(n + 6)]
     p = rng.dirichlet(np.ones(k), n).astype(np.float32)
-    return CandidatePool([TaskId(str(100 + i)) for i in range(n)], p, count_features(texts), seed=seed)
+    return CandidatePool(
+        tasks=[TaskId(str(100 + i)) for i in range(n)],
+        probabilities=p,
+        features=count_features(texts[:n]),
+        labeled_features=count_features(texts[n:]),
+        labels=np.arange(6) % k,
+        learner=CentroidLearner(k),
+        costs=rng.uniform(1, 9, n),
+        seed=seed,
+    )
 
 
-def dense(features: csr_matrix | Floats | None) -> Floats:
-    return features.toarray() if issparse(features) else np.asarray(features)
+def same(one: CandidatePool, other: CandidatePool) -> None:
+    assert list(one.tasks) == list(other.tasks)
+    for field in ("probabilities", "labels", "costs"):
+        np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+    for field in ("features", "labeled_features"):
+        assert not abs(csr_matrix(getattr(one, field)) - csr_matrix(getattr(other, field))).sum()
 
 
 def test_the_built_in_strategies_come_through_the_entry_points() -> None:
@@ -55,7 +69,8 @@ def test_a_ranking_holds_the_best_of_the_pool_each_once(strategy: QueryStrategy,
     assert len(ranked) == min(n, size)
     assert len(set(ranked)) == len(ranked)
     assert set(ranked) <= set(pool.tasks)
-    assert ranked == strategy.rank(pool, n).task_ids()[:size]
+    if strategy.name.split(":")[0].split("?")[0] not in BY_SIZE:
+        assert ranked == strategy.rank(pool, n).task_ids()[:size]
 
 
 def test_utilities_are_in_the_unit_interval_and_never_rise_down_the_order(strategy: QueryStrategy) -> None:
@@ -77,12 +92,13 @@ def test_the_pool_is_left_untouched(strategy: QueryStrategy) -> None:
 @pytest.mark.parametrize("features", ["constant", "zero", "dense", "one column"])
 def test_any_features_will_do(strategy: QueryStrategy, features: str) -> None:
     pool = pool_of(12)
-    given = {
+    kinds: dict[str, Features] = {
         "constant": csr_matrix(np.ones((12, 5), dtype=np.float32)),
         "zero": csr_matrix(np.zeros((12, 5), dtype=np.float32)),
         "dense": np.random.default_rng(0).normal(size=(12, 5)),
         "one column": np.arange(12.0).reshape(12, 1),
-    }[features]
+    }
+    given = kinds[features]
     ranked = strategy.rank(replace(pool, features=given, labeled_features=given[:6]), 12).task_ids()
     assert sorted(ranked) == sorted(pool.tasks)
 
@@ -100,10 +116,14 @@ def test_what_the_pool_lacks_is_done_without_or_asked_for(strategy: QueryStrateg
         assert sorted(ranked) == sorted(pool.tasks)
 
 
-def test_nan_is_refused_by_name(strategy: QueryStrategy) -> None:
-    pool = pool_of(5)
-    with pytest.raises(ValueError, match="probabilities hold NaN"):
-        strategy.rank(replace(pool, probabilities=np.full((5, 3), np.nan)), 5)
+def test_nan_is_refused_by_name_or_not_even_looked_at(strategy: QueryStrategy) -> None:
+    pool = pool_of(12)
+    try:
+        ranking = strategy.rank(replace(pool, probabilities=np.full((12, 3), np.nan)), 12)
+    except ValueError as error:
+        assert "probabilities hold NaN" in str(error)
+    else:
+        assert ranking == strategy.rank(pool, 12)
 
 
 def test_one_class_seen_is_enough(strategy: QueryStrategy) -> None:

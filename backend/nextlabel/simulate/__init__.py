@@ -1,0 +1,15 @@
+"""Active learning with known labels instead of people: which strategy saves labels on my data, and how many?
+
+>>> from nextlabel.simulate import simulate
+>>> simulate("mails.csv", ["margin", "random"], budget=200).table()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from nextlabel.simulate.data import LabeledData
+from nextlabel.simulate.datasets import load
+from nextlabel.simulate.learner import ScikitLearner, TextLearner
+from nextlabel.simulate.results import Results
+from nextlabel.simulate.simulation import simulate
+
+__all__ = ["LabeledData", "Results", "ScikitLearner", "TextLearner", "load", "simulate"]

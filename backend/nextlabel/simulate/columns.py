@@ -1,0 +1,127 @@
+"""Records → labeled data: which column is the label, which the text or the numbers, and what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.ranking import Floats
+from nextlabel.simulate.data import LabeledData
+from nextlabel.simulate.readers import ANNOTATED, Record
+
+_LABELS = (ANNOTATED, "label", "labels", "class", "category", "target", "y", "choice", "sentiment")
+_TEXTS = ("text", "body", "message", "content", "review", "sentence", "document", "comment", "description", "title")
+_IDS = ("id", "index", "idx", "", "unnamed: 0", "annotation_id", "annotator", "lead_time", "created_at", "updated_at")
+_A_TEXT = 15  # characters on average from which a column that no one has named is taken for a text
+
+
+def to_data(
+    name: str,
+    records: Sequence[Record],
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    features: Sequence[str] = (),
+) -> LabeledData:
+    """Pick the columns (those named, or by good sense) and read them.
+
+    Rows without a label are left out and counted. Raises `ConfigurationError` naming the column, and the line of the
+    first value that is not what it should be.
+    """
+    columns = list(dict.fromkeys(column for record in records for column in record.fields))
+    for wanted in (text, label, *features):
+        if wanted is not None and wanted not in columns:
+            raise ConfigurationError(f"{name} has no column '{wanted}': it has {_list(columns)}.")
+    if text is not None and features:
+        raise ConfigurationError("Name the text or the features, not both.")
+    label = label if label is not None else _label_column(columns, taken=(text, *features))
+    rows = [record for record in records if not _is_empty(record.fields.get(label))]
+    if not rows:
+        raise ConfigurationError(f"{name}: the label column '{label}' is empty.")
+    labels = tuple(_label(name, label, record) for record in rows)
+    left_out = len(records) - len(rows)
+    others = [column for column in columns if column != label and column.lower() not in _IDS]
+    if not features and text is None:
+        text = _text_column(others, rows)
+    if text is not None:
+        texts = tuple(_text(name, text, record) for record in rows)
+        return LabeledData(name, labels, texts=texts, left_out=left_out)
+    numbers = _numbers(name, list(features) or others, rows)
+    return LabeledData(name, labels, numbers=numbers, left_out=left_out)
+
+
+def _label_column(columns: Sequence[str], taken: Sequence[str | None]) -> str:
+    """A column with a name for labels; the last one otherwise."""
+    free = [column for column in columns if column not in taken]
+    if not free:
+        raise ConfigurationError("No column is left for the label: name it with --label.")
+    by_name = {column.lower(): column for column in reversed(free)}
+    return next((by_name[known] for known in _LABELS if known in by_name), free[-1])
+
+
+def _text_column(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
+    """A column with a name for texts, or the longest of those that are words; None where all are numbers."""
+    wordy = [column for column in columns if not _is_numeric(column, rows)]
+    by_name = {column.lower(): column for column in reversed(wordy)}
+    known = next((by_name[name] for name in _TEXTS if name in by_name), None)
+    if known is not None or not wordy:
+        return known
+    sizes = {column: sum(len(str(row.fields.get(column) or "")) for row in rows) / len(rows) for column in wordy}
+    longest = max(wordy, key=sizes.__getitem__)
+    return longest if sizes[longest] >= _A_TEXT else None
+
+
+def _is_numeric(column: str, rows: Sequence[Record]) -> bool:
+    return all(_number(row.fields.get(column)) is not None or _is_empty(row.fields.get(column)) for row in rows)
+
+
+def _numbers(name: str, columns: Sequence[str], rows: Sequence[Record]) -> Floats:
+    if not columns:
+        raise ConfigurationError(f"{name} has no column beside the label: there is nothing to predict it from.")
+    values = np.empty((len(rows), len(columns)))
+    for n, row in enumerate(rows):
+        for m, column in enumerate(columns):
+            number = _number(row.fields.get(column))
+            if number is None:
+                raise ConfigurationError(
+                    f"{name}, {row.place}, column '{column}': {row.fields.get(column)!r} is not a number. "
+                    "Name the text column with --text, or the numeric ones with --features."
+                )
+            values[n, m] = number
+    return values
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _label(name: str, column: str, record: Record) -> str:
+    value = record.fields[column]
+    if isinstance(value, str | int | float):
+        return str(value).strip()
+    raise ConfigurationError(f"{name}, {record.place}, column '{column}': {value!r:.60} is not a single label.")
+
+
+def _text(name: str, column: str, record: Record) -> str:
+    value = record.fields.get(column)
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ConfigurationError(f"{name}, {record.place}, column '{column}': {value!r:.60} is not a text.")
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value  # noqa: PLR0124 - NaN
+
+
+def _list(columns: Sequence[str]) -> str:
+    shown = ", ".join(f"'{column}'" for column in columns[:12])
+    return f"{shown} and {len(columns) - 12} more" if len(columns) > 12 else shown

@@ -1,0 +1,105 @@
+"""Models that a simulation, or a strategy within it, fits anew: on texts, or any scikit-learn classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, clone
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.estimators.text_choice import fit_text_choice, inverse_document_frequency, spread_over_classes, tfidf
+from nextlabel.ranking import Features, Floats
+
+Predict = Callable[[Features], Floats]
+Labels = NDArray[np.integer]
+
+
+class TextLearner:
+    """The service's own text model (`fit_text_choice`) on hashed counts, over ``classes`` classes.
+
+    ``pool`` are the counts of every text of the project; it tells which words are rare.
+    """
+
+    def __init__(self, pool: csr_matrix, classes: int) -> None:
+        self._pool = pool
+        self._classes = tuple(map(str, range(classes)))
+        self._idf = inverse_document_frequency(pool)
+        self._weighted: list[tuple[csr_matrix, csr_matrix]] = []
+
+    def remember(self, *features: csr_matrix) -> None:
+        """Weight these very matrices once for all models to come: a loop scores them in every round."""
+        self._weighted += [(counts, tfidf(counts, self._idf)) for counts in features]
+
+    def fit(self, features: Features, labels: Labels, seed: int = 0) -> Predict:
+        """n × k probabilities of counted texts; until two classes have a label, the classes' smoothed shares."""
+        if len(np.unique(labels)) < 2:
+            return _prior(labels, len(self._classes))
+        names = [self._classes[label] for label in labels]
+        counts = csr_matrix(features)
+        model, _ = fit_text_choice(counts, names, classes=self._classes, inputs=(), pool=self._pool, seed=seed)
+        return lambda asked: model.predict_proba_weighted(self._weigh(asked))
+
+    def _weigh(self, asked: Features) -> csr_matrix:
+        for counts, weighted in self._weighted:
+            if counts is asked:
+                return weighted
+        return tfidf(csr_matrix(asked), self._idf)
+
+
+class ScikitLearner:
+    """Any scikit-learn classifier, over ``classes`` classes. Without `predict_proba`, its decision function decides.
+
+    A random state that the estimator leaves open is drawn from the seed. Raises `ConfigurationError` for what is no
+    classifier.
+    """
+
+    def __init__(self, estimator: BaseEstimator, classes: int) -> None:
+        if not hasattr(estimator, "fit") or not (
+            hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+        ):
+            raise ConfigurationError(
+                f"{estimator!r} is no classifier: it needs fit, and predict_proba or decision_function."
+            )
+        self._estimator, self._classes = estimator, classes
+
+    def fit(self, features: Features, labels: Labels, seed: int = 0) -> Predict:
+        """n × k probabilities; until two classes have a label, the classes' smoothed shares.
+
+        Raises `ConfigurationError` where the estimator refuses these features or labels.
+        """
+        seen = np.unique(labels)
+        if len(seen) < 2:
+            return _prior(labels, self._classes)
+        model: Any = clone(self._estimator)
+        parameters = model.get_params()
+        model.set_params(
+            **{name: seed for name in parameters if name.endswith("random_state") and parameters[name] is None}
+        )
+        try:
+            model.fit(features, labels)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"{self._estimator!r} cannot be fitted on {len(labels)} labels: {error}"
+            ) from error
+        return lambda asked: spread_over_classes(_probabilities(model, asked), seen, self._classes, len(labels))
+
+
+def _probabilities(model: Any, asked: Features) -> Floats:
+    if asked.shape[0] == 0:
+        return np.empty((0, len(model.classes_)))
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(asked))
+    scores = np.asarray(model.decision_function(asked))
+    if scores.ndim == 1:
+        return np.column_stack([expit(-scores), expit(scores)])
+    return np.asarray(softmax(scores, axis=1))
+
+
+def _prior(labels: Labels, k: int) -> Predict:
+    shares = (np.bincount(np.asarray(labels, dtype=np.intp), minlength=k) + 1.0) / (len(labels) + k)
+    return lambda asked: np.tile(shares, (asked.shape[0], 1))

@@ -1,0 +1,187 @@
+"""`simulate`: many runs in parallel, each strategy under each seed, kept as they finish."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.ports import QueryStrategy
+from nextlabel.simulate.data import LabeledData, of_arrays
+from nextlabel.simulate.datasets import load
+from nextlabel.simulate.journal import Journal
+from nextlabel.simulate.naming import named_strategies
+from nextlabel.simulate.results import Results
+from nextlabel.simulate.runs import METRICS, ColdStart, Curve, Metric, Plan, Problem, run, run_on_all
+
+Strategies = Sequence[str | QueryStrategy] | Mapping[str, str | QueryStrategy]
+_COLD_STARTS = ("diverse", "random", "stratified")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One run to do; without a strategy, the score with every label."""
+
+    seed: int
+    name: str | None = None
+    strategy: QueryStrategy | None = None
+
+
+def simulate(
+    data: LabeledData | str | Path | tuple[object, object],
+    strategies: Strategies = ("margin", "random"),
+    *,
+    budget: int | None = None,
+    batch: int = 10,
+    initial: int | None = None,
+    cold_start: ColdStart = "diverse",
+    seeds: int | Iterable[int] = 10,
+    test_share: float = 0.3,
+    metric: Metric = "accuracy",
+    estimator: BaseEstimator | None = None,
+    scale: bool = True,
+    workers: int = 2,
+    progress: bool = True,
+    resume: str | Path | None = None,
+    resolve: Callable[[str], QueryStrategy] | None = None,
+) -> Results:
+    """Let each strategy spend ``budget`` labels under each seed, and measure the model on held-out rows.
+
+    ``data``: a file or a name (see `datasets.load`), (rows, labels), or `LabeledData`. ``strategies``: specs, objects,
+    or names to either; all start from the same ``initial`` labels under one seed (default: one batch), which count
+    towards the budget (default: 500 or all there are). ``seeds``: how many, or which. A test set that comes with the
+    data is used, otherwise each seed splits off ``test_share``. ``estimator``: any scikit-learn classifier; the
+    default is the service's own model on texts and a logistic regression on numbers, which are standardised unless
+    ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes strategies of specs.
+
+    The same arguments give the same results. Raises `ConfigurationError` for what cannot be done, saying why.
+    """
+    labeled = _as_data(data)
+    labeled.check_learnable()
+    chosen = named_strategies(strategies, resolve)
+    which = _seeds(seeds)
+    rows = len(labeled) if labeled.test is not None else round(len(labeled) * (1 - test_share))
+    plan = _plan(rows, budget, batch, initial, cold_start, metric, test_share, scale)
+    settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
+    journal = Journal(Path(resume) if resume is not None else None, settings)
+    jobs = _jobs(chosen, which, journal, one_test_set=labeled.test is not None)
+    if jobs:
+        _do(_problem(labeled, estimator), plan, jobs, journal, workers=workers, progress=progress)
+    full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
+    curves = tuple(journal.curves[name, seed] for name in chosen for seed in which)
+    return Results(labeled.name, metric, tuple(chosen), curves, full, settings)
+
+
+def _as_data(data: LabeledData | str | Path | tuple[object, object]) -> LabeledData:
+    if isinstance(data, LabeledData):
+        return data
+    return load(data) if isinstance(data, str | Path) else of_arrays(*data)
+
+
+def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
+    which = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
+    if not which or min(which) < 0:
+        raise ConfigurationError(f"seeds must be 1 or more, or whole numbers from 0; not {seeds!r}.")
+    return which
+
+
+def _plan(
+    rows: int,
+    budget: int | None,
+    batch: int,
+    initial: int | None,
+    cold_start: ColdStart,
+    metric: Metric,
+    test_share: float,
+    scale: bool,
+) -> Plan:
+    for name, value in (("budget", budget), ("batch", batch), ("initial", initial)):
+        if value is not None and value < 1:
+            raise ConfigurationError(f"{name} is {value}: it must be 1 or more.")
+    if not 0 < test_share < 1:
+        raise ConfigurationError(f"test_share is {test_share}: it must be between 0 and 1.")
+    if cold_start not in _COLD_STARTS:
+        raise ConfigurationError(f"cold_start is {cold_start!r}: choose from {', '.join(_COLD_STARTS)}.")
+    if metric not in METRICS:
+        raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(METRICS)}.")
+    spent = min(rows, 500 if budget is None else budget)
+    return Plan(spent, batch, min(spent, batch if initial is None else initial), cold_start, metric, test_share, scale)
+
+
+def _problem(data: LabeledData, estimator: BaseEstimator | None) -> Problem:
+    if estimator is None and data.texts is None:
+        estimator = LogisticRegression(max_iter=1000)
+    test = data.test
+    return Problem(
+        features=data.features(),
+        truth=data.targets(data.classes),
+        classes=len(data.classes),
+        is_text=data.texts is not None,
+        test_features=test.features() if test is not None else None,
+        test_truth=test.targets(data.classes) if test is not None else None,
+        estimator=estimator,
+    )
+
+
+def _signature(estimator: BaseEstimator | None) -> str:
+    """The estimator with all its parameters, short."""
+    if estimator is None:
+        return "default"
+    parameters = repr(sorted(estimator.get_params().items(), key=lambda item: item[0]))
+    return f"{type(estimator).__name__} {hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
+
+
+def _jobs(
+    chosen: Mapping[str, QueryStrategy], seeds: Sequence[int], journal: Journal, *, one_test_set: bool
+) -> list[_Job]:
+    """What is not done yet, seed by seed, so that what is finished can be compared."""
+    full = [_Job(seed) for seed in ((0,) if one_test_set else seeds) if seed not in journal.full]
+    runs = [_Job(seed, name, one) for seed in seeds for name, one in chosen.items()]
+    return [*(job for job in runs if (job.name, job.seed) not in journal.curves), *full]
+
+
+def _do(problem: Problem, plan: Plan, jobs: Sequence[_Job], journal: Journal, *, workers: int, progress: bool) -> None:
+    if workers < 1:
+        raise ConfigurationError(f"workers is {workers}: it must be 1 or more.")
+    tasks = (delayed(_do_one)(problem, plan, job) for job in jobs)
+    processes = min(workers, len(jobs))
+    backend: dict[str, Any] = {"backend": "loky", "inner_max_num_threads": 1} if processes > 1 else {}
+    with _bar(len(jobs), shown=progress) as advance, parallel_config(n_jobs=processes, **backend):
+        # Copy on write: workers share the rows' memory, and code that insists on writable arrays still runs.
+        for job, done in Parallel(return_as="generator_unordered", mmap_mode="c")(tasks):
+            if isinstance(done, Curve):
+                journal.add_curve(done)
+            else:
+                journal.add_full(job.seed, done)
+            advance()
+
+
+def _do_one(problem: Problem, plan: Plan, job: _Job) -> tuple[_Job, Curve | float]:
+    if job.strategy is None or job.name is None:
+        return job, run_on_all(problem, plan, job.seed)
+    return _Job(job.seed, job.name), run(problem, plan, job.strategy, job.name, job.seed)
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+    columns = (
+        TextColumn("[dim]runs[/]"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]left[/]"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task("runs", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,56 @@
+"""What strategies share: asking for what they need of the pool, and saying it clearly when it is not there."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from nextlabel import uncertainty
+from nextlabel.errors import SettingsError
+from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+
+
+class PoolStrategy:
+    """A strategy that judges tasks against the whole pool, so that a single task has no utility of its own.
+
+    For tasks outside a ranking, of which only the probabilities are known, it answers with the margin.
+    """
+
+    def utilities(self, probabilities: Floats) -> Floats:
+        """n utilities in [0, 1] by the margin (Scheffer, Decomain & Wrobel, 2001)."""
+        return uncertainty.margin(probabilities)
+
+
+def missing(strategy: str, what: str, remedy: str = "choose 'margin', which does without") -> SettingsError:
+    """The error to raise: it names the strategy, what the pool lacks and what to do."""
+    return SettingsError(f"The strategy '{strategy}' needs {what}, which this pool does not have: {remedy}.")
+
+
+def need_features(pool: CandidatePool, strategy: str) -> Features:
+    """n × d finite features of the open tasks. Raises `SettingsError` without them, ValueError for NaN."""
+    if pool.features is None:
+        raise missing(strategy, "features")
+    return finite(pool.features, "features")
+
+
+def need_learner(pool: CandidatePool, strategy: str) -> Learner:
+    """What fits further models. Raises `SettingsError` without one."""
+    if pool.learner is None:
+        raise missing(strategy, "a learner that fits further models")
+    return pool.learner
+
+
+def need_labels(pool: CandidatePool, strategy: str) -> tuple[Features, NDArray[np.integer]]:
+    """What is labeled already: the features of at least one task, and their labels."""
+    if pool.labeled_features is None or pool.labels is None or not len(pool.labels):
+        raise missing(strategy, "labeled tasks with features")
+    return finite(pool.labeled_features, "labeled_features"), np.asarray(pool.labels)
+
+
+def finite(values: Features, what: str) -> Features:
+    """The same numbers. Raises ValueError, by name, where some are NaN or infinite."""
+    numbers = values.data if isinstance(values, csr_matrix) else np.asarray(values)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{what} hold NaN or infinite values")
+    return values

@@ -1,0 +1,128 @@
+"""Look ahead: ask for the label after which the model is expected to err least (Roy & McCallum, 2001).
+
+Every candidate is given each of its likely labels in turn, a model is fitted, and what it would be unsure of in a
+sample of the pool is weighed by how likely the label is. That is dear, so the cost is bounded: at most
+``candidates`` × ``labels`` fits, each judged on ``sample`` tasks. The candidates are the tasks of smallest margin;
+all others come behind them, in the order of their margins. The look-ahead is one label deep.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+
+from nextlabel import uncertainty
+from nextlabel.errors import SettingsError
+from nextlabel.ranking import CandidatePool, Features, Floats, RankedTask, Ranking
+from nextlabel.strategies.base import PoolStrategy, need_features, need_labels, need_learner
+from nextlabel.strategies.committee import Member
+
+
+class LookAhead(PoolStrategy, ABC):
+    """Ranks a few candidates by the risk that is expected to remain once their label is known."""
+
+    name: str
+
+    def __init__(self, *, candidates: int = 16, labels: int = 3, sample: int = 300) -> None:
+        if min(candidates, labels, sample) < 1:
+            raise SettingsError(f"The strategy '{self.name}': candidates, labels and sample must be 1 at least.")
+        self._candidates, self._labels, self._sample = candidates, labels, sample
+
+    @abstractmethod
+    def value(self, pool: CandidatePool, task: int, remaining: float) -> float:
+        """What knowing that task's label is worth; higher is sooner."""
+
+    @abstractmethod
+    def risk(self, pool: CandidatePool, model: Member, sample: Features) -> float:
+        """What a model is expected to get wrong."""
+
+    def rank(self, pool: CandidatePool, size: int) -> Ranking:
+        """Raises `SettingsError` where the pool has no features, learner or labels."""
+        features = need_features(pool, self.name)
+        need_learner(pool, self.name)
+        need_labels(pool, self.name)
+        size = min(size, len(pool))
+        if size < 1:
+            return Ranking((), self.name)
+        rng = np.random.default_rng(pool.seed)
+        margins = uncertainty.margin(pool.probabilities)
+        order = np.lexsort((rng.permutation(len(pool)), -margins))
+        sample = features[np.sort(rng.permutation(len(pool))[: self._sample])]
+        values = np.array([self._value_of(pool, int(i), sample) for i in order[: self._candidates]])
+        first = np.argsort(-values, kind="stable")
+        utilities = np.concatenate([_upper_half(values[first]), margins[order[len(values) :]] / 2])
+        order[: len(values)] = order[first]
+        ranked = zip(order[:size], utilities[:size], strict=True)
+        return Ranking(tuple(RankedTask(pool.tasks[i], float(utility)) for i, utility in ranked), self.name)
+
+    def _value_of(self, pool: CandidatePool, task: int, sample: Features) -> float:
+        p = pool.probabilities[task]
+        likely = np.argsort(-p, kind="stable")[: self._labels]
+        weights = p[likely] / (p[likely].sum() or 1)
+        risks = [self.risk(pool, self._fitted(pool, task, label), sample) for label in likely]
+        return self.value(pool, task, float(weights @ np.array(risks)))
+
+    def _fitted(self, pool: CandidatePool, task: int, label: int) -> Member:
+        """The model, had the task that label."""
+        features, labels = need_labels(pool, self.name)
+        more = _below(features, need_features(pool, self.name)[[task]])
+        return need_learner(pool, self.name).fit(more, np.append(labels, label), seed=pool.seed)
+
+
+class ErrorReduction(LookAhead):
+    """By the error that is expected to remain once the label is known: error_reduction:log, zero_one.
+
+    ``log`` is the mean entropy of the sample, ``zero_one`` its mean 1 − largest probability (Roy & McCallum, 2001).
+    """
+
+    def __init__(self, loss: str = "log", *, candidates: int = 16, labels: int = 3, sample: int = 300) -> None:
+        if loss not in ("log", "zero_one"):
+            raise SettingsError(f"The strategy 'error_reduction' has no loss '{loss}': it has log, zero_one.")
+        self._measure = uncertainty.entropy if loss == "log" else uncertainty.least_confidence
+        self.name = f"error_reduction:{loss}"
+        super().__init__(candidates=candidates, labels=labels, sample=sample)
+
+    def value(self, pool: CandidatePool, task: int, remaining: float) -> float:
+        return -remaining
+
+    def risk(self, pool: CandidatePool, model: Member, sample: Features) -> float:
+        return float(self._measure(model(sample)).mean())
+
+
+class ValueOfInformation(LookAhead):
+    """By the errors that a label is expected to prevent in all tasks, less the price of asking for it.
+
+    The risk is Σ p (1 − p) over classes and open tasks, and 1 − p of the given label over labeled ones. ``price``
+    is what one unit of the pool's costs is worth, in tasks gone wrong (Kapoor, Horvitz & Basu, 2007).
+    """
+
+    name = "value_of_information"
+
+    def __init__(self, *, price: float = 0.0, candidates: int = 16, labels: int = 3, sample: int = 300) -> None:
+        super().__init__(candidates=candidates, labels=labels, sample=sample)
+        self._price = price
+
+    def value(self, pool: CandidatePool, task: int, remaining: float) -> float:
+        cost = 1.0 if pool.costs is None else float(pool.costs[task])
+        return -remaining - self._price * cost
+
+    def risk(self, pool: CandidatePool, model: Member, sample: Features) -> float:
+        features, labels = need_labels(pool, self.name)
+        p = uncertainty.checked(model(sample))
+        given = model(features)[np.arange(len(labels)), labels]
+        return float(len(pool) * (p * (1 - p)).sum(axis=1).mean() + (1 - given).sum())
+
+
+def _below(features: Features, row: Features) -> Features:
+    if isinstance(features, np.ndarray) and isinstance(row, np.ndarray):
+        return np.concatenate([features, row])
+    return csr_matrix(vstack([csr_matrix(features), csr_matrix(row)]))
+
+
+def _upper_half(values: NDArray[np.floating]) -> Floats:
+    """The same order in [½, 1]."""
+    low, high = values.min(), values.max()
+    return np.asarray(0.5 + (values - low) / (2 * (high - low or 1)))
