@@ -1,4 +1,4 @@
-"""``python -m benchmarks [webhook|predict|reorder|footprint …] [--json]``: figures beside their aims, no verdict."""
+"""``python -m benchmarks [webhook|predict|reorder|footprint|strategies …] [--json]``: figures and aims, no verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from benchmarks import footprint, prediction, reorder, webhook
+from benchmarks import footprint, prediction, reorder, strategy_speed, webhook
 from benchmarks.figures import Figure, load, print_table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "predict": prediction.run,
     "reorder": reorder.run,
     "footprint": footprint.run,
+    "strategies": strategy_speed.run,
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from nextlabel.database import Database
 from nextlabel.database.tables import connections, installation
@@ -58,7 +59,10 @@ class SqlConnections:
             known = _installation(sql.execute(select(installation)).all())
         missing = {name for name in ("user", "password", "webhook_secret") if name not in known}
         if missing:
-            known = self._make(missing)
+            try:
+                known = self._make(missing)
+            except IntegrityError:  # on PostgreSQL, where writers do not wait for each other: another was first
+                return self.credentials()
         return Credentials(
             user=self._settings.user or known["user"],
             password=self._settings.password or known["password"],

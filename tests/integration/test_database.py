@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,19 @@ def test_a_reader_is_not_held_up_by_a_writer_and_sees_nothing_half_done(database
             assert reader.execute(select(installation)).all() == []
     with database.read() as reader:
         assert len(reader.execute(select(installation)).all()) == 1
+
+
+def test_writers_that_look_before_they_write_wait_for_each_other(database: Database) -> None:
+    def look_and_write(name: str) -> None:
+        with database.write() as sql:
+            sql.execute(select(installation)).all()
+            time.sleep(0.05)
+            sql.execute(installation.insert().values(name=name, value=""))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(look_and_write, "abc"))
+    with database.read() as sql:
+        assert sorted(sql.execute(select(installation.c.name)).scalars()) == ["a", "b", "c"]
 
 
 # --- what a person sees ------------------------------------------------------------------------------------

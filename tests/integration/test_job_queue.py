@@ -151,6 +151,24 @@ def test_a_request_during_a_running_job_makes_exactly_one_more(
         assert len(ran) == expected
 
 
+def test_jobs_do_not_pile_up_while_no_worker_has_time(
+    jobs: RqJobQueue, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that waits will read the newer labels too; what was asked for meanwhile is not forgotten either."""
+    learned: list[str] = []
+    monkeypatch.setattr(worker, "learn", learned.append)
+    for _ in range(5):
+        job = request(jobs, quiet=0)
+        jobs.dispatch_due()
+    assert len(enqueued(redis_client)) == 1
+    assert jobs.status(job).state == "queued"
+    work(redis_client)
+    assert jobs.dispatch_due() == 1
+    work(redis_client)
+    assert learned == [ONE, ONE]
+    assert jobs.status(job).state == "finished"
+
+
 def test_the_status_of_a_job_can_be_asked_from_the_request_to_the_end_and_after(
     jobs: RqJobQueue, redis_client: redis.Redis, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ class Badge(PoolStrategy):
         if not len(pool) or size < 1:
             return Ranking((), self.name)
         gradients = Gradients(checked(pool.probabilities), space_of(pool, self.name).points)
-        return in_order(pool, _seeding(gradients, min(size, len(pool)), np.random.default_rng(pool.seed)), self.name)
+        return in_order(pool, seeding(gradients, min(size, len(pool)), np.random.default_rng(pool.seed)), self.name)
 
 
 class Gradients:
@@ -46,7 +46,7 @@ class Gradients:
         return apart(products, self.norms[rows], self.norms[to])
 
 
-def _seeding(gradients: Gradients, size: int, rng: np.random.Generator) -> list[int]:
+def seeding(gradients: Gradients, size: int, rng: np.random.Generator) -> list[int]:
     """k-means++ picks, lazily: a row is drawn by its outdated, too large distance and kept with the probability
     (distance now) / (outdated distance), which is the same as drawing it by its distance now."""
     n = len(gradients.norms)

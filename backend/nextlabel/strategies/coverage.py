@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
 from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.strategies.badge import Gradients, seeding
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
 from nextlabel.strategies.geometry import (
@@ -32,6 +33,7 @@ _CANDIDATES = 10_000
 _CLUSTERS, _NEIGHBOURS = 500, 20  # as published for typicality
 _AMONG = 2000  # neighbours are looked for among so many tasks of a cluster
 _FITTED = 20_000  # clusters are found on a sample this large; every task is still given its cluster
+_ROUNDS = 10  # of k-means
 _LANDMARKS = 256  # labeled tasks that a determinantal batch stays away from
 _NUGGET = 1e-5  # of variance that no neighbour explains; keeps the factors regular where tasks are equal
 
@@ -122,10 +124,12 @@ class Typical(PoolStrategy):
 
 def _clusters(space: Space, k: int, seed: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """The cluster of each open task, and how many labeled tasks each cluster holds."""
-    n, both = len(space.points), np.vstack([space.points, space.labeled])
-    sample = both[np.random.default_rng(seed).permutation(len(both))[:_FITTED]]
-    k = min(k, len(np.unique(sample, axis=0)))
-    member = MiniBatchKMeans(k, n_init=1, batch_size=2048, random_state=seed).fit(sample).predict(both)
+    n, both, rng = len(space.points), np.vstack([space.points, space.labeled]), np.random.default_rng(seed)
+    sample = both[rng.permutation(len(both))[:_FITTED]]
+    k = min(k, len({row.tobytes() for row in sample}))
+    plain = Gradients(np.zeros((len(sample), 1)), sample)  # with one class, gradients are as far apart as the points
+    heads = sample[seeding(plain, k, rng)]
+    member = KMeans(k, init=heads, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(sample).predict(both)
     return member[:n], np.bincount(member[n:], minlength=k)
 
 

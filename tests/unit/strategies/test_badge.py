@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from nextlabel.labeling import TaskId
 from nextlabel.ranking import CandidatePool
-from nextlabel.strategies.badge import Badge, Gradients, _seeding
+from nextlabel.strategies.badge import Badge, Gradients, seeding
 
 
 def embedded(p: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -48,7 +48,7 @@ def test_each_pick_is_drawn_by_its_squared_distance_to_the_picked_ones() -> None
     rng = np.random.default_rng(1)
     p, x = rng.dirichlet(np.ones(3), 7), rng.normal(size=(7, 3))
     gradients, full = Gradients(p, x), embedded(p, x)
-    picks = [tuple(_seeding(gradients, 3, np.random.default_rng(seed))) for seed in range(4000)]
+    picks = [tuple(seeding(gradients, 3, np.random.default_rng(seed))) for seed in range(4000)]
     square = cdist(full, full, "sqeuclidean")
     first = picks[0][0]
     expected = square[first] / square[first].sum()
