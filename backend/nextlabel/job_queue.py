@@ -47,6 +47,8 @@ if not job then
 end
 local first = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or ARGV[2])
 local due = math.min(tonumber(ARGV[2]) + tonumber(ARGV[3]), first + tonumber(ARGV[4]))
+local asked = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if asked and tonumber(asked) <= tonumber(ARGV[2]) then due = tonumber(asked) end  -- due already: not put off again
 redis.call('ZADD', KEYS[1], due, ARGV[1])
 return job
 """

@@ -185,6 +185,8 @@ class ActiveLearning:
         if not queues or queues[0].model != serving.version or queues[0].strategy != connection.options.strategy:
             return True
         still_open = {task.id for task in self._store.open(project)}
+        if len(still_open) > queues[0].pool:  # tasks came that this order does not know
+            return True
         left = sum(task in still_open for task in queues[0].window)
         if left < min(len(still_open), connection.options.window / 2):
             return True

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.supervisor import Supervisor
-from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.model_store import preload
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
-from nextlabel.wiring import Parts
+from nextlabel.wiring import Parts, embedded_redis
 from nextlabel.worker import run_worker
 
 log = logging.getLogger("nextlabel")
-
-_HEARTBEAT = "nextlabel:dispatcher"
 
 _host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 _port = click.option("--port", default=9090, show_default=True, help="Port to listen on.")
@@ -140,6 +138,7 @@ class _Housekeeping:
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._parts = parts
+        self._embedded = None if settings.redis_url else embedded_redis(settings)
         self._every = settings.reconcile_seconds
         self._reconcile_at = 0.0
         self._pause_until = 0.0
@@ -149,13 +148,19 @@ class _Housekeeping:
             return
         try:
             if time.monotonic() >= self._reconcile_at:
-                self._reconcile_at = time.monotonic() + self._every
                 self._reconcile()
+                self._reconcile_at = time.monotonic() + self._every
             self._parts.job_queue.dispatch_due()
-            self._parts.redis.set(_HEARTBEAT, os.getpid(), ex=60)
-        except (JobQueueUnavailable, OSError, RedisError) as error:
+        except (NextlabelError, SQLAlchemyError) as error:
             log.error("%s", error)
             self._pause_until = time.monotonic() + 2
+            self._start_redis_again()
+
+    def _start_redis_again(self) -> None:
+        """The embedded server ends with the process that started it, which need not have been this one."""
+        with suppress(NextlabelError):
+            if self._embedded is not None:
+                self._embedded.ensure()
 
     def _reconcile(self) -> None:
         """Have every project pulled, whether or not a webhook came: webhooks are hints."""

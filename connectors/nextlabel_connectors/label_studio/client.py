@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -141,8 +142,8 @@ class LabelStudioClient:
         if not response.content:
             return None
         try:
-            return orjson.loads(response.content)
-        except orjson.JSONDecodeError as error:
+            return read_json(response.content)
+        except ValueError as error:
             kind = response.headers.get("content-type", "no content type").split(";")[0]
             raise self._not_label_studio(f"it answered {path} with {response.status_code} and {kind}") from error
 
@@ -216,6 +217,14 @@ def _refusal(url: str, path: str, status: int, detail: str) -> str:
             f"owner can see that project.{said}"
         )
     return f"Label Studio at {url} refused {path} ({status}).{said}"
+
+
+def read_json(content: bytes) -> object:
+    """JSON, also where a text holds half a surrogate pair, which orjson refuses. Raises ValueError."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return json.loads(content)
 
 
 def _said(response: httpx.Response) -> str:
