@@ -13,7 +13,7 @@ from nextlabel.estimators.text_choice import TextChoice
 from nextlabel.features.text import count_features, read_text
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.predictions import predictions_of
+from nextlabel.predictions import predictions_of, utilities_of
 from nextlabel.wiring import Parts
 
 _PARTS = 5
@@ -46,7 +46,7 @@ def breakdown(
             made = predictions_of(
                 tasks,
                 p,
-                strategy.utilities(p),
+                utilities_of(strategy, p),
                 classes=serving.estimator.classes_,
                 target="label",
                 version=serving.version,

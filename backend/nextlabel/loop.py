@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.estimators.fitting import Fitted, fit
+from nextlabel.estimators.learners import TextLearner
 from nextlabel.evaluation.metrics import out_of_fold_metrics
 from nextlabel.evaluation.promotion import Verdict, judge, log_losses
 from nextlabel.features.cache import TextFeatureCache
@@ -26,7 +28,7 @@ from nextlabel.ports import (
     QueueReceipt,
     QueueRecord,
 )
-from nextlabel.predictions import predictions_of
+from nextlabel.predictions import predictions_of, utilities_of
 from nextlabel.ranking import CandidatePool
 
 Progress = Callable[[str, int], None]
@@ -205,7 +207,17 @@ class ActiveLearning:
         model = self._registry.load(project, serving.version)
         counts = self._counts(project, target, open_tasks)
         p = model.predict_proba_features(counts)
-        pool = CandidatePool([task.id for task in open_tasks], p, counts, seed=options.seed)
+        labeled = _of_known_labels(self._store.labeled(project, target.name), target)
+        labeled_counts = self._counts(project, target, labeled.tasks)
+        pool = CandidatePool(
+            [task.id for task in open_tasks],
+            p,
+            counts,
+            labeled_features=labeled_counts,
+            labels=np.array([target.labels.index(label) for label in labeled.labels], dtype=np.intp),
+            learner=TextLearner(vstack([labeled_counts, counts], format="csr"), len(target.labels)),
+            seed=options.seed,
+        )
         chosen = self._strategy(options.strategy)
         # A model that knows nothing cannot say what it is unsure of; random order stays random all the same.
         cold = not model.informative and options.strategy != "random"
@@ -216,7 +228,7 @@ class ActiveLearning:
         shown = predictions_of(
             [open_tasks[n] for n in rows],
             p[rows],
-            chosen.utilities(p[rows]),
+            utilities_of(chosen, p[rows]),
             classes=model.classes_,
             target=target.name,
             version=version,

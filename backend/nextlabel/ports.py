@@ -219,10 +219,11 @@ class ConnectorType(Protocol):
 
 @runtime_checkable
 class QueryStrategy(Protocol):
-    """Decides which open tasks to ask for next. Found by entry points of the group ``nextlabel.strategies``."""
+    """Decides which open tasks to ask for next. Found by entry points of the group ``nextlabel.strategies``.
 
-    def utilities(self, probabilities: Floats) -> Floats:
-        """n utilities in [0, 1] from n × k probabilities, each task by itself, for tasks outside a ranking."""
+    It may also have ``utilities(probabilities)``: n utilities in [0, 1] from n × k probabilities, each task by itself,
+    for tasks outside a ranking. Without it the margin is taken.
+    """
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         """The best ``size`` tasks of the pool, best first (fewer where the pool is smaller).

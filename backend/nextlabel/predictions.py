@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from nextlabel import uncertainty
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Task
 from nextlabel.ranking import Floats
+
+
+def utilities_of(strategy: object, probabilities: Floats) -> Floats:
+    """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none."""
+    own = getattr(strategy, "utilities", None)
+    return uncertainty.margin(probabilities) if own is None else np.asarray(own(probabilities))
 
 
 def predictions_of(

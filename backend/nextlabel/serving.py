@@ -28,7 +28,7 @@ from nextlabel.ports import (
     QueryStrategy,
     SetupRequest,
 )
-from nextlabel.predictions import predictions_of
+from nextlabel.predictions import predictions_of, utilities_of
 
 _NOTICE_WITHIN_SECONDS = 0.5
 _UNTRAINED = QueueVersion("untrained")
@@ -123,7 +123,7 @@ class Service:
             predictions_of(
                 readable,
                 p,
-                self._strategy_of(request.project).utilities(p),
+                utilities_of(self._strategy_of(request.project), p),
                 classes=serving.estimator.classes_,
                 target=target,
                 version=serving.version,
@@ -143,7 +143,7 @@ class Service:
             uncertainty.least_confidence(p),
             uncertainty.margin(p),
             uncertainty.entropy(p),
-            self._strategy_of(project).utilities(p),
+            utilities_of(self._strategy_of(project), p),
         )
         known = serving.estimator.informative
         return serving.version, [

@@ -449,6 +449,20 @@ def test_a_model_whose_file_is_lost_is_trained_again(team: Team, what: str, news
     assert_served_by_margin(team)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    ["committee:vote_entropy?members=3", "badge", "hybrid:margin+kcenter?alpha=0.7", "model_change", "explore:margin"],
+)
+def test_strategies_that_need_features_labels_or_further_models_order_the_queue_too(team: Team, spec: str) -> None:
+    team.choose(strategy=spec)
+    team.import_mails(60)
+    team.run()
+    team.work(12)
+    done = team.run()
+    assert done.receipt is not None
+    assert team.work(3) == list(done.receipt.head[:3])
+
+
 # --- the tool is down --------------------------------------------------------------------------------------
 
 

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
+from nextlabel.estimators.learners import ScikitLearner, TextLearner
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.datasets import load
-from nextlabel.simulate.learner import ScikitLearner, TextLearner
 from nextlabel.simulate.results import Results
 from nextlabel.simulate.simulation import simulate
 

@@ -15,11 +15,11 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.estimators.learners import Predict, ScikitLearner, TextLearner
 from nextlabel.estimators.text_choice import inverse_document_frequency, tfidf
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
 from nextlabel.ranking import CandidatePool, Features, Floats, Learner
-from nextlabel.simulate.learner import Predict, ScikitLearner, TextLearner
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.random_order import RandomOrder
 

@@ -13,6 +13,7 @@ from nextlabel.errors import SettingsError
 from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
+from nextlabel.predictions import utilities_of
 from nextlabel.ranking import CandidatePool, Features
 from unit.strategies.pools import CentroidLearner, without
 
@@ -138,10 +139,10 @@ def test_a_single_class_still_gives_an_order(strategy: QueryStrategy) -> None:
 
 def test_utilities_of_single_tasks_are_in_the_unit_interval(strategy: QueryStrategy) -> None:
     for k in (1, 2, 3):
-        utilities = strategy.utilities(pool_of(20, k).probabilities)
+        utilities = utilities_of(strategy, pool_of(20, k).probabilities)
         assert utilities.shape == (20,)
         assert ((utilities >= 0) & (utilities <= 1)).all()
-        assert strategy.utilities(np.empty((0, k))).shape == (0,)
+        assert utilities_of(strategy, np.empty((0, k))).shape == (0,)
 
 
 @pytest.mark.parametrize("name", UNCERTAINTY)

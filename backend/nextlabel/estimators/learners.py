@@ -1,4 +1,4 @@
-"""Models that a simulation, or a strategy within it, fits anew: on texts, or any scikit-learn classifier."""
+"""Models that a strategy or a simulation fits anew: the service's own on texts, or any scikit-learn classifier."""
 
 from __future__ import annotations
 
