@@ -169,9 +169,10 @@ class Service:
 
     def _is_echo(self, event: LabelEvent) -> bool:
         record = self._registry.in_service(event.project)
+        if record is None:  # `nextlabel connect` is at work: it sets the project up, and makes the first order itself
+            return True
         return (
-            record is not None
-            and event.schema_digest == record.schema_digest
+            event.schema_digest == record.schema_digest
             and event.queue_version is not None
             and event.queue_version.partition(".")[0] == record.version
         )

@@ -92,7 +92,7 @@ def test_five_labels_in_a_second_make_one_training(
 def test_a_label_during_a_training_makes_exactly_one_more(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
-    project = connected(2000, "quiet_seconds=3")
+    project = connected(2000, "quiet_seconds=5")
     for _ in range(4):
         label_next(owner, project)
     task = owner.next_task(project)
@@ -156,7 +156,7 @@ def test_predictions_that_a_person_retrieves_come_after_the_window(
 
 
 def test_the_window_never_runs_dry(nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject) -> None:
-    project = connected(60, "window=6", "strategy=random")
+    project = connected(60, "window=12", "strategy=random", "quiet_seconds=0.2", "max_wait_seconds=1")
     served = []
     for _ in range(20):
         task = owner.next_task(project)
