@@ -219,8 +219,8 @@ class ActiveLearning:
             seed=options.seed,
         )
         chosen = self._strategy(options.strategy)
-        # A model that knows nothing cannot say what it is unsure of; random order stays random all the same.
-        cold = not model.informative and options.strategy != "random"
+        # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
+        cold = options.strategy != "random" and (not model.informative or len(labeled) < options.cold_start)
         window = (self._strategy("diverse") if cold else chosen).rank(pool, options.window)
         version = self._registry.reserve_queue(project, serving.version, fence=fence)
         row = {task.id: n for n, task in enumerate(open_tasks)}

@@ -12,9 +12,10 @@ from nextlabel.errors import SettingsError
 class ProjectOptions:
     """How one project is run.
 
-    ``strategy`` is a query strategy's name; ``window`` the number of tasks kept in order in the tool;
-    ``quiet_seconds`` how long labels must pause before a training starts, and ``max_wait_seconds`` after how
-    long it starts even if they do not pause; ``seed`` fixes all randomness.
+    ``strategy`` is a query strategy's spec; until there are ``cold_start`` labels, tasks that represent the whole pool
+    come first instead, because a model of a few labels is sure and unsure of the wrong things. ``window`` is the number
+    of tasks kept in order in the tool; ``quiet_seconds`` how long labels must pause before a training starts, and
+    ``max_wait_seconds`` after how long it starts even if they do not pause; ``seed`` fixes all randomness.
     """
 
     strategy: str = "margin"
@@ -22,11 +23,13 @@ class ProjectOptions:
     quiet_seconds: float = 1.0
     max_wait_seconds: float = 10.0
     seed: int = 0
+    cold_start: int = 20
 
     def __post_init__(self) -> None:
         if not self.strategy:
             raise SettingsError("'strategy' is empty: give a query strategy's name, e.g. \"margin\".")
         for name, low, high in (
+            ("cold_start", 0, 10_000),
             ("window", 1, 10_000),
             ("quiet_seconds", 0.0, 3600.0),
             ("max_wait_seconds", 0.0, 86_400.0),

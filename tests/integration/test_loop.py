@@ -521,3 +521,17 @@ def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:
     other.run()
     assert (team.in_force(), other.in_force()) == ("0002", "untrained-0001")
     assert other.serving.trained_on == {}
+
+
+def test_until_there_are_enough_labels_representatives_of_what_nobody_has_labeled_come_first(team: Team) -> None:
+    team.choose(cold_start=12)
+    team.import_mails(80)
+    team.run()
+    team.work(6)
+    team.run()
+    early = team.work(1)[0]
+    assert team.parts.models.in_service(team.project) is not None
+    assert early == team.parts.models.queues(team.project)[0].window[0]
+    team.work(5)
+    team.run()
+    assert_served_by_margin(team)
