@@ -129,6 +129,11 @@ class RqJobQueue:
                 "nextlabel.worker.prune", project, job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600
             )
 
+    def learning_waits(self) -> bool:
+        """Whether a worker is wanted for a training."""
+        with _redis_errors():
+            return self._queue(LEARN_QUEUE).count > 0
+
     def dispatch_due(self) -> int:
         """Enqueue one job for every project that is due; returns how many. Any number of processes may do this."""
         with _redis_errors():

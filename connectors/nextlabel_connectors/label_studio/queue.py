@@ -86,9 +86,11 @@ class Queue:
                 if held <= min(left, _AT_ONCE):
                     self._predictions.remove_version(version)
                     removed += held
+                elif removed:  # it fits into the next lot
+                    break
                 else:
                     some = list(islice(self._predictions.of_version(version), min(left, _ONE_BY_ONE)))
-                    return removed + self._predictions.remove(some)
+                    return self._predictions.remove(some)
         return removed
 
     def _compare(
