@@ -53,7 +53,7 @@ redis.call('ZADD', KEYS[1], due, ARGV[1])
 return job
 """
 
-# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's prefix → "project|job" of all that is
+# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's list → "project|job" of all that is
 # due, but for projects whose last job is still queued: that one will read these labels too. What is due is moved to
 # `taken`, whence it comes back after the deadline should the dispatcher die before it has enqueued it.
 _TAKE = """
@@ -61,7 +61,7 @@ local out = {}
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do table.insert(out, entry) end
 for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
   local last = redis.call('HGET', KEYS[5], project)
-  if not last or redis.call('HGET', ARGV[4] .. last, 'status') ~= 'queued' then
+  if not last or not redis.call('LPOS', ARGV[4], last) then
     local job = redis.call('HGET', KEYS[3], project) or ARGV[3]
     table.insert(out, project .. '|' .. job)
     redis.call('HSET', KEYS[5], project, job)
@@ -140,7 +140,7 @@ class RqJobQueue:
             now = time.time()
             entries = self._take(
                 keys=[_DUE, _FIRST, _JOB, _TAKEN, _LAST],
-                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", Job.redis_job_namespace_prefix],
+                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", self._queue(LEARN_QUEUE).key],
             )
             for entry in entries:
                 project, _, job = _text(entry).rpartition("|")
