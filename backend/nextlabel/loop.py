@@ -119,10 +119,9 @@ class ActiveLearning:
 
     def _is_news(self, project: ProjectId, labeled: Labeled, schema_digest: str) -> bool:
         """Whether the last model saw other labels, had other targets, was never published, or cannot be read."""
-        history, serving = self._registry.history(project), self._registry.in_service(project)
-        if serving is None or not self._registry.is_intact(project, serving.version):
+        last, serving = self._registry.latest(project), self._registry.in_service(project)
+        if last is None or serving is None or not self._registry.is_intact(project, serving.version):
             return True
-        last = history[-1]
         # "trained" and no more: the worker died before it could promote it.
         return last.state == "trained" or (last.labels_digest, last.schema_digest) != (_digest(labeled), schema_digest)
 

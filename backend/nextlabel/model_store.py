@@ -98,6 +98,11 @@ class StoredModels:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
         return content, row.artifact
 
+    def latest(self, project: ProjectId) -> ModelRecord | None:
+        with self._database.read() as sql:
+            row = sql.execute(_of(project).order_by(models.c.number.desc()).limit(1)).first()
+        return None if row is None else _record(row)
+
     def history(self, project: ProjectId) -> Sequence[ModelRecord]:
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(_of(project).order_by(models.c.number))]

@@ -423,6 +423,9 @@ class ModelRegistry(Protocol):
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
         """Whether the artifact is there, byte for byte as it was written."""
 
+    def latest(self, project: ProjectId) -> ModelRecord | None:
+        """The model that was saved last, whatever became of it."""
+
     def history(self, project: ProjectId) -> Sequence[ModelRecord]:
         """All models, oldest first."""
 

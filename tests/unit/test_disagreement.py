@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -120,8 +121,8 @@ double_committees = committees(2).map(lambda p: p.astype(np.float64)).filter(lam
 @settings(deadline=None)
 @given(p=double_committees)
 def test_our_committee_measures_order_as_modals(p: Floats) -> None:
-    peer = pytest.importorskip("modAL.disagreement")
-    committee = pytest.importorskip("modAL.models").Committee([Member(member) for member in p])
+    peer = import_module("modAL.disagreement")
+    committee = import_module("modAL.models").Committee([Member(member) for member in p])
     committee.classes_ = np.arange(p.shape[2])
     features = np.zeros((p.shape[1], 1))
     assert_same_order(disagreement.vote_entropy(p), peer.vote_entropy(committee, features))
@@ -132,7 +133,7 @@ def test_our_committee_measures_order_as_modals(p: Floats) -> None:
 @settings(deadline=None)
 @given(p=double_committees)
 def test_our_committee_measures_order_as_scikit_activemls(p: Floats) -> None:
-    peer = pytest.importorskip("skactiveml.pool._query_by_committee")
+    peer = import_module("skactiveml.pool._query_by_committee")
     votes = p.argmax(axis=2).T
     assert_same_order(disagreement.kl_divergence(p), peer.average_kl_divergence(p.copy(), eps=1e-300))
     assert_same_order(disagreement.vote_entropy(p), peer.vote_entropy(votes, np.arange(p.shape[2])))
@@ -142,7 +143,7 @@ def test_our_committee_measures_order_as_scikit_activemls(p: Floats) -> None:
 @settings(deadline=None)
 @given(p=double_committees)
 def test_our_uncertainty_orders_as_modals(p: Floats) -> None:
-    peer = pytest.importorskip("modAL.uncertainty")
+    peer = import_module("modAL.uncertainty")
     model, features = Member(p[0]), np.zeros((p.shape[1], 1))
     assert_same_order(uncertainty.least_confidence(p[0]), peer.classifier_uncertainty(model, features))
     assert_same_order(uncertainty.margin(p[0]), peer.classifier_margin(model, features), sign=-1)
@@ -152,7 +153,7 @@ def test_our_uncertainty_orders_as_modals(p: Floats) -> None:
 @settings(deadline=None)
 @given(p=double_committees)
 def test_our_uncertainty_orders_as_scikit_activemls(p: Floats) -> None:
-    scores = pytest.importorskip("skactiveml.pool").uncertainty_scores
+    scores = import_module("skactiveml.pool").uncertainty_scores
     assert_same_order(uncertainty.least_confidence(p[0]), scores(p[0], method="least_confident"))
     assert_same_order(uncertainty.margin(p[0]), scores(p[0], method="margin_sampling"))
     assert_same_order(uncertainty.entropy(p[0]), scores(p[0], method="entropy"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ SKACTIVEML = (
 
 @pytest.fixture
 def skactiveml() -> Any:
-    return pytest.importorskip("skactiveml.pool")
+    return import_module("skactiveml.pool")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -98,7 +99,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     [("uncertainty_sampling", LeastConfidence()), ("margin_sampling", Margin()), ("entropy_sampling", Entropy())],
 )
 def test_modals_own_functions_choose_as_ours(function: str, ours: Margin) -> None:
-    pytest.importorskip("modAL.uncertainty")
+    import_module("modAL.uncertainty")
     for pool in (blobs(15), sparse(blobs(15)), without(blobs(15), "features")):
         chosen = Modal(f"modAL.uncertainty.{function}").rank(pool, 6)
         assert set(chosen.task_ids()) == set(ours.rank(pool, 6).task_ids())
@@ -106,7 +107,7 @@ def test_modals_own_functions_choose_as_ours(function: str, ours: Margin) -> Non
 
 
 def test_modals_ranked_batches_work_and_what_fails_on_import_is_told() -> None:
-    pytest.importorskip("modAL.batch")
+    import_module("modAL.batch")
     assert len(set(Modal("modAL.batch.uncertainty_batch_sampling").rank(blobs(8), 4).task_ids())) == 4
     with pytest.raises(SettingsError, match="fails while it is imported"):  # it uses np.float, gone since numpy 1.24
         Modal("modAL.expected_error.expected_error_reduction")
