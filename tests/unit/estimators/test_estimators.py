@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.errors import ArtifactError
+from nextlabel.estimators import text_choice
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.restoring import restore
@@ -124,6 +125,31 @@ def test_out_of_fold_rows_come_from_models_that_had_not_seen_them() -> None:
     truth = np.array([TARGET.labels.index(label) for label in labels])
     assert (result.out_of_fold.argmax(axis=1) == truth).mean() < 0.7
     assert (result.model.predict_proba_features(counts).argmax(axis=1) == truth).mean() > 0.95
+
+
+@pytest.mark.parametrize("classes", [("ham", "spam"), TARGET.labels])
+def test_few_labels_are_fitted_by_their_products_to_the_same_model_as_by_their_columns(
+    classes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_products = fitted(60, classes, noise=0.3)
+    monkeypatch.setattr(text_choice, "_MAX_PRODUCTS", 0)
+    by_columns = fitted(60, classes, noise=0.3)
+    p, q = (one.model.predict_proba(ANY_TASKS) for one in (by_products, by_columns))
+    np.testing.assert_allclose(p, q, atol=5e-3)
+    assert by_products.out_of_fold is not None
+    assert by_columns.out_of_fold is not None
+    np.testing.assert_allclose(by_products.out_of_fold, by_columns.out_of_fold, atol=2e-2)
+
+
+def test_a_class_with_a_single_label_does_not_keep_the_others_from_being_judged() -> None:
+    texts, labels = mails(40, ("ham", "spam"))
+    counts = count_features([*texts, "verify your bank"])
+    result = fit(TARGET, counts, [*labels, "phishing"], counts, seed=0)
+    assert result.out_of_fold is not None
+    np.testing.assert_allclose(result.out_of_fold.sum(axis=1), 1, atol=1e-6)
+    truth = [TARGET.labels.index(label) for label in labels]
+    assert (result.out_of_fold[:40].argmax(axis=1) == truth).mean() > 0.9
+    assert 0 < result.out_of_fold[40, 2] < 0.05  # the models that judge it had never seen its class
 
 
 @pytest.mark.parametrize("labels", [["ham", "spam"], ["ham"] * 11 + ["spam"], ["ham"] * 4 + ["spam"] * 4])
