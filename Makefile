@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio demo test check format bench bench-published lock clean
+.PHONY: help setup label-studio demo test check format bench bench-published bench-savings lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ bench: setup label-studio ## Speed: webhooks, predictions, reorder; figures only
 
 bench-published: setup ## Published active-learning figures beside ours; hours, resumable, data fetched at run time
 	@$(BIN)/python -m benchmarks.published $(BENCH_ARGS)
+
+bench-savings: setup ## Labels that the default needs beside random order's; hours, resumable, data fetched at run time
+	@$(BIN)/python -m benchmarks.savings $(BENCH_ARGS)
 
 RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 

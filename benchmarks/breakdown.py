@@ -8,12 +8,12 @@ import orjson
 
 from benchmarks import payloads
 from benchmarks.figures import Figure, over_repeats, stopwatch
-from nextlabel import discovery
 from nextlabel.estimators.text_choice import TextChoice
 from nextlabel.features.text import count_features, read_text
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 
 _PARTS = 5
@@ -35,7 +35,7 @@ def breakdown(
             asked = dialect.read_predict(body)
         with stopwatch() as lookup:
             serving = service.in_service(ProjectId(project))
-            strategy = discovery.strategy(ProjectOptions().strategy)
+            strategy = finding.make(ProjectOptions().strategy)
         assert isinstance(serving.estimator, TextChoice)  # noqa: S101 - trained above
         tasks = [task for task in asked.tasks if task is not None]
         with stopwatch() as features:

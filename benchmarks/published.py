@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.svm import SVC
 
+from benchmarks.page import write_table
 from nextlabel.errors import ConfigurationError
 from nextlabel.ports import QueryStrategy
 from nextlabel.ranking import CandidatePool, Floats, Ranking
@@ -35,8 +36,6 @@ from nextlabel.strategies.uncertainty import Margin, best_first
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / ".cache" / "published"
-PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- published: begin -->", "<!-- published: end -->"
 _THEIR_SEEDS = 100
 _SMALL, _FEW = 1000, 3  # sets of more rows are given few seeds: they take hours
 
@@ -180,19 +179,6 @@ def table_row(one: Published, curves: Mapping[str, Sequence[Curve]]) -> str:
     return f"| {one.name} | {shown} | {' | '.join(cells)} | {one.note} |"
 
 
-def write_table(rows: Sequence[str]) -> None:
-    """Put the table between its markers on the page, which is begun where there is none."""
-    heading = ["set", "seeds", *(name if name != "random" else "uniform" for name in STRATEGIES), "data"]
-    table = "\n".join([f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}", *rows])
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    if BEGIN not in page:
-        page += f"\n{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Run what was asked for and write the table of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published", description=__doc__)
@@ -211,7 +197,8 @@ def main() -> None:
             console.print(table_row(one, finished(one)), soft_wrap=True)
         except ConfigurationError as error:
             console.print(f"[red]{one.name}: {error}[/]")
-    write_table([table_row(one, finished(one)) for one in SETS])
+    heading = ["set", "seeds", *(name if name != "random" else "uniform" for name in STRATEGIES), "data"]
+    write_table("published", heading, [table_row(one, finished(one)) for one in SETS])
 
 
 def _chosen(names: Sequence[str]) -> list[Published]:

@@ -15,12 +15,12 @@ import httpx
 from benchmarks.figures import Figure, over_repeats, stopwatch
 from benchmarks.mails import TWO, short_texts, truth
 from benchmarks.processes import parts_of, temporary_home
-from nextlabel import discovery
 from nextlabel.features.cache import TextFeatureCache
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ActiveLearning
 from nextlabel.ports import Connection, Connector
 from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -108,7 +108,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         store=parts.store,
         registry=parts.models,
         open_connector=lambda connection: connector,
-        strategy=discovery.strategy,
+        strategy=finding.make,
         features=lambda project: TextFeatureCache(parts.settings.home / "features" / project),
     )
 

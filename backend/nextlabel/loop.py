@@ -215,7 +215,7 @@ class ActiveLearning:
             labeled_features=labeled_counts,
             labels=np.array([target.labels.index(label) for label in labeled.labels], dtype=np.intp),
             learner=TextLearner(vstack([labeled_counts, counts], format="csr"), len(target.labels)),
-            seed=options.seed,
+            seed=order_seed(options.seed, len(labeled)),
         )
         chosen = self._strategy(options.strategy)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
@@ -242,6 +242,11 @@ class ActiveLearning:
 
     def _counts(self, project: ProjectId, target: Target, tasks: Sequence[Task]) -> csr_matrix:
         return self._features(project).features([read_text(task.data, target.inputs) for task in tasks])
+
+
+def order_seed(seed: int, labels: int) -> int:
+    """The seed of the order after so many labels: places that are drawn at random must not always be the same."""
+    return int(np.random.default_rng([seed, labels]).integers(2**31))
 
 
 def _target(connector: Connector, project: ProjectId) -> tuple[Target, str]:

@@ -18,12 +18,12 @@ class ProjectOptions:
     ``max_wait_seconds`` after how long it starts even if they do not pause; ``seed`` fixes all randomness.
     """
 
-    strategy: str = "margin"
+    strategy: str = "adaptive"
     window: int = 200
     quiet_seconds: float = 1.0
     max_wait_seconds: float = 10.0
     seed: int = 0
-    cold_start: int = 20
+    cold_start: int = 10
 
     def __post_init__(self) -> None:
         if not self.strategy:

@@ -31,6 +31,11 @@ class Settings:
     max_request_mb: int = 64
     log_level: str = "INFO"
 
+    @property
+    def strategies_folder(self) -> Path:
+        """Where a team keeps query strategies of its own, a file each."""
+        return self.home / "strategies"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read the environment. Raises `SettingsError` naming the variable whose value is bad."""

@@ -23,6 +23,7 @@ from nextlabel.ports import Connection, Connector
 from nextlabel.round_log import RoundLog
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
+from nextlabel.strategies import finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,14 @@ class Parts:
 def build(settings: Settings, redis_url: str) -> Parts:
     """Wire a process. ``redis_url`` is the settings' own, or that of the embedded server."""
     _make_home(settings.home)
+    finding.look_in(settings.strategies_folder)
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
     store = SqlLabelStore(database)
     models = StoredModels(database, settings.models_url)
     client = connect_redis(redis_url)
     job_queue = RqJobQueue(client)
-    strategy = lru_cache(maxsize=64)(discovery.strategy)
+    strategy = lru_cache(maxsize=64)(finding.make)
 
     def features(project: ProjectId) -> TextFeatureCache:
         return TextFeatureCache(settings.home / "features" / project)

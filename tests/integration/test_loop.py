@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from nextlabel import discovery, loop, uncertainty
+from nextlabel import loop, uncertainty
 from nextlabel.errors import NotConnected, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.text import count_features
 from nextlabel.labeling import ProjectId, Task, TaskId
 from nextlabel.ranking import CandidatePool
+from nextlabel.strategies import finding
 from nextlabel_connectors.memory import MemoryConnector
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says
     imported = team.import_mails(30)
     team.run()
     assert team.in_force() == "untrained-0001"
-    pool = pool_of(team)
-    assert team.queue() == discovery.strategy("diverse").rank(pool, 30).task_ids()
+    pool = replace(pool_of(team), seed=loop.order_seed(0, 0))
+    assert team.queue() == finding.make("diverse").rank(pool, 30).task_ids()
     assert team.queue() != imported
 
 
@@ -76,7 +78,9 @@ def test_random_order_is_random_from_the_start(team: Team) -> None:
     team.choose(strategy="random", seed=5)
     imported = team.import_mails(30)
     team.run()
-    expected = discovery.strategy("random").rank(CandidatePool(imported, np.full((30, 2), 0.5), seed=5), 30)
+    expected = finding.make("random").rank(
+        CandidatePool(imported, np.full((30, 2), 0.5), seed=loop.order_seed(5, 0)), 30
+    )
     assert team.queue() == expected.task_ids()
 
 
@@ -273,7 +277,9 @@ def test_another_strategy_reorders_without_training(team: Team) -> None:
     assert done.trained is None
     assert team.in_force() == f"{model}.2"
     pool = pool_of(team)
-    expected = discovery.strategy("random").rank(CandidatePool(pool.tasks, pool.probabilities, seed=3), 40)
+    expected = finding.make("random").rank(
+        CandidatePool(pool.tasks, pool.probabilities, seed=loop.order_seed(3, 20)), 40
+    )
     assert team.queue() == expected.task_ids()
     assert team.run().receipt is None
 

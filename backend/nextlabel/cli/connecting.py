@@ -10,13 +10,13 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from nextlabel import discovery
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Door, Finding, ToolAccess
+from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 
 _MARKS = {"done": "[green]✓[/]", "unchanged": "[dim]·[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
@@ -59,9 +59,9 @@ def _connect(parts: Parts, wanted: Connection, door_url: str, console: Console, 
     credentials = parts.connections.credentials()
     door = Door(door_url, credentials.user, credentials.password, credentials.webhook_secret)
     findings: list[Finding] = []
-    for finding in connector.connect(wanted.project, door):
-        findings.append(finding)
-        console.print(_MARKS[finding.level], finding.message, highlight=False)
+    for found in connector.connect(wanted.project, door):
+        findings.append(found)
+        console.print(_MARKS[found.level], found.message, highlight=False)
     done = _first_order(parts, wanted.project, console)
     console.print(_MARKS["done"], done.sentence(), highlight=False)
     problems = sum(finding.level == "problem" for finding in findings)
@@ -109,7 +109,7 @@ def _options(parts: Parts, project: str, given: tuple[str, ...]) -> ProjectOptio
             raise SettingsError(f"--option {pair!r} has no '=': write it as NAME=VALUE, e.g. strategy=entropy.")
         changes[name.strip()] = value.strip()
     options = current.updated(changes)
-    discovery.strategy(options.strategy)
+    finding.make(options.strategy)
     return replace(options)
 
 

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from nextlabel import discovery
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.ports import Connection
+from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -95,8 +95,9 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
 @click.command()
 @_json
 def strategies(as_json: bool) -> None:
-    """The query strategies that can be chosen."""
-    found = [{"name": name, "about": discovery.about(name)} for name in discovery.names(discovery.STRATEGIES)]
+    """The query strategies that can be chosen; NEXTLABEL_HOME/strategies/NAME.py is one of your own."""
+    finding.look_in(read_settings().strategies_folder)
+    found = [{"name": name, "about": finding.about(name)} for name in finding.names()]
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import click
 from rich.console import Console
 
 from nextlabel.errors import SettingsError
+from nextlabel.settings import Settings
+from nextlabel.strategies import finding
 
 if TYPE_CHECKING:
     from nextlabel.simulate import LabeledData, Results
@@ -19,7 +22,7 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
 
 @click.command()
 @click.argument("data")
-@click.option("--strategy", "strategies", multiple=True, metavar="SPEC", help="Repeat to compare [margin and random].")
+@click.option("--strategy", "strategies", multiple=True, metavar="SPEC", help="Repeat to compare [adaptive, random].")
 @click.option("--budget", type=click.IntRange(1), help="Labels in all, the first ones included [500, or all].")
 @click.option("--batch", type=click.IntRange(1), default=10, show_default=True, help="Labels between two trainings.")
 @click.option("--initial", type=click.IntRange(1), help="Labels before a strategy is asked [one batch].")
@@ -67,13 +70,14 @@ def simulate(
     """
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
+    finding.look_in(Settings.from_env(os.environ).strategies_folder)
     _check_outputs(plot, json_path)
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
     labeled = simulation.load(data, text=text, label=label, features=columns, test=test)
     _tell(labeled)
     results = simulation.simulate(
         labeled,
-        strategies or ("margin", "random"),
+        strategies or ("adaptive", "random"),
         estimator=_estimator(estimator) if estimator else None,
         **settings,
     )

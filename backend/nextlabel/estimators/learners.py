@@ -22,11 +22,12 @@ Labels = NDArray[np.integer]
 class TextLearner:
     """The service's own text model (`fit_text_choice`) on hashed counts, over ``classes`` classes.
 
-    ``pool`` are the counts of every text of the project; it tells which words are rare.
+    ``pool`` are the counts of every text of the project; it tells which words are rare. Without ``calibrated`` the
+    same class is the likeliest, but how likely means nothing.
     """
 
-    def __init__(self, pool: csr_matrix, classes: int) -> None:
-        self._pool = pool
+    def __init__(self, pool: csr_matrix, classes: int, *, calibrated: bool = True) -> None:
+        self._pool, self._calibrated = pool, calibrated
         self._classes = tuple(map(str, range(classes)))
         self._idf = inverse_document_frequency(pool)
         self._weighted: list[tuple[csr_matrix, csr_matrix]] = []
@@ -41,7 +42,9 @@ class TextLearner:
             return _prior(labels, len(self._classes))
         names = [self._classes[label] for label in labels]
         counts = csr_matrix(features)
-        model, _ = fit_text_choice(counts, names, classes=self._classes, inputs=(), pool=self._pool, seed=seed)
+        model, _ = fit_text_choice(
+            counts, names, classes=self._classes, inputs=(), pool=self._pool, seed=seed, judged=self._calibrated
+        )
         return lambda asked: model.predict_proba_weighted(self._weigh(asked))
 
     def _weigh(self, asked: Features) -> csr_matrix:

@@ -101,13 +101,15 @@ def fit_text_choice(
     inputs: Sequence[str],
     pool: csr_matrix,
     seed: int = 0,
+    judged: bool = True,
 ) -> tuple[TextChoice, Floats | None]:
     """Fit on n labeled rows; ``pool`` (any rows of the project) tells which words are rare.
 
     Returns the model, and n × k what a model that had not seen the row said of it (None: too few labels).
 
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
-    (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels.
+    (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
+    neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest.
     """
     position = {label: i for i, label in enumerate(classes)}
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
@@ -118,7 +120,7 @@ def fit_text_choice(
     columns = np.unique(weighted.indices).astype(np.int32)
     x = weighted[:, columns]
     products = (x @ x.T).toarray().astype(np.float64) if len(y) <= _MAX_PRODUCTS else None
-    held_out = _out_of_fold_scores(x, products, y, seed)
+    held_out = _out_of_fold_scores(x, products, y, seed) if judged else None
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
     weights, intercept = _fit_weights(x, products, y)
     model = TextChoice(
@@ -135,9 +137,9 @@ def fit_text_choice(
     if held_out is None:
         return model, None
     unknown = 1.0 / (len(y) + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
-    judged = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
-    judged /= judged.sum(axis=1, keepdims=True)
-    return model, spread_over_classes(judged, seen, len(classes), len(y))
+    said = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
+    said /= said.sum(axis=1, keepdims=True)
+    return model, spread_over_classes(said, seen, len(classes), len(y))
 
 
 def inverse_document_frequency(pool: csr_matrix) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Active learning with known labels instead of people: which strategy saves labels on my data, and how many?
 
 >>> from nextlabel.simulate import simulate
->>> simulate("mails.csv", ["margin", "random"], budget=200).table()  # doctest: +SKIP
+>>> simulate("mails.csv", ["adaptive", "random"], budget=200).table()  # doctest: +SKIP
 """
 
 from __future__ import annotations

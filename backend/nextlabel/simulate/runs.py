@@ -74,7 +74,8 @@ class Curve:
 def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: int) -> Curve:
     """Label, fit, measure and ask, until the budget or the pool is spent. The same arguments give the same curve."""
     started = time.perf_counter()
-    school = _School(problem, plan, seed)
+    # Random order asks for no probabilities, and the metrics only which class is the likeliest.
+    school = _School(problem, plan, seed, calibrated=not isinstance(strategy, RandomOrder))
     labeled = _initial(school, plan, seed)
     labels, scores = [], []
     while True:
@@ -90,18 +91,20 @@ def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: 
 
 def run_on_all(problem: Problem, plan: Plan, seed: int) -> float:
     """The metric of the same model with every label of the training rows."""
-    school = _School(problem, plan, seed)
+    school = _School(problem, plan, seed, calibrated=False)
     return school.score(school.fit(np.arange(len(school.truth))))
 
 
 class _School:
     """The rows to learn from, the rows to be tested on, and the model: all that a seed decides before any label."""
 
-    def __init__(self, problem: Problem, plan: Plan, seed: int) -> None:
+    def __init__(self, problem: Problem, plan: Plan, seed: int, *, calibrated: bool) -> None:
         self.seed = seed
         self._metric = METRICS[plan.metric]
         features, self.truth, test_features, self._test_truth = _split(problem, plan, seed)
-        self.features, self._test_features, self.learner = _prepare(problem, plan, features, test_features)
+        self.features, self._test_features, self.learner = _prepare(
+            problem, plan, features, test_features, calibrated=calibrated
+        )
 
     def fit(self, labeled: Rows) -> Predict:
         return self.learner.fit(self.features[labeled], self.truth[labeled], self.seed)
@@ -110,12 +113,14 @@ class _School:
         return self._metric(self._test_truth, predict(self._test_features).argmax(axis=1))
 
 
-def _prepare(problem: Problem, plan: Plan, train: Features, test: Features) -> tuple[Features, Features, Learner]:
+def _prepare(
+    problem: Problem, plan: Plan, train: Features, test: Features, *, calibrated: bool
+) -> tuple[Features, Features, Learner]:
     """Features as the model takes them: counts for the service's own, else TF-IDF or (if wanted) standardised."""
     if problem.is_text:
         counts, test_counts = csr_matrix(train), csr_matrix(test)
         if problem.estimator is None:
-            learner = TextLearner(counts, problem.classes)
+            learner = TextLearner(counts, problem.classes, calibrated=calibrated)
             learner.remember(counts, test_counts)
             return counts, test_counts, learner
         idf = inverse_document_frequency(counts)
@@ -165,12 +170,13 @@ def _ask(school: _School, plan: Plan, strategy: QueryStrategy, predict: Predict,
     is_open = np.ones(len(school.truth), dtype=bool)
     is_open[labeled] = False
     rows = np.flatnonzero(is_open)
-    cold = len(np.unique(school.truth[labeled])) < 2 and not isinstance(strategy, RandomOrder)
+    is_random = isinstance(strategy, RandomOrder)
+    cold = len(np.unique(school.truth[labeled])) < 2 and not is_random
     asked: QueryStrategy = strategy
     if cold:
         asked = Diverse() if plan.cold_start == "diverse" else RandomOrder()
     seed = int(np.random.default_rng([school.seed, _ASK, len(labeled)]).integers(2**31))
-    return _rows(asked, _pool(school, predict, labeled, rows, seed), size)
+    return _rows(asked, _pool(school, None if is_random else predict, labeled, rows, seed), size)
 
 
 def _pool(school: _School, predict: Predict | None, labeled: Rows, rows: Rows, seed: int) -> CandidatePool:

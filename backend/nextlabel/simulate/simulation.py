@@ -39,7 +39,7 @@ class _Job:
 
 def simulate(
     data: LabeledData | str | Path | tuple[object, object],
-    strategies: Strategies = ("margin", "random"),
+    strategies: Strategies = ("adaptive", "random"),
     *,
     budget: int | None = None,
     batch: int = 10,

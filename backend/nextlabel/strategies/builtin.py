@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import numpy as np
 
-from nextlabel.errors import SettingsError
 from nextlabel.ranking import CandidatePool, Floats, Ranking
-from nextlabel.strategies import spec
+from nextlabel.strategies import finding
+from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.uncertainty import UncertaintySampling
 from nextlabel.uncertainty import checked
-
-GROUP = "nextlabel.strategies"
 
 
 class Inner(Protocol):
@@ -30,22 +27,23 @@ class Inner(Protocol):
 def built_in(inner: str | Inner) -> Inner:
     """The strategy that a spec names, or the one given. Raises `SettingsError` listing those there are.
 
-    Other people's strategies are found too: all come through the entry points of one group.
+    Other people's strategies are found too: see `finding`.
     """
     if not isinstance(inner, str):
         return inner
-    wanted = spec.parse(inner)
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if wanted.name not in points:
-        raise SettingsError(f"There is no strategy '{wanted.name}': known are {', '.join(sorted(points))}.")
-    try:
-        factory = points[wanted.name].load()
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"The strategy '{wanted.name}' cannot be loaded ({error}).") from error
-    made: Any = spec.call(factory, wanted)
-    if not hasattr(made, "rank"):
-        raise SettingsError(f"The strategy '{wanted.name}' is broken: it has no rank(pool, size).")
-    return made  # type: ignore[no-any-return]
+    made: Any = finding.make(inner)
+    return made if hasattr(made, "name") and hasattr(made, "utilities") else _Complete(made, inner)
+
+
+class _Complete(PoolStrategy):
+    """A strategy that has no more than `rank`, with the name it was asked for by."""
+
+    def __init__(self, inner: Any, name: str) -> None:
+        self._inner, self.name = inner, name
+
+    def rank(self, pool: CandidatePool, size: int) -> Ranking:
+        ranking: Ranking = self._inner.rank(pool, size)
+        return ranking
 
 
 def utilities_of(inner: Inner, pool: CandidatePool) -> Floats:

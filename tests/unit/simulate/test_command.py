@@ -34,9 +34,9 @@ def test_strategies_are_compared_in_a_table(flowers: Path) -> None:
     assert "90 rows of numbers, 3 classes" in done.stderr
 
 
-def test_without_strategies_margin_and_random_are_compared(flowers: Path) -> None:
+def test_without_strategies_the_default_and_random_order_are_compared(flowers: Path) -> None:
     read = json.loads(simulate(flowers, *QUICK, "--json", "-").stdout)
-    assert [one["strategy"] for one in read["summaries"]] == ["margin", "random"]
+    assert [one["strategy"] for one in read["summaries"]] == ["adaptive", "random"]
 
 
 def test_json_plot_and_runs_are_written(flowers: Path, tmp_path: Path) -> None:

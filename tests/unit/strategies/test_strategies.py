@@ -8,24 +8,25 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from nextlabel import discovery
 from nextlabel.errors import SettingsError
 from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
 from nextlabel.predictions import utilities_of
 from nextlabel.ranking import CandidatePool, Features
+from nextlabel.strategies import finding
 from unit.strategies.pools import CentroidLearner, without
 
 BY_SIZE = {"cluster", "typical"}  # as many clusters as tasks are asked for: another size, other tasks
 ELSEWHERE = {"skactiveml", "modal", "function"}  # these name a strategy that somebody else made
-NAMES = sorted({*discovery.names(discovery.STRATEGIES)} - ELSEWHERE)
+NAMES = sorted(set(finding.names()) - ELSEWHERE)
 UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio")
 
 
 @pytest.fixture(params=NAMES)
 def strategy(request: pytest.FixtureRequest) -> QueryStrategy:
-    return discovery.strategy(request.param)
+    made: QueryStrategy = finding.make(request.param)
+    return made
 
 
 def pool_of(n: int, k: int = 3, seed: int = 0) -> CandidatePool:
@@ -59,7 +60,7 @@ def test_the_built_in_strategies_come_through_the_entry_points() -> None:
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match=r"no strategy 'margn': known are .*margin"):
-        discovery.strategy("margn")
+        finding.make("margn")
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 40, 1000])
@@ -149,26 +150,26 @@ def test_utilities_of_single_tasks_are_in_the_unit_interval(strategy: QueryStrat
 def test_the_least_sure_task_comes_first(name: str) -> None:
     sure, unsure, so_so = [0.98, 0.01, 0.01], [0.34, 0.33, 0.33], [0.6, 0.3, 0.1]
     pool = CandidatePool([TaskId(i) for i in ("sure", "unsure", "so-so")], np.array([sure, unsure, so_so]))
-    assert discovery.strategy(name).rank(pool, 3).task_ids() == ("unsure", "so-so", "sure")
+    assert finding.make(name).rank(pool, 3).task_ids() == ("unsure", "so-so", "sure")
 
 
 def test_margin_and_least_confidence_differ_where_the_textbook_says_so() -> None:
     two_way_tie, spread_out = [0.5, 0.5, 0.0], [0.4, 0.3, 0.3]
     pool = CandidatePool([TaskId("tie"), TaskId("spread")], np.array([two_way_tie, spread_out]))
-    assert discovery.strategy("margin").rank(pool, 1).task_ids() == ("tie",)
-    assert discovery.strategy("least_confidence").rank(pool, 1).task_ids() == ("spread",)
+    assert finding.make("margin").rank(pool, 1).task_ids() == ("tie",)
+    assert finding.make("least_confidence").rank(pool, 1).task_ids() == ("spread",)
 
 
 @pytest.mark.parametrize("name", [*UNCERTAINTY, "random"])
 def test_ties_are_broken_by_the_seed_and_not_by_the_pools_order(name: str) -> None:
     ties = replace(pool_of(40), probabilities=np.full((40, 3), 1 / 3))
-    orders = {discovery.strategy(name).rank(replace(ties, seed=seed), 40).task_ids() for seed in range(3)}
+    orders = {finding.make(name).rank(replace(ties, seed=seed), 40).task_ids() for seed in range(3)}
     assert len(orders) == 3
     assert tuple(ties.tasks) not in orders
 
 
 def test_random_order_does_not_listen_to_the_model() -> None:
-    strategy, pool = discovery.strategy("random"), pool_of(40)
+    strategy, pool = finding.make("random"), pool_of(40)
     other = replace(pool, probabilities=pool.probabilities[::-1])
     assert strategy.rank(pool, 40) == strategy.rank(other, 40)
 
@@ -178,5 +179,5 @@ def test_a_diverse_start_asks_for_one_of_each_kind_before_two_of_any() -> None:
     texts = [kind for kind, size in zip(kinds, (20, 10, 5, 3), strict=True) for _ in range(size)]
     tasks = [TaskId(f"{text}/{n}") for n, text in enumerate(texts)]
     pool = CandidatePool(tasks, np.full((len(texts), 2), 0.5), count_features(texts))
-    first = [task.partition("/")[0] for task in discovery.strategy("diverse").rank(pool, 4).task_ids()]
+    first = [task.partition("/")[0] for task in finding.make("diverse").rank(pool, 4).task_ids()]
     assert sorted(first) == sorted(kinds)

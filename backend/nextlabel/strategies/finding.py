@@ -1,0 +1,97 @@
+"""Where strategies are found: entry points of one group, ours and everyone's, and the files of one folder.
+
+A file ``strategies/shortest.py`` in nextlabel's home is the strategy ``shortest``; it holds one class with
+``rank(pool, size)``, whose parameters are the strategy's options.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from nextlabel.errors import SettingsError
+from nextlabel.strategies import spec
+
+GROUP = "nextlabel.strategies"
+_folders: list[Path] = []
+
+
+def look_in(folder: Path) -> None:
+    """Find the strategies in this folder's files, too; it need not exist.
+
+    It goes onto the import path, at the end, so that other processes that are given a strategy can import it.
+    """
+    if folder not in _folders:
+        _folders.append(folder)
+        sys.path.append(str(folder))
+
+
+def forget(folder: Path) -> None:
+    """Look there no longer."""
+    _folders.remove(folder)
+    sys.path.remove(str(folder))
+
+
+def names() -> list[str]:
+    """What can be chosen."""
+    return sorted({*_points(), *_files()})
+
+
+def make(text: str) -> Any:
+    """The strategy that a spec chooses. Raises `SettingsError` listing those there are, or saying what is wrong."""
+    wanted = spec.parse(text)
+    made = spec.call(factory(wanted.name), wanted)
+    if not callable(getattr(made, "rank", None)):
+        raise SettingsError(f"The strategy '{wanted.name}' is broken: it has no rank(pool, size).")
+    return made
+
+
+def about(name: str) -> str:
+    """What a strategy says of itself, in one line, or what is wrong with it; it need not be made for that."""
+    try:
+        return (factory(name).__doc__ or "").strip().split("\n")[0]
+    except SettingsError as error:
+        return f"broken: {error}"
+
+
+def factory(name: str) -> Any:
+    """What makes the strategy of that name. Raises `SettingsError` where there is none, or it cannot be loaded."""
+    points, files = _points(), _files()
+    if name in points and name in files:
+        raise SettingsError(f"{files[name]} has the name of a strategy that there is already: rename the file.")
+    if name in files:
+        return _class_in(name, files[name])
+    if name not in points:
+        raise SettingsError(f"There is no strategy '{name}': known are {', '.join(names())}.")
+    try:
+        return points[name].load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"The strategy '{name}' cannot be loaded ({error}): reinstall the package it is in."
+        ) from error
+
+
+def _points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for folder in _folders for path in folder.glob("*.py") if not path.stem.startswith("_")}
+
+
+def _class_in(name: str, path: Path) -> Any:
+    try:
+        importlib.invalidate_caches()
+        module = importlib.import_module(name)
+    except Exception as error:  # the file is somebody else's, anything may be wrong in it
+        raise SettingsError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+    if Path(module.__file__ or "") != path:
+        raise SettingsError(f"{path} has the name of the Python module '{name}': rename the file.")
+    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
+    strategies = [one for one in own if callable(getattr(one, "rank", None))]
+    if len(strategies) != 1:
+        raise SettingsError(f"{path} holds {len(strategies)} classes with rank(pool, size): a file is one strategy.")
+    return strategies[0]

@@ -1,0 +1,194 @@
+"""``python -m benchmarks.savings``: labels that the default strategy needs, beside random order's, set by set.
+
+The default asks ten at a time, from cluster representatives on; random order is random from the first label. Both
+train the service's own model (texts) or a logistic regression (numbers) and are measured on rows that neither may
+label. On the large texts random order is measured every 50 labels only, because it needs thousands; it is then taken
+to have crossed a line at the earliest point that this allows.
+
+Finished runs are kept in ``.cache/savings`` and never done twice; the table goes into ``docs/benchmarks.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.page import write_table
+from nextlabel.options import ProjectOptions
+from nextlabel.simulate import Results, load, simulate
+from nextlabel.simulate.figures import labels_to, mean_of
+from nextlabel.simulate.runs import Curve, Metric
+
+RUNS = Path(__file__).resolve().parent.parent / ".cache" / "savings"
+DEFAULT = ProjectOptions().strategy
+_BATCH, _SHARE, _RESAMPLES = 10, 0.95, 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A set, how it is measured, how many labels the default and random order get, and how often random is measured."""
+
+    name: str
+    ours: int
+    random: int
+    metric: Metric = "accuracy"
+    step: int = _BATCH
+    seeds: int = 10
+
+
+SETS = (
+    Set("reuters-r8", 500, 2000, "macro_f1", step=50),
+    Set("reuters-r52", 500, 2000, "macro_f1", step=50),
+    Set("20newsgroups", 500, 2000, "macro_f1", step=50),
+    Set("spam", 300, 600),
+    Set("mnist_5k", 600, 1200),
+    Set("digits", 400, 800),
+    *(
+        Set(name, 300, 600, seeds=20)
+        for name in ("breast_cancer", "keel:sonar", "keel:heart", "keel:ionosphere", "keel:pima", "keel:mammographic")
+    ),
+    *(Set(name, 300, 600, seeds=20) for name in ("keel:tic-tac-toe", "keel:german", "keel:spambase", "keel:phoneme")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The curves of one set, by seed in the same order, and each seed's full-data score."""
+
+    one: Set
+    ours: Sequence[Curve]
+    random: Sequence[Curve]
+    full: dict[int, float]
+
+    def ratio(self) -> str:
+        """Our labels ÷ random's to the line, and its 95 % bootstrap interval; "–" where ours did not get there."""
+        spent = [labels_to(curve, _SHARE * self.full[curve.seed]) for curve in self.ours]
+        if None in spent:
+            return "–"
+        theirs = [self._random_labels(curve, _SHARE * self.full[curve.seed]) for curve in self.random]
+        ours, others = np.array(spent, dtype=float), np.array([n for n, _ in theirs], dtype=float)
+        drawn = np.random.default_rng(0).integers(len(ours), size=(_RESAMPLES, len(ours)))
+        low, high = np.quantile(ours[drawn].sum(axis=1) / others[drawn].sum(axis=1), [0.025, 0.975])
+        bound = "" if all(reached for _, reached in theirs) else "≤ "
+        return f"{bound}{ours.sum() / others.sum():.0%} ({low:.0%}–{high:.0%})"
+
+    def to_line(self, curves: Sequence[Curve], *, ours: bool) -> str:
+        """Mean labels to the line, and in how many seeds it was not reached."""
+        found = [
+            (labels_to(c, line) or c.labels[-1], labels_to(c, line) is not None)
+            if ours
+            else self._random_labels(c, line)
+            for c in curves
+            for line in [_SHARE * self.full[c.seed]]
+        ]
+        missed = sum(not reached for _, reached in found)
+        mean = mean_of([n for n, _ in found]).with_digits(0)
+        return f"≥ {mean} ({missed} of {len(found)} short)" if missed else mean
+
+    def same_score(self) -> str:
+        """On large texts: what ours has at the end, and how many labels random order needs for as much (means)."""
+        if self.one.step == _BATCH:
+            return "–"
+        end, labels = float(np.mean([c.scores[-1] for c in self.ours])), self.ours[0].labels[-1]
+        mean = np.mean([c.scores for c in self.random], axis=0)
+        reached = np.flatnonzero(mean >= end)
+        needed = self.random[0].labels[reached[0]] - (self.one.step - _BATCH) if len(reached) else None
+        most = self.random[0].labels[-1]
+        share = f"{labels / needed:.0%}" if needed else f"< {labels / most:.0%}"
+        return f"{end:.3f} at {labels}: {f'{needed}' if needed else f'> {most}'} ({share})"
+
+    def area(self) -> str:
+        """Our mean height less random's over the labels that both have, ± its standard error."""
+        until = min(self.ours[0].labels[-1], self.random[0].labels[-1])
+        grid = np.arange(_BATCH, until + 1)
+        gained = [
+            float(np.mean(np.interp(grid, a.labels, a.scores) - np.interp(grid, b.labels, b.scores)))
+            for a, b in zip(self.ours, self.random, strict=True)
+        ]
+        mean = mean_of(gained)
+        return f"{mean.value:+.3f} ± {mean.error or 0:.3f}"
+
+    def _random_labels(self, curve: Curve, line: float) -> tuple[int, bool]:
+        n = labels_to(curve, line)
+        return (curve.labels[-1], False) if n is None else (max(n - (self.one.step - _BATCH), _BATCH), True)
+
+    def row(self) -> str:
+        full = mean_of(list(self.full.values()))
+        cells = [
+            self.one.name.removeprefix("keel:"),
+            self.one.metric.replace("macro_f1", "macro-F1"),
+            str(len(self.ours)),
+            f"{full.value:.3f}",
+            self.to_line(self.random, ours=False),
+            self.to_line(self.ours, ours=True),
+            self.ratio(),
+            self.same_score(),
+            self.area(),
+        ]
+        return f"| {' | '.join(cells)} |"
+
+
+HEADING = (
+    "set",
+    "metric",
+    "seeds",
+    "full data",
+    "random: labels to 95 %",
+    "default",
+    "default ÷ random",
+    "random's labels for the default's end score",
+    "mean gain",
+)
+
+
+def run(one: Set, *, seeds: int, workers: int) -> Pair:
+    """Do what is not in the set's files yet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # collinear columns, few labels
+        ours = _simulate(one, DEFAULT, one.ours, _BATCH, seeds, workers)
+        random = _simulate(one, "random", one.random, one.step, seeds, workers)
+    return Pair(one, ours.of(DEFAULT), random.of("random"), {**random.full, **ours.full})
+
+
+def _simulate(one: Set, strategy: str, budget: int, batch: int, seeds: int, workers: int) -> Results:
+    name = f"{one.name.replace(':', '-')}-{strategy}"
+    return simulate(
+        load(one.name),
+        [strategy],
+        budget=budget,
+        batch=batch,
+        initial=_BATCH,
+        cold_start="random" if strategy == "random" else "diverse",
+        seeds=seeds,
+        metric=one.metric,
+        workers=workers,
+        resume=RUNS / f"{name}.jsonl",
+    )
+
+
+def main() -> None:
+    """Run the sets asked for and write the table of all that were."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.savings", description=__doc__)
+    parser.add_argument("sets", nargs="*", help=f"any of {', '.join(one.name for one in SETS)} [all]")
+    parser.add_argument("--seeds", type=int, help="instead of each set's own number")
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    os.nice(10)
+    console = Console(stderr=True, highlight=False)
+    rows = []
+    for one in (one for one in SETS if one.name in given.sets or not given.sets):
+        rows.append(run(one, seeds=given.seeds or one.seeds, workers=given.workers).row())
+        console.print(rows[-1], soft_wrap=True)
+    if not given.sets:
+        write_table("savings", HEADING, rows)
+
+
+if __name__ == "__main__":
+    main()
