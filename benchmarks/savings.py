@@ -51,10 +51,10 @@ SETS = (
     Set("mnist_5k", 600, 1200),
     Set("digits", 400, 800),
     *(
-        Set(name, 300, 600, seeds=20)
+        Set(name, 300, 600, seeds=60)
         for name in ("breast_cancer", "keel:sonar", "keel:heart", "keel:ionosphere", "keel:pima", "keel:mammographic")
     ),
-    *(Set(name, 300, 600, seeds=20) for name in ("keel:tic-tac-toe", "keel:german", "keel:spambase", "keel:phoneme")),
+    *(Set(name, 300, 600, seeds=60) for name in ("keel:tic-tac-toe", "keel:german", "keel:spambase", "keel:phoneme")),
 )
 
 
@@ -68,26 +68,20 @@ class Pair:
     full: dict[int, float]
 
     def ratio(self) -> str:
-        """Our labels ÷ random's to the line, and its 95 % bootstrap interval; "–" where ours did not get there."""
-        spent = [labels_to(curve, _SHARE * self.full[curve.seed]) for curve in self.ours]
-        if None in spent:
+        """Our labels ÷ random's to the line, and its 95 % bootstrap interval; ≥ or ≤ where a run fell short of it."""
+        ours, theirs = self._labels(self.ours, ours=True), self._labels(self.random, ours=False)
+        if not any(reached for _, reached in ours):
             return "–"
-        theirs = [self._random_labels(curve, _SHARE * self.full[curve.seed]) for curve in self.random]
-        ours, others = np.array(spent, dtype=float), np.array([n for n, _ in theirs], dtype=float)
-        drawn = np.random.default_rng(0).integers(len(ours), size=(_RESAMPLES, len(ours)))
-        low, high = np.quantile(ours[drawn].sum(axis=1) / others[drawn].sum(axis=1), [0.025, 0.975])
-        bound = "" if all(reached for _, reached in theirs) else "≤ "
-        return f"{bound}{ours.sum() / others.sum():.0%} ({low:.0%}–{high:.0%})"
+        spent, others = (np.array([n for n, _ in found], dtype=float) for found in (ours, theirs))
+        drawn = np.random.default_rng(0).integers(len(spent), size=(_RESAMPLES, len(spent)))
+        low, high = np.quantile(spent[drawn].sum(axis=1) / others[drawn].sum(axis=1), [0.025, 0.975])
+        more, less = (not all(reached for _, reached in found) for found in (ours, theirs))
+        bound = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "~ "}.get((more, less), "")
+        return f"{bound}{spent.sum() / others.sum():.0%} ({low:.0%}–{high:.0%})"
 
     def to_line(self, curves: Sequence[Curve], *, ours: bool) -> str:
         """Mean labels to the line, and in how many seeds it was not reached."""
-        found = [
-            (labels_to(c, line) or c.labels[-1], labels_to(c, line) is not None)
-            if ours
-            else self._random_labels(c, line)
-            for c in curves
-            for line in [_SHARE * self.full[c.seed]]
-        ]
+        found = self._labels(curves, ours=ours)
         missed = sum(not reached for _, reached in found)
         mean = mean_of([n for n, _ in found]).with_digits(0)
         return f"≥ {mean} ({missed} of {len(found)} short)" if missed else mean
@@ -115,9 +109,11 @@ class Pair:
         mean = mean_of(gained)
         return f"{mean.value:+.3f} ± {mean.error or 0:.3f}"
 
-    def _random_labels(self, curve: Curve, line: float) -> tuple[int, bool]:
-        n = labels_to(curve, line)
-        return (curve.labels[-1], False) if n is None else (max(n - (self.one.step - _BATCH), _BATCH), True)
+    def _labels(self, curves: Sequence[Curve], *, ours: bool) -> list[tuple[int, bool]]:
+        """Each run's labels to the line, or all it had; and whether it got there."""
+        early = 0 if ours else self.one.step - _BATCH
+        needed = [(curve, labels_to(curve, _SHARE * self.full[curve.seed])) for curve in curves]
+        return [(curve.labels[-1], False) if n is None else (max(n - early, _BATCH), True) for curve, n in needed]
 
     def row(self) -> str:
         full = mean_of(list(self.full.values()))
@@ -186,7 +182,7 @@ def main() -> None:
     for one in (one for one in SETS if one.name in given.sets or not given.sets):
         rows.append(run(one, seeds=given.seeds or one.seeds, workers=given.workers).row())
         console.print(rows[-1], soft_wrap=True)
-    if not given.sets:
+    if not given.sets and not given.seeds:
         write_table("savings", HEADING, rows)
 
 

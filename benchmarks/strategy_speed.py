@@ -2,7 +2,7 @@
 
 Every measurement has a process of its own, so that its peak memory is its own; the peak holds the libraries and the
 pool itself, too. A library that is not installed is left out:
-``pip install --no-deps modAL-python scikit-activeml small-text`` with ``iteration-utilities makefun dill pandas``.
+modAL, scikit-activeml and small-text are in the development environment.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.figures import Figure, over_repeats, stopwatch
 from nextlabel import uncertainty
 from nextlabel.labeling import TaskId
 from nextlabel.ranking import CandidatePool
+from nextlabel.strategies.adaptive import Adaptive
 from nextlabel.strategies.badge import Badge
 from nextlabel.strategies.coverage import Determinantal, FacilityLocation, KCenter, Typical
 from nextlabel.strategies.density import InformationDensity
@@ -40,6 +41,7 @@ _REPEATS = 3
 Work = Callable[[], object]
 
 OURS: dict[str, tuple[Callable[[], Any], float | None]] = {
+    "adaptive": (Adaptive, 5.0),
     "kcenter": (KCenter, 5.0),
     "badge": (Badge, 5.0),
     "hybrid": (Hybrid, 5.0),
