@@ -206,10 +206,11 @@ def _out_of_fold_scores(
     x: csr_matrix, products: Floats | None, y: NDArray[np.integer], seed: int
 ) -> NDArray[np.float64] | None:
     """n × classes, −∞ where no other fold had the class; None where a fold would have had one class only."""
-    if len(y) < 2 * _FOLDS:
+    most = int(np.bincount(y).max())
+    if len(y) < 2 * _FOLDS or most < 2:
         return None
     scores = np.full((len(y), int(y.max()) + 1), -np.inf)
-    folds = StratifiedKFold(min(_FOLDS, int(np.bincount(y).max())), shuffle=True, random_state=seed)
+    folds = StratifiedKFold(min(_FOLDS, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # one label of a class is usual
         splits = list(folds.split(np.zeros(len(y)), y))

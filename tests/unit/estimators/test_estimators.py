@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
@@ -125,6 +127,14 @@ def test_out_of_fold_rows_come_from_models_that_had_not_seen_them() -> None:
     truth = np.array([TARGET.labels.index(label) for label in labels])
     assert (result.out_of_fold.argmax(axis=1) == truth).mean() < 0.7
     assert (result.model.predict_proba_features(counts).argmax(axis=1) == truth).mean() > 0.95
+
+
+def test_as_many_classes_as_labels_are_learned_and_not_judged() -> None:
+    target = replace(TARGET, labels=tuple("abcdefghijklm"))
+    counts = count_features([f"mail about {label * 3} and {label * 4}" for label in target.labels])
+    result = fit(target, counts, target.labels, counts, seed=0)
+    assert result.out_of_fold is None
+    assert [target.labels[i] for i in result.model.predict_proba_features(counts).argmax(axis=1)] == list(target.labels)
 
 
 @pytest.mark.parametrize("classes", [("ham", "spam"), TARGET.labels])
