@@ -18,7 +18,8 @@ QueueVersion = NewType("QueueVersion", str)
 Cursor = NewType("Cursor", str)
 """How far a connector has read; opaque to everyone but that connector."""
 
-TargetKind = Literal["choice"]
+TargetKind = Literal["choice", "rating"]
+"""One of several labels; one of several numbers, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

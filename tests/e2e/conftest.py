@@ -36,8 +36,8 @@ MakeProject = Callable[..., int]
 def connected(label_studio: LabelStudioServer, owner: LabelStudioPerson, nextlabel: Nextlabel) -> MakeProject:
     """Makes a project with tasks, connected to nextlabel; returns its number."""
 
-    def make(tasks: int = 60, *options: str) -> int:
-        project = owner.create_project("winter or kitchen", single_choice(LABELS))
+    def make(tasks: int = 60, *options: str, config: str = single_choice(LABELS)) -> int:
+        project = owner.create_project("winter or kitchen", config)
         owner.import_tasks(project, [{"text": text} for text in texts(tasks)])
         findings(nextlabel.connect(project, label_studio.legacy_access, *options))
         return project

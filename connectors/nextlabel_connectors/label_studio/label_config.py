@@ -10,8 +10,9 @@ from xml.etree.ElementTree import Element
 
 from nextlabel.errors import SchemaError
 from nextlabel.labeling import LabelSchema, Target
+from nextlabel_connectors.label_studio.controls import CONTROLS, Control, Unsupported
 
-SUPPORTED = "<Choices> with a single choice, on a <Text> or <HyperText>"
+SUPPORTED = "<Choices> with a single choice, or <Rating>, on a <Text> or <HyperText>"
 
 _LARGEST = 1_000_000
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -26,16 +27,14 @@ _NOT_A_CONTROL = frozenset({"filter"})
 class LabelConfig:
     """A labeling config as far as nextlabel follows it.
 
-    ``to_names`` maps each target to the object tag that it labels; ``labels`` each target to what can be chosen.
+    ``to_names`` maps each target to the object tag that it labels, ``controls`` to how its labels stand in results,
+    ``labels`` to what can be chosen.
     """
 
     schema: LabelSchema
     to_names: Mapping[str, str]
+    controls: Mapping[str, Control]
     labels: Mapping[str, frozenset[str]]
-
-
-class _Unsupported(Exception):
-    """Why a control is left out, in a sentence."""
 
 
 def parse_label_config(xml: str) -> LabelConfig:
@@ -44,6 +43,7 @@ def parse_label_config(xml: str) -> LabelConfig:
     objects = {tag.get("name", ""): tag for tag in tags if tag.get("name") and not tag.get("toName")}
     targets: list[Target] = []
     to_names: dict[str, str] = {}
+    controls: dict[str, Control] = {}
     left_out: dict[str, str] = {}
     for tag in tags:
         name = tag.get("name", "")
@@ -51,13 +51,13 @@ def parse_label_config(xml: str) -> LabelConfig:
             continue
         try:
             targets.append(_target(tag, objects))
-            to_names[name] = tag.get("toName", "")
-        except _Unsupported as reason:
+            to_names[name], controls[name] = tag.get("toName", ""), CONTROLS[tag.tag]
+        except Unsupported as reason:
             left_out[name] = str(reason)
     if not targets:
         raise SchemaError(_nothing_to_learn(left_out))
     schema = LabelSchema(tuple(targets), left_out)
-    return LabelConfig(schema, to_names, {target.name: frozenset(target.labels) for target in targets})
+    return LabelConfig(schema, to_names, controls, {target.name: frozenset(target.labels) for target in targets})
 
 
 def _tree(xml: str) -> Element:
@@ -72,59 +72,42 @@ def _tree(xml: str) -> Element:
 
 
 def _target(tag: Element, objects: Mapping[str, Element]) -> Target:
-    if tag.tag != "Choices":
-        raise _Unsupported(f"<{tag.tag}> is not supported yet.")
-    _check_plain(tag)
-    return Target(tag.get("name", ""), "choice", _inputs(tag.get("toName", ""), objects), _labels(tag))
+    control = CONTROLS.get(tag.tag)
+    if control is None:
+        raise Unsupported(f"<{tag.tag}> is not supported yet.")
+    _check_asked_of_every_task(tag)
+    labels = control.labels(tag)
+    return Target(tag.get("name", ""), control.kind, _inputs(tag.get("toName", ""), objects), labels)
 
 
-def _check_plain(tag: Element) -> None:
+def _check_asked_of_every_task(tag: Element) -> None:
     """Only a control that is asked once of every task can be learned from the task."""
     if "{{" in tag.get("name", "") + tag.get("toName", ""):
-        raise _Unsupported("It is repeated by a <Repeater>, which is not supported yet.")
-    if (mode := tag.get("choice", "single")) not in ("single", "single-radio"):
-        raise _Unsupported(f'choice="{mode}" lets an annotator choose several labels, which is not supported yet.')
+        raise Unsupported("It is repeated by a <Repeater>, which is not supported yet.")
     for attribute in ("perRegion", "perItem"):
         if tag.get(attribute, "false").lower() == "true":
-            raise _Unsupported(f'{attribute}="true" asks it of parts of a task, which is not supported yet.')
-    if tag.get("allowNested", "false").lower() == "true":
-        raise _Unsupported('allowNested="true" makes a tree of choices, which is not supported yet.')
+            raise Unsupported(f'{attribute}="true" asks it of parts of a task, which is not supported yet.')
     if "visibleWhen" in tag.attrib:
-        raise _Unsupported("visibleWhen asks it of some tasks only, which is not supported yet.")
-    if "$" in tag.get("value", ""):
-        raise _Unsupported(f"Its choices come from each task ({tag.get('value')}); they must stand in the config.")
+        raise Unsupported("visibleWhen asks it of some tasks only, which is not supported yet.")
 
 
 def _inputs(to_name: str, objects: Mapping[str, Element]) -> tuple[str, ...]:
     if "," in to_name:
-        raise _Unsupported("It labels several objects at once, which is not supported yet.")
+        raise Unsupported("It labels several objects at once, which is not supported yet.")
     shown = objects.get(to_name)
     if shown is None:
-        raise _Unsupported(f'toName="{to_name}" names no object of the config.')
+        raise Unsupported(f'toName="{to_name}" names no object of the config.')
     if shown.tag not in ("Text", "HyperText"):
-        raise _Unsupported(f"It labels a <{shown.tag}>, which is not supported yet.")
+        raise Unsupported(f"It labels a <{shown.tag}>, which is not supported yet.")
     if shown.get("valueType", "text").lower() == "url":
-        raise _Unsupported(f'<{shown.tag} valueType="url"> keeps the text elsewhere; it must stand in the task.')
+        raise Unsupported(f'<{shown.tag} valueType="url"> keeps the text elsewhere; it must stand in the task.')
     fields = tuple(dict.fromkeys(_REFERENCE.findall(shown.get("value", ""))))
     if not fields:
-        raise _Unsupported(f"<{shown.tag}> shows no field of the task.")
+        raise Unsupported(f"<{shown.tag}> shows no field of the task.")
     for name in fields:
         if not _PLAIN_FIELD.fullmatch(name):
-            raise _Unsupported(f"<{shown.tag}> shows ${name}, which lies inside another field; copy it to the top.")
+            raise Unsupported(f"<{shown.tag}> shows ${name}, which lies inside another field; copy it to the top.")
     return fields
-
-
-def _labels(tag: Element) -> tuple[str, ...]:
-    choices = list(tag.iter("Choice"))
-    if any(choice.find(".//Choice") is not None for choice in choices):
-        raise _Unsupported("Its choices are nested, which is not supported yet.")
-    # Label Studio's editor writes the alias, where there is one, into the result.
-    labels = tuple(dict.fromkeys(choice.get("alias") or choice.get("value") or "" for choice in choices))
-    if any(not label or label.startswith("$") for label in labels):
-        raise _Unsupported("One of its choices has no fixed value.")
-    if len(labels) < 2:
-        raise _Unsupported("It offers fewer than two choices.")
-    return labels
 
 
 def _nothing_to_learn(left_out: Mapping[str, str]) -> str:

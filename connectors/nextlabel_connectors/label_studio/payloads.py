@@ -106,14 +106,17 @@ def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, str]
     """What a result says of each target. Other controls, and labels that the config no longer has, say nothing."""
     labels: dict[str, str] = {}
     for item in result:
-        if not isinstance(item, dict) or item.get("type") != "choices":
+        if not isinstance(item, dict):
             continue
         target, value = item.get("from_name"), item.get("value")
-        chosen = value.get("choices") if isinstance(value, dict) else None
-        if not isinstance(target, str) or not isinstance(chosen, list) or len(chosen) != 1:
+        if not isinstance(target, str) or not isinstance(value, dict) or target not in config.controls:
             continue
-        if isinstance(chosen[0], str) and chosen[0] in config.labels.get(target, ()):
-            labels[target] = chosen[0]
+        control = config.controls[target]
+        if item.get("type") != control.type:
+            continue
+        label = control.read(value)
+        if label is not None and label in config.labels[target]:
+            labels[target] = label
     return labels
 
 
@@ -162,12 +165,12 @@ def write_window_item(
 
 
 def _result_item(guess: Guess, uncertainty: float, config: LabelConfig) -> dict[str, object]:
-    confidence = _unit(guess.confidence)
+    confidence, control = _unit(guess.confidence), config.controls[guess.target]
     return {
         "from_name": guess.target,
         "to_name": config.to_names[guess.target],
-        "type": "choices",
-        "value": {"choices": [guess.label]},
+        "type": control.type,
+        "value": control.write(guess.label),
         "score": confidence,
         "confidence": confidence,
         "uncertainty": uncertainty,

@@ -99,8 +99,12 @@ class LabelStudioPerson:
         return dict(self._checked(response).json())
 
     def submit(self, task: int, label: str, *, seconds: float = 1.0) -> int:
+        """Choose this label in a `single_choice` config; returns the annotation's id."""
+        return self.submit_result(task, chosen(label), seconds=seconds)
+
+    def submit_result(self, task: int, result: Sequence[dict[str, object]], *, seconds: float = 1.0) -> int:
         """Returns the annotation's id."""
-        body = {"result": chosen(label), "lead_time": seconds}
+        body = {"result": list(result), "lead_time": seconds}
         return int(self._json("POST", f"/api/tasks/{task}/annotations/", json=body)["id"])
 
     def skip(self, task: int) -> int:

@@ -30,6 +30,12 @@ def test_a_single_choice_on_a_text_is_a_target() -> None:
     assert config.schema.left_out == {}
 
 
+@pytest.mark.parametrize(("attributes", "labels"), [("", "1 2 3 4 5"), ('maxRating="3" icon="star"', "1 2 3")])
+def test_a_rating_is_a_target_whose_labels_are_its_stars(attributes: str, labels: str) -> None:
+    config = parse_label_config(view(TEXT, f'<Rating name="stars" toName="text" {attributes}/>'))
+    assert config.schema.targets == (Target("stars", "rating", ("text",), tuple(labels.split())),)
+
+
 def test_the_alias_is_the_label_because_label_studio_writes_it_into_results() -> None:
     config = parse_label_config(view(TEXT, choices(inside='<Choice value="Yes!" alias="yes"/><Choice value="no"/>')))
     assert config.schema.targets[0].labels == ("yes", "no")
@@ -64,6 +70,9 @@ def test_every_single_choice_of_a_config_is_a_target_of_its_own() -> None:
         (choices(to_name="fixed") + '<Text name="fixed" value="Hello"/>', "no field"),
         (choices(to_name="deep") + '<Text name="deep" value="$mail.body"/>', "inside another field"),
         (choices(to_name="text_{{idx}}"), "Repeater"),
+        ('<Rating name="odd" toName="text" maxRating="1"/>', "from 2 to 100"),
+        ('<Rating name="odd" toName="text" maxRating="many"/>', "from 2 to 100"),
+        ('<Rating name="odd" toName="text" perRegion="true"/>', "parts of a task"),
         ('<TextArea name="odd" toName="text"/>', "<TextArea>"),
     ],
 )

@@ -85,6 +85,27 @@ def test_what_is_predicted_is_read_back_when_an_annotator_submits_it_unchanged(k
     assert read_labels(write_result(prediction(kind=kind, tone=tone), CONFIG), CONFIG) == {"kind": kind, "tone": tone}
 
 
+STARS = parse_label_config(
+    '<View><Text name="text" value="$text"/><Rating name="stars" toName="text" maxRating="4"/></View>'
+)
+
+
+def rating(stars: object) -> dict[str, object]:
+    return {"from_name": "stars", "to_name": "text", "type": "rating", "value": {"rating": stars}}
+
+
+@pytest.mark.parametrize("stars", [1, 2, 3, 4])
+def test_a_rating_is_written_as_label_studio_writes_it_and_read_back(stars: int) -> None:
+    (written,) = write_result(prediction(stars=str(stars)), STARS)
+    assert written.items() >= rating(stars).items()
+    assert read_labels([written], STARS) == read_labels([rating(float(stars))], STARS) == {"stars": str(stars)}
+
+
+@pytest.mark.parametrize("stars", [0, 5, 2.5, True, "2", None, float("nan"), float("inf"), -1])
+def test_a_rating_that_cannot_be_given_says_nothing(stars: object) -> None:
+    assert read_labels([rating(stars)], STARS) == {}
+
+
 def test_a_result_item_carries_what_people_see_confidence_and_uncertainty() -> None:
     assert write_result(prediction(kind="spam"), CONFIG) == [
         item("kind", "spam") | {"score": 0.8, "confidence": 0.8, "uncertainty": 0.2}
@@ -175,7 +196,17 @@ def test_garbage_in_the_place_of_a_task_is_a_payload_error(garbage: object) -> N
 
 @relaxed
 @given(
-    st.lists(anything | st.fixed_dictionaries({"type": st.just("choices"), "from_name": anything, "value": anything}))
+    st.lists(
+        anything
+        | st.fixed_dictionaries(
+            {
+                "type": st.sampled_from(["choices", "rating"]),
+                "from_name": anything | st.sampled_from(["kind", "stars"]),
+                "value": anything | st.fixed_dictionaries({"rating": st.floats() | anything}),
+            }
+        )
+    )
 )
 def test_garbage_in_a_result_says_nothing(result: list[object]) -> None:
     assert read_labels(result, CONFIG) == {}
+    assert read_labels(result, STARS).get("stars") in (None, "1", "2", "3", "4")
