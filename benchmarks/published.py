@@ -11,7 +11,6 @@ done twice, the table goes into ``docs/benchmarks.md``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.svm import SVC
 
+from benchmarks.finished import runs_in
 from benchmarks.page import write_table
 from nextlabel.errors import ConfigurationError
 from nextlabel.ports import QueryStrategy
@@ -159,13 +159,8 @@ def compare(curves: Sequence[Curve], theirs: float) -> Compared:
 
 def finished(one: Published) -> dict[str, list[Curve]]:
     """Every curve in the set's file, by strategy."""
-    path = RUNS / f"{one.name}.jsonl"
-    found: dict[str, list[Curve]] = {name: [] for name in STRATEGIES}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        read = json.loads(line).get("curve")
-        if read is not None:
-            found[read["strategy"]].append(Curve(**read))
-    return found
+    curves, _ = runs_in(RUNS / f"{one.name}.jsonl")
+    return {name: curves.get(name, []) for name in STRATEGIES}
 
 
 def table_row(one: Published, curves: Mapping[str, Sequence[Curve]]) -> str:

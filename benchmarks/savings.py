@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from benchmarks.finished import runs_in
 from benchmarks.page import write_table
 from nextlabel.options import ProjectOptions
-from nextlabel.simulate import Results, load, simulate
+from nextlabel.simulate import load, simulate
 from nextlabel.simulate.figures import labels_to, mean_of
 from nextlabel.simulate.runs import Curve, Metric
 
@@ -144,46 +145,60 @@ HEADING = (
 )
 
 
-def run(one: Set, *, seeds: int, workers: int) -> Pair:
-    """Do what is not in the set's files yet."""
+def run(one: Set, strategy: str, *, seeds: int, workers: int) -> None:
+    """Do what is not in the set's file yet."""
+    ours = strategy == DEFAULT
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # collinear columns, few labels
-        ours = _simulate(one, DEFAULT, one.ours, _BATCH, seeds, workers)
-        random = _simulate(one, "random", one.random, one.step, seeds, workers)
-    return Pair(one, ours.of(DEFAULT), random.of("random"), {**random.full, **ours.full})
+        simulate(
+            load(one.name),
+            [strategy],
+            budget=one.ours if ours else one.random,
+            batch=_BATCH if ours else one.step,
+            initial=_BATCH,
+            cold_start="diverse" if ours else "random",
+            seeds=seeds,
+            metric=one.metric,
+            workers=workers,
+            resume=_file(one, strategy),
+        )
 
 
-def _simulate(one: Set, strategy: str, budget: int, batch: int, seeds: int, workers: int) -> Results:
-    name = f"{one.name.replace(':', '-')}-{strategy}"
-    return simulate(
-        load(one.name),
-        [strategy],
-        budget=budget,
-        batch=batch,
-        initial=_BATCH,
-        cold_start="random" if strategy == "random" else "diverse",
-        seeds=seeds,
-        metric=one.metric,
-        workers=workers,
-        resume=RUNS / f"{name}.jsonl",
-    )
+def finished(one: Set) -> Pair | None:
+    """The seeds that both orders have finished; None without two of them."""
+    (ours, full), (random, more) = runs_in(_file(one, DEFAULT)), runs_in(_file(one, "random"))
+    scores = full | more
+    found = [
+        {curve.seed: curve for curve in curves.get(name, [])} for curves, name in ((ours, DEFAULT), (random, "random"))
+    ]
+    # A set that comes with a test set has one full-data score, whatever the seed.
+    seeds = sorted(seed for seed in found[0].keys() & found[1].keys() if seed in scores or load(one.name).test)
+    if len(seeds) < 2 or not scores:
+        return None
+    lines = {seed: scores.get(seed, next(iter(scores.values()))) for seed in seeds}
+    return Pair(one, [found[0][seed] for seed in seeds], [found[1][seed] for seed in seeds], lines)
+
+
+def _file(one: Set, strategy: str) -> Path:
+    return RUNS / f"{one.name.replace(':', '-')}-{strategy}.jsonl"
 
 
 def main() -> None:
-    """Run the sets asked for and write the table of all that were."""
+    """Run what is asked for, and write the table of all that is finished."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.savings", description=__doc__)
     parser.add_argument("sets", nargs="*", help=f"any of {', '.join(one.name for one in SETS)} [all]")
     parser.add_argument("--seeds", type=int, help="instead of each set's own number")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--table", action="store_true", help="only write the table of what is finished")
     given = parser.parse_args()
     os.nice(10)
     console = Console(stderr=True, highlight=False)
-    rows = []
-    for one in (one for one in SETS if one.name in given.sets or not given.sets):
-        rows.append(run(one, seeds=given.seeds or one.seeds, workers=given.workers).row())
-        console.print(rows[-1], soft_wrap=True)
-    if not given.sets and not given.seeds:
-        write_table("savings", HEADING, rows)
+    for one in () if given.table else (one for one in SETS if one.name in given.sets or not given.sets):
+        for strategy in (DEFAULT, "random"):
+            run(one, strategy, seeds=given.seeds or one.seeds, workers=given.workers)
+        if pair := finished(one):
+            console.print(pair.row(), soft_wrap=True)
+    write_table("savings", HEADING, [pair.row() for one in SETS if (pair := finished(one))])
 
 
 if __name__ == "__main__":
