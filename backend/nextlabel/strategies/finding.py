@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from nextlabel import plugins
 from nextlabel.errors import SettingsError
 from nextlabel.strategies import spec
 
@@ -29,15 +29,9 @@ def look_in(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def forget(folder: Path) -> None:
-    """Look there no longer."""
-    _folders.remove(folder)
-    sys.path.remove(str(folder))
-
-
 def names() -> list[str]:
     """What can be chosen."""
-    return sorted({*_points(), *_files()})
+    return sorted({*plugins.names(GROUP), *_files()})
 
 
 def make(text: str) -> Any:
@@ -59,23 +53,12 @@ def about(name: str) -> str:
 
 def factory(name: str) -> Any:
     """What makes the strategy of that name. Raises `SettingsError` where there is none, or it cannot be loaded."""
-    points, files = _points(), _files()
-    if name in points and name in files:
+    files = _files()
+    if name not in files:
+        return plugins.load(GROUP, name, "strategy", also=files)
+    if name in plugins.names(GROUP):
         raise SettingsError(f"{files[name]} has the name of a strategy that there is already: rename the file.")
-    if name in files:
-        return _class_in(name, files[name])
-    if name not in points:
-        raise SettingsError(f"There is no strategy '{name}': known are {', '.join(names())}.")
-    try:
-        return points[name].load()
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(
-            f"The strategy '{name}' cannot be loaded ({error}): reinstall the package it is in."
-        ) from error
-
-
-def _points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return _class_in(name, files[name])
 
 
 def _files() -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def test_somebody_elses_strategy_is_found_by_its_entry_point(tmp_path: Path, mon
         Explore("broken")
 
 
-def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(tmp_path: Path) -> None:
+def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cheapest.py").write_text(
         "from nextlabel.strategies.uncertainty import best_first\n\n"
         "class Cheapest:\n"
@@ -64,24 +67,23 @@ def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(tmp_path: Path)
     (tmp_path / "statistics.py").write_text("")
     (tmp_path / "hopeless.py").write_text("import nothing_of_that_name")
     (tmp_path / "empty.py").write_text("")
+    monkeypatch.setattr(finding, "_folders", [])
+    monkeypatch.setattr(sys, "path", [*sys.path])
     finding.look_in(tmp_path)
-    try:
-        assert {"cheapest", "margin"} <= set(finding.names())
-        assert finding.about("cheapest") == "What is labeled soonest."
-        pool = replace(blobs(3), costs=np.array([2.0, 1.0, 3.0]))
-        expected = tuple(pool.tasks[i] for i in (1, 0, 2))
-        assert finding.make("cheapest?power=2").rank(pool, 3).task_ids() == expected
-        assert Explore("cheapest", share=0).rank(pool, 3).task_ids() == expected
-        for name, what in {
-            "margin": "a strategy that there is already",
-            "statistics": "the Python module 'statistics'",
-            "hopeless": "cannot be loaded: ModuleNotFoundError",
-            "empty": "holds 0 classes",
-        }.items():
-            with pytest.raises(SettingsError, match=what):
-                finding.make(name)
-    finally:
-        finding.forget(tmp_path)
+    assert {"cheapest", "margin"} <= set(finding.names())
+    assert finding.about("cheapest") == "What is labeled soonest."
+    pool = replace(blobs(3), costs=np.array([2.0, 1.0, 3.0]))
+    expected = tuple(pool.tasks[i] for i in (1, 0, 2))
+    assert finding.make("cheapest?power=2").rank(pool, 3).task_ids() == expected
+    assert Explore("cheapest", share=0).rank(pool, 3).task_ids() == expected
+    for name, what in {
+        "margin": "a strategy that there is already",
+        "statistics": "the Python module 'statistics'",
+        "hopeless": "cannot be loaded: ModuleNotFoundError",
+        "empty": "holds 0 classes",
+    }.items():
+        with pytest.raises(SettingsError, match=what):
+            finding.make(name)
 
 
 def test_of_two_equally_unsure_tasks_the_cheaper_comes_first() -> None:
