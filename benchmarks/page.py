@@ -17,3 +17,10 @@ def write_table(name: str, heading: Sequence[str], rows: Sequence[str]) -> None:
     before, rest = page.split(begin, 1)
     table = "\n".join([f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}", *rows])
     PAGE.write_text(f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
+
+
+def read_table(name: str) -> list[list[str]]:
+    """The cells of the table as it stands, without its heading; none where there is no such table."""
+    _, found, rest = PAGE.read_text(encoding="utf-8").partition(f"<!-- {name}: begin -->")
+    rows = rest.split(f"<!-- {name}: end -->", 1)[0].strip().splitlines()[2:] if found else []
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.svm import SVC
 
 from benchmarks.finished import runs_in
-from benchmarks.page import write_table
+from benchmarks.page import read_table, write_table
 from nextlabel.errors import ConfigurationError
 from nextlabel.ports import QueryStrategy
 from nextlabel.ranking import CandidatePool, Floats, Ranking
@@ -163,14 +164,22 @@ def finished(one: Published) -> dict[str, list[Curve]]:
     return {name: curves.get(name, []) for name in STRATEGIES}
 
 
-def table_row(one: Published, curves: Mapping[str, Sequence[Curve]]) -> str:
-    """The set's line of the table."""
-    cells = [
-        str(compare(curves[name], theirs)) if len(curves[name]) > 1 else f"– ({theirs:.4f})"
-        for name, theirs in zip(STRATEGIES, one.aubc, strict=True)
-    ]
-    seeds = sorted({len(runs) for runs in curves.values() if runs}) or [0]
-    shown = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}"
+def table_row(one: Published, curves: Mapping[str, Sequence[Curve]], before: Sequence[str] = ()) -> str:
+    """The set's line of the table. Where there are no runs here, the cell of ``before`` stays: they take hours,
+    and those of another day or machine are no less true."""
+    kept = dict(zip(("set", "seeds", *STRATEGIES), before, strict=False))
+    seeds = {len(runs) for runs in curves.values() if len(runs) > 1}
+    cells = []
+    for name, theirs in zip(STRATEGIES, one.aubc, strict=True):
+        if len(curves[name]) > 1:
+            cells.append(str(compare(curves[name], theirs)))
+        else:
+            cells.append(kept.get(name, f"– ({theirs:.4f})"))
+            seeds |= (
+                {int(n) for n in re.findall(r"\d+", kept.get("seeds", "")) if n != "0"} if "±" in cells[-1] else set()
+            )
+    ordered = sorted(seeds) or [0]
+    shown = str(ordered[0]) if len(ordered) == 1 else f"{ordered[0]}–{ordered[-1]}"
     return f"| {one.name} | {shown} | {' | '.join(cells)} | {one.note} |"
 
 
@@ -193,7 +202,8 @@ def main() -> None:
         except ConfigurationError as error:
             console.print(f"[red]{one.name}: {error}[/]")
     heading = ["set", "seeds", *(name if name != "random" else "uniform" for name in STRATEGIES), "data"]
-    write_table("published", heading, [table_row(one, finished(one)) for one in SETS])
+    before = {row[0]: row for row in read_table("published")}
+    write_table("published", heading, [table_row(one, finished(one), before.get(one.name, ())) for one in SETS])
 
 
 def _chosen(names: Sequence[str]) -> list[Published]:
