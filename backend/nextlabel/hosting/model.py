@@ -1,0 +1,264 @@
+"""A team's own model as the rest of nextlabel sees it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from nextlabel.errors import HostedModelError, SettingsError
+from nextlabel.hosting import wire
+from nextlabel.hosting.answers import HostedPrediction, Unreadable, read_predictions
+from nextlabel.hosting.process import ModelProcess
+from nextlabel.hosting.source import ModelSource
+from nextlabel.hosting.state import at_home, portable
+
+_LAST_LINES = 50
+_GRACE_SECONDS = 2.0
+
+Doing = Literal["start", "predict", "fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a team's model may take: seconds to start, to predict and to fit, and megabytes of memory (None: any).
+
+    Memory is address space (``RLIMIT_AS``), of which a model takes more than it uses (with scikit-learn loaded 450 MB,
+    not 170); only Linux holds it to that.
+    """
+
+    start_seconds: float = 120.0
+    predict_seconds: float = 30.0
+    fit_seconds: float = 3600.0
+    memory_mb: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_seconds", "predict_seconds", "fit_seconds", "memory_mb"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise SettingsError(f"'{name}' is {value}: it must be more than 0.")
+
+    def seconds(self, doing: Doing) -> float:
+        """How long that may take."""
+        return {"start": self.start_seconds, "predict": self.predict_seconds, "fit": self.fit_seconds}[doing]
+
+
+class HostedModel:
+    """One version of a team's model, unchanged, in a process of its own.
+
+    ``folder`` holds the files of this version, and the model works in it; ``train_output`` is what the fit that made
+    the version returned. Neither need exist for a model that was never fitted. ``parameters`` reach the model as Label
+    Studio's extra params (2.x) or as arguments of its constructor (1.x: ``hostname``, ``access_token``).
+
+    The process starts with the first prediction and stays. The model may print, raise, hang, eat memory, exit or
+    crash: a `HostedModelError` says which, with its last lines. What it raises leaves the process running, as
+    label-studio-ml's own server does; after anything else it is ended, and the next call starts another.
+    Predictions are made one after the other, from whatever threads they are asked for, and none waits for its turn
+    longer than one may take; a fit does not hold them up.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        project: str,
+        label_config: str,
+        folder: Path,
+        train_output: Mapping[str, object] | None = None,
+        parameters: Mapping[str, object] | None = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        self._source = source
+        self._project = project
+        self._label_config = label_config
+        self._folder = folder.resolve()
+        self._train_output = dict(train_output or {})
+        self._parameters = dict(parameters or {})
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._process: ModelProcess | None = None
+        self._closed = False
+
+    def predict(self, tasks: Sequence[Mapping[str, object]]) -> list[HostedPrediction]:
+        """One prediction per task, in order; tasks are Label Studio's. Raises `HostedModelError`."""
+        if not tasks:
+            return []
+        with self._turn():
+            process = self._running()
+            answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks)})
+            try:
+                return read_predictions(answer["predictions"], len(tasks), answer["version"])
+            except Unreadable as wrong:
+                raise self._error(f"{wrong}. Correct its predict.", process) from None
+
+    def fit(
+        self, tasks: Sequence[Mapping[str, object]], event: str = "START_TRAINING", *, into: Path
+    ) -> Mapping[str, object]:
+        """Train on annotated tasks; the new version's state is what is returned and the files in ``into``.
+
+        It is trained in another process, on a copy of this version's files: this version stays as it is, whatever
+        happens, and goes on predicting. ``into`` must be new or empty; after a `HostedModelError` it is gone. The next
+        version is a HostedModel of that folder, wherever it was moved, and the returned ``train_output``.
+        """
+        folder = into.resolve()
+        if folder.is_relative_to(self._folder) or (folder.exists() and any(folder.iterdir())):
+            raise HostedModelError(f"{folder} is in use: a version of {self._source} needs a new folder of its own.")
+        process: ModelProcess | None = None
+        try:
+            self._copy_files(folder)
+            process = self._start(folder)
+            answer = self._ask(process, "fit", {"do": "fit", "tasks": list(tasks), "event": event})
+            state = answer["state"]
+            if state is None:  # trained nothing, or keeps all it knows in files: what was known before still holds
+                return dict(self._train_output)
+            return dict(portable(state, folder))
+        except BaseException:
+            if process is not None:
+                process.end()  # before the folder goes: it might write to it still
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            if process is not None:
+                process.end()
+
+    def close(self) -> None:
+        """End the process, after the prediction at hand; there are none afterwards."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None and self._process.is_ours:
+                self._process.end()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        seconds = self._limits.predict_seconds
+        if not self._lock.acquire(timeout=seconds):
+            raise HostedModelError(
+                f"{self._source} was busy with other predictions for {seconds:g} s: ask it for fewer."
+            )
+        try:
+            if self._closed:
+                raise HostedModelError(f"{self._source} was closed: ask the version that is in service now.")
+            yield
+        finally:
+            self._lock.release()
+
+    def _copy_files(self, folder: Path) -> None:
+        if not self._folder.is_dir():
+            return
+        try:
+            shutil.copytree(self._folder, folder, symlinks=True, dirs_exist_ok=True)
+        except OSError as error:
+            raise HostedModelError(
+                f"{self._folder} cannot be copied to {folder} ({error}): make room there."
+            ) from error
+
+    def _running(self) -> ModelProcess:
+        process = self._process
+        if process is not None and process.is_ours and not process.has_ended:
+            return process
+        if process is not None and not process.is_ours:
+            process.forget()  # we were forked: two of us on one wire would read each other's answers
+        self._process = None
+        self._process = self._start(self._folder)
+        return self._process
+
+    def _start(self, folder: Path) -> ModelProcess:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            process = ModelProcess(folder)
+        except OSError as error:
+            raise HostedModelError(
+                f"{self._source} cannot be started in {folder} ({error}): the folder must be ours, and processes left."
+            ) from error
+        start = {
+            "do": "start",
+            "module": self._source.module,
+            "name": self._source.name,
+            "project": self._project,
+            "label_config": self._label_config,
+            "folder": str(folder),
+            "train_output": at_home(self._train_output, folder),
+            "parameters": self._parameters,
+            "memory_mb": self._limits.memory_mb,
+            "path": [str(Path(entry).absolute()) for entry in sys.path],
+        }
+        self._ask(process, "start", start)
+        return process
+
+    def _ask(self, process: ModelProcess, doing: Doing, message: Mapping[str, object]) -> Mapping[str, Any]:
+        seconds = self._limits.seconds(doing)
+        try:
+            answer: Mapping[str, Any] = process.tell(message, seconds)
+        except TimeoutError:
+            process.last_words()
+            process.end()
+            said = f"did not {doing} within {seconds:g} s and was ended. Make it faster, or raise {doing}_seconds."
+            raise self._error(said, process) from None
+        except wire.Garbled:
+            process.end()
+            said = f"wrote to the file descriptor of nextlabel's own in {doing}: have it use only those it opened."
+            raise self._error(said, process) from None
+        except (EOFError, OSError):
+            said = self._how_it_ended(process.end(_GRACE_SECONDS), doing)
+            raise self._error(said, process) from None
+        except BaseException:  # interrupted between question and answer: the next would get this one's answer
+            process.end()
+            raise
+        failure = answer.get("failure")
+        if failure is None:
+            return answer
+        if doing == "start" or failure in ("memory", "exit"):
+            process.end()
+        raise self._error(self._what_failed(failure, answer["what"], doing), process, answer["trace"])
+
+    def _what_failed(self, failure: str, what: str, doing: Doing) -> str:
+        match failure:
+            case "memory":
+                return self._out_of_memory(doing)
+            case "exit":
+                return f"ended itself in {doing} ({what}): have it raise an error instead."
+            case "missing":
+                return f"needs a Python module that is not there ({what}): install it beside nextlabel."
+            case "unwritable":
+                return (
+                    f"returned from {doing} what cannot be written as JSON ({what}): return lists, dicts and numbers."
+                )
+            case _ if doing == "start":
+                return f"could not be loaded: {what}. Correct the model, or where it is looked for."
+            case _:
+                return f"raised in {doing}: {what}. Correct the model."
+
+    def _how_it_ended(self, code: int | None, doing: Doing) -> str:
+        if code is None:
+            return f"closed the file descriptor of nextlabel's own in {doing}: have it close only those it opened."
+        if code >= 0:
+            return f"ended itself in {doing} with exit code {code}: have it raise an error instead."
+        if -code == signal.SIGKILL:
+            return f"was killed in {doing}, most likely by the system for want of memory: have it take less."
+        name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+        return f"crashed in {doing} ({name}): a library that it uses is at fault."
+
+    def _out_of_memory(self, doing: Doing) -> str:
+        limit = self._limits.memory_mb
+        if limit is None:
+            return f"ran out of memory in {doing}: have it take less, or give it a larger machine."
+        return f"ran out of memory in {doing}: have it take less than {limit} MB, or raise memory_mb."
+
+    def _error(self, said: str, process: ModelProcess, trace: str = "") -> HostedModelError:
+        last = [*process.output().splitlines(), *trace.splitlines()][-_LAST_LINES:]
+        lines = "".join(f"\n    {line}" for line in last)
+        return HostedModelError(f"{self._source} {said}" + (f" Its last lines:{lines}" if lines else ""))

@@ -1,0 +1,44 @@
+"""Where a team's model is found: ``path/to/model.py:MyModel`` or ``package.module:MyModel``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextlabel.errors import SettingsError
+
+_HOW = 'write "path/to/model.py:MyModel" or "package.module:MyModel"'
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A class in a file or in an installed module.
+
+    ``module`` is the file's absolute path or the module's dotted name; ``name`` is the class.
+    """
+
+    module: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> ModelSource:
+        """Raises `SettingsError` saying what to write. Only the file's existence is looked at: nothing is imported."""
+        module, colon, name = (part.strip() for part in text.strip().rpartition(":"))
+        if not colon or not module or not name.isidentifier():
+            raise SettingsError(f"The model {text!r} names no class: {_HOW}.")
+        if module.endswith(".py"):
+            path = Path(module).expanduser().absolute()
+            if not path.is_file():
+                raise SettingsError(f"The model {text!r} is not there ({path} is no file): {_HOW}.")
+            return cls(str(path), name)
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise SettingsError(f"The model {text!r} is neither a .py file nor a dotted name: {_HOW}.")
+        return cls(module, name)
+
+    @property
+    def path(self) -> Path | None:
+        """The file, where it is one."""
+        return Path(self.module) if self.module.endswith(".py") else None
+
+    def __str__(self) -> str:
+        return f"{self.path.name if self.path else self.module}:{self.name}"

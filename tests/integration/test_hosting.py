@@ -1,0 +1,338 @@
+"""Teams' own models, untouched, in real processes: they predict and learn, and whatever they do harms nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from nextlabel.errors import HostedModelError
+from nextlabel.hosting import HostedModel, HostedPrediction, Limits, ModelSource
+
+MODELS = Path(__file__).parent / "models"
+CONFIG = """<View><Text name="text" value="$text"/><Choices name="topic" toName="text">
+<Choice value="sport"/><Choice value="money"/></Choices></View>"""
+TEACHING = [
+    *(
+        ("the team won the match", "sport"),
+        ("a late goal decided the game", "sport"),
+        ("the coach praised them", "sport"),
+    ),
+    *(("shares fell on friday", "money"), ("the bank raised its rates", "money"), ("profits rose again", "money")),
+]
+INSTALLED_2_X = """
+import json, os
+
+class LabelStudioMLBase:
+    def __init__(self, project_id=None, label_config=None):
+        self.project_id = project_id
+
+    def setup(self):
+        pass
+
+    def set_extra_params(self, params):
+        self.set("model_version", f"installed, {self.project_id}, {params}")
+
+    def set(self, key, value):
+        with open(os.path.join(os.environ["MODEL_DIR"], key), "w") as file:
+            file.write(value)
+
+    @property
+    def model_version(self):
+        with open(os.path.join(os.environ["MODEL_DIR"], "model_version")) as file:
+            return file.read()
+"""
+Maker = Callable[..., HostedModel]
+
+
+def task(text: str, id: int = 1) -> dict[str, object]:  # noqa: A002
+    return {"id": id, "data": {"text": text}, "annotations": [], "predictions": []}
+
+
+def annotated() -> list[dict[str, object]]:
+    def annotation(label: str) -> dict[str, object]:
+        value = {"choices": [label]}
+        return {"result": [{"from_name": "topic", "to_name": "text", "type": "choices", "value": value}]}
+
+    return [{**task(text, n), "annotations": [annotation(label)]} for n, (text, label) in enumerate(TEACHING)]
+
+
+def chosen(predictions: list[HostedPrediction]) -> list[str]:
+    return [prediction.result[0]["value"]["choices"][0] for prediction in predictions]
+
+
+def lives(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Maker]:
+    """Makes hosted models, the first version of which lies in one folder; all are closed in the end."""
+    made: list[HostedModel] = []
+
+    def make(name: str, *, folder: Path = tmp_path / "0001", **more: object) -> HostedModel:
+        source = ModelSource.parse(f"{MODELS}/{name}")
+        model = HostedModel(source, project="7.1700000000", label_config=CONFIG, folder=folder, **more)  # type: ignore[arg-type]
+        made.append(model)
+        return model
+
+    yield make
+    for model in made:
+        model.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "versions"),
+    [
+        ("one_x.py:TextClassifier", (None, None, None)),
+        # It counts its trainings in the cache of strings that 2.x gives each project.
+        ("two_x.py:TextClassifier", ("TextClassifier-v0", "TextClassifier-v1", "TextClassifier-v2")),
+    ],
+)
+def test_a_model_of_either_interface_predicts_learns_and_predicts_better_wherever_its_state_is_moved(
+    name: str, versions: tuple[str | None, ...], host: Maker, tmp_path: Path
+) -> None:
+    asked = [task("the match and the goal"), task("rates and shares")]
+    first = host(name)
+    before = first.predict(asked)
+    assert all(prediction.score is not None and 0 < prediction.score < 0.6 for prediction in before)
+
+    state = first.fit(annotated(), into=tmp_path / "fitted")
+    (tmp_path / "fitted").rename(tmp_path / "0002")
+    second = host(name, folder=tmp_path / "0002", train_output=json.loads(json.dumps(state)))
+    after = second.predict(asked)
+    assert chosen(after) == ["sport", "money"]
+    assert all((new.score or 0) > (old.score or 0) for new, old in zip(after, before, strict=True))
+    assert first.predict(asked) == before
+    assert list((tmp_path / "0001").iterdir()) == []
+
+    third_state = second.fit(annotated(), into=tmp_path / "0003")
+    third = host(name, folder=tmp_path / "0003", train_output=third_state)
+    last = third.predict(asked)
+    assert chosen(last) == ["sport", "money"]
+    assert tuple(said[0].model_version for said in (before, after, last)) == versions
+
+
+def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
+    host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site" / "label_studio_ml"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").touch()
+    (installed / "response.py").touch()
+    (installed / "model.py").write_text(INSTALLED_2_X)
+    (tmp_path / "mine.py").write_text(
+        "from label_studio_ml.model import LabelStudioMLBase\n"
+        "class Mine(LabelStudioMLBase):\n"
+        "    def predict(self, tasks, context=None, **kwargs):\n"
+        "        return [{'result': []} for _ in tasks]\n"
+        "    def fit(self, event, data, **kwargs):\n"
+        "        self.set('model_version', f'{event} of {len(data[\"tasks\"])}')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    source = ModelSource.parse(f"{tmp_path / 'mine.py'}:Mine")
+    with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "a", parameters={"b": 1}) as model:
+        assert model.predict([task("hello")])[0].model_version == 'installed, 7, {"b": 1}'
+        state = model.fit(annotated(), into=tmp_path / "b")
+    with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "b", train_output=state) as model:
+        assert model.predict([task("hello")])[0].model_version == "START_TRAINING of 6"
+
+
+def test_a_fit_that_raises_leaves_the_version_before_as_it_was_and_shows_its_last_lines(
+    host: Maker, tmp_path: Path
+) -> None:
+    (tmp_path / "0001").mkdir()
+    (tmp_path / "0001" / "weights.txt").write_text("whole")
+    model = host("raising.py:Obedient")
+    served_by = model.predict([task("hello")])[0].model_version
+    with pytest.raises(
+        HostedModelError, match=r"raising.py:Obedient raised in fit: RuntimeError: cannot learn"
+    ) as told:
+        model.fit(annotated(), into=tmp_path / "0002")
+    assert 'raising.py", line' in str(told.value)
+    assert "nextlabel/hosting" not in str(told.value)
+    assert model.predict([task("hello")])[0].model_version == served_by
+    assert {path.name: path.read_text() for path in (tmp_path / "0001").iterdir()} == {"weights.txt": "whole"}
+    assert not (tmp_path / "0002").exists()
+    for taken in (tmp_path / "0001", tmp_path / "0001" / "next", tmp_path):
+        with pytest.raises(HostedModelError, match=r"is in use: a version .* needs a new folder"):
+            model.fit(annotated(), into=taken)
+
+
+def test_a_fit_that_never_returns_is_ended_with_all_it_started_and_the_message_shows_where_it_hung(
+    host: Maker, tmp_path: Path, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    model = host("hanging.py:Hanging", limits=Limits(fit_seconds=2))
+    with pytest.raises(HostedModelError, match=r"did not fit within 2 s .* raise fit_seconds") as told:
+        model.fit(annotated(), into=tmp_path / "0002")
+    assert "in wait_for_godot" in str(told.value)
+    helper = int(str(told.value).split("helper ")[1].split()[0])
+    eventually(lambda: not lives(helper))
+    assert model.predict([task("hello")])[0].score == 0.9
+    assert not (tmp_path / "0002").exists()
+
+
+def test_a_fit_that_eats_memory_is_stopped_at_the_limit(host: Maker, tmp_path: Path) -> None:
+    model = host("greedy.py:Greedy", limits=Limits(memory_mb=700))
+    with pytest.raises(HostedModelError, match=r"ran out of memory in fit: .* 700 MB, or raise memory_mb"):
+        model.fit(annotated(), into=tmp_path / "0002")
+    assert model.predict([task("hello")])[0].score == 0.9
+
+
+def test_versions_are_served_while_another_is_fitted(host: Maker, tmp_path: Path) -> None:
+    model = host("hanging.py:Hanging", limits=Limits(fit_seconds=3))
+    model.predict([task("hello")])
+    with ThreadPoolExecutor(1) as pool:
+        fitting = pool.submit(model.fit, annotated(), into=tmp_path / "0002")
+        time.sleep(1)
+        assert model.predict([task("hello")])[0].score == 0.9
+        assert not fitting.done()
+        assert isinstance(fitting.exception(), HostedModelError)
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("raise", r"raised in predict: ValueError: no such word(.|\n)*raising.py"),
+        ("exit", r"ended itself in predict \(SystemExit: 3\): have it raise"),
+        ("leave", r"ended itself in predict with exit code 4(.|\n)*leaving now"),
+        ("crash", r"crashed in predict \(SIGABRT\)(.|\n)*raising.py"),
+        ("too few", r"returned 1 predictions for 2 tasks: it must return one per task"),
+        ("none", r"returned nothing \(None\) for 2 tasks"),
+        ("object", r"cannot be written as JSON \(a builtins.object\)"),
+        ("close everything", r"closed the file descriptor|ended itself"),
+        ("write everywhere", r"wrote to the file descriptor of nextlabel's own"),
+    ],
+)
+def test_whatever_a_model_does_is_told_and_the_next_prediction_works(does: str, told: str, host: Maker) -> None:
+    model = host("raising.py:Obedient")
+    with pytest.raises(HostedModelError, match=told):
+        model.predict([task(does), task("hello")])
+    assert [prediction.score for prediction in model.predict([task("hello"), task("hello")])] == [0.9, 0.9]
+
+
+def test_what_a_model_prints_disturbs_nothing_and_little_of_it_is_kept(host: Maker) -> None:
+    model = host("raising.py:Obedient")
+    assert model.predict([task("print")])[0].score == 0.9
+    with pytest.raises(HostedModelError) as told:
+        model.predict([task("raise")])
+    assert 20 < str(told.value).count("\n") <= 51
+
+
+def test_a_prediction_that_hangs_is_ended_in_time(host: Maker) -> None:
+    model = host("hanging.py:Hanging", limits=Limits(predict_seconds=1))
+    model.predict([task("hello")])
+    start = time.monotonic()
+    with pytest.raises(HostedModelError, match=r"did not predict within 1 s"):
+        model.predict([task("hang")])
+    assert time.monotonic() - start < 5
+    with model._lock, pytest.raises(HostedModelError, match=r"was busy with other predictions for 1 s"):
+        model.predict([task("hello")])
+    assert model.predict([task("hello")])[0].score == 0.9
+
+
+def test_a_model_that_cannot_be_loaded_says_why(host: Maker, tmp_path: Path) -> None:
+    needy = tmp_path / "needy.py"
+    needy.write_text("import torch_of_the_future\n")
+    for source, told in (
+        (f"{MODELS}/raising.py:Missing", r"it has no class Missing; it has Obedient, Unmade"),
+        (f"{MODELS}/raising.py:Unmade", r"could not be loaded: OSError: weights.bin is not there"),
+        (f"{needy}:Needy", r"needs a Python module that is not there .*torch_of_the_future.*: install it"),
+        ("no_such_package.models:Mine", r"needs a Python module that is not there .*no_such_package"),
+    ):
+        model = HostedModel(ModelSource.parse(source), project="1", label_config=CONFIG, folder=tmp_path / "empty")
+        with model, pytest.raises(HostedModelError, match=told):
+            model.predict([task("hello")])
+
+
+def test_threads_that_come_and_go_share_one_process_and_each_gets_its_own_answers(host: Maker) -> None:
+    model = host("raising.py:Obedient")
+    got: list[tuple[str, HostedPrediction]] = []
+
+    def ask() -> None:
+        got.extend((text, model.predict([task(text)])[0]) for text, _ in TEACHING * 10)
+
+    for _ in range(2):
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(got) == 480
+    assert all(prediction.result == [{"text": text}] for text, prediction in got)
+    assert len({prediction.model_version for _, prediction in got}) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the closed wire ends it")
+def test_it_ends_with_a_service_that_was_killed(
+    tmp_path: Path, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    serve = f"""if True:
+    import time
+    from pathlib import Path
+    from nextlabel.hosting import HostedModel, ModelSource
+    model = HostedModel(ModelSource.parse({f"{MODELS}/raising.py:Obedient"!r}), project="1", label_config={CONFIG!r},
+                        folder=Path({str(tmp_path)!r}))
+    print(model.predict([{{"data": {{"text": "hello"}}}}])[0].model_version, flush=True)
+    time.sleep(300)
+    """
+    with subprocess.Popen([sys.executable, "-c", serve], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout
+        process = int(service.stdout.readline().split()[1])
+        assert lives(process)
+        service.kill()
+    eventually(lambda: not lives(process))
+
+
+def test_a_process_forked_from_the_service_gets_a_model_process_of_its_own(host: Maker) -> None:
+    model = host("raising.py:Obedient")
+    mine = model.predict([task("hello")])[0].model_version
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(into, str(model.predict([task("hello")])[0].model_version).encode())
+        model.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(out, 100).decode() not in ("", mine)
+    assert model.predict([task("hello")])[0].model_version == mine
+
+
+def test_a_model_does_not_see_the_services_secrets(
+    host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTLABEL_WEBHOOK_SECRET", "hush")
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "for the model")
+    curious = tmp_path / "curious.py"
+    curious.write_text(
+        "import os\n"
+        "class Curious:\n"
+        "    def predict(self, tasks, **kwargs):\n"
+        "        seen = os.environ.get('NEXTLABEL_WEBHOOK_SECRET'), os.environ.get('LABEL_STUDIO_API_KEY')\n"
+        "        return [{'result': [], 'model_version': repr(seen)}]\n"
+    )
+    with HostedModel(
+        ModelSource.parse(f"{curious}:Curious"), project="1", label_config=CONFIG, folder=tmp_path
+    ) as model:
+        assert model.predict([task("hello")])[0].model_version == "(None, 'for the model')"
+
+
+def test_asking_a_warm_process_costs_less_than_five_milliseconds(host: Maker) -> None:
+    model = host("hanging.py:Hanging")
+    model.predict([task("hello")])
+    took = []
+    for _ in range(200):
+        start = time.perf_counter()
+        model.predict([task("hello")])
+        took.append(time.perf_counter() - start)
+    assert statistics.median(took) < 0.005
