@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio demo test check format bench bench-published bench-savings lock clean
+.PHONY: help setup label-studio browser demo test check format bench bench-published bench-savings bench-kinds lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,10 +27,15 @@ $(LABEL_STUDIO)/.installed: demo/label-studio.lock
 	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
 	@touch $@
 
+browser: ## Debian's Chromium, for the tests in Label Studio's editor; as root, or where it is installed already
+	@command -v chromium >/dev/null || { apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } || \
+	    { test -z "$(CI)" && echo "No Chromium: install it, or the tests in the editor are skipped."; }
+
 demo: setup label-studio ## The whole loop on 2,000 real e-mails; ANNOTATIONS=60 stops after 60
 	@$(BIN)/python -m demo $(if $(ANNOTATIONS),--annotations $(ANNOTATIONS))
 
-test: setup label-studio ## All tests, with a real Label Studio and a real Redis that they start themselves
+test: setup label-studio browser ## All tests, with a real Label Studio and a real Redis that they start themselves
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, and the floors of the house
@@ -52,11 +57,14 @@ bench-published: setup ## Published active-learning figures beside ours; hours, 
 bench-savings: setup ## Labels that the default needs beside random order's; hours, resumable, data fetched at run time
 	@$(BIN)/python -m benchmarks.savings $(BENCH_ARGS)
 
+bench-kinds: setup ## How well each kind of target is learned from 200 labels; minutes, data fetched at run time
+	@$(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
+
 RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
-	$(RESOLVE) pyproject.toml --group hosting --extra postgres --constraint requirements.lock -o docker/requirements.lock
+	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --constraint requirements.lock -o docker/requirements.lock
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 

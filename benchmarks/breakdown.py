@@ -8,8 +8,7 @@ import orjson
 
 from benchmarks import payloads
 from benchmarks.figures import Figure, over_repeats, stopwatch
-from nextlabel.estimators.text_choice import TextChoice
-from nextlabel.features.text import count_features, read_text
+from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.predictions import predictions_of, utilities_of
@@ -36,19 +35,18 @@ def breakdown(
         with stopwatch() as lookup:
             serving = service.in_service(ProjectId(project))
             strategy = finding.make(ProjectOptions().strategy)
-        assert isinstance(serving.estimator, TextChoice)  # noqa: S101 - trained above
+        ((target, learned),) = serving.model.targets.items()
         tasks = [task for task in asked.tasks if task is not None]
         with stopwatch() as features:
-            counted = count_features([read_text(task.data, ["text"]) for task in tasks])
+            counted = learned.encoder.encode(tasks, Source())
         with stopwatch() as scores:
-            p = serving.estimator.predict_proba_features(counted)
+            opinions = {target: learned.estimator.predict(tasks, counted)}
+            p = opinions[target].probabilities
         with stopwatch() as objects:
             made = predictions_of(
                 tasks,
-                p,
+                opinions,
                 utilities_of(strategy, p),
-                classes=serving.estimator.classes_,
-                target="label",
                 version=serving.version,
                 informative=True,
             )

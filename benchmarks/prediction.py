@@ -16,7 +16,10 @@ from benchmarks.figures import Figure, over_repeats, percentile
 from benchmarks.mails import TWENTY, TWO, mails, topic, unseen
 from benchmarks.open_loop import post_once
 from benchmarks.processes import environment, free_port, nextlabel, parts_of, running, temporary_home
-from nextlabel.estimators.text_choice import fit_text_choice
+from nextlabel.estimators.choice import fit_choice
+from nextlabel.estimators.project import Learned, ProjectModel
+from nextlabel.features.encoders import TextEncoder
+from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection, Credentials, ModelRecord, ToolAccess
@@ -94,7 +97,8 @@ def _train(parts: Parts) -> None:
     counts = count_features(texts)
     for name, (project, classes) in _CLASSES.items():
         labels = [label if classes is TWO else topic(text) for text, label in mails()[:_TRAINED_ON]]
-        model, _ = fit_text_choice(counts, labels, classes=classes, inputs=["text"], pool=counts)
+        choice, _ = fit_choice(counts, labels, classes=classes, space=TfIdf.of(counts))
+        model = ProjectModel({"label": Learned(TextEncoder(["text"]), choice)})
         here = ProjectId(project)
         parts.connections.save(Connection(here, "label_studio", ToolAccess("http://127.0.0.1:9", "none")))
         fence, version = parts.models.next_fence(here), parts.models.next_version(here, informative=True)

@@ -16,6 +16,7 @@ from benchmarks.figures import Figure, over_repeats, stopwatch
 from benchmarks.mails import TWO, short_texts, truth
 from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.cache import TextFeatureCache
+from nextlabel.features.source import Source
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ActiveLearning
 from nextlabel.ports import Connection, Connector
@@ -109,7 +110,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         registry=parts.models,
         open_connector=lambda connection: connector,
         strategy=finding.make,
-        features=lambda project: TextFeatureCache(parts.settings.home / "features" / project),
+        source=lambda project: Source(TextFeatureCache(parts.settings.home / "features" / project).features),
     )
 
 

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from benchmarks.mails import TWO, mails
+from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
     Cursor,
+    Input,
     LabelSchema,
     Prediction,
     ProjectId,
@@ -27,7 +29,7 @@ from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio.testing.people import CONTROL
 
-TARGET = Target(CONTROL, "choice", ("text",), TWO)
+TARGET = Target(CONTROL, "choice", (Input("text"),), TWO)
 _LABELED = 500
 _CHANGED = 20
 
@@ -62,6 +64,9 @@ class RestlessTool:
 
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
         return 0
+
+    def file(self, project: ProjectId, address: str) -> bytes:
+        raise FileUnavailable(f"{address}: there are no files here.")
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         yield from ()

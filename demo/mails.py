@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.labeling import Target
+from nextlabel.labeling import Input, Target
 
-TARGET = Target(name="label", kind="choice", inputs=("text",), labels=("ham", "spam"))
+TARGET = Target(name="label", kind="choice", inputs=(Input("text"),), labels=("ham", "spam"))
 """What is to be learned; the labeling config in `stage.py` says the same to Label Studio."""
 
 GUESSING = 1 / len(TARGET.labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from demo.annotator import Labeling
+from demo.mails import TARGET
 from nextlabel.labeling import ModelVersion, QueueVersion, TaskId
 from nextlabel.ports import ModelRecord, QueueRecord
 
@@ -78,7 +79,8 @@ def seconds_to_reorder(labelings: Sequence[Labeling], switches: Sequence[Switch]
     waits = []
     taught = [(switch.at, learned.model_of(switch.version)) for switch in switches]
     for one in labelings:
-        times = [at for at, model in taught if model and model.trained_on.get(one.task) == one.mail.label]
+        said = {TARGET.name: one.mail.label}
+        times = [at for at, model in taught if model and model.trained_on.get(one.task) == said]
         if times:
             waits.append(min(times) - one.submitted_at)
     return waits

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from demo.errors import DemoFailed
-from demo.mails import Mail, accuracy
+from demo.mails import TARGET, Mail, accuracy
 from demo.measures import Learned, Switch
 from demo.stage import OrderInForce
 from nextlabel.labeling import ProjectId, QueueVersion
@@ -52,7 +52,9 @@ class Examiner:
         if response.is_error:
             raise DemoFailed(f"nextlabel answered {self._path} with {response.status_code}: {response.text[:300]}")
         said = response.json()
-        return QueueVersion(said["model_version"]), [one["label"] for one in said["results"]]
+        return QueueVersion(said["model_version"]), [
+            one["targets"].get(TARGET.name, {}).get("label") for one in said["results"]
+        ]
 
 
 class Watch:

@@ -19,7 +19,9 @@ from demo.errors import DemoFailed
 from demo.mails import TARGET, Mail, accuracy, read_mails
 from nextlabel.embedded_redis import end_with_parent
 from nextlabel.estimators.fitting import fit
-from nextlabel.features.text import count_features
+from nextlabel.features.encoders import TextEncoder
+from nextlabel.features.source import Source
+from nextlabel.labeling import Task, TaskId
 from nextlabel.options import ProjectOptions
 
 ORDERS = 10
@@ -94,15 +96,19 @@ def label_counts(labels: int) -> list[int]:
 
 def random_curve(labels: int, pool: list[Mail], held_out: list[Mail]) -> Iterator[Point]:
     """Point by point, each order a longer part of the same permutation."""
-    counts, unseen = (count_features([mail.text for mail in mails]) for mails in (pool, held_out))
+    encoder, source = TextEncoder([one.field for one in TARGET.inputs]), Source()
+    tasks, asked = ([Task(TaskId(mail.id), {"text": mail.text}) for mail in mails] for mails in (pool, held_out))
+    counts, unseen = encoder.encode(tasks, source), encoder.encode(asked, source)
+    space = encoder.space(counts)
     orders = [np.random.default_rng(seed).permutation(len(pool)) for seed in range(ORDERS)]
     for n in label_counts(labels):
         accuracies = []
         for order in orders:
             rows = order[:n].tolist()
-            model = fit(TARGET, counts[rows], [pool[row].label for row in rows], counts, ProjectOptions().seed).model
-            best = model.predict_proba_features(unseen).argmax(axis=1).tolist()
-            said = [model.classes_[column] if model.informative else None for column in best]
+            known = [pool[row].label for row in rows]
+            model = fit(TARGET, [tasks[row] for row in rows], counts[rows], known, space, ProjectOptions().seed).model
+            guesses = model.predict(asked, unseen).guesses(TARGET.name)
+            said = [str(guess.label) if model.informative else None for guess in guesses]
             accuracies.append(accuracy(said, held_out))
         yield Point(n, float(np.mean(accuracies)), float(np.std(accuracies, ddof=1) / np.sqrt(ORDERS)))
 

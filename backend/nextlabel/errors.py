@@ -13,6 +13,8 @@
     ├── PayloadError           this one message is malformed: skip it, go on with the rest
     ├── StaleWorker            another worker has taken over: stop, publish nothing
     ├── ArtifactError          a stored model is missing, damaged or not trusted
+    ├── FileUnavailable        this one file that a task points at cannot be read: go on without it
+    ├── HostedModelError       a team's own model failed: the version in service stays, a person must look
     └── JobQueueUnavailable    Redis cannot be reached: try again later
 """
 
@@ -63,3 +65,11 @@ class ArtifactError(NextlabelError):
 
 class JobQueueUnavailable(NextlabelError):
     """Redis cannot be reached, so no job can be requested or run."""
+
+
+class HostedModelError(NextlabelError):
+    """A team's own model failed: the version before it stays in service, and a person must look at the model."""
+
+
+class FileUnavailable(NextlabelError):
+    """A file that a task points at is missing, too large, too slow, or where nextlabel must not look."""

@@ -1,6 +1,6 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks
-from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, label_in_force
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force
 from nextlabel.ports import ChangePage, Labeled, TaskSeen
 
 T = TypeVar("T")
@@ -48,22 +48,22 @@ class SqlLabelStore:
         with self._database.read() as sql:
             return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
 
-    def labeled(self, project: ProjectId, target: str) -> Labeled:
+    def labeled(self, project: ProjectId) -> Labeled:
         found = (
             select(annotations, tasks.c.data)
             .join(tasks, (tasks.c.project == annotations.c.project) & (tasks.c.id == annotations.c.task))
             .where(annotations.c.project == project)
             .order_by(annotations.c.task)
         )
-        kept: list[tuple[Task, str]] = []
+        kept: list[tuple[Task, Mapping[str, object]]] = []
         with self._database.read() as sql:
             for task, group in groupby(sql.execute(found), key=lambda row: str(row.task)):
                 rows = list(group)
-                label = label_in_force(tuple(_annotation(row) for row in rows), target)
-                if label is not None:
-                    kept.append((Task(TaskId(task), rows[0].data), label))
+                labels = labels_in_force(tuple(_annotation(row) for row in rows))
+                if labels:
+                    kept.append((Task(TaskId(task), rows[0].data), labels))
         kept.sort(key=lambda pair: _stable(pair[0].id))
-        return Labeled(tuple(task for task, _ in kept), tuple(label for _, label in kept))
+        return Labeled(tuple(task for task, _ in kept), tuple(labels for _, labels in kept))
 
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from math import isfinite
+from typing import Literal, NamedTuple, NewType
 
 ProjectId = NewType("ProjectId", str)
 """A labeling project, as the tool names it."""
@@ -18,8 +19,23 @@ QueueVersion = NewType("QueueVersion", str)
 Cursor = NewType("Cursor", str)
 """How far a connector has read; opaque to everyone but that connector."""
 
-TargetKind = Literal["choice", "rating"]
-"""One of several labels; one of several numbers, in their order."""
+TargetKind = Literal["choice", "choices", "number", "spans"]
+"""One of several labels · any number of them · a number · labeled pieces of a text."""
+InputKind = Literal["text", "dialogue", "table", "image"]
+"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture."""
+
+
+class Span(NamedTuple):
+    """A labeled piece of a text: characters ``start`` to ``end`` (exclusive), counted from 0."""
+
+    start: int
+    end: int
+    label: str
+
+
+Label = str | float | tuple[str, ...] | tuple[Span, ...]
+"""What was said of a target: of a ``choice`` its label, of ``choices`` the labels in the order of the target's, of a
+``number`` the number, of ``spans`` the spans in the order of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +47,90 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """A field of the task that a target is about."""
+
+    field: str
+    kind: InputKind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The numbers that can be given: from ``low`` to ``high`` (None: no limit), in steps of ``step`` (None: any)."""
+
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+
+    def nearest(self, number: float) -> float:
+        """The closest number that can be given."""
+        if self.step:
+            origin = self.low or 0.0
+            number = origin + round((number - origin) / self.step) * self.step
+        if self.high is not None:
+            number = min(number, self.high)
+        return number if self.low is None else max(number, self.low)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One thing to be learned about each task: a control tag of the labeling config.
 
-    ``inputs`` are the task fields it is about, in the order they are shown; ``labels`` the values that an
-    annotator can choose.
+    ``inputs`` are the task fields it is about, in the order they are shown; ``labels`` the values that an annotator
+    can choose (none for a number, which has a ``scale``). With ``compared`` it is about which of two inputs is better,
+    and its two labels stand for the first and the second.
     """
 
     name: str
     kind: TargetKind
-    inputs: tuple[str, ...]
-    labels: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    labels: tuple[str, ...] = ()
+    scale: Scale | None = None
+    compared: bool = False
+
+    def read(self, said: object) -> Label | None:
+        """A label as it was stored, where it is one that this target can have; None where it is not.
+
+        ``said`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
+        label: half of it would say something that nobody has said.
+        """
+        match self.kind:
+            case "choice":
+                return said if isinstance(said, str) and said in self.labels else None
+            case "number":
+                return self._number(said)
+            case "choices":
+                return self._choices(said)
+            case "spans":
+                return self._spans(said)
+
+    def _number(self, said: object) -> float | None:
+        if isinstance(said, bool) or not isinstance(said, int | float) or not isfinite(said):
+            return None
+        low, high = (self.scale.low, self.scale.high) if self.scale else (None, None)
+        inside = (low is None or said >= low) and (high is None or said <= high)
+        return float(said) if inside else None
+
+    def _choices(self, said: object) -> tuple[str, ...] | None:
+        if not isinstance(said, list | tuple) or not all(isinstance(one, str) for one in said):
+            return None
+        chosen = set(said)
+        return tuple(label for label in self.labels if label in chosen) if chosen <= set(self.labels) else None
+
+    def _spans(self, said: object) -> tuple[Span, ...] | None:
+        if not isinstance(said, list | tuple):
+            return None
+        spans = [_span(one) for one in said]
+        known = [span for span in spans if span is not None and span.label in self.labels]
+        return tuple(sorted(set(known))) if len(known) == len(spans) else None
+
+
+def _span(said: object) -> Span | None:
+    match said:
+        case [int(start), int(end), str(label)] if 0 <= start < end:
+            return Span(start, end, label)
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +150,28 @@ class LabelSchema:
 class Annotation:
     """What a person submitted for a task.
 
-    ``labels`` maps a target's name to the chosen value; it is empty when the annotation was skipped or says
-    nothing of any target. ``updated_at`` is ISO 8601 in UTC, so that text order is time order.
+    ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
+    It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
+    that text order is time order.
     """
 
     id: AnnotationId
-    labels: Mapping[str, str]
+    labels: Mapping[str, object]
     updated_at: str
     skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a model says of one target of one task; ``confidence`` in [0, 1] is the label's probability."""
+    """What a model says of one target of one task; ``confidence`` in [0, 1] is how likely it is right.
+
+    ``parts`` are the confidences of each of ``choices`` or ``spans`` by itself, in their order.
+    """
 
     target: str
-    label: str
+    label: Label
     confidence: float
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +189,13 @@ class Prediction:
     utility: float
 
 
-def label_in_force(annotations: tuple[Annotation, ...], target: str) -> str | None:
-    """The label that counts for a target: of the annotations that were not skipped, the last one's.
+def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
+    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said.
 
     Ties in time go to the higher id, which is the later one in every tool we know.
     """
-    said = [a for a in annotations if not a.skipped and target in a.labels]
-    if not said:
-        return None
-    return max(said, key=lambda a: (a.updated_at, len(a.id), a.id)).labels[target]
+    labels: dict[str, object] = {}
+    for annotation in sorted(annotations, key=lambda a: (a.updated_at, len(a.id), a.id)):
+        if not annotation.skipped:
+            labels |= annotation.labels
+    return labels

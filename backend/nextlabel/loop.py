@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
 
+from nextlabel.candidates import Examples, candidate_pool
 from nextlabel.estimators.fitting import Fitted, fit
-from nextlabel.estimators.learners import TextLearner
-from nextlabel.evaluation.metrics import out_of_fold_metrics
-from nextlabel.evaluation.promotion import Verdict, judge, log_losses
-from nextlabel.features.cache import TextFeatureCache
-from nextlabel.features.text import read_text
-from nextlabel.labeling import ModelVersion, ProjectId, Target, Task
+from nextlabel.estimators.project import Learned, ProjectModel
+from nextlabel.evaluation.metrics import metrics_of
+from nextlabel.evaluation.promotion import Verdict, judge
+from nextlabel.features.encoders import Encoder, encoder_for
+from nextlabel.features.source import Source
+from nextlabel.labeling import Label, LabelSchema, ModelVersion, ProjectId, Target, Task, TaskId
 from nextlabel.ports import (
     Connection,
     Connections,
@@ -29,7 +29,7 @@ from nextlabel.ports import (
     QueueRecord,
 )
 from nextlabel.predictions import predictions_of, utilities_of
-from nextlabel.ranking import CandidatePool
+from nextlabel.ranking import Features, Floats
 
 Progress = Callable[[str, int], None]
 """Told what is going on: the step's name, and how many tasks it has come to so far."""
@@ -37,11 +37,16 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one turn of the loop did, for the log and for `nextlabel status`."""
+    """What one turn of the loop did, for the log and for `nextlabel status`.
+
+    ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
+    learned again should it change back.
+    """
 
     project: ProjectId
     changed: int
     labels: int
+    set_aside: Mapping[str, int] = field(default_factory=dict)
     trained: ModelVersion | None = None
     verdict: Verdict | None = None
     receipt: QueueReceipt | None = None
@@ -49,6 +54,7 @@ class Round:
     def sentence(self) -> str:
         """What happened, in words for a person."""
         said = [f"project {self.project}: {self.changed} changed tasks read, {self.labels} labels in force"]
+        said += [f"{n} labels of '{target}' set aside: they no longer fit" for target, n in self.set_aside.items()]
         if self.trained is not None and self.verdict is not None:
             said.append(
                 f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
@@ -71,14 +77,17 @@ class ActiveLearning:
         registry: ModelRegistry,
         open_connector: Callable[[Connection], Connector],
         strategy: Callable[[str], QueryStrategy],
-        features: Callable[[ProjectId], TextFeatureCache],
+        source: Callable[[ProjectId], Source],
+        embeddings: str = "",
     ) -> None:
+        """``embeddings`` is a folder with a model for texts (`encoder_for`); without one words are counted."""
         self._connections = connections
         self._store = store
         self._registry = registry
         self._open_connector = open_connector
         self._strategy = strategy
-        self._features = features
+        self._source = source
+        self._embeddings = embeddings
 
     def run(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
         """One turn: afterwards the model has seen every label, and the tool serves its order.
@@ -89,19 +98,19 @@ class ActiveLearning:
         """
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
-        target, schema_digest = _target(connector, project)
+        schema = connector.label_schema(project)
         changed, appeared = self._sync(connector, project, progress)
-        labeled = _of_known_labels(self._store.labeled(project, target.name), target)
+        desk = _Desk(schema, self._store.labeled(project), self._store.open(project), self._source(project))
         trained, verdict = None, None
-        if self._is_news(project, labeled, schema_digest):
+        if self._is_news(project, desk):
             self._registry.check_fence(project, fence)
-            progress("fit", len(labeled))
-            trained, verdict = self._learn(connection, target, schema_digest, labeled, fence)
+            progress("fit", len(desk.labels))
+            trained, verdict = self._learn(connection, desk, fence)
         receipt = None
         if appeared or self._order_is_due(connection, connector):
             self._registry.check_fence(project, fence)
-            receipt = self._reorder(connection, connector, target, fence, progress)
-        return Round(project, changed, len(labeled), trained, verdict, receipt)
+            receipt = self._reorder(connection, connector, desk, fence, progress)
+        return Round(project, changed, len(desk.labels), desk.set_aside, trained, verdict, receipt)
 
     def _sync(self, connector: Connector, project: ProjectId, progress: Progress) -> tuple[int, bool]:
         """Pull what changed; returns how many tasks, and whether open tasks appeared that were unknown."""
@@ -117,65 +126,68 @@ class ActiveLearning:
             self._store.forget_tasks(project, vanished)
         return changed + len(vanished), appeared
 
-    def _is_news(self, project: ProjectId, labeled: Labeled, schema_digest: str) -> bool:
+    def _is_news(self, project: ProjectId, desk: _Desk) -> bool:
         """Whether the last model saw other labels, had other targets, was never published, or cannot be read."""
         last, serving = self._registry.latest(project), self._registry.in_service(project)
         if last is None or serving is None or not self._registry.is_intact(project, serving.version):
             return True
         # "trained" and no more: the worker died before it could promote it.
-        return last.state == "trained" or (last.labels_digest, last.schema_digest) != (_digest(labeled), schema_digest)
+        return last.state == "trained" or (last.labels_digest, last.schema_digest) != (desk.digest, desk.schema.digest)
 
-    def _learn(
-        self, connection: Connection, target: Target, schema_digest: str, labeled: Labeled, fence: int
-    ) -> tuple[ModelVersion, Verdict]:
+    def _learn(self, connection: Connection, desk: _Desk, fence: int) -> tuple[ModelVersion, Verdict]:
         """Fit a model, judge it against the one in service, and publish it or turn it down."""
         project = connection.project
-        counts = self._counts(project, target, labeled.tasks)
-        pool = self._counts(project, target, self._store.open(project))
-        fitted = fit(target, counts, labeled.labels, vstack([counts, pool], format="csr"), connection.options.seed)
-        columns = [target.labels.index(label) for label in labeled.labels]
-        metrics = {} if fitted.out_of_fold is None else out_of_fold_metrics(fitted.out_of_fold, columns)
-        verdict = self._judge(project, schema_digest, labeled, columns, counts, fitted)
-        version = self._registry.next_version(project, informative=fitted.model.informative)
+        learned: dict[str, Learned] = {}
+        fitted: dict[str, Fitted] = {}
+        for target in desk.schema.targets:
+            encoder = encoder_for(target, desk.everyone, desk.source, embeddings=self._embeddings)
+            examples = desk.examples(target, encoder)
+            space = encoder.space(desk.features(encoder, desk.everyone))
+            seed = connection.options.seed
+            fitted[target.name] = fit(target, examples.tasks, examples.features, examples.labels, space, seed)
+            learned[target.name] = Learned(encoder, fitted[target.name].model)
+        model = ProjectModel(learned)
+        verdict = self._judge(project, desk, fitted)
+        version = self._registry.next_version(project, informative=model.informative)
         record = ModelRecord(
             version=version,
-            labels_digest=_digest(labeled),
-            schema_digest=schema_digest,
-            trained_on={task.id: label for task, label in zip(labeled.tasks, labeled.labels, strict=True)},
-            metrics=metrics,
+            labels_digest=desk.digest,
+            schema_digest=desk.schema.digest,
+            trained_on=desk.labels,
+            metrics=desk.metrics(fitted),
             state="trained" if verdict.promoted else "turned_down",
             reason=verdict.reason,
         )
-        self._registry.save(project, record, fitted.model, fence=fence)
+        self._registry.save(project, record, model, fence=fence)
         if verdict.promoted:
             self._registry.promote(project, version, fence=fence)
         return version, verdict
 
-    def _judge(
-        self,
-        project: ProjectId,
-        schema_digest: str,
-        labeled: Labeled,
-        columns: Sequence[int],
-        counts: csr_matrix,
-        fitted: Fitted,
-    ) -> Verdict:
+    def _judge(self, project: ProjectId, desk: _Desk, fitted: Mapping[str, Fitted]) -> Verdict:
+        """By the labels of all targets that the model in service has not seen."""
         serving = self._registry.in_service(project)
-        if serving is None or serving.schema_digest != schema_digest:
+        if serving is None or serving.schema_digest != desk.schema.digest:
             return Verdict(True, "the first model of this labeling config")
         if not self._registry.is_intact(project, serving.version):
             return Verdict(True, f"the artifact of {serving.version} is lost or damaged")
-        if fitted.out_of_fold is None:
-            return Verdict(True, "too few labels to judge by: the newer model serves")
-        known = serving.trained_on
-        fresh = [
-            row
-            for row, (task, label) in enumerate(zip(labeled.tasks, labeled.labels, strict=True))
-            if known.get(task.id) != label
-        ]
-        truth = [columns[row] for row in fresh]
-        incumbent = self._registry.load(project, serving.version).predict_proba_features(counts[fresh])
-        return judge(log_losses(fitted.out_of_fold[fresh], truth), log_losses(incumbent, truth))
+        incumbent = self._registry.load(project, serving.version)
+        candidate_losses: list[Floats] = [np.empty(0)]
+        incumbent_losses: list[Floats] = [np.empty(0)]
+        for target in desk.schema.targets:
+            out_of_fold, known = fitted[target.name].out_of_fold, incumbent.targets.get(target.name)
+            if out_of_fold is None or known is None or not known.estimator.informative:
+                continue
+            examples = desk.examples(target, known.encoder)
+            fresh = [
+                row
+                for row, (task, label) in enumerate(zip(examples.tasks, examples.labels, strict=True))
+                if target.read(serving.trained_on.get(task.id, {}).get(target.name)) != label
+            ]
+            truth = [examples.labels[row] for row in fresh]
+            said = known.estimator.predict([examples.tasks[row] for row in fresh], examples.features[fresh])
+            candidate_losses.append(out_of_fold.of(fresh).losses(truth))
+            incumbent_losses.append(said.losses(truth))
+        return judge(np.concatenate(candidate_losses), np.concatenate(incumbent_losses))
 
     def _order_is_due(self, connection: Connection, connector: Connector) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
@@ -194,73 +206,106 @@ class ActiveLearning:
         return bool(left) and connector.queue_in_force(project) != queues[0].version
 
     def _reorder(
-        self, connection: Connection, connector: Connector, target: Target, fence: int, progress: Progress
+        self, connection: Connection, connector: Connector, desk: _Desk, fence: int, progress: Progress
     ) -> QueueReceipt | None:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
         project, options = connection.project, connection.options
         serving = self._registry.in_service(project)
-        open_tasks = self._store.open(project)
-        if serving is None or not open_tasks:
+        if serving is None or not desk.open:
             return None
-        progress("rank", len(open_tasks))
+        progress("rank", len(desk.open))
         model = self._registry.load(project, serving.version)
-        counts = self._counts(project, target, open_tasks)
-        p = model.predict_proba_features(counts)
-        labeled = _of_known_labels(self._store.labeled(project, target.name), target)
-        labeled_counts = self._counts(project, target, labeled.tasks)
-        pool = CandidatePool(
-            [task.id for task in open_tasks],
-            p,
-            counts,
-            labeled_features=labeled_counts,
-            labels=np.array([target.labels.index(label) for label in labeled.labels], dtype=np.intp),
-            learner=TextLearner(vstack([labeled_counts, counts], format="csr"), len(target.labels)),
-            seed=order_seed(options.seed, len(labeled)),
+        opinions = {
+            name: learned.estimator.predict(desk.open, desk.features(learned.encoder, desk.open))
+            for name, learned in model.speaking.items()
+        }
+        lead = next(target for target in desk.schema.targets if target.name in opinions)
+        encoder = model.targets[lead.name].encoder
+        pool = candidate_pool(
+            desk.open,
+            desk.features(encoder, desk.open),
+            opinions,
+            desk.examples(lead, encoder),
+            encoder.space(desk.features(encoder, desk.everyone)),
+            order_seed(options.seed, len(desk.labels)),
         )
         chosen = self._strategy(options.strategy)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
-        cold = options.strategy != "random" and (not model.informative or len(labeled) < options.cold_start)
+        cold = options.strategy != "random" and (not model.informative or len(desk.labels) < options.cold_start)
         window = (self._strategy("diverse") if cold else chosen).rank(pool, options.window)
         version = self._registry.reserve_queue(project, serving.version, fence=fence)
-        row = {task.id: n for n, task in enumerate(open_tasks)}
+        row = {task.id: n for n, task in enumerate(desk.open)}
         rows = [row[task] for task in window.task_ids()]
         shown = predictions_of(
-            [open_tasks[n] for n in rows],
-            p[rows],
-            utilities_of(chosen, p[rows]),
-            classes=model.classes_,
-            target=target.name,
+            [desk.open[n] for n in rows],
+            {name: said.of(rows) for name, said in opinions.items()},
+            utilities_of(chosen, pool.probabilities[rows]),
             version=version,
             informative=model.informative,
         )
         progress("reorder", len(window))
         self._registry.check_fence(project, fence)
         receipt = connector.reorder(project, version, window, shown)
-        queue = QueueRecord(version, serving.version, options.strategy, window.task_ids(), len(open_tasks))
+        queue = QueueRecord(version, serving.version, options.strategy, window.task_ids(), len(desk.open))
         self._registry.announce_queue(project, queue, fence=fence)
         return receipt
 
-    def _counts(self, project: ProjectId, target: Target, tasks: Sequence[Task]) -> csr_matrix:
-        return self._features(project).features([read_text(task.data, target.inputs) for task in tasks])
+
+class _Desk:
+    """What one turn works on: the tasks, what is labeled of each target, and their features, encoded once."""
+
+    def __init__(self, schema: LabelSchema, labeled: Labeled, still_open: Sequence[Task], source: Source) -> None:
+        self.schema, self.open, self.source = schema, still_open, source
+        tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
+        self.everyone = list(tasks.values())
+        self.labels: dict[TaskId, dict[str, Label]] = {}
+        self.set_aside: dict[str, int] = {}
+        self._row = {task: row for row, task in enumerate(tasks)}
+        self._encoded: dict[str, Features] = {}
+        for task, said in zip(labeled.tasks, labeled.labels, strict=True):
+            self._take(task.id, said)
+
+    def _take(self, task: TaskId, said: Mapping[str, object]) -> None:
+        """Only what the labeling config still has room for; the rest is kept in the store, not trained on."""
+        for target in self.schema.targets:
+            if target.name in said:
+                label = target.read(said[target.name])
+                if label is None:
+                    self.set_aside[target.name] = self.set_aside.get(target.name, 0) + 1
+                else:
+                    self.labels.setdefault(task, {})[target.name] = label
+
+    @property
+    def digest(self) -> str:
+        """Stands for every label in force."""
+        said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+
+    def features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
+        key = repr(encoder.state())
+        if key not in self._encoded:
+            self._encoded[key] = encoder.encode(self.everyone, self.source)
+        everyone = self._encoded[key]
+        return everyone if tasks is self.everyone else everyone[[self._row[task.id] for task in tasks]]
+
+    def examples(self, target: Target, encoder: Encoder) -> Examples:
+        """What is labeled of a target."""
+        tasks = [task for task in self.everyone if target.name in self.labels.get(task.id, ())]
+        labels = [self.labels[task.id][target.name] for task in tasks]
+        return Examples(target, tasks, labels, self.features(encoder, tasks))
+
+    def metrics(self, fitted: Mapping[str, Fitted]) -> dict[str, float]:
+        """The figures of each target, under its name where there are several."""
+        figures: dict[str, float] = {}
+        for target in self.schema.targets:
+            said = fitted[target.name].out_of_fold
+            if said is not None:
+                truth = [labels[target.name] for labels in self.labels.values() if target.name in labels]
+                before = f"{target.name}." if len(self.schema.targets) > 1 else ""
+                figures |= {before + name: figure for name, figure in metrics_of(said, truth).items()}
+        return figures
 
 
 def order_seed(seed: int, labels: int) -> int:
     """The seed of the order after so many labels: places that are drawn at random must not always be the same."""
     return int(np.random.default_rng([seed, labels]).integers(2**31))
-
-
-def _target(connector: Connector, project: ProjectId) -> tuple[Target, str]:
-    """What is learned of this project, and the digest of its schema."""
-    schema = connector.label_schema(project)
-    return schema.targets[0], schema.digest
-
-
-def _of_known_labels(labeled: Labeled, target: Target) -> Labeled:
-    """Only labels that the labeling config still has; the others are kept in the store, not trained on."""
-    rows = [n for n, label in enumerate(labeled.labels) if label in target.labels]
-    return Labeled(tuple(labeled.tasks[n] for n in rows), tuple(labeled.labels[n] for n in rows))
-
-
-def _digest(labeled: Labeled) -> str:
-    pairs = sorted(zip((task.id for task in labeled.tasks), labeled.labels, strict=True))
-    return hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]

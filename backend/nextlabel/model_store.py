@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from nextlabel.database import Database
 from nextlabel.database.tables import counters, models, queues
 from nextlabel.errors import ArtifactError, StaleWorker
+from nextlabel.estimators.project import ProjectModel
 from nextlabel.estimators.restoring import restore
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Estimator, ModelRecord, QueueRecord
+from nextlabel.ports import ModelRecord, QueueRecord
 
 
 class StoredModels:
@@ -41,7 +42,7 @@ class StoredModels:
             number = _count_up(sql, project, "model")
         return ModelVersion(f"{number:04d}" if informative else f"untrained-{number:04d}")
 
-    def save(self, project: ProjectId, record: ModelRecord, model: Estimator, *, fence: int) -> None:
+    def save(self, project: ProjectId, record: ModelRecord, model: ProjectModel, *, fence: int) -> None:
         self.check_fence(project, fence)
         content = _dump(model)
         digest = hashlib.sha256(content).hexdigest()
@@ -54,7 +55,7 @@ class StoredModels:
             "state": record.state,
             "labels_digest": record.labels_digest,
             "schema_digest": record.schema_digest,
-            "trained_on": dict(record.trained_on),
+            "trained_on": {task: dict(labels) for task, labels in record.trained_on.items()},
             "metrics": dict(record.metrics),
             "reason": record.reason,
             "artifact": artifact,
@@ -77,7 +78,7 @@ class StoredModels:
             row = sql.execute(_of(project).where(models.c.state == "in_service")).first()
         return None if row is None else _record(row)
 
-    def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
+    def load(self, project: ProjectId, version: ModelVersion) -> ProjectModel:
         return _restore(*self._checked(project, version))
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
@@ -153,13 +154,13 @@ def preload() -> None:
     import skops.io  # noqa: F401, PLC0415 - imports most of scikit-learn: not for commands that read no model
 
 
-def _dump(model: Estimator) -> bytes:
+def _dump(model: ProjectModel) -> bytes:
     import skops.io  # noqa: PLC0415
 
     return bytes(skops.io.dumps(model.state()))
 
 
-def _restore(content: bytes, artifact: str) -> Estimator:
+def _restore(content: bytes, artifact: str) -> ProjectModel:
     import skops.io  # noqa: PLC0415
     from skops.io.exceptions import UntrustedTypesFoundException  # noqa: PLC0415
 
@@ -198,7 +199,7 @@ def _record(row: Row[Any]) -> ModelRecord:
         version=ModelVersion(row.version),
         labels_digest=row.labels_digest,
         schema_digest=row.schema_digest,
-        trained_on={TaskId(task): label for task, label in row.trained_on.items()},
+        trained_on={TaskId(task): labels for task, labels in row.trained_on.items()},
         metrics=row.metrics,
         state=row.state,
         reason=row.reason,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-from scipy.sparse import csr_matrix
-
+from nextlabel.estimators.project import ProjectModel
 from nextlabel.labeling import (
     Annotation,
     Cursor,
+    Label,
     LabelSchema,
     ModelVersion,
     Prediction,
@@ -22,7 +22,7 @@ from nextlabel.labeling import (
     TaskId,
 )
 from nextlabel.options import ProjectOptions
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Ranking
 
 # --- the labeling tool -----------------------------------------------------------------------------------
 
@@ -121,6 +121,12 @@ class Connector(Protocol):
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
         """Remove predictions of orders that nextlabel made and that are not in ``keep``, oldest order first;
         returns how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says."""
+
+    def file(self, project: ProjectId, address: str) -> bytes:
+        """What stands at an address that one of the project's tasks names, such as a picture.
+
+        Raises `FileUnavailable` for what is gone, too large, or not the tool's own to give.
+        """
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
@@ -232,29 +238,6 @@ class QueryStrategy(Protocol):
         """
 
 
-class Estimator(Protocol):
-    """A fitted model of one target, with scikit-learn's words.
-
-    ``informative`` is false while its probabilities tell nothing about which task to ask for.
-    """
-
-    @property
-    def informative(self) -> bool: ...
-
-    @property
-    def classes_(self) -> Sequence[str]:
-        """The target's labels, in the order of the columns of `predict_proba`."""
-
-    def predict_proba(self, tasks: Sequence[Task]) -> Floats:
-        """n × k probabilities; rows sum to 1. A task that lacks its input is predicted from what it has."""
-
-    def predict_proba_features(self, features: csr_matrix) -> Floats:
-        """The same from counted features, for pools whose features are cached."""
-
-    def state(self) -> dict[str, object]:
-        """Plain values and arrays from which the model can be restored; no code."""
-
-
 # --- jobs --------------------------------------------------------------------------------------------------
 
 
@@ -329,10 +312,10 @@ class Connections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Labeled:
-    """The labels in force for one target: tasks and labels, row by row."""
+    """Tasks that have been labeled, and what is in force on each: by target, as the tool told it (`Target.read`)."""
 
     tasks: tuple[Task, ...]
-    labels: tuple[str, ...]
+    labels: tuple[Mapping[str, object], ...]
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -350,8 +333,8 @@ class LabelStore(Protocol):
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
 
-    def labeled(self, project: ProjectId, target: str) -> Labeled:
-        """Tasks with a label in force (the last one wins), in a stable order."""
+    def labeled(self, project: ProjectId) -> Labeled:
+        """Tasks with a label of any target in force (the last one wins), in a stable order."""
 
     def open(self, project: ProjectId) -> Sequence[Task]:
         """Tasks that nobody has labeled or skipped, in a stable order."""
@@ -361,7 +344,7 @@ class LabelStore(Protocol):
 class ModelRecord:
     """A trained model: what it learned from, how good it is, and whether it serves.
 
-    ``trained_on`` are the exact labels of its training set, task by task; ``labels_digest`` stands for them.
+    ``trained_on`` are the exact labels of its training set, by task and target; ``labels_digest`` stands for them.
     ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
     service or turned down.
     """
@@ -369,7 +352,7 @@ class ModelRecord:
     version: ModelVersion
     labels_digest: str
     schema_digest: str
-    trained_on: Mapping[TaskId, str]
+    trained_on: Mapping[TaskId, Mapping[str, Label]]
     metrics: Mapping[str, float]
     state: Literal["trained", "in_service", "turned_down", "retired"] = "trained"
     reason: str = ""
@@ -409,7 +392,7 @@ class ModelRegistry(Protocol):
     def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
         """``0007``; ``untrained-0007`` for a model that knows nothing yet, so that its name says so."""
 
-    def save(self, project: ProjectId, record: ModelRecord, model: Estimator, *, fence: int) -> None:
+    def save(self, project: ProjectId, record: ModelRecord, model: ProjectModel, *, fence: int) -> None:
         """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
 
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
@@ -417,7 +400,7 @@ class ModelRegistry(Protocol):
 
     def in_service(self, project: ProjectId) -> ModelRecord | None: ...
 
-    def load(self, project: ProjectId, version: ModelVersion) -> Estimator:
+    def load(self, project: ProjectId, version: ModelVersion) -> ProjectModel:
         """Raises `ArtifactError` when the artifact is missing, damaged or not trusted."""
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:

@@ -1,13 +1,14 @@
-"""From probabilities to what people see: a label, its confidence, and how much an answer would teach."""
+"""From what a model says of each target to what people see: guesses, and how much an answer would teach."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from nextlabel import uncertainty
-from nextlabel.labeling import Guess, Prediction, QueueVersion, Task
+from nextlabel.labeling import Prediction, QueueVersion, Task
+from nextlabel.opinions import Opinions, as_two_classes
 from nextlabel.ranking import Floats
 
 
@@ -17,29 +18,35 @@ def utilities_of(strategy: object, probabilities: Floats) -> Floats:
     return uncertainty.margin(probabilities) if own is None else np.asarray(own(probabilities))
 
 
+def overall_uncertainty(opinions: Mapping[str, Opinions]) -> Floats:
+    """n in [0, 1]: of several targets the mean, since every one of them will be answered."""
+    return np.asarray(np.mean([said.uncertainty for said in opinions.values()], axis=0))
+
+
+def overall_probabilities(opinions: Mapping[str, Opinions]) -> Floats:
+    """n × k for query strategies: a single target's own; of several, two classes by the mean uncertainty."""
+    if len(opinions) == 1:
+        (said,) = opinions.values()
+        return said.probabilities
+    return as_two_classes(overall_uncertainty(opinions))
+
+
 def predictions_of(
     tasks: Sequence[Task],
-    probabilities: Floats,
+    opinions: Mapping[str, Opinions],
     utilities: Floats,
     *,
-    classes: Sequence[str],
-    target: str,
     version: QueueVersion,
     informative: bool,
 ) -> list[Prediction]:
-    """One prediction per task, from n × k probabilities and n utilities.
+    """One prediction per task, from n opinions of each target and n utilities.
 
     A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators.
     """
-    best = probabilities.argmax(axis=1).tolist()
-    confidences = probabilities.max(axis=1).tolist()
+    said = [opinion.guesses(target) for target, opinion in opinions.items()] if informative else []
+    guesses = list(zip(*said, strict=True)) or [()] * len(tasks)
+    unsure = overall_uncertainty(opinions).tolist()
     return [
-        Prediction(
-            task=task.id,
-            version=version,
-            guesses=(Guess(target, classes[column], confidence),) if informative else (),
-            uncertainty=1 - confidence,
-            utility=utility,
-        )
-        for task, column, confidence, utility in zip(tasks, best, confidences, utilities.tolist(), strict=True)
+        Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
+        for task, guess, doubt, utility in zip(tasks, guesses, unsure, utilities.tolist(), strict=True)
     ]

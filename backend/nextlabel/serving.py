@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nextlabel import uncertainty
 from nextlabel.errors import NotConnected
-from nextlabel.estimators.prior import Prior
-from nextlabel.labeling import ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.estimators.project import ProjectModel
+from nextlabel.features.source import Source
+from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.opinions import Opinions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import (
     Connections,
     Credentials,
     Dialect,
-    Estimator,
     JobQueue,
     JobStatus,
     LabelEvent,
@@ -28,10 +29,11 @@ from nextlabel.ports import (
     QueryStrategy,
     SetupRequest,
 )
-from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.predictions import overall_probabilities, predictions_of, utilities_of
 
 _NOTICE_WITHIN_SECONDS = 0.5
 _UNTRAINED = QueueVersion("untrained")
+_NO_SCHEMA = LabelSchema(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,34 @@ class InService:
     """A model as this process serves it, and the version string that goes with it."""
 
     version: QueueVersion
-    model: ModelVersion | None
-    estimator: Estimator
+    trained: ModelVersion | None
+    model: ProjectModel
+
+
+@dataclass(frozen=True, slots=True)
+class TargetUncertainty:
+    """How unsure the model in service is of one target of a task: in [0, 1], higher is less sure.
+
+    ``label`` is what it would say, with its ``confidence``; None while it has not learned the target.
+    """
+
+    label: Label | None
+    confidence: float
+    uncertainty: float
 
 
 @dataclass(frozen=True, slots=True)
 class TaskUncertainty:
-    """How unsure the model in service is of one task; all measures in [0, 1], higher is less sure."""
+    """How unsure the model in service is of one task, by several measures in [0, 1]; higher is less sure.
 
-    label: str | None
-    confidence: float
+    ``utility`` is the strategy's own. The measures are of all targets together where there are several.
+    """
+
+    utility: float
     least_confidence: float
     margin: float
     entropy: float
-    utility: float
+    targets: Mapping[str, TargetUncertainty]
 
 
 @dataclass(slots=True)
@@ -81,12 +97,14 @@ class Service:
         job_queue: JobQueue,
         dialect: Dialect,
         strategy: Callable[[str], QueryStrategy],
+        source: Callable[[ProjectId], Source],
     ) -> None:
         self.dialect = dialect
         self._connections = connections
         self._registry = registry
         self._job_queue = job_queue
         self._strategy = strategy
+        self._source = source
         self._cache = _Cache()
         self._known: dict[ProjectId, tuple[ProjectOptions, float]] = {}
 
@@ -115,19 +133,16 @@ class Service:
 
     def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""
-        serving = self.in_service(request.project, fallback=request.schema.targets[0].labels)
-        target = request.schema.targets[0].name
+        serving = self.in_service(request.project, request.schema)
         readable = [task for task in request.tasks if task is not None]
-        p = serving.estimator.predict_proba(readable)
+        opinions = serving.model.predict(readable, self._source(request.project))
         made = iter(
             predictions_of(
                 readable,
-                p,
-                utilities_of(self._strategy_of(request.project), p),
-                classes=serving.estimator.classes_,
-                target=target,
+                opinions,
+                utilities_of(self._strategy_of(request.project), overall_probabilities(opinions)),
                 version=serving.version,
-                informative=serving.estimator.informative,
+                informative=serving.model.informative,
             )
         )
         return serving.version, [None if task is None else next(made) for task in request.tasks]
@@ -136,19 +151,14 @@ class Service:
         """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`."""
         self._connections.get(project)
         serving = self.in_service(project)
-        p = serving.estimator.predict_proba(tasks)
-        best = p.argmax(axis=1)
-        columns = (
-            p.max(axis=1),
-            uncertainty.least_confidence(p),
-            uncertainty.margin(p),
-            uncertainty.entropy(p),
-            utilities_of(self._strategy_of(project), p),
-        )
-        known = serving.estimator.informative
+        opinions = serving.model.predict(tasks, self._source(project))
+        p = overall_probabilities(opinions)
+        utilities = utilities_of(self._strategy_of(project), p)
+        measures = (utilities, uncertainty.least_confidence(p), uncertainty.margin(p), uncertainty.entropy(p))
+        by_target = {target: _by_target(target, said, serving.model.informative) for target, said in opinions.items()}
         return serving.version, [
-            TaskUncertainty(serving.estimator.classes_[column] if known else None, *row)
-            for column, row in zip(best, np.stack(columns, axis=1).tolist(), strict=True)
+            TaskUncertainty(utility, sure, margin, entropy, {target: told[n] for target, told in by_target.items()})
+            for n, (utility, sure, margin, entropy) in enumerate(np.stack(measures, axis=1).tolist())
         ]
 
     def event(self, event: LabelEvent) -> str | None:
@@ -184,24 +194,24 @@ class Service:
         """The version in service of every project, each once."""
         return sorted({self.in_service(connection.project).version for connection in self._connections.all()})
 
-    def in_service(self, project: ProjectId, fallback: Sequence[str] = ("unknown",)) -> InService:
-        """The model in service; before there is one, the uniform prior over ``fallback``."""
+    def in_service(self, project: ProjectId, schema: LabelSchema = _NO_SCHEMA) -> InService:
+        """The model in service; before there is one, one that knows nothing of the targets of ``schema``."""
         seen = self._cache.by_project.get(project)
         if seen is not None and time.monotonic() - seen.at < _NOTICE_WITHIN_SECONDS:
             return seen.serving
         record = self._registry.in_service(project)
         if record is None:
-            return InService(_UNTRAINED, None, Prior(fallback))
+            return InService(_UNTRAINED, None, ProjectModel.untrained(schema))
         with self._cache.lock:
             serving = self._serving(project, record, self._cache.by_project.get(project))
             self._cache.by_project[project] = _Seen(serving, record, time.monotonic())
         return serving
 
     def _serving(self, project: ProjectId, record: ModelRecord, seen: _Seen | None) -> InService:
-        if seen is not None and seen.serving.model == record.version:
+        if seen is not None and seen.serving.trained == record.version:
             return replace(seen.serving, version=record.announced_version)
-        estimator = self._registry.load(project, record.version)
-        return InService(record.announced_version, record.version, estimator)
+        model = self._registry.load(project, record.version)
+        return InService(record.announced_version, record.version, model)
 
     def _options(self, project: ProjectId) -> ProjectOptions:
         """Raises `NotConnected`."""
@@ -215,3 +225,9 @@ class Service:
             return self._strategy(self._options(project).strategy)
         except NotConnected:
             return self._strategy(ProjectOptions().strategy)
+
+
+def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:
+    labels = [guess.label for guess in said.guesses(target)] if known else [None] * len(said)
+    columns = (labels, said.confidence.tolist(), said.uncertainty.tolist())
+    return [TargetUncertainty(*row) for row in zip(*columns, strict=True)]

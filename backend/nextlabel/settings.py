@@ -29,6 +29,7 @@ class Settings:
     workers: int = 1
     reconcile_seconds: float = 30.0
     max_request_mb: int = 64
+    embeddings: str = ""
     log_level: str = "INFO"
 
     @property
@@ -57,6 +58,7 @@ class Settings:
             workers=_whole(environ, "NEXTLABEL_WORKERS", 1, 1, 64),
             reconcile_seconds=_number(environ, "NEXTLABEL_RECONCILE_SECONDS", 30.0, 1.0, 86_400.0),
             max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
+            embeddings=environ.get("NEXTLABEL_EMBEDDINGS") or "",
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import redis
@@ -13,7 +13,9 @@ from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
-from nextlabel.features.cache import TextFeatureCache
+from nextlabel.features.cache import TextFeatureCache, VectorCache
+from nextlabel.features.source import Source
+from nextlabel.features.text import count_features
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import ProjectId
@@ -57,8 +59,13 @@ def build(settings: Settings, redis_url: str) -> Parts:
     job_queue = RqJobQueue(client)
     strategy = lru_cache(maxsize=64)(finding.make)
 
-    def features(project: ProjectId) -> TextFeatureCache:
-        return TextFeatureCache(settings.home / "features" / project)
+    def source(project: ProjectId, *, at_once: bool = False) -> Source:
+        """With ``at_once`` words are counted anew: for a request's few texts that is quicker than looking them up."""
+        folder = settings.home / "features" / project
+        count = count_features if at_once else TextFeatureCache(folder).features
+        return Source(
+            count, VectorCache(folder), lambda address: _open(connections.get(project)).file(project, address)
+        )
 
     return Parts(
         settings=settings,
@@ -74,7 +81,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
             registry=models,
             open_connector=_open,
             strategy=strategy,
-            features=features,
+            source=source,
+            embeddings=settings.embeddings,
         ),
         service=Service(
             connections=connections,
@@ -82,6 +90,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             job_queue=job_queue,
             dialect=discovery.connector_type(settings.connector).dialect,
             strategy=strategy,
+            source=partial(source, at_once=True),
         ),
         redis=client,
     )

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
+from nextlabel.labeling import Guess, Input, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
 from nextlabel.ports import Connector, ConnectorType, Dialect, Door, ToolAccess, WebhookRequest
 from nextlabel.testing import Annotator, Served, ToolHarness
 from nextlabel.testing.contract import ConnectorContract
@@ -28,7 +28,7 @@ class MemoryHarness(MemoryTool):
         if taken is None:
             return None
         task, prediction = taken
-        return Served(task, tuple(guess.label for guess in prediction.guesses) if prediction else ())
+        return Served(task, tuple(str(guess.label) for guess in prediction.guesses) if prediction else ())
 
     def let_a_day_pass(self, project: ProjectId) -> None:
         """The tool counts changes, not seconds."""
@@ -108,7 +108,7 @@ SCHEMA = {"label": {"inputs": ["text"], "labels": ["ham", "spam"]}}
 def test_an_introduction_names_project_schema_and_options() -> None:
     body = orjson.dumps({"project": "p1", "schema": SCHEMA, "options": {"window": 50}})
     setup = CONNECTOR.dialect.read_setup(body)
-    target = Target("label", "choice", ("text",), ("ham", "spam"))
+    target = Target("label", "choice", (Input("text"),), ("ham", "spam"))
     assert (setup.project, setup.schema.targets, setup.options) == ("p1", (target,), {"window": 50})
 
 

@@ -21,13 +21,14 @@ from sqlalchemy import create_engine, make_url, text
 from nextlabel import discovery, wiring
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
-from nextlabel.labeling import LabelSchema, ProjectId, Target, TaskId
+from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId
 from nextlabel.loop import Progress, Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ConnectorType, ModelRecord
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
+from nextlabel_connectors.memory.tool import TARGET
 
 POSTGRES = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
 WORDS = {
@@ -207,14 +208,26 @@ class Team:
     def ask(self, *labels: str) -> None:
         """Somebody changes the labels that can be chosen."""
         with self.tool.opened(self.project) as it:
-            (target,) = it.schema.targets
-            it.schema = LabelSchema((Target(target.name, "choice", target.inputs, labels),))
+            target, *others = it.schema.targets
+            it.schema = LabelSchema((Target(target.name, "choice", target.inputs, labels), *others))
+
+    def ask_also(self, *targets: Target) -> None:
+        """Somebody adds more to be said of each task."""
+        with self.tool.opened(self.project) as it:
+            it.schema = LabelSchema((*it.schema.targets, *targets))
 
     @property
     def serving(self) -> ModelRecord:
         record = self.parts.models.in_service(self.project)
         assert record is not None, "no model is in service"
         return record
+
+    @property
+    def learned(self) -> dict[TaskId, Label]:
+        """What the model in service was trained on, where there is only one target."""
+        trained_on = self.serving.trained_on
+        assert all(list(said) == [TARGET] for said in trained_on.values())
+        return {task: said[TARGET] for task, said in trained_on.items()}
 
 
 @pytest.fixture

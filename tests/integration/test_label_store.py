@@ -33,12 +33,21 @@ def seen(task: int, *labels: str | None, closed: bool | None = None, text: str =
     return TaskSeen(Task(TaskId(str(task)), {"text": text or f"mail {task}"}), annotations, is_closed)
 
 
+def about(task: int, *said: dict[str, object]) -> TaskSeen:
+    """A task with an annotation for each of these labels of several targets."""
+    annotations = (Annotation(AnnotationId(f"{task}{n}"), it, f"2025-01-{n + 1:02d}") for n, it in enumerate(said))
+    return TaskSeen(Task(TaskId(str(task)), {"text": f"mail {task}"}), tuple(annotations), closed=True)
+
+
 def page(*tasks: TaskSeen, cursor: str = "c") -> ChangePage:
     return ChangePage(tasks, Cursor(cursor))
 
 
-def in_force(labeled: Labeled) -> dict[str, tuple[object, str]]:
-    return {task.id: (task.data["text"], label) for task, label in zip(labeled.tasks, labeled.labels, strict=True)}
+def in_force(labeled: Labeled) -> dict[str, tuple[object, object]]:
+    """Of the only target that anything is said of."""
+    assert all(list(labels) == ["kind"] for labels in labeled.labels)
+    pairs = zip(labeled.tasks, labeled.labels, strict=True)
+    return {task.id: (task.data["text"], labels["kind"]) for task, labels in pairs}
 
 
 # --- any sequence of pages ---------------------------------------------------------------------------------
@@ -55,7 +64,7 @@ class ReferenceStore:
         self.told.update((one.task.id, one) for one in page.tasks)
         self.cursor = page.cursor
 
-    def labels(self) -> dict[str, tuple[object, str]]:
+    def labels(self) -> dict[str, tuple[object, object]]:
         """The last annotation that was not skipped counts."""
         found = {}
         for task, one in self.told.items():
@@ -100,7 +109,7 @@ def test_the_store_is_what_the_tool_told_last(
             store.forget_tasks(project, [TaskId(str(task)) for task in step])
             for task in step:
                 reference.told.pop(str(task), None)
-    assert in_force(store.labeled(project, "kind")) == reference.labels()
+    assert in_force(store.labeled(project)) == reference.labels()
     assert sorted(store.task_ids(project)) == sorted(reference.told)
     assert {task.id for task in store.open(project)} == reference.open()
     assert store.cursor(project) == reference.cursor
@@ -112,27 +121,34 @@ def test_the_store_is_what_the_tool_told_last(
 def test_a_withdrawn_label_is_gone(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, "spam"), seen(2, "ham")))
     store.apply(ONE, page(seen(1)))
-    assert in_force(store.labeled(ONE, "kind")) == {"2": ("mail 2", "ham")}
+    assert in_force(store.labeled(ONE)) == {"2": ("mail 2", "ham")}
     assert [task.id for task in store.open(ONE)] == ["1"]
 
 
 def test_a_skipped_task_has_no_label_and_is_not_asked_for_until_the_skip_is_withdrawn(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, None, closed=False), seen(2)))
-    assert len(store.labeled(ONE, "kind")) == 0
+    assert len(store.labeled(ONE)) == 0
     assert [task.id for task in store.open(ONE)] == ["2"]
     store.apply(ONE, page(seen(1)))
     assert [task.id for task in store.open(ONE)] == ["1", "2"]
 
 
-def test_another_target_has_labels_of_its_own(store: SqlLabelStore) -> None:
-    store.apply(ONE, page(seen(1, "spam")))
-    assert len(store.labeled(ONE, "tone")) == 0
+def test_each_target_has_labels_of_its_own(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "spam"), about(2, {"tone": ["rude", "curt"]}, {"tone": ["curt"], "stars": 2.5}, {})))
+    labeled = store.labeled(ONE)
+    assert [task.id for task in labeled.tasks] == ["1", "2"]
+    assert labeled.labels == ({"kind": "spam"}, {"tone": ["curt"], "stars": 2.5})
+
+
+def test_what_one_annotation_says_of_one_target_and_another_of_another_counts_for_both(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(about(1, {"kind": "spam", "stars": 1}, {"stars": 5}, {"tone": []})))
+    assert store.labeled(ONE).labels == ({"kind": "spam", "stars": 5, "tone": []},)
 
 
 def test_tasks_come_in_the_order_of_their_numbers(store: SqlLabelStore) -> None:
     store.apply(ONE, page(*(seen(task) for task in (10, 9, 100, 1)), *(seen(task, "ham") for task in (30, 4, 200))))
     assert [task.id for task in store.open(ONE)] == ["1", "9", "10", "100"]
-    assert [task.id for task in store.labeled(ONE, "kind").tasks] == ["4", "30", "200"]
+    assert [task.id for task in store.labeled(ONE).tasks] == ["4", "30", "200"]
 
 
 def test_projects_do_not_mix(store: SqlLabelStore) -> None:
@@ -140,7 +156,7 @@ def test_projects_do_not_mix(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, "spam"), cursor="one"))
     store.apply(other, page(seen(1, "ham"), seen(2), cursor="two"))
     store.forget_tasks(ONE, [TaskId("1")])
-    assert in_force(store.labeled(other, "kind")) == {"1": ("mail 1", "ham")}
+    assert in_force(store.labeled(other)) == {"1": ("mail 1", "ham")}
     assert (store.cursor(ONE), store.cursor(other), store.cursor(ProjectId("3"))) == ("one", "two", None)
 
 
@@ -149,7 +165,7 @@ def test_a_page_that_fails_leaves_the_labels_and_the_cursor_as_they_were(store: 
     unstorable = TaskSeen(Task(TaskId("3"), {"text": object()}), (), closed=False)
     with pytest.raises((SQLAlchemyError, TypeError)):
         store.apply(ONE, page(seen(1, "spam"), seen(2, "spam"), unstorable, cursor="after"))
-    assert in_force(store.labeled(ONE, "kind")) == {"1": ("mail 1", "ham")}
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "ham")}
     assert store.cursor(ONE) == "before"
 
 
@@ -157,22 +173,22 @@ def test_a_page_whose_cursor_cannot_be_kept_changes_no_label(store: SqlLabelStor
     store.apply(ONE, page(seen(1, "ham")))
     with pytest.raises(SQLAlchemyError):
         store.apply(ONE, ChangePage((seen(1, "spam"),), object()))  # type: ignore[arg-type]
-    assert in_force(store.labeled(ONE, "kind")) == {"1": ("mail 1", "ham")}
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "ham")}
 
 
 def test_an_annotation_that_moved_to_another_task_counts_there_only(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, "spam")))
     store.apply(ONE, page(TaskSeen(Task(TaskId("2"), {"text": "mail 2"}), seen(1, "spam").annotations, closed=True)))
-    assert in_force(store.labeled(ONE, "kind")) == {"2": ("mail 2", "spam")}
+    assert in_force(store.labeled(ONE)) == {"2": ("mail 2", "spam")}
 
 
 def test_a_large_page_is_stored_and_forgotten_like_a_small_one(store: SqlLabelStore) -> None:
     many = [seen(task, "ham") for task in range(1, 2500)]
     store.apply(ONE, page(*many))
     store.apply(ONE, page(*many))
-    assert len(store.labeled(ONE, "kind")) == 2499
+    assert len(store.labeled(ONE)) == 2499
     store.forget_tasks(ONE, store.task_ids(ONE))
-    assert len(store.labeled(ONE, "kind")) == 0
+    assert len(store.labeled(ONE)) == 0
 
 
 def test_task_data_comes_back_as_the_tool_told_it(store: SqlLabelStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from nextlabel import loop, uncertainty
-from nextlabel.errors import NotConnected, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.evaluation.promotion import Verdict
+from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
-from nextlabel.labeling import ProjectId, Task, TaskId
+from nextlabel.labeling import Input, Label, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.opinions import ChoiceOpinions, Opinions
+from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
 from nextlabel.strategies import finding
 from nextlabel_connectors.memory import MemoryConnector
@@ -25,11 +28,19 @@ if TYPE_CHECKING:
 
 def pool_of(team: Team) -> CandidatePool:
     """The open tasks, worked out by hand from what is in the tool, by the model in service."""
-    model = team.parts.models.load(team.project, team.serving.version)
-    with team.tool.opened(team.project) as it:
-        tasks = [row.task for row in it.rows.values() if not row.annotations]
+    tasks = open_tasks(team)
     counts = count_features([str(task.data["text"]) for task in tasks])
-    return CandidatePool([task.id for task in tasks], model.predict_proba_features(counts), counts)
+    return CandidatePool([task.id for task in tasks], opinions(team, tasks).probabilities, counts)
+
+
+def open_tasks(team: Team) -> list[Task]:
+    with team.tool.opened(team.project) as it:
+        return [row.task for row in it.rows.values() if not row.annotations]
+
+
+def opinions(team: Team, tasks: Sequence[Task], target: str = "label") -> Opinions:
+    """What the model in service says of these tasks."""
+    return team.parts.models.load(team.project, team.serving.version).predict(tasks, Source())[target]
 
 
 def margins(team: Team) -> dict[TaskId, float]:
@@ -46,7 +57,7 @@ def assert_served_by_margin(team: Team, window: int = 10_000) -> None:
     assert served[0] > served[-1]
 
 
-def everything_said(team: Team) -> dict[TaskId, str]:
+def everything_said(team: Team) -> dict[TaskId, object]:
     """Every label that people gave, as the tool has it."""
     with team.tool.opened(team.project) as it:
         said = {row.task.id: [a.labels["label"] for a in row.annotations.values()] for row in it.rows.values()}
@@ -104,7 +115,7 @@ def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Tea
     team.run()
     done = team.work(20)
     team.run()
-    assert team.serving.trained_on == {task: team.truth[task] for task in done}
+    assert team.learned == {task: team.truth[task] for task in done}
     assert team.in_force() == "0002"
     assert_served_by_margin(team)
 
@@ -114,10 +125,9 @@ def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team)
     team.run()
     team.work(40)
     team.run()
-    pool = pool_of(team)
-    model = team.parts.models.load(team.project, team.serving.version)
-    said = [model.classes_[column] for column in pool.probabilities.argmax(axis=1)]
-    assert np.mean([label == team.truth[task] for task, label in zip(pool.tasks, said, strict=True)]) > 0.9
+    tasks = open_tasks(team)
+    said = [guess.label for guess in opinions(team, tasks).guesses("label")]
+    assert np.mean([label == team.truth[task.id] for task, label in zip(tasks, said, strict=True)]) > 0.9
     assert team.serving.metrics["labels"] == 40
 
 
@@ -140,7 +150,7 @@ def test_labels_of_one_class_only_do_not_make_a_model_that_pretends_to_know(team
     team.label(tasks[0], "ham")
     team.run()
     assert team.in_force() == "untrained-0002"
-    assert team.serving.trained_on == {tasks[0]: "ham"}
+    assert team.learned == {tasks[0]: "ham"}
 
 
 def test_without_news_nothing_is_trained_and_nothing_is_written(team: Team) -> None:
@@ -163,7 +173,7 @@ def test_a_label_of_which_nobody_told_us_is_learned_at_the_next_turn(team: Team)
     team.label(tasks[3], "spam")
     team.label(tasks[4], "ham")
     team.run()
-    assert team.serving.trained_on == {tasks[3]: "spam", tasks[4]: "ham"}
+    assert team.learned == {tasks[3]: "spam", tasks[4]: "ham"}
 
 
 def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> None:
@@ -189,7 +199,7 @@ def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
     team.tool.change(team.project, annotation, "spam")
     team.label(tasks[2], "ham")
     team.run()
-    assert team.serving.trained_on == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
+    assert team.learned == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
 
 
 def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
@@ -255,15 +265,17 @@ def test_another_set_of_labels_makes_a_model_of_those_and_keeps_what_still_count
     team.run()
     team.ask("ham", "phishing")
     team.run()
-    assert team.parts.models.load(team.project, team.serving.version).classes_ == ("ham", "phishing")
-    assert team.serving.trained_on == {task: "ham" for task in done if team.truth[task] == "ham"}
+    said = opinions(team, [])
+    assert isinstance(said, ChoiceOpinions)
+    assert said.classes == ("ham", "phishing")
+    assert team.learned == {task: "ham" for task in done if team.truth[task] == "ham"}
     assert team.in_force() == team.serving.announced_version
     team.label(next(task for task in tasks if task not in done), "phishing")
     team.run()
-    assert "phishing" in team.serving.trained_on.values()
+    assert "phishing" in team.learned.values()
     team.ask("ham", "spam")  # and back again: nothing was thrown away
     team.run()
-    assert team.serving.trained_on == {task: team.truth[task] for task in done}
+    assert team.learned == {task: team.truth[task] for task in done}
 
 
 def test_another_strategy_reorders_without_training(team: Team) -> None:
@@ -376,7 +388,7 @@ def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, 
         assert team.serving.version == model
     team.run()
     assert_served_by_margin(team)
-    assert team.serving.trained_on == everything_said(team)
+    assert team.learned == everything_said(team)
 
 
 def test_a_worker_that_lost_its_lease_long_ago_trains_nothing(team: Team) -> None:
@@ -428,7 +440,7 @@ def test_whenever_a_worker_is_killed_the_next_turn_has_learned_every_label_and_s
         with pytest.raises(Killed):
             team.run()
     team.run()
-    assert team.serving.trained_on == everything_said(team)
+    assert team.learned == everything_said(team)
     assert_served_by_margin(team)
     done = team.run()
     assert (done.trained, done.receipt) == (None, None)
@@ -451,7 +463,7 @@ def test_a_model_whose_file_is_lost_is_trained_again(team: Team, what: str, news
     else:
         team.choose(strategy="entropy")  # with two classes: the order by margin
     team.run()
-    assert team.serving.trained_on == everything_said(team)
+    assert team.learned == everything_said(team)
     assert_served_by_margin(team)
 
 
@@ -487,7 +499,7 @@ def test_while_the_tool_is_down_the_error_says_so_and_afterwards_every_label_is_
         team.run()
     team.tool.bring_up()
     team.run()
-    assert team.serving.trained_on == everything_said(team)
+    assert team.learned == everything_said(team)
     assert len(team.parts.models.history(team.project)) == 2
     assert_served_by_margin(team)
 
@@ -498,6 +510,163 @@ def test_a_project_that_is_gone_is_rejected(team: Team) -> None:
     team.parts.connections.save(type(connection)(gone, "memory", connection.access))
     with pytest.raises(ToolRejected):
         team.parts.loop.run(gone, team.parts.models.next_fence(gone))
+
+
+# --- several targets ---------------------------------------------------------------------------------------
+
+TEXT = (Input("text"),)
+STARS = Target("stars", "number", TEXT, scale=Scale(1, 5))
+TOPICS = Target("topics", "choices", TEXT, ("work", "money", "greeting"))
+
+
+def say_everything(team: Team, n: int) -> list[TaskId]:
+    """Ann says of each task that she gets what kind of mail it is, how many stars it has, and what it is about."""
+    done = []
+    for _ in range(n):
+        task = team.take()
+        team.tool.submit(team.project, task, all_of(team, task), "ann")
+        done.append(task)
+    return done
+
+
+def all_of(team: Team, task: TaskId) -> dict[str, Label]:
+    with team.tool.opened(team.project) as it:
+        words = set(str(it.rows[task].task.data["text"]).split())
+    topics = {"work": {"meeting", "report", "project"}, "money": {"cash", "prize", "win"}, "greeting": {"thanks"}}
+    stars = 4.0 if team.truth[task] == "ham" else 2.0
+    about = tuple(topic for topic, its_words in topics.items() if words & its_words)
+    return {"label": team.truth[task], "stars": stars + len(about) / 4, "topics": about}
+
+
+def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) -> None:
+    team.ask_also(STARS, TOPICS)
+    team.import_mails(90)
+    team.run()
+    done = say_everything(team, 40)
+    team.run()
+    trained_on = {
+        task: {target.name: target.read(said[target.name]) for target in (STARS, TOPICS)} | {"label": said["label"]}
+        for task, said in team.serving.trained_on.items()
+    }
+    assert trained_on == {task: all_of(team, task) for task in done}
+    assert {name: team.serving.metrics[f"{name}.labels"] for name in ("label", "stars", "topics")} == {
+        "label": 40,
+        "stars": 40,
+        "topics": 40,
+    }
+    tasks = open_tasks(team)
+    truth = [all_of(team, task.id) for task in tasks]
+    right = [said.label == it["label"] for said, it in zip(opinions(team, tasks).guesses(""), truth, strict=True)]
+    assert np.mean(right) > 0.9
+    stars = [said.label for said in opinions(team, tasks, "stars").guesses("")]
+    assert np.corrcoef(np.array(stars, dtype=float), [float(str(it["stars"])) for it in truth])[0, 1] > 0.7
+    unsure = overall_uncertainty({name: opinions(team, tasks, name) for name in ("label", "stars", "topics")})
+    by_uncertainty = dict(zip([task.id for task in tasks], unsure.tolist(), strict=True))
+    np.testing.assert_allclose([by_uncertainty[task] for task in team.queue()], sorted(unsure, reverse=True))
+    taken = team.tool.take_next(team.project, "ann")
+    assert taken is not None
+    assert taken[1] is not None
+    assert [guess.target for guess in taken[1].guesses] == ["label", "stars", "topics"]
+
+
+def test_what_was_said_of_one_target_only_teaches_that_one(team: Team) -> None:
+    team.ask_also(STARS)
+    team.import_mails(60)
+    team.run()
+    done = team.work(20)  # nobody gives any stars yet
+    team.run()
+    assert team.serving.trained_on == {task: {"label": team.truth[task]} for task in done}
+    taken = team.tool.take_next(team.project, "ann")
+    assert taken is not None
+    assert taken[1] is not None
+    assert [guess.target for guess in taken[1].guesses] == ["label"]
+    team.tool.submit(team.project, done[0], {"stars": 5}, "ben")
+    team.run()
+    assert team.serving.trained_on[done[0]] == {"label": team.truth[done[0]], "stars": 5}
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "balanced:margin", "entropy", "badge", "kcenter"])
+def test_any_order_can_be_had_of_several_targets(team: Team, strategy: str) -> None:
+    team.choose(strategy=strategy)
+    team.ask_also(STARS, TOPICS)
+    team.import_mails(60)
+    team.run()
+    say_everything(team, 12)
+    receipt = team.run().receipt
+    assert receipt is not None
+    assert receipt.written == 48
+    assert team.work(3) == list(receipt.head[:3])
+
+
+def test_a_strategy_that_fits_models_of_one_choice_is_refused_for_several_targets_with_what_to_take_instead(
+    team: Team,
+) -> None:
+    team.choose(strategy="committee")
+    team.ask_also(STARS)
+    team.import_mails(30)
+    team.run()
+    say_everything(team, 6)
+    with pytest.raises(SettingsError, match=r"'committee:\w+' needs a learner.*choose '\w+'"):
+        team.run()
+    team.choose(strategy="adaptive")
+    assert team.run().receipt is not None
+
+
+def test_the_new_model_is_judged_on_the_new_labels_of_every_target(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+
+    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Verdict:
+        judged.append(len(candidate))
+        assert len(candidate) == len(in_service)
+        return Verdict(True, "")
+
+    team.ask_also(STARS, TOPICS)
+    team.import_mails(60)
+    team.run()
+    say_everything(team, 20)
+    team.run()
+    monkeypatch.setattr(loop, "judge", judge)
+    say_everything(team, 3)
+    team.work(4)
+    team.run()
+    assert judged == [3 * 3 + 4]
+
+
+def test_labels_of_a_class_that_was_removed_are_set_aside_counted_and_learned_again_when_it_comes_back(
+    team: Team,
+) -> None:
+    team.import_mails(60)
+    team.run()
+    done = team.work(20)
+    before = team.run()
+    assert before.set_aside == {}
+    spam = [task for task in done if team.truth[task] == "spam"]
+    team.ask("ham", "phishing")
+    without = team.run()
+    assert without.set_aside == {"label": len(spam)}
+    assert f"{len(spam)} labels of 'label' set aside" in without.sentence()
+    assert without.labels == len(team.learned) == 20 - len(spam)
+    assert set(spam).isdisjoint(team.queue())  # they are labeled all the same: nobody is asked again
+    team.ask("ham", "spam", "phishing")
+    again = team.run()
+    assert (again.set_aside, again.labels) == ({}, 20)
+    assert team.learned == {task: team.truth[task] for task in done}
+
+
+def test_a_target_that_was_removed_and_comes_back_is_learned_again(team: Team) -> None:
+    team.ask_also(TOPICS)
+    team.import_mails(60)
+    team.run()
+    done = say_everything(team, 20)
+    team.run()
+    with team.tool.opened(team.project) as it:
+        whole, it.schema = it.schema, replace(it.schema, targets=it.schema.targets[:1])
+    team.run()
+    assert team.learned == {task: team.truth[task] for task in done}
+    with team.tool.opened(team.project) as it:
+        it.schema = whole
+    team.run()
+    assert {task for task, said in team.serving.trained_on.items() if "topics" in said} == set(done)
 
 
 # --- odd tasks ---------------------------------------------------------------------------------------------
@@ -526,7 +695,7 @@ def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:
     team.run()
     other.run()
     assert (team.in_force(), other.in_force()) == ("0002", "untrained-0001")
-    assert other.serving.trained_on == {}
+    assert other.learned == {}
 
 
 def test_until_there_are_enough_labels_representatives_of_what_nobody_has_labeled_come_first(team: Team) -> None:

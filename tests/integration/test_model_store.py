@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skops.io
@@ -15,6 +16,8 @@ from nextlabel.database import Database
 from nextlabel.database.tables import models
 from nextlabel.errors import ArtifactError, StaleWorker
 from nextlabel.estimators.prior import Prior
+from nextlabel.estimators.project import Learned, ProjectModel
+from nextlabel.features.encoders import TextEncoder
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.model_store import StoredModels
 from nextlabel.ports import ModelRecord, QueueRecord
@@ -29,7 +32,11 @@ def store(database: Database, tmp_path: Path) -> StoredModels:
 
 
 def record(version: str, **changes: object) -> ModelRecord:
-    values: dict[str, object] = {"trained_on": {TaskId("7"): "spam"}, "metrics": {"accuracy": 0.75}, "reason": "why"}
+    values: dict[str, object] = {
+        "trained_on": {TaskId("7"): {"kind": "spam", "stars": 2.5}},
+        "metrics": {"accuracy": 0.75},
+        "reason": "why",
+    }
     return ModelRecord(ModelVersion(version), "labels", "schema", **(values | changes))  # type: ignore[arg-type]
 
 
@@ -38,8 +45,16 @@ def queue(version: str, model: str = "0001") -> QueueRecord:
     return QueueRecord(QueueVersion(version), ModelVersion(model), "margin", window, 40)
 
 
-def model(spam: int = 0) -> Prior:
-    return Prior(("ham", "spam"), (0, spam))
+def model(spam: int = 0) -> ProjectModel:
+    return ProjectModel({"kind": Learned(TextEncoder(["text"]), Prior(("ham", "spam"), (0, spam)))})
+
+
+def stored(**changes: object) -> bytes:
+    """An artifact in which the state of the only target's parts was changed."""
+    state: dict[str, Any] = model(3).state()
+    for part, change in changes.items():
+        state["targets"]["kind"][part] = change
+    return bytes(skops.io.dumps(state))
 
 
 # --- versions ----------------------------------------------------------------------------------------------
@@ -52,7 +67,8 @@ def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) 
     store.promote(ONE, V1, fence=fence)
     serving = store.in_service(ONE)
     assert serving is not None
-    assert (serving.version, serving.trained_on, serving.metrics) == (V1, {"7": "spam"}, {"accuracy": 0.75})
+    trained_on = {"7": {"kind": "spam", "stars": 2.5}}
+    assert (serving.version, serving.trained_on, serving.metrics) == (V1, trained_on, {"accuracy": 0.75})
     assert store.load(ONE, V1).state() == model(3).state()
 
 
@@ -197,14 +213,30 @@ def test_an_unknown_version_is_refused_with_where_to_look(store: StoredModels) -
     "content",
     [
         skops.io.dumps(Path),
-        skops.io.dumps({"kind": "prior/1", "classes": print, "counts": []}),
+        stored(estimator={"kind": "prior/2", "classes": print, "counts": []}),
         skops.io.dumps(LogisticRegression()),
         skops.io.dumps(["a", "list"]),
-        skops.io.dumps({"kind": "prior/1"}),
-        skops.io.dumps({"kind": "text_choice/1", "classes": []}),
+        skops.io.dumps({"kind": "project/1"}),
+        stored(encoder={"kind": "text"}),
+        stored(encoder="text"),
+        stored(estimator={"kind": "prior/2"}),
+        stored(estimator={"kind": "choice/1", "classes": [], "space": {"kind": "as-it-is", "columns": 3}}),
+        stored(estimator={"kind": "number/1"}),
         b"not an archive at all",
     ],
-    ids=["a type", "a function", "an estimator", "a list", "no classes", "no weights", "no archive"],
+    ids=[
+        "a type",
+        "a function",
+        "an estimator",
+        "a list",
+        "no targets",
+        "no fields",
+        "no parts",
+        "no classes",
+        "no weights",
+        "no numbers",
+        "no archive",
+    ],
 )
 def test_a_file_that_holds_anything_but_a_models_plain_values_is_refused_whatever_its_hash(
     store: StoredModels, database: Database, artifact: Path, content: bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from werkzeug.test import TestResponse
 from nextlabel import wiring
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.estimators.fitting import fit
-from nextlabel.features.text import count_features
-from nextlabel.labeling import LabelSchema, ProjectId, Target, TaskId
+from nextlabel.estimators.project import Learned, ProjectModel
+from nextlabel.features.encoders import encoder_for
+from nextlabel.features.source import Source
+from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ModelRecord, QueueRecord, ToolAccess
 from nextlabel.settings import Settings
@@ -30,7 +32,7 @@ CONFIG = (
     '<View><Text name="text" value="$text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
 )
-TARGET = Target("kind", "choice", ("text",), ("spam", "ham"))
+TARGET = Target("kind", "choice", (Input("text"),), ("spam", "ham"))
 SCHEMA = LabelSchema((TARGET,)).digest
 SECRETS = ("hush-password", "hush-webhook-secret", "hush-token")
 ONE, TWO, STRANGER = ProjectId("1"), ProjectId("2"), ProjectId("77")
@@ -83,23 +85,37 @@ def task(number: int, text: str = "win a cash prize") -> dict[str, object]:
     return {"id": number, "data": {"text": text}}
 
 
-def publish(parts: Parts, project: ProjectId = ONE) -> str:
-    """A model that tells spam from ham is trained and its order announced; returns the version to be heard."""
+def publish(parts: Parts, project: ProjectId = ONE, *more: Target) -> str:
+    """A model that tells spam from ham is trained and its order announced; returns the version to be heard.
+
+    ``more`` are further targets; of ``stars``, how spammy a mail is, it has learned something too.
+    """
     texts = [f"{'win cash prize' if n % 2 else 'see you at lunch'} {n}" for n in range(20)]
-    labels = ["spam" if n % 2 else "ham" for n in range(20)]
-    counts, models, fence = count_features(texts), parts.models, parts.models.next_fence(project)
+    tasks = [Task(TaskId(str(n)), {"text": text}) for n, text in enumerate(texts)]
+    labels: list[dict[str, Label]] = [{"kind": "spam" if n % 2 else "ham", "stars": 1.0 + n % 2} for n in range(20)]
+    models, fence = parts.models, parts.models.next_fence(project)
     version = models.next_version(project, informative=True)
-    trained_on = {TaskId(str(n)): label for n, label in enumerate(labels)}
+    trained_on = {task.id: said for task, said in zip(tasks, labels, strict=True)}
     models.save(
         project,
         ModelRecord(version, "labels", SCHEMA, trained_on, {}),
-        fit(TARGET, counts, labels, counts, seed=0).model,
+        ProjectModel({target.name: learned(target, tasks, labels) for target in (TARGET, *more)}),
         fence=fence,
     )
     models.promote(project, version, fence=fence)
     queue = models.reserve_queue(project, version, fence=fence)
     models.announce_queue(project, QueueRecord(queue, version, "margin", (), 0), fence=fence)
     return queue
+
+
+def learned(target: Target, tasks: Sequence[Task], said: Sequence[Mapping[str, Label]]) -> Learned:
+    """What these labels teach of a target."""
+    encoder = encoder_for(target, tasks, Source())
+    of_target = [(task, it[target.name]) for task, it in zip(tasks, said, strict=True) if target.name in it]
+    features = encoder.encode([task for task, _ in of_target], Source())
+    space = encoder.space(encoder.encode(tasks, Source()))
+    model = fit(target, [task for task, _ in of_target], features, [label for _, label in of_target], space, 0).model
+    return Learned(encoder, model)
 
 
 def connect(parts: Parts, project: ProjectId) -> None:
@@ -191,11 +207,32 @@ def test_uncertainty_is_told_for_any_tasks(client: Client, parts: Parts) -> None
     answer = json(client.post("/api/projects/1/uncertainty", {"tasks": [task(7), {"data": {"text": "win a lunch"}}]}))
     assert answer["model_version"] == version
     sure, unsure = answer["results"]
-    assert (sure["id"], sure["label"], unsure["id"]) == ("7", "spam", "1")
+    assert (sure["id"], sure["targets"]["kind"]["label"], unsure["id"]) == ("7", "spam", "1")
     for measure in ("least_confidence", "margin", "entropy", "utility"):
         assert 0 <= sure[measure] < unsure[measure] <= 1
-    assert sure["confidence"] > unsure["confidence"]
+    assert sure["targets"]["kind"]["confidence"] > unsure["targets"]["kind"]["confidence"]
+    assert sure["targets"]["kind"]["uncertainty"] < unsure["targets"]["kind"]["uncertainty"]
     assert json(client.post("/api/projects/1/uncertainty", {"tasks": []}))["results"] == []
+
+
+def test_the_uncertainty_of_each_target_is_told_and_theirs_together_is_the_mean(client: Client, parts: Parts) -> None:
+    publish(parts, ONE, Target("stars", "number", (Input("text"),), scale=Scale(1, 5)))
+    asked = {"tasks": [task(1), task(2, "win a lunch"), {"id": 3, "data": {}}]}
+    for it in json(client.post("/api/projects/1/uncertainty", asked))["results"]:
+        assert set(it["targets"]) == {"kind", "stars"}
+        assert 1 <= it["targets"]["stars"]["label"] <= 5
+        doubts = [told["uncertainty"] for told in it["targets"].values()]
+        assert all(0 <= doubt <= 1 for doubt in doubts)
+        assert it["margin"] == pytest.approx(sum(doubts) / 2)
+
+
+def test_of_a_target_that_was_not_learned_yet_no_label_is_told(client: Client, parts: Parts) -> None:
+    before = json(client.post("/api/projects/1/uncertainty", {"tasks": [task(1)]}))["results"][0]
+    assert {told["label"] for told in before["targets"].values()} == {None}
+    publish(parts, ONE, Target("tone", "choice", (Input("text"),), ("kind", "rude")))
+    time.sleep(0.6)
+    known = json(client.post("/api/projects/1/uncertainty", {"tasks": [task(1)]}))["results"][0]
+    assert {name: told["label"] for name, told in known["targets"].items() if told["label"]} == {"kind": "spam"}
 
 
 # --- who may ask -------------------------------------------------------------------------------------------

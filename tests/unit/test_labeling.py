@@ -1,40 +1,66 @@
-"""Which label counts, and when two schemas are the same."""
+"""Which labels count, which of them still fit, and when two schemas are the same."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextlabel.labeling import Annotation, AnnotationId, LabelSchema, Target, label_in_force
+from nextlabel.labeling import (
+    Annotation,
+    AnnotationId,
+    Input,
+    Label,
+    LabelSchema,
+    Scale,
+    Span,
+    Target,
+    labels_in_force,
+)
 
 MORNING, NOON = "2025-01-01T09:00:00.000000Z", "2025-01-01T12:00:00.000000Z"
-TARGET = Target("kind", "choice", ("text",), ("ham", "spam"))
+TEXT = (Input("text"),)
+TARGET = Target("kind", "choice", TEXT, ("ham", "spam"))
+SEVERAL = Target("topics", "choices", TEXT, ("b", "a", "c", "d"))
+RATED = Target("stars", "number", TEXT, scale=Scale(-2, 5))
+MARKED = Target("names", "spans", TEXT, ("person", "place"))
 
 
 def said(number: int, label: str | None, at: str = NOON, *, skipped: bool = False) -> Annotation:
     return Annotation(AnnotationId(str(number)), {"kind": label} if label else {}, at, skipped)
 
 
+def in_force(*annotations: Annotation) -> object:
+    return labels_in_force(annotations).get("kind")
+
+
 def test_the_last_label_wins_whatever_order_they_are_told_in() -> None:
     early, late = said(2, "ham", MORNING), said(1, "spam", NOON)
-    assert {label_in_force(them, "kind") for them in ((early, late), (late, early))} == {"spam"}
+    assert {in_force(*them) for them in ((early, late), (late, early))} == {"spam"}
 
 
 def test_a_tie_in_time_goes_to_the_higher_id_by_number() -> None:
-    assert label_in_force((said(10, "spam"), said(9, "ham")), "kind") == "spam"
+    assert in_force(said(10, "spam"), said(9, "ham")) == "spam"
 
 
 def test_a_skipped_annotation_says_nothing_even_where_it_holds_a_label() -> None:
-    assert label_in_force((said(1, "ham", MORNING), said(2, "spam", skipped=True)), "kind") == "ham"
-    assert label_in_force((said(2, "spam", skipped=True),), "kind") is None
+    assert in_force(said(1, "ham", MORNING), said(2, "spam", skipped=True)) == "ham"
+    assert labels_in_force((said(2, "spam", skipped=True),)) == {}
 
 
 def test_an_annotation_that_says_nothing_of_the_target_leaves_the_earlier_label_in_force() -> None:
-    assert label_in_force((said(1, "ham", MORNING), said(2, None)), "kind") == "ham"
-    assert label_in_force((said(1, "ham"),), "another target") is None
-    assert label_in_force((), "kind") is None
+    assert in_force(said(1, "ham", MORNING), said(2, None)) == "ham"
+    assert "another target" not in labels_in_force((said(1, "ham"),))
+    assert labels_in_force(()) == {}
+
+
+def test_each_target_has_the_last_word_that_was_said_of_it() -> None:
+    both = Annotation(AnnotationId("1"), {"kind": "ham", "stars": 2}, MORNING)
+    later = Annotation(AnnotationId("2"), {"stars": 5, "topics": ["a"]}, NOON)
+    assert labels_in_force((later, both)) == {"kind": "ham", "stars": 5, "topics": ["a"]}
 
 
 some_annotations = st.lists(
@@ -49,16 +75,117 @@ def test_the_label_in_force_does_not_depend_on_the_order_of_telling(
     them: list[Annotation], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(them))
-    assert label_in_force(tuple(shuffled), "kind") == label_in_force(tuple(them), "kind")
+    assert labels_in_force(tuple(shuffled)) == labels_in_force(tuple(them))
+
+
+# --- what still fits ---------------------------------------------------------------------------------------
+
+
+def _span(start: int, length: int, label: str) -> Span:
+    return Span(start, start + length, label)
+
+
+of_any_kind = st.one_of(
+    st.tuples(st.just(TARGET), st.sampled_from(TARGET.labels)),
+    st.tuples(st.just(RATED), st.floats(-2, 5)),
+    st.tuples(st.just(SEVERAL), st.sets(st.sampled_from(SEVERAL.labels)).map(lambda it: _in_order(SEVERAL, it))),
+    st.tuples(
+        st.just(MARKED),
+        st.sets(st.builds(_span, st.integers(0, 50), st.integers(1, 9), st.sampled_from(MARKED.labels))).map(
+            lambda it: tuple(sorted(it))
+        ),
+    ),
+)
+
+
+def _in_order(target: Target, chosen: set[str]) -> tuple[str, ...]:
+    return tuple(label for label in target.labels if label in chosen)
+
+
+@given(of_any_kind)
+def test_a_label_of_any_kind_is_read_back_from_what_json_made_of_it(pair: tuple[Target, Label]) -> None:
+    target, label = pair
+    again = target.read(json.loads(json.dumps(label)))
+    assert again == label
+    assert type(again) is type(label)
+
+
+@given(chosen=st.permutations(SEVERAL.labels), spans=st.permutations([_span(9, 2, "person"), _span(1, 3, "place")]))
+def test_the_order_in_which_something_was_chosen_or_marked_makes_no_other_label(
+    chosen: list[str], spans: list[Span]
+) -> None:
+    assert SEVERAL.read(chosen) == SEVERAL.labels
+    assert MARKED.read([*spans, spans[0]]) == (Span(1, 4, "place"), Span(9, 11, "person"))
+
+
+@given(of_any_kind)
+def test_a_label_of_which_any_part_was_removed_is_none(pair: tuple[Target, Label]) -> None:
+    target, label = pair
+    if isinstance(label, float):
+        shrunk = replace(target, scale=Scale(10, 20))
+        assert shrunk.read(label) is None
+        return
+    parts = (label,) if isinstance(label, str) else tuple(one.label if isinstance(one, Span) else one for one in label)
+    for gone in set(parts):
+        assert replace(target, labels=tuple(it for it in target.labels if it != gone)).read(label) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "stored"),
+    [
+        (TARGET, None),
+        (TARGET, ["ham"]),
+        (TARGET, "eggs"),
+        (SEVERAL, "a"),
+        (SEVERAL, ["a", 1]),
+        (RATED, "3"),
+        (RATED, True),
+        (RATED, float("nan")),
+        (RATED, float("inf")),
+        (RATED, 5.5),
+        (MARKED, [[3, 3, "person"]]),
+        (MARKED, [[-1, 3, "person"]]),
+        (MARKED, [[0, 3]]),
+        (MARKED, [[0.5, 3, "person"]]),
+        (MARKED, {"start": 0}),
+    ],
+    ids=str,
+)
+def test_what_is_no_label_of_the_target_is_none(target: Target, stored: object) -> None:
+    assert target.read(stored) is None
+
+
+def test_nothing_chosen_and_nothing_marked_are_labels_too() -> None:
+    assert SEVERAL.read([]) == ()
+    assert MARKED.read([]) == ()
+
+
+@given(number=st.floats(-1e6, 1e6), low=st.integers(-9, 9), steps=st.integers(1, 20), step=st.sampled_from([0.5, 1, 3]))
+def test_the_nearest_number_is_one_that_can_be_given_and_no_other_one_is_nearer(
+    number: float, low: int, steps: int, step: float
+) -> None:
+    scale = Scale(low, low + steps * step, step)
+    can_be_given = [low + n * step for n in range(steps + 1)]
+    nearest = scale.nearest(number)
+    assert nearest in can_be_given
+    assert abs(nearest - number) == min(abs(one - number) for one in can_be_given)
+    assert Scale().nearest(number) == number
+
+
+# --- schemas -----------------------------------------------------------------------------------------------
 
 
 def test_a_schemas_digest_changes_with_each_part_of_a_target() -> None:
     targets = (
         TARGET,
         replace(TARGET, name="class"),
-        replace(TARGET, inputs=("text", "subject")),
+        replace(TARGET, kind="choices"),
+        replace(TARGET, inputs=(Input("text"), Input("subject"))),
+        replace(TARGET, inputs=(Input("text", "image"),)),
         replace(TARGET, labels=("ham", "spam", "phishing")),
         replace(TARGET, labels=("spam", "ham")),
+        replace(TARGET, scale=Scale(1, 5)),
+        replace(TARGET, compared=True),
     )
     assert len({LabelSchema((target,)).digest for target in targets}) == len(targets)
 

@@ -46,6 +46,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_WORKERS": "6",
         "NEXTLABEL_RECONCILE_SECONDS": "7.5",
         "NEXTLABEL_MAX_REQUEST_MB": "8",
+        "NEXTLABEL_EMBEDDINGS": "/srv/minilm",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)

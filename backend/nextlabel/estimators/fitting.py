@@ -1,31 +1,49 @@
-"""From labels to a model: which estimator fits what is known so far."""
+"""From labels to a model: which estimator fits a target, and what is known of it so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.sparse import csr_matrix
-
+from nextlabel.estimators.choice import fit_choice
+from nextlabel.estimators.choices import fit_choices
+from nextlabel.estimators.number import fit_number
 from nextlabel.estimators.prior import Prior
-from nextlabel.estimators.text_choice import TextChoice, fit_text_choice
-from nextlabel.labeling import Target
-from nextlabel.ranking import Floats
+from nextlabel.estimators.project import Estimator
+from nextlabel.estimators.spans import NoSpans, fit_spans
+from nextlabel.features.spaces import Space
+from nextlabel.labeling import Label, Scale, Span, Target, Task
+from nextlabel.opinions import Opinions
+from nextlabel.ranking import Features
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model, and n × k what a model that had not seen the row said of it (None: too few labels)."""
+    """A fitted model, and what one that had not seen the row said of each (None: too few labels)."""
 
-    model: Prior | TextChoice
-    out_of_fold: Floats | None
+    model: Estimator
+    out_of_fold: Opinions | None = None
 
 
-def fit(target: Target, counts: csr_matrix, labels: Sequence[str], pool: csr_matrix, seed: int) -> Fitted:
-    """Fit the target's estimator on n labeled rows; until two classes have a label, the prior.
+def fit(
+    target: Target, tasks: Sequence[Task], features: Features, labels: Sequence[Label], space: Space, seed: int
+) -> Fitted:
+    """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
-    ``pool`` holds any rows of the project, labeled or not. Labels must be of the target's labels.
+    ``space`` knows all tasks of the project, labeled or not. Labels must be such as `Target.read` gives.
     """
+    if target.kind == "spans":
+        marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
+        return Fitted(*fit_spans(target, tasks, marked, seed=seed)) if any(marked) else Fitted(NoSpans())
     if len(set(labels)) < 2:
-        return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]), None)
-    return Fitted(*fit_text_choice(counts, labels, classes=target.labels, inputs=target.inputs, pool=pool, seed=seed))
+        return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
+    match target.kind:
+        case "choice":
+            texts = [label for label in labels if isinstance(label, str)]
+            return Fitted(*fit_choice(features, texts, classes=target.labels, space=space, seed=seed))
+        case "choices":
+            given: list[tuple[str, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
+            return Fitted(*fit_choices(features, given, labels=target.labels, space=space, seed=seed))
+        case _:
+            numbers = [label for label in labels if isinstance(label, float)]
+            return Fitted(*fit_number(features, numbers, scale=target.scale or Scale(), space=space, seed=seed))

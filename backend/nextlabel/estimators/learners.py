@@ -7,51 +7,49 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, clone
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.estimators.text_choice import fit_text_choice, inverse_document_frequency, spread_over_classes, tfidf
+from nextlabel.estimators.choice import fit_choice, spread_over_classes
+from nextlabel.features.spaces import Space
 from nextlabel.ranking import Features, Floats
 
 Predict = Callable[[Features], Floats]
 Labels = NDArray[np.integer]
 
 
-class TextLearner:
-    """The service's own text model (`fit_text_choice`) on hashed counts, over ``classes`` classes.
+class LinearLearner:
+    """The service's own model of one choice (`fit_choice`), over ``classes`` classes.
 
-    ``pool`` are the counts of every text of the project; it tells which words are rare. Without ``calibrated`` the
-    same class is the likeliest, but how likely means nothing.
+    ``space`` weighs the features. Without ``calibrated`` the same class is the likeliest, but how likely means
+    nothing.
     """
 
-    def __init__(self, pool: csr_matrix, classes: int, *, calibrated: bool = True) -> None:
-        self._pool, self._calibrated = pool, calibrated
+    def __init__(self, space: Space, classes: int, *, calibrated: bool = True) -> None:
+        self._space, self._calibrated = space, calibrated
         self._classes = tuple(map(str, range(classes)))
-        self._idf = inverse_document_frequency(pool)
-        self._weighted: list[tuple[csr_matrix, csr_matrix]] = []
+        self._weighed: list[tuple[Features, Features]] = []
 
-    def remember(self, *features: csr_matrix) -> None:
-        """Weight these very matrices once for all models to come: a loop scores them in every round."""
-        self._weighted += [(counts, tfidf(counts, self._idf)) for counts in features]
+    def remember(self, *features: Features) -> None:
+        """Weigh these very matrices once for all models to come: a loop scores them in every round."""
+        self._weighed += [(given, self._space.weigh(given)) for given in features]
 
     def fit(self, features: Features, labels: Labels, seed: int = 0) -> Predict:
-        """n × k probabilities of counted texts; until two classes have a label, the classes' smoothed shares."""
+        """n × k probabilities; until two classes have a label, the classes' smoothed shares."""
         if len(np.unique(labels)) < 2:
             return _prior(labels, len(self._classes))
         names = [self._classes[label] for label in labels]
-        counts = csr_matrix(features)
-        model, _ = fit_text_choice(
-            counts, names, classes=self._classes, inputs=(), pool=self._pool, seed=seed, judged=self._calibrated
+        model, _ = fit_choice(
+            features, names, classes=self._classes, space=self._space, seed=seed, judged=self._calibrated
         )
-        return lambda asked: model.predict_proba_weighted(self._weigh(asked))
+        return lambda asked: model.predict_proba(self._weigh(asked))
 
-    def _weigh(self, asked: Features) -> csr_matrix:
-        for counts, weighted in self._weighted:
-            if counts is asked:
-                return weighted
-        return tfidf(csr_matrix(asked), self._idf)
+    def _weigh(self, asked: Features) -> Features:
+        for given, weighed in self._weighed:
+            if given is asked:
+                return weighed
+        return self._space.weigh(asked)
 
 
 class ScikitLearner:

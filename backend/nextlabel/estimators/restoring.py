@@ -1,22 +1,45 @@
-"""From an estimator's stored state back to the estimator."""
+"""From a model's stored state back to the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from nextlabel.errors import ArtifactError
+from nextlabel.estimators.choice import LinearChoice
+from nextlabel.estimators.choices import LinearChoices
+from nextlabel.estimators.number import LinearNumber
 from nextlabel.estimators.prior import Prior
-from nextlabel.estimators.text_choice import TextChoice
+from nextlabel.estimators.project import Estimator, Learned, ProjectModel
+from nextlabel.estimators.spans import NoSpans, SpanTagger
+from nextlabel.features.encoders import restore_encoder
 
-_KINDS: dict[object, type[Prior | TextChoice]] = {Prior.kind: Prior, TextChoice.kind: TextChoice}
+_State = Mapping[str, object]
+_KINDS = {kind.kind: kind for kind in (Prior, LinearChoice, LinearChoices, LinearNumber, NoSpans, SpanTagger)}
 
 
-def restore(state: Mapping[str, object]) -> Prior | TextChoice:
-    """The estimator that `state` was taken from. Raises `ArtifactError` for a kind that this version lacks."""
-    kind = _KINDS.get(state.get("kind"))
-    if kind is None:
-        raise ArtifactError(
-            f"This model is of kind {state.get('kind')!r}, which this nextlabel does not know: "
-            "it was written by a newer release. Upgrade, or let it retrain."
+def restore(state: _State) -> ProjectModel:
+    """The model that `state` was taken from. Raises `ArtifactError` for a kind that this version lacks."""
+    if state.get("kind") != ProjectModel.kind:
+        raise _unknown(state.get("kind"))
+    targets = cast("Mapping[str, Mapping[str, _State]]", state["targets"])
+    try:
+        return ProjectModel(
+            {
+                name: Learned(restore_encoder(parts["encoder"]), _estimator(parts["estimator"]))
+                for name, parts in targets.items()
+            }
         )
-    return kind.from_state(state)
+    except KeyError as error:
+        raise _unknown(error.args[0]) from error
+
+
+def _estimator(state: _State) -> Estimator:
+    return _KINDS[str(state["kind"])].from_state(state)
+
+
+def _unknown(kind: object) -> ArtifactError:
+    return ArtifactError(
+        f"This model is of kind {kind!r}, which this nextlabel does not know: "
+        "it was written by another release. Upgrade, or let it retrain."
+    )

@@ -1,30 +1,68 @@
-"""How good a model is, from predictions on rows that it had not seen."""
+"""How good a model is, from what it said of rows that it had not seen.
+
+The rows are what annotators were asked, not a random sample: with an uncertainty strategy they are harder than the
+average task, so these are lower figures than those on the whole pool.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import pearsonr
 from sklearn.metrics import f1_score
 
-from nextlabel.evaluation.promotion import log_losses
+from nextlabel.evaluation.spans import span_f1
+from nextlabel.labeling import Label
+from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions, membership
 from nextlabel.ranking import Floats
 
 
-def out_of_fold_metrics(probabilities: Floats, columns: Sequence[int]) -> dict[str, float]:
-    """Accuracy with its standard error, macro-F1 and log loss of n × k out-of-fold probabilities.
+def metrics_of(said: Opinions, truth: Sequence[Label]) -> dict[str, float]:
+    """The figures that suit the kind of target, and how many labels they are taken from."""
+    figures = {"labels": float(len(truth))}
+    match said:
+        case ChoiceOpinions():
+            figures |= _of_choice(said, [str(label) for label in truth])
+        case ChoicesOpinions():
+            figures |= _of_choices(said, truth)
+        case NumberOpinions():
+            figures |= _of_number(said.mean, np.array([label for label in truth if isinstance(label, float)]))
+        case SpanOpinions():
+            precision, recall, f1 = span_f1(truth, said.spans)  # type: ignore[arg-type]
+            figures |= {"precision": precision, "recall": recall, "f1": f1}
+    return figures
 
-    ``columns`` are the true classes as columns. The rows are what annotators were asked, not a random sample:
-    with an uncertainty strategy they are harder than the average task, so this is a lower figure than
-    the accuracy on the whole pool.
-    """
-    truth = np.asarray(columns)
-    said = probabilities.argmax(axis=1)
-    accuracy = float((said == truth).mean())
+
+def _of_choice(said: ChoiceOpinions, truth: Sequence[str]) -> dict[str, float]:
+    """Accuracy with its standard error, macro-F1 and log loss."""
+    best = [said.classes[column] for column in said.probabilities.argmax(axis=1)]
+    accuracy = float(np.mean([one == true for one, true in zip(best, truth, strict=True)]))
     return {
-        "labels": float(len(truth)),
         "accuracy": accuracy,
         "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(truth))),
-        "macro_f1": float(f1_score(truth, said, average="macro", zero_division=0)),
-        "log_loss": float(log_losses(probabilities, columns).mean()),
+        "macro_f1": float(f1_score(truth, best, average="macro", zero_division=0)),
+        "log_loss": float(said.losses(truth).mean()),
+    }
+
+
+def _of_choices(said: ChoicesOpinions, truth: Sequence[Label]) -> dict[str, float]:
+    """F1 over all labels of all tasks, over labels, and the share of tasks that are right in every label."""
+    given, true = said.given, membership(truth, said.labels)
+    return {
+        "micro_f1": float(f1_score(true, given, average="micro", zero_division=0)),
+        "macro_f1": float(f1_score(true, given, average="macro", zero_division=0)),
+        "all_right": float((given == true).all(axis=1).mean()),
+        "log_loss": float(said.losses(truth).mean()),
+    }
+
+
+def _of_number(mean: Floats, truth: Floats) -> dict[str, float]:
+    """Mean absolute and root mean square error, and Pearson's correlation (0 where one side never changes)."""
+    off = mean - truth
+    constant = len(truth) < 2 or np.ptp(mean) == 0 or np.ptp(truth) == 0
+    return {
+        "mean_absolute_error": float(np.abs(off).mean()),
+        "root_mean_square_error": float(np.sqrt((off**2).mean())),
+        "correlation": 0.0 if constant else float(pearsonr(mean, truth).statistic),
     }

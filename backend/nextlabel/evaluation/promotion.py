@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +19,8 @@ class Verdict:
     reason: str
 
 
-def log_losses(probabilities: Floats, columns: Sequence[int]) -> Floats:
-    """−ln of the probability given to each row's true class; a miss costs at most −ln 10⁻⁶."""
-    p = probabilities[np.arange(len(columns)), np.asarray(columns, dtype=np.intp)]
-    return -np.log(np.clip(p, 1e-6, 1))
-
-
 def judge(candidate: Floats, in_service: Floats) -> Verdict:
-    """Compare log losses on *fresh* labels, those that the model in service was not trained on.
+    """Compare losses on *fresh* labels, those that the model in service was not trained on.
 
     Both opinions are honest there: the one in service never saw the labels, the candidate's are out of fold.
     The candidate is turned down when it is worse by more than two standard errors of the paired difference.
@@ -38,7 +31,7 @@ def judge(candidate: Floats, in_service: Floats) -> Verdict:
         return Verdict(True, f"only {n} new labels to judge by, fewer than {_MIN_FRESH}: the newer model serves")
     worse_by = candidate - in_service
     mean, error = float(worse_by.mean()), float(worse_by.std(ddof=1) / np.sqrt(n))
-    figures = f"log loss {candidate.mean():.3f} against {in_service.mean():.3f} on {n} new labels"
+    figures = f"loss {candidate.mean():.3f} against {in_service.mean():.3f} on {n} new labels"
     if mean > 2 * error and mean > 0.01:
         return Verdict(False, f"clearly worse than the model in service: {figures}")
     return Verdict(True, f"{'better' if mean < 0 else 'no clear difference'}: {figures}")

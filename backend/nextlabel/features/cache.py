@@ -1,10 +1,11 @@
-"""Counted features of a project's tasks, kept on disk by content, so that no text is counted twice."""
+"""Features of a project's tasks, kept on disk by content, so that nothing is computed twice."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.features.text import COLUMNS, SIGNATURE, content_hash, count_features, no_rows
+from nextlabel.ranking import Floats
 
 _MAX_SEGMENTS = 12
+_FULL_SEGMENT = 50_000  # rows: a segment of so many is not merged again
+_BLOCK = 2_000  # rows computed before they are kept: what a killed worker loses at most, twenty seconds of MiniLM
+_LISTINGS = 5  # of the folder, when files vanish while it is read: somebody else is merging
 
 
 class TextFeatureCache:
@@ -74,3 +79,132 @@ def _load(path: Path) -> tuple[NDArray[np.void], csr_matrix] | None:
             return file["keys"], csr_matrix((file["data"], file["indices"], file["indptr"]), shape=shape)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None  # merged away by another process, or damaged: the texts are simply counted again
+
+
+_KEY = "S16"  # numpy sorts these quickly; zeros at the end, which it hides, are no loss where all are as long
+_HEAD = 5  # 32-bit words that a segment has for each row beside the row: its key and its sum
+Words = NDArray[np.uint32]
+
+
+class VectorCache:
+    """Dense float32 vectors, looked up by signature and 16-byte key; fulfils `features.source.Vectors`.
+
+    What is new is appended as segment files, each written whole or not at all, so any number of processes may use one
+    folder: at worst a vector is computed twice. Each row has a sum: one that is damaged is computed again. The folder
+    may be deleted at any time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(
+        self, signature: str, keys: Sequence[bytes], width: int, compute: Callable[[Sequence[int]], Floats]
+    ) -> Floats:
+        """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time.
+
+        Each block is on disk before the next one is begun, so that nothing is lost when it takes minutes and the
+        process is killed.
+        """
+        folder = _VectorFolder(self._folder / f"{signature}-{width}", width)
+        wanted = np.array(keys, dtype=_KEY)
+        rows, found = folder.find(wanted)
+        unknown = np.flatnonzero(~found)
+        new, places = np.unique(wanted[unknown], return_index=True)
+        for start in range(0, len(new), _BLOCK):
+            block = unknown[np.sort(places)[start : start + _BLOCK]]
+            fresh = np.asarray(compute(block.tolist()), dtype=np.float32).reshape(len(block), width)
+            folder.append(wanted[block], fresh)
+            rows[block] = fresh
+        if len(unknown) > len(new):
+            first = unknown[places]
+            rows[unknown] = rows[first[np.searchsorted(new, wanted[unknown])]]
+        return rows
+
+
+class _VectorFolder:
+    """The vectors of one signature.
+
+    A segment is one array of 32-bit words, so that it can be mapped: n sorted keys, n sums, n rows.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self._folder, self._width = folder, width
+
+    def find(self, wanted: NDArray[np.bytes_]) -> tuple[Floats, NDArray[np.bool_]]:
+        """The rows of these keys, and which are known; zeros for the others."""
+        rows, found = np.zeros((len(wanted), self._width), dtype=np.float32), np.zeros(len(wanted), dtype=np.bool_)
+        for _, segment in self._segments():
+            missing = np.flatnonzero(~found)
+            if not len(missing):
+                break
+            keys, sums, vectors = self._parts(segment)
+            place = np.minimum(np.searchsorted(keys, wanted[missing]), len(keys) - 1)
+            here = keys[place] == wanted[missing]
+            missing, place = missing[here], place[here]
+            taken = np.asarray(vectors[place])
+            whole = _sums(wanted[missing], taken) == sums[place]
+            rows[missing[whole]], found[missing[whole]] = taken[whole].view(np.float32), True
+        return rows, found
+
+    def append(self, keys: NDArray[np.bytes_], rows: Floats) -> None:
+        """Keep those rows that are numbers."""
+        good = np.isfinite(rows).all(axis=1)
+        self._write(keys[good], np.ascontiguousarray(rows[good]).view(np.uint32))
+        small = [(path, words) for path, words in self._segments() if len(words) < _FULL_SEGMENT * self._row]
+        if len(small) > _MAX_SEGMENTS:
+            self._merge(small)
+
+    def _merge(self, segments: Sequence[tuple[Path, Words]]) -> None:
+        parts = [self._parts(words) for _, words in segments]
+        keys, sums, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        whole = _sums(keys, rows) == sums
+        self._write(keys[whole], rows[whole])
+        for path, _ in segments:
+            with suppress(OSError):  # gone already, or still mapped by somebody on a system that minds
+                path.unlink()
+
+    def _write(self, keys: NDArray[np.bytes_], rows: Words) -> None:
+        keys, first = np.unique(keys, return_index=True)
+        if not len(keys):
+            return
+        rows = rows[first]
+        words = np.concatenate([keys.view(np.uint32), _sums(keys, rows), rows.ravel()])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".tmp", dir=self._folder)
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, words)
+        Path(name).rename(Path(name).with_suffix(".npy"))
+
+    def _segments(self) -> Iterator[tuple[Path, Words]]:
+        """Every segment that can be read, each once; looks again where some vanish meanwhile, merged by another."""
+        seen: set[Path] = set()
+        for _ in range(_LISTINGS):
+            listed = [path for path in sorted(self._folder.glob("*.npy")) if path not in seen]
+            vanished = False
+            for path in listed:
+                try:
+                    words = np.load(path, mmap_mode="r", allow_pickle=False)
+                except FileNotFoundError:
+                    vanished = True
+                    continue
+                except (OSError, ValueError, EOFError):  # damaged: its rows are computed again
+                    words = np.empty(0, dtype=np.uint32)
+                seen.add(path)
+                if words.dtype == np.uint32 and words.ndim == 1 and len(words) and len(words) % self._row == 0:
+                    yield path, words
+            if not vanished:
+                return
+
+    @property
+    def _row(self) -> int:
+        return _HEAD + self._width
+
+    def _parts(self, words: Words) -> tuple[NDArray[np.bytes_], Words, Words]:
+        n = len(words) // self._row
+        return np.asarray(words[: 4 * n]).view(_KEY), words[4 * n : 5 * n], words[5 * n :].reshape(n, self._width)
+
+
+def _sums(keys: NDArray[np.bytes_], rows: Words) -> Words:
+    """A sum over key and row, modulo 2**32: no single damaged word leaves it as it was."""
+    of_keys = np.ascontiguousarray(keys).view(np.uint32).reshape(-1, 4).sum(axis=1, dtype=np.uint32)
+    return np.asarray(of_keys + rows.sum(axis=1, dtype=np.uint32))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,19 @@ Positions = NDArray[np.int64]
 
 
 def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
-    """The text of a task: its input fields that hold text or numbers, joined by line breaks."""
-    parts = (data.get(name) for name in inputs)
-    text = "\n".join(str(part) for part in parts if isinstance(part, str | int | float))
-    return text[:_MAX_CHARACTERS]
+    """The text of a task: what its input fields hold of text and numbers, joined by line breaks.
+
+    Of the turns of a dialogue every text counts, who said it too.
+    """
+    parts = chain.from_iterable(_texts(data.get(name)) for name in inputs)
+    return "\n".join(parts)[:_MAX_CHARACTERS]
+
+
+def _texts(value: object) -> Iterator[str]:
+    turns = value if isinstance(value, list) else [value]
+    for turn in turns:
+        said = turn.values() if isinstance(turn, dict) and turns is value else [turn]
+        yield from (str(one) for one in said if isinstance(one, str | int | float))
 
 
 def content_hash(text: str) -> bytes:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from nextlabel.estimators.learners import ScikitLearner, TextLearner
+from nextlabel.estimators.learners import LinearLearner, ScikitLearner
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.results import Results
 from nextlabel.simulate.simulation import simulate
 
-__all__ = ["LabeledData", "Results", "ScikitLearner", "TextLearner", "load", "simulate"]
+__all__ = ["LabeledData", "LinearLearner", "Results", "ScikitLearner", "load", "simulate"]

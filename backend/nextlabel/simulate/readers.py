@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Annotation, AnnotationId, label_in_force
+from nextlabel.labeling import Annotation, AnnotationId, labels_in_force
 
 KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json (a Label Studio export, or a list of objects), .parquet"
 ANNOTATED = "annotated"
@@ -146,7 +146,7 @@ def _annotated(path: Path, tasks: Sequence[Mapping[str, Any]]) -> list[Record]:
         return [
             Record(
                 f"task {task.get('id', number)}",
-                {**task.get("data", {}), ANNOTATED: label_in_force(tuple(annotations), controls[0])},
+                {**task.get("data", {}), ANNOTATED: labels_in_force(tuple(annotations)).get(controls[0])},
             )
             for number, (task, annotations) in enumerate(zip(tasks, spoken, strict=True), 1)
         ]

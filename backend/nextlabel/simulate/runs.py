@@ -15,8 +15,8 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.estimators.learners import Predict, ScikitLearner, TextLearner
-from nextlabel.estimators.text_choice import inverse_document_frequency, tfidf
+from nextlabel.estimators.learners import LinearLearner, Predict, ScikitLearner
+from nextlabel.features.spaces import TfIdf
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
 from nextlabel.ranking import CandidatePool, Features, Floats, Learner
@@ -120,11 +120,11 @@ def _prepare(
     if problem.is_text:
         counts, test_counts = csr_matrix(train), csr_matrix(test)
         if problem.estimator is None:
-            learner = TextLearner(counts, problem.classes, calibrated=calibrated)
+            learner = LinearLearner(TfIdf.of(counts), problem.classes, calibrated=calibrated)
             learner.remember(counts, test_counts)
             return counts, test_counts, learner
-        idf = inverse_document_frequency(counts)
-        train, test = tfidf(counts, idf), tfidf(test_counts, idf)
+        space = TfIdf.of(counts)
+        train, test = space.weigh(counts), space.weigh(test_counts)
     elif plan.scale:
         scaler = StandardScaler().fit(train)
         train, test = np.asarray(scaler.transform(train)), np.asarray(scaler.transform(test))

@@ -21,6 +21,7 @@ from functools import partial
 
 from nextlabel.errors import NextlabelError, PayloadError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import (
+    Input,
     ProjectId,
     QueueVersion,
     TaskId,
@@ -60,7 +61,7 @@ class ConnectorContract:
     def test_the_schema_names_the_labels_and_the_text(self, scene: Scene) -> None:
         schema = scene.connector.label_schema(scene.project)
         (target,) = schema.targets
-        assert (target.kind, target.inputs, target.labels) == ("choice", (FIELD,), LABELS)
+        assert (target.kind, target.inputs, target.labels) == ("choice", (Input(FIELD),), LABELS)
 
     def test_a_new_task_is_open_and_carries_its_text(self, scene: Scene) -> None:
         scene.pull()

@@ -13,7 +13,7 @@ from nextlabel.labeling import (
     ProjectId,
     QueueVersion,
     TaskId,
-    label_in_force,
+    labels_in_force,
 )
 from nextlabel.ports import ChangePage, Connector, QueueReceipt, TaskSeen
 from nextlabel.ranking import RankedTask, Ranking
@@ -48,9 +48,9 @@ class Scene:
         self.told.update((seen.task.id, seen) for seen in page.tasks)
         self.cursor = page.cursor
 
-    def label_of(self, task: TaskId) -> str | None:
+    def label_of(self, task: TaskId) -> object:
         """The label in force, as far as the connector has told."""
-        return label_in_force(self.told[task].annotations, self.target)
+        return labels_in_force(self.told[task].annotations).get(self.target)
 
     def submit(self, task: TaskId, label: str = "ham", by: Annotator = "ann") -> AnnotationId:
         return self.harness.submit(self.project, task, label, by)

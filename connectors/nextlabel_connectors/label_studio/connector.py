@@ -15,6 +15,7 @@ from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
 from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
+from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.payloads import JsonObject, read_task_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
@@ -68,6 +69,9 @@ class LabelStudioConnector:
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
         with self._understood():
             return self._queue(project).prune(keep, at_most)
+
+    def file(self, project: ProjectId, address: str) -> bytes:
+        return fetch_file(self._client, project, address)
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._understood():

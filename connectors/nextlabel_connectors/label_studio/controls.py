@@ -1,73 +1,203 @@
-"""The controls that can be learned: what each offers in a labeling config, and how it stands in results."""
+"""The control tags: what each offers in a labeling config, and why some are not learned."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from xml.etree.ElementTree import Element
 
-from nextlabel.labeling import TargetKind
+from nextlabel.labeling import Scale, TargetKind
+from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
+from nextlabel_connectors.label_studio.inputs import REFERENCE
+from nextlabel_connectors.label_studio.values import (
+    PATH_SEPARATOR,
+    SIDES,
+    Form,
+    choice_form,
+    choices_form,
+    number_form,
+    pairwise_form,
+    rating_form,
+    spans_form,
+    taxonomy_form,
+)
 
 _RATINGS = range(2, 101)  # what maxRating may be; Label Studio's own default is 5
-
-
-class Unsupported(Exception):
-    """Why a control is left out, in a sentence."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_LONGEST_LABEL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A control tag. ``labels`` are what can be chosen, or raises `Unsupported`; ``read`` finds the label in a result
-    item's value (None: it holds none), ``write`` is its inverse."""
+    """What a control tag offers: a target's kind with its labels or its scale, and how they stand in results."""
 
     kind: TargetKind
-    type: str
-    labels: Callable[[Element], tuple[str, ...]]
-    read: Callable[[Mapping[str, object]], str | None]
-    write: Callable[[str], dict[str, object]]
+    form: Form
+    labels: tuple[str, ...] = ()
+    scale: Scale | None = None
+    compared: bool = False
 
 
-def _choices(tag: Element) -> tuple[str, ...]:
-    if (mode := tag.get("choice", "single")) not in ("single", "single-radio"):
-        raise Unsupported(f'choice="{mode}" lets an annotator choose several labels, which is not supported yet.')
-    if tag.get("allowNested", "false").lower() == "true":
-        raise Unsupported('allowNested="true" makes a tree of choices, which is not supported yet.')
-    if "$" in tag.get("value", ""):
-        raise Unsupported(f"Its choices come from each task ({tag.get('value')}); they must stand in the config.")
-    choices = list(tag.iter("Choice"))
-    if any(choice.find(".//Choice") is not None for choice in choices):
-        raise Unsupported("Its choices are nested, which is not supported yet.")
-    # Label Studio's editor writes the alias, where there is one, into the result.
-    labels = tuple(dict.fromkeys(choice.get("alias") or choice.get("value") or "" for choice in choices))
-    if any(not label or label.startswith("$") for label in labels):
-        raise Unsupported("One of its choices has no fixed value.")
-    if len(labels) < 2:
-        raise Unsupported("It offers fewer than two choices.")
-    return labels
+def control_of(tag: Element) -> Control:
+    """Raises `Unsupported` where it is not learned."""
+    read = _CONTROLS.get(tag_name(tag))
+    if read is None:
+        raise Unsupported(_why_not(tag))
+    return read(tag)
 
 
-def _chosen(value: Mapping[str, object]) -> str | None:
-    chosen = value.get("choices")
-    if isinstance(chosen, list) and len(chosen) == 1 and isinstance(chosen[0], str):
-        return chosen[0]
-    return None
+def _choices(tag: Element) -> Control:
+    mode = attribute(tag, "choice") or "single"
+    if mode not in ("single", "single-radio", "multiple"):
+        raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
+    if is_true(tag, "allowNested"):
+        raise Unsupported('Label Studio takes no predictions for allowNested="true"; use a <Taxonomy>.')
+    _must_be_fixed(tag)
+    # Without allowNested the editor shows no choice inside a choice.
+    labels = _at_least_two(_fixed(option) for option, path in _options(tag, "choice") if len(path) == 1)
+    if mode == "multiple":
+        return Control("choices", choices_form(), labels)
+    return Control("choice", choice_form(), labels)
 
 
-def _ratings(tag: Element) -> tuple[str, ...]:
-    text = tag.get("maxRating", "5").strip()
+def _taxonomy(tag: Element) -> Control:
+    if attribute(tag, "apiUrl"):
+        raise Unsupported("Its choices come from another server (apiUrl); they must stand in the config.")
+    if is_true(tag, "labeling"):
+        raise Unsupported('labeling="true" marks regions with it, which is not supported; use <Labels>.')
+    _must_be_fixed(tag)
+    paths: dict[str, tuple[str, ...]] = {}
+    for option, around in _options(tag, "choice"):
+        path = tuple(_written(step) for step in around)
+        label = PATH_SEPARATOR.join(path)
+        if len(label) > _LONGEST_LABEL:
+            raise Unsupported(f"One of its choices is longer than {_LONGEST_LABEL:,} characters, all its path counted.")
+        if paths.setdefault(label, path) != path:
+            raise Unsupported(f"Two of its choices would both be called '{shown(label)}'.")
+        if is_true(tag, "leafsOnly") and any(tag_name(inner) == "choice" for inner in option):
+            paths.pop(label)
+    single = attribute(tag, "maxUsages").strip() == "1"  # the editor lets no second one be chosen
+    form = taxonomy_form(paths, single=single)
+    return Control("choice" if single else "choices", form, _at_least_two(paths))
+
+
+def _rating(tag: Element) -> Control:
+    text = attribute(tag, "maxRating").strip() or "5"
     if not text.isdecimal() or not text.isascii() or len(text) > 4 or int(text) not in _RATINGS:
-        raise Unsupported(f'maxRating="{text}" must be a whole number from {_RATINGS[0]} to {_RATINGS[-1]}.')
-    return tuple(str(stars) for stars in range(1, int(text) + 1))
+        raise Unsupported(f'maxRating="{shown(text)}" must be a whole number from {_RATINGS[0]} to {_RATINGS[-1]}.')
+    return Control("number", rating_form(), scale=Scale(1.0, float(text), 1.0))
 
 
-def _rated(value: Mapping[str, object]) -> str | None:
-    stars = value.get("rating")
-    if isinstance(stars, bool) or not isinstance(stars, int | float) or stars != stars // 1:
-        return None
-    return str(int(stars))
+def _number(tag: Element) -> Control:
+    low, high, step = (_bound(tag, name) for name in ("min", "max", "step"))
+    if low is not None and high is not None and low >= high:
+        raise Unsupported("Its min must be lower than its max.")
+    if step is not None and step <= 0:
+        raise Unsupported("Its step must be more than 0.")
+    return Control("number", number_form(), scale=Scale(low, high, step))
 
 
-CONTROLS: Mapping[str, Control] = {
-    "Choices": Control("choice", "choices", _choices, _chosen, lambda label: {"choices": [label]}),
-    "Rating": Control("rating", "rating", _ratings, _rated, lambda label: {"rating": int(label)}),
+def _pairwise(tag: Element) -> Control:
+    return Control("choice", pairwise_form(), SIDES, compared=True)
+
+
+def _labels(tag: Element) -> Control:
+    _must_be_fixed(tag)
+    labels = tuple(dict.fromkeys(_fixed(option) for option, _ in _options(tag, "label")))
+    if not labels:
+        raise Unsupported("It has no labels.")
+    return Control("spans", spans_form(), labels)
+
+
+_CONTROLS: Mapping[str, Callable[[Element], Control]] = {
+    "choices": _choices,
+    "taxonomy": _taxonomy,
+    "rating": _rating,
+    "number": _number,
+    "pairwise": _pairwise,
+    "labels": _labels,
 }
+
+
+def _must_be_fixed(tag: Element) -> None:
+    if "$" in (value := attribute(tag, "value")):
+        raise Unsupported(f"Its options come from each task ({shown(value)}); they must stand in the config.")
+
+
+def _options(tag: Element, name: str) -> Iterator[tuple[Element, tuple[Element, ...]]]:
+    """The options inside a tag, in document order, each with the options around it and itself, outermost first."""
+    waiting: list[tuple[Element, tuple[Element, ...]]] = [(child, ()) for child in reversed(tag)]
+    while waiting:
+        inner, path = waiting.pop()
+        if tag_name(inner) == name:
+            path = (*path, inner)
+            yield inner, path
+        waiting += [(child, path) for child in reversed(inner)]
+
+
+def _written(option: Element) -> str:
+    """What the editor writes into results, and the import checks: the alias, where there is one."""
+    written = attribute(option, "alias") or attribute(option, "value")
+    if not written or (tag_name(option) == "choice" and option.get("alias") == ""):
+        raise Unsupported("One of its options has no value, or an empty alias.")
+    if len(written) > _LONGEST_LABEL:
+        raise Unsupported(f"One of its options is longer than {_LONGEST_LABEL:,} characters.")
+    return written
+
+
+def _fixed(option: Element) -> str:
+    written = _written(option)
+    if not attribute(option, "alias") and REFERENCE.search(written):
+        raise Unsupported(f"One of its options has no fixed value ({shown(written)}).")
+    return written
+
+
+def _at_least_two(labels: Iterator[str] | Mapping[str, object]) -> tuple[str, ...]:
+    different = tuple(dict.fromkeys(labels))
+    if len(different) < 2:
+        raise Unsupported("It offers fewer than two choices.")
+    return different
+
+
+def _bound(tag: Element, name: str) -> float | None:
+    text = attribute(tag, name).strip()
+    if not text:
+        return None
+    if not _NUMBER.fullmatch(text) or not isfinite(number := float(text)):
+        raise Unsupported(f'{name}="{shown(text)}" must be a number.')
+    return number
+
+
+_OWN_MODEL = "connect your own model for it"
+_ON_IMAGES = "rectangle", "ellipse", "polygon", "brush", "bitmask", "keypoint", "magicwand", "vector", "ocr", "cube"
+# What regions are marked of, by how the tag's name begins.
+_MARKED: Mapping[str, str] = {
+    **dict.fromkeys(_ON_IMAGES, "an image"),
+    "video": "a video",
+    "timeline": "a video",
+    "timeseries": "a time series",
+    "hypertext": "a hypertext",
+    "paragraph": "a dialogue",
+    "pdf": "a document",
+    "table": "a table",
+}
+_NOT_LEARNED: Mapping[str, str] = {
+    "textarea": "free text",
+    "datetime": "a date or time",
+    "ranker": "an order of items",
+    "relations": "relations between regions",
+    "chat": "a conversation to be written",
+    "chatmessage": "a conversation to be written",
+    "reactcode": "an interface of your own",
+}
+
+
+def _why_not(tag: Element) -> str:
+    name, written = tag_name(tag), f"<{shown(tag.tag)}>"
+    if name in _NOT_LEARNED:
+        return f"{written} is {_NOT_LEARNED[name]}, which nextlabel does not learn; {_OWN_MODEL}."
+    marked = next((what for start, what in _MARKED.items() if name.startswith(start)), None)
+    more = f": it marks regions of {marked}" if marked else ""
+    return f"{written} is not supported yet{more}; {_OWN_MODEL}."

@@ -2,114 +2,145 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree as ET
+from itertools import islice
 from xml.etree.ElementTree import Element
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import LabelSchema, Target
-from nextlabel_connectors.label_studio.controls import CONTROLS, Control, Unsupported
+from nextlabel.labeling import Input, Label, LabelSchema, Target
+from nextlabel_connectors.label_studio.config_xml import (
+    Unsupported,
+    attribute,
+    enclosing,
+    is_true,
+    parents_of,
+    read_tree,
+    shown,
+    tag_name,
+)
+from nextlabel_connectors.label_studio.controls import Control, control_of
+from nextlabel_connectors.label_studio.inputs import inputs_of, text_of
+from nextlabel_connectors.label_studio.values import Form
 
-SUPPORTED = "<Choices> with a single choice, or <Rating>, on a <Text> or <HyperText>"
+SUPPORTED = (
+    "<Choices>, <Taxonomy>, <Rating> or <Number> on a <Text>, <HyperText>, <Paragraphs>, <Table> or <Image>, "
+    "<Pairwise> on two of them, and <Labels> on a <Text>"
+)
 
-_LARGEST = 1_000_000
-_DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
-# What Label Studio's editor takes for a reference to the task's data inside a `value`.
-_REFERENCE = re.compile(r"\$([\w\[\].{}]+)")
-_PLAIN_FIELD = re.compile(r"\w+")
 # Tags that point at another tag without labeling anything.
 _NOT_A_CONTROL = frozenset({"filter"})
 
 
 @dataclass(frozen=True, slots=True)
-class LabelConfig:
-    """A labeling config as far as nextlabel follows it.
+class LearnedControl:
+    """A control that is learned: its target, the object tag named in its results, and their form.
 
-    ``to_names`` maps each target to the object tag that it labels, ``controls`` to how its labels stand in results,
-    ``labels`` to what can be chosen.
+    ``silence`` is what an annotation without any item of it says (None: nothing).
     """
 
+    target: Target
+    to_name: str
+    form: Form
+    silence: Label | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelConfig:
+    """A labeling config as far as nextlabel follows it: what is learned, and how that stands in results, by name."""
+
     schema: LabelSchema
-    to_names: Mapping[str, str]
-    controls: Mapping[str, Control]
-    labels: Mapping[str, frozenset[str]]
+    controls: Mapping[str, LearnedControl]
 
 
 def parse_label_config(xml: str) -> LabelConfig:
     """Read a labeling config. Raises `SchemaError` when it is unreadable or holds nothing to learn."""
-    tags = list(_tree(xml).iter())
-    objects = {tag.get("name", ""): tag for tag in tags if tag.get("name") and not tag.get("toName")}
-    targets: list[Target] = []
-    to_names: dict[str, str] = {}
-    controls: dict[str, Control] = {}
+    root = read_tree(xml)
+    reader = _Reader(root)
+    learned: dict[str, LearnedControl] = {}
     left_out: dict[str, str] = {}
-    for tag in tags:
+    for tag in root.iter():
         name = tag.get("name", "")
-        if not name or not tag.get("toName") or tag.tag.lower() in _NOT_A_CONTROL:
+        if not name or not tag.get("toName") or tag_name(tag) in _NOT_A_CONTROL:
             continue
         try:
-            targets.append(_target(tag, objects))
-            to_names[name], controls[name] = tag.get("toName", ""), CONTROLS[tag.tag]
+            learned[name] = reader.read(tag)
         except Unsupported as reason:
             left_out[name] = str(reason)
-    if not targets:
+    if not learned:
         raise SchemaError(_nothing_to_learn(left_out))
-    schema = LabelSchema(tuple(targets), left_out)
-    return LabelConfig(schema, to_names, controls, {target.name: frozenset(target.labels) for target in targets})
+    return LabelConfig(LabelSchema(tuple(control.target for control in learned.values()), left_out), learned)
 
 
-def _tree(xml: str) -> Element:
-    if len(xml) > _LARGEST:
-        raise SchemaError(f"The labeling config is larger than {_LARGEST:,} characters; nextlabel does not read it.")
-    if _DECLARATION.search(xml):
-        raise SchemaError("The labeling config declares a DTD or an entity: remove <!DOCTYPE …> and <!ENTITY …>.")
-    try:
-        return ET.fromstring(xml)  # noqa: S314
-    except (ET.ParseError, ValueError, LookupError) as error:
-        raise SchemaError(f"The labeling config is not well-formed XML: {error}.") from error
+class _Reader:
+    """Reads controls against all other tags of their config."""
+
+    def __init__(self, root: Element) -> None:
+        self._parents = parents_of(root)
+        named = [tag for tag in root.iter() if tag.get("name")]
+        self._counts = Counter(tag.get("name", "") for tag in named)
+        self._objects = {tag.get("name", ""): tag for tag in named if not tag.get("toName")}
+
+    def read(self, tag: Element) -> LearnedControl:
+        name = tag.get("name", "")
+        if self._counts[name] > 1:
+            raise Unsupported("Several tags have this name; names must differ.")
+        around = [tag, *enclosing(tag, self._parents)]
+        _check_asked_of_the_task(tag, around)
+        control = control_of(tag)
+        objects = self._shown(tag.get("toName", ""), compared=control.compared)
+        target = Target(
+            name, control.kind, _inputs(control, objects), control.labels, control.scale, compared=control.compared
+        )
+        # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
+        return LearnedControl(target, objects[0].get("name", ""), control.form, _silence(control, around))
+
+    def _shown(self, to_name: str, *, compared: bool) -> list[Element]:
+        names = to_name.split(",")
+        if compared and (len(names) != 2 or names[0] == names[1]):
+            raise Unsupported(f'toName="{shown(to_name)}" must name two objects, as in toName="one,other".')
+        if not compared and len(names) > 1:
+            raise Unsupported("It labels several objects at once, which Label Studio's editor cannot write down.")
+        for name in names:
+            if name not in self._objects or self._counts[name] > 1:
+                raise Unsupported(f'toName="{shown(name)}" names no object of the config, or more than one.')
+        return [self._objects[name] for name in names]
 
 
-def _target(tag: Element, objects: Mapping[str, Element]) -> Target:
-    control = CONTROLS.get(tag.tag)
-    if control is None:
-        raise Unsupported(f"<{tag.tag}> is not supported yet.")
-    _check_asked_of_every_task(tag)
-    labels = control.labels(tag)
-    return Target(tag.get("name", ""), control.kind, _inputs(tag.get("toName", ""), objects), labels)
-
-
-def _check_asked_of_every_task(tag: Element) -> None:
-    """Only a control that is asked once of every task can be learned from the task."""
+def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
+    """Only a control that is asked of a task as a whole can be learned from the task."""
     if "{{" in tag.get("name", "") + tag.get("toName", ""):
-        raise Unsupported("It is repeated by a <Repeater>, which is not supported yet.")
-    for attribute in ("perRegion", "perItem"):
-        if tag.get(attribute, "false").lower() == "true":
-            raise Unsupported(f'{attribute}="true" asks it of parts of a task, which is not supported yet.')
-    if "visibleWhen" in tag.attrib:
-        raise Unsupported("visibleWhen asks it of some tasks only, which is not supported yet.")
+        raise Unsupported("It is repeated by a <Repeater>, which is not supported.")
+    for name in ("perRegion", "perItem"):
+        if is_true(tag, name):
+            raise Unsupported(f'{name}="true" asks it of parts of a task, which is not supported.')
+    if any(attribute(one, "visibleWhen") == "region-selected" for one in around):
+        raise Unsupported('visibleWhen="region-selected" asks it of parts of a task, which is not supported.')
 
 
-def _inputs(to_name: str, objects: Mapping[str, Element]) -> tuple[str, ...]:
-    if "," in to_name:
-        raise Unsupported("It labels several objects at once, which is not supported yet.")
-    shown = objects.get(to_name)
-    if shown is None:
-        raise Unsupported(f'toName="{to_name}" names no object of the config.')
-    if shown.tag not in ("Text", "HyperText"):
-        raise Unsupported(f"It labels a <{shown.tag}>, which is not supported yet.")
-    if shown.get("valueType", "text").lower() == "url":
-        raise Unsupported(f'<{shown.tag} valueType="url"> keeps the text elsewhere; it must stand in the task.')
-    fields = tuple(dict.fromkeys(_REFERENCE.findall(shown.get("value", ""))))
-    if not fields:
-        raise Unsupported(f"<{shown.tag}> shows no field of the task.")
-    for name in fields:
-        if not _PLAIN_FIELD.fullmatch(name):
-            raise Unsupported(f"<{shown.tag}> shows ${name}, which lies inside another field; copy it to the top.")
-    return fields
+def _inputs(control: Control, objects: list[Element]) -> tuple[Input, ...]:
+    if control.kind == "spans":
+        return (text_of(objects[0]),)
+    if not control.compared:
+        return inputs_of(objects[0])
+    sides = [inputs_of(tag) for tag in objects]
+    if any(len(side) > 1 for side in sides) or sides[0] == sides[1]:
+        raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
+    return (*sides[0], *sides[1])
+
+
+def _silence(control: Control, around: list[Element]) -> Label | None:
+    """Who submits without any of several choices, or any region, says that there is none, unless not asked at all."""
+    asked_of_some = any(attribute(one, "visibleWhen") or attribute(one, "whenChoiceValue") for one in around)
+    if control.kind not in ("choices", "spans") or asked_of_some or is_true(around[0], "required"):
+        return None
+    return ()
 
 
 def _nothing_to_learn(left_out: Mapping[str, str]) -> str:
-    found = " ".join(f"Control '{name}': {reason}" for name, reason in left_out.items()) or "It has no control at all."
-    return f"The labeling config holds nothing that nextlabel can learn. {found} Supported is {SUPPORTED}."
+    found = " ".join(f"Control '{shown(name)}': {reason}" for name, reason in islice(left_out.items(), 10))
+    return (
+        f"The labeling config holds nothing that nextlabel can learn. {found or 'It has no control at all.'} "
+        f"Supported are {SUPPORTED}."
+    )

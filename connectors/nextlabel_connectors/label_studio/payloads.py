@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import cast
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import Annotation, AnnotationId, Guess, Prediction, QueueVersion, Task, TaskId
+from nextlabel.labeling import Annotation, AnnotationId, Guess, Label, Prediction, QueueVersion, Span, Task, TaskId
 from nextlabel.ports import TaskSeen
-from nextlabel_connectors.label_studio.label_config import LabelConfig
+from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
 
 JsonObject = Mapping[str, object]
 
@@ -102,53 +104,55 @@ def read_annotation(raw: object, config: LabelConfig) -> Annotation:
     )
 
 
-def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, str]:
-    """What a result says of each target. Other controls, and labels that the config no longer has, say nothing."""
-    labels: dict[str, str] = {}
+def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Label]:
+    """What a result says of each target, even where the config no longer has that label.
+
+    Other controls say nothing, and nor does one that holds anything else than labels: half a label is none.
+    """
+    values: dict[str, list[Label | None]] = {}
     for item in result:
-        if not isinstance(item, dict):
-            continue
-        target, value = item.get("from_name"), item.get("value")
-        if not isinstance(target, str) or not isinstance(value, dict) or target not in config.controls:
-            continue
-        control = config.controls[target]
-        if item.get("type") != control.type:
-            continue
-        label = control.read(value)
-        if label is not None and label in config.labels[target]:
-            labels[target] = label
-    return labels
+        if isinstance(item, dict) and isinstance(name := item.get("from_name"), str) and name in config.controls:
+            values.setdefault(name, []).append(_read_item(item, config.controls[name]))
+    told = ((name, _together(values.get(name, []), control)) for name, control in config.controls.items())
+    return {name: label for name, label in told if label is not None}
+
+
+def _read_item(item: JsonObject, control: LearnedControl) -> Label | None:
+    value = item.get("value")
+    return control.form.read(value) if isinstance(value, dict) and item.get("type") == control.form.type else None
+
+
+def _together(said: Sequence[Label | None], control: LearnedControl) -> Label | None:
+    if not said:
+        return control.silence
+    if None in said:
+        return None
+    return tuple(chain.from_iterable(cast(list[tuple[Span, ...]], said))) if control.form.adds_up else said[-1]
 
 
 # --- what we say -----------------------------------------------------------------------------------------
 
 
 def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
-    """A prediction's guesses as result items; empty where the config does not have one of its labels."""
+    """A prediction's guesses as result items, without those that no longer fit the config."""
     if prediction is None:
         return []
     uncertainty = _unit(prediction.uncertainty)
-    result = []
-    for guess in prediction.guesses:
-        if guess.label not in config.labels.get(guess.target, ()):
-            return []
-        result.append(_result_item(guess, uncertainty, config))
-    return result
+    return [item for guess in _fitting(prediction, config) for item in _result_items(guess, uncertainty, config)]
 
 
 def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
     """One item of the answer to `/predict`."""
-    result = write_result(prediction, config)
     if prediction is None:
-        return {"result": result, "score": LAST, "model_version": version}
+        return {"result": [], "score": LAST, "model_version": version}
     answer: dict[str, object] = {
-        "result": result,
+        "result": write_result(prediction, config),
         "score": answer_score(prediction.utility),
         "model_version": version,
         "uncertainty": _unit(prediction.uncertainty),
     }
-    if result:
-        answer["confidence"] = min(_unit(guess.confidence) for guess in prediction.guesses)
+    if guesses := _fitting(prediction, config):
+        answer["confidence"] = min(_unit(guess.confidence) for guess in guesses)
     return answer
 
 
@@ -164,17 +168,42 @@ def write_window_item(
     }
 
 
-def _result_item(guess: Guess, uncertainty: float, config: LabelConfig) -> dict[str, object]:
-    confidence, control = _unit(guess.confidence), config.controls[guess.target]
-    return {
-        "from_name": guess.target,
-        "to_name": config.to_names[guess.target],
-        "type": control.type,
-        "value": control.write(guess.label),
-        "score": confidence,
-        "confidence": confidence,
-        "uncertainty": uncertainty,
-    }
+def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
+    """Label Studio drops a whole prediction over one label that its config does not have."""
+    return [
+        guess
+        for guess in prediction.guesses
+        if guess.target in config.controls and config.controls[guess.target].target.read(guess.label) is not None
+    ]
+
+
+def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
+    control = config.controls[guess.target]
+    written = control.form.write(guess.label)
+    spans = control.target.kind == "spans"
+    confidences = guess.parts if spans and len(guess.parts) == len(written) else (guess.confidence,) * len(written)
+    items: list[dict[str, object]] = []
+    for value, confidence in zip(written, map(_unit, confidences), strict=True):
+        # A region is known by its id, here and in what an annotator makes of it.
+        region = {"id": _region_id(guess.target, value)} if spans else {}
+        items.append(
+            {
+                **region,
+                "from_name": guess.target,
+                "to_name": control.to_name,
+                "type": control.form.type,
+                "value": value,
+                "score": confidence,
+                "confidence": confidence,
+                "uncertainty": uncertainty,
+            }
+        )
+    return items
+
+
+def _region_id(target: str, value: JsonObject) -> str:
+    """The same for the same region, so that a prediction can be compared with the one that is stored."""
+    return hashlib.sha256(repr((target, sorted(value.items()))).encode("utf-8", "replace")).hexdigest()[:10]
 
 
 def _unit(value: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, TaskSeen
 from nextlabel.ranking import Ranking
@@ -75,6 +76,9 @@ class MemoryConnector:
                 if not it.orders[version]:
                     del it.orders[version]
             return len(doomed)
+
+    def file(self, project: ProjectId, address: str) -> bytes:
+        raise FileUnavailable(f"{address}: this tool keeps no files.")
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._tool.opened(project, self._token) as it:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import LabelSchema, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
+from nextlabel.labeling import Input, LabelSchema, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
 from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest
 
 
@@ -75,7 +75,10 @@ def _schema(source: Any) -> LabelSchema:
     """From ``{target: {"inputs": [...], "labels": [...]}}``."""
     try:
         return LabelSchema(
-            tuple(Target(name, "choice", tuple(it["inputs"]), tuple(it["labels"])) for name, it in source.items())
+            tuple(
+                Target(name, "choice", tuple(map(Input, it["inputs"])), tuple(it["labels"]))
+                for name, it in source.items()
+            )
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise PayloadError("'schema' must map each target to its 'inputs' and 'labels'.") from error

@@ -16,6 +16,7 @@ from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
+    Input,
     LabelSchema,
     Prediction,
     ProjectId,
@@ -97,15 +98,15 @@ class MemoryTool:
     def create_project(self, labels: Sequence[str], field: str = "text") -> ProjectId:
         with self._lock:
             project = ProjectId(f"p{next(self._ticks)}")
-            target = Target(TARGET, "choice", (field,), tuple(labels))
+            target = Target(TARGET, "choice", (Input(field),), tuple(labels))
             self._projects[project] = _Project(LabelSchema((target,)))
             return project
 
     def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> tuple[TaskId, ...]:
         with self.opened(project) as it:
-            (name,) = it.schema.targets[0].inputs
+            (shown,) = it.schema.targets[0].inputs
             rows = [
-                _Row(Task(TaskId(f"t{tick}"), {name: text}), tick)
+                _Row(Task(TaskId(f"t{tick}"), {shown.field: text}), tick)
                 for text, tick in zip(texts, self._ticks, strict=False)
             ]
             it.rows.update((row.task.id, row) for row in rows)
@@ -129,13 +130,14 @@ class MemoryTool:
                     return task, it.order.get(task)
             return None
 
-    def submit(self, project: ProjectId, task: TaskId, label: str, by: str) -> AnnotationId:
-        return self._annotate(project, task, {TARGET: label}, by)
+    def submit(self, project: ProjectId, task: TaskId, label: str | Mapping[str, object], by: str) -> AnnotationId:
+        """A label of the target that a project is made with, or what is said of several targets by name."""
+        return self._annotate(project, task, {TARGET: label} if isinstance(label, str) else label, by)
 
     def skip(self, project: ProjectId, task: TaskId, by: str) -> None:
         self._annotate(project, task, {}, by)
 
-    def _annotate(self, project: ProjectId, task: TaskId, labels: Mapping[str, str], by: str) -> AnnotationId:
+    def _annotate(self, project: ProjectId, task: TaskId, labels: Mapping[str, object], by: str) -> AnnotationId:
         with self.opened(project) as it:
             tick, row = next(self._ticks), it.rows[task]
             annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels)

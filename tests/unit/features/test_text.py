@@ -75,5 +75,10 @@ def test_the_text_of_a_task_is_its_inputs_in_their_order() -> None:
     assert read_text(data, ()) == ""
 
 
+def test_the_text_of_a_dialogue_is_what_was_said_and_by_whom() -> None:
+    turns = [{"author": "Ann", "text": "see you", "at": {"minute": 4}}, {"author": "Bo", "text": None}, "bye"]
+    assert read_text({"turns": turns}, ("turns",)) == "Ann\nsee you\nBo\nbye"
+
+
 def test_a_very_long_text_is_cut() -> None:
     assert len(read_text({"text": "word " * 100_000}, ("text",))) == 100_000

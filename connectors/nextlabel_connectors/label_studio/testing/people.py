@@ -52,6 +52,11 @@ class LabelStudioPerson:
             raise ToolRejected(f"Label Studio did not accept the account {fields['email']}.")
         return person
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What makes a browser this signed-in person. A secret."""
+        return dict(self._http.cookies)
+
     # --- the owner -----------------------------------------------------------------------------------------
 
     def invitation(self) -> str:
@@ -83,6 +88,11 @@ class LabelStudioPerson:
 
     def delete_task(self, task: int) -> None:
         self._call("DELETE", f"/api/tasks/{task}/")
+
+    def open_tasks(self, project: int) -> list[dict[str, Any]]:
+        """All tasks without a label, with their predictions, taking none."""
+        found = self._json("GET", "/api/tasks", params={"project": project, "fields": "all", "page_size": 1000})
+        return [task for task in found["tasks"] if not task["is_labeled"]]
 
     def predictions_held(self, project: int) -> dict[str, int]:
         """How many predictions are stored, by model version."""

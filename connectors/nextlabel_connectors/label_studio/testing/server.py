@@ -86,6 +86,11 @@ class LabelStudioServer:
         return self._folder / "data"
 
     @property
+    def python(self) -> Path:
+        """The interpreter of Label Studio's own environment, which has its SDK."""
+        return self._venv / "bin" / "python"
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
@@ -174,10 +179,9 @@ class LabelStudioServer:
         }
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        python = self._venv / "bin" / "python"
         options = ["--no-browser", "--log-level", "WARNING", "--internal-host", "127.0.0.1", "--port", str(self._port)]
         return subprocess.Popen(  # noqa: S603 (our own arguments)
-            [python, "-c", _DIE_WITH_PARENT, str(os.getpid()), self._program, "start", *options],
+            [self.python, "-c", _DIE_WITH_PARENT, str(os.getpid()), self._program, "start", *options],
             env={**_environment(self._data), **self._env},
             stdin=subprocess.DEVNULL,
             stdout=log,

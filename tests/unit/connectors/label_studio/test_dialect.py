@@ -194,7 +194,7 @@ def test_extra_params_that_are_no_object_are_named_in_the_error(dialect: Dialect
 
 
 def test_a_config_with_nothing_to_learn_is_a_schema_error_that_says_so(dialect: Dialect) -> None:
-    with pytest.raises(SchemaError, match="Supported is"):
+    with pytest.raises(SchemaError, match="Supported are"):
         dialect.read_setup(setup_body(schema="<View/>"))
 
 

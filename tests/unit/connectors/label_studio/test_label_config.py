@@ -7,12 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Target
+from nextlabel.labeling import Input, Scale, Target
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = '<Text name="text" value="$text"/>'
+OTHER = '<Text name="other" value="$other"/>'
 CHOICES = '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices>'
+THE_TEXT = (Input("text"),)
+TREE = '<Choice value="a"><Choice value="b" alias="B"><Choice value="c"/></Choice></Choice><Choice value="d"/>'
 
 
 def view(*tags: str) -> str:
@@ -23,17 +26,74 @@ def choices(attributes: str = "", inside: str = '<Choice value="a"/><Choice valu
     return f'<Choices name="odd" toName="{to_name}" {attributes}>{inside}</Choices>'
 
 
+def taxonomy(attributes: str = "", inside: str = TREE) -> str:
+    return f'<Taxonomy name="odd" toName="text" {attributes}>{inside}</Taxonomy>'
+
+
+def labels(attributes: str = "", inside: str = '<Label value="a"/><Label value="b"/>', to_name: str = "text") -> str:
+    return f'<Labels name="odd" toName="{to_name}" {attributes}>{inside}</Labels>'
+
+
+def only_target(*tags: str) -> Target:
+    (target,) = parse_label_config(view(*tags)).schema.targets
+    return target
+
+
 def test_a_single_choice_on_a_text_is_a_target() -> None:
     config = parse_label_config(view(TEXT, CHOICES))
-    assert config.schema.targets == (Target("kind", "choice", ("text",), ("spam", "ham")),)
-    assert config.to_names == {"kind": "text"}
+    assert config.schema.targets == (Target("kind", "choice", THE_TEXT, ("spam", "ham")),)
+    assert config.controls["kind"].to_name == "text"
     assert config.schema.left_out == {}
 
 
-@pytest.mark.parametrize(("attributes", "labels"), [("", "1 2 3 4 5"), ('maxRating="3" icon="star"', "1 2 3")])
-def test_a_rating_is_a_target_whose_labels_are_its_stars(attributes: str, labels: str) -> None:
-    config = parse_label_config(view(TEXT, f'<Rating name="stars" toName="text" {attributes}/>'))
-    assert config.schema.targets == (Target("stars", "rating", ("text",), tuple(labels.split())),)
+def test_a_multiple_choice_is_a_target_of_any_number_of_labels() -> None:
+    assert only_target(TEXT, choices('choice="multiple"')) == Target("odd", "choices", THE_TEXT, ("a", "b"))
+
+
+def test_without_allow_nested_the_editor_shows_no_choice_inside_a_choice() -> None:
+    inside = '<View><Choice value="a"><Choice value="hidden"/></Choice></View><Choice value="b"/>'
+    assert only_target(TEXT, choices(inside=inside)).labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind", "paths"),
+    [
+        ("", "choices", ("a", "a > B", "a > B > c", "d")),
+        ('leafsOnly="true"', "choices", ("a > B > c", "d")),
+        ('leafsOnly="true" maxUsages="1"', "choice", ("a > B > c", "d")),
+        ('maxUsages="2"', "choices", ("a", "a > B", "a > B > c", "d")),
+    ],
+)
+def test_a_taxonomy_has_the_path_of_each_of_its_choices_as_a_label(
+    attributes: str, kind: str, paths: tuple[str, ...]
+) -> None:
+    target = only_target(TEXT, taxonomy(attributes))
+    assert (target.kind, target.labels) == (kind, paths)
+
+
+@pytest.mark.parametrize(("attributes", "most"), [("", 5.0), ('maxRating="3" icon="star"', 3.0)])
+def test_a_rating_is_a_number_of_whole_stars(attributes: str, most: float) -> None:
+    target = only_target(TEXT, f'<Rating name="stars" toName="text" {attributes}/>')
+    assert target == Target("stars", "number", THE_TEXT, scale=Scale(1.0, most, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "scale"),
+    [("", Scale()), ('min="-1.5" max="4"', Scale(-1.5, 4.0)), ('min="0" step=".5"', Scale(0.0, None, 0.5))],
+)
+def test_a_number_keeps_the_limits_and_steps_that_are_given(attributes: str, scale: Scale) -> None:
+    assert only_target(TEXT, f'<Number name="n" toName="text" {attributes}/>').scale == scale
+
+
+def test_a_pairwise_compares_what_its_two_objects_show() -> None:
+    config = parse_label_config(view(TEXT, OTHER, '<Pairwise name="better" toName="text,other"/>'))
+    inputs = (Input("text"), Input("other"))
+    assert config.schema.targets == (Target("better", "choice", inputs, ("left", "right"), compared=True),)
+
+
+def test_labels_on_a_text_are_spans_even_where_there_is_one_label_only() -> None:
+    target = only_target(TEXT, labels(inside='<Label value="Person" alias="PER"/>'))
+    assert target == Target("odd", "spans", THE_TEXT, ("PER",))
 
 
 def test_the_alias_is_the_label_because_label_studio_writes_it_into_results() -> None:
@@ -43,40 +103,97 @@ def test_the_alias_is_the_label_because_label_studio_writes_it_into_results() ->
 
 def test_a_text_made_of_several_fields_has_them_all_as_inputs_in_order() -> None:
     text = '<HyperText name="text" value="&lt;b&gt;$subject&lt;/b&gt; $body $subject"/>'
-    assert parse_label_config(view(text, CHOICES)).schema.targets[0].inputs == ("subject", "body")
+    assert only_target(text, CHOICES).inputs == (Input("subject"), Input("body"))
 
 
-def test_every_single_choice_of_a_config_is_a_target_of_its_own() -> None:
-    config = parse_label_config(view(TEXT, CHOICES, choices('choice="single-radio"')))
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        ('<Paragraphs name="text" value="$talk" nameKey="who" textKey="what"/>', Input("talk", "dialogue")),
+        ('<Table name="text" value="$row"/>', Input("row", "table")),
+        ('<Image name="text" value="$picture" zoom="true"/>', Input("picture", "image")),
+    ],
+)
+def test_dialogues_tables_and_images_are_inputs_of_their_kind(shown: str, read: Input) -> None:
+    assert only_target(shown, CHOICES).inputs == (read,)
+
+
+def test_every_control_of_a_config_is_a_target_of_its_own_in_the_order_of_the_document() -> None:
+    rating = '<View><Rating name="stars" toName="text"/></View>'
+    config = parse_label_config(view(rating, TEXT, CHOICES, choices('choice="single-radio"')))
+    assert [target.name for target in config.schema.targets] == ["stars", "kind", "odd"]
+
+
+def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> None:
+    control = choices('visibleWhen="choice-selected" whenTagName="kind" whenChoiceValue="spam"')
+    config = parse_label_config(view(TEXT, CHOICES, control))
     assert [target.name for target in config.schema.targets] == ["kind", "odd"]
 
 
 @pytest.mark.parametrize(
     ("control", "reason"),
     [
-        (choices('choice="multiple"'), "several labels"),
+        (choices('choice="some"'), "none of single"),
         (choices('perRegion="true"'), "parts of a task"),
+        (choices('perregion="True"'), "parts of a task"),
         (choices('perItem="true"'), "parts of a task"),
-        (choices('allowNested="true"'), "tree of choices"),
-        (choices('visibleWhen="choice-selected"'), "some tasks only"),
+        (choices('allowNested="true"'), "no predictions"),
+        (choices('visibleWhen="region-selected"'), "parts of a task"),
+        (f'<View visibleWhen="region-selected">{choices()}</View>', "parts of a task"),
         (choices('value="$labels"', inside=""), "come from each task"),
         (choices(inside='<Choice value="a"/>'), "fewer than two"),
-        (choices(inside='<Choice value="a"><Choice value="b"/></Choice><Choice value="c"/>'), "nested"),
-        (choices(inside='<Choice value="a"/><Choice/>'), "no fixed value"),
+        (choices(inside='<Choice value="a"/><Choice/>'), "no value"),
+        (choices(inside='<Choice value="a" alias=""/><Choice value="b"/>'), "empty alias"),
+        (choices(inside='<Choice value="Only $5"/><Choice value="b"/>'), "no fixed value"),
+        (choices(inside=f'<Choice value="{"long" * 300}"/><Choice value="b"/>'), "longer than 1,000"),
         (choices(to_name="text,more"), "several objects"),
         (choices(to_name="nothing"), "names no object"),
-        (choices(to_name="picture") + '<Image name="picture" value="$image"/>', "<Image>"),
+        (choices(to_name="kind"), "names no object"),
+        (choices(to_name="sound") + '<Audio name="sound" value="$audio"/>', "<Audio>"),
+        (choices(to_name="chat") + '<Chat name="chat" value="$messages"/>', "<Chat>"),
+        (choices(to_name="head") + '<Header name="head" value="$text"/>', "<Header>"),
+        (choices(to_name="picture") + '<Image name="picture" valueList="$images"/>', "list of images"),
+        (choices(to_name="picture") + '<Image name="picture" value="http://here/$image"/>', "exactly one field"),
         (choices(to_name="far") + '<Text name="far" value="$url" valueType="url"/>', "elsewhere"),
+        (choices(to_name="far") + '<Table name="far" value="$url" valueType="csv|url"/>', "elsewhere"),
+        (choices(to_name="far") + '<Text name="far" value="$url" resolver="csv"/>', "elsewhere"),
+        (choices(to_name="coded") + '<Text name="coded" value="$text" encoding="base64"/>', "encoded"),
         (choices(to_name="fixed") + '<Text name="fixed" value="Hello"/>', "no field"),
         (choices(to_name="deep") + '<Text name="deep" value="$mail.body"/>', "inside another field"),
+        (choices(to_name="twice") + '<Text name="twice" value="$a"/><Text name="twice" value="$b"/>', "more than one"),
+        (choices() + choices(), "names must differ"),
+        (choices() + '<Text name="odd" value="$a"/>', "names must differ"),
         (choices(to_name="text_{{idx}}"), "Repeater"),
+        (taxonomy('apiUrl="http://there"', inside=""), "another server"),
+        (taxonomy('value="$tree"', inside=""), "come from each task"),
+        (taxonomy('labeling="true"'), "marks regions"),
+        (taxonomy(inside='<Choice value="a > b"/><Choice value="a"><Choice value="b"/></Choice>'), "both be called"),
+        (labels('value="$brands"', inside=""), "come from each task"),
+        (labels(inside=""), "no labels"),
+        (labels(to_name="page") + '<HyperText name="page" value="$html"/>', "regions of a <HyperText>"),
+        (labels(to_name="sound") + '<Audio name="sound" value="$audio"/>', "regions of a <Audio>"),
+        (labels(to_name="both") + '<Text name="both" value="$a $b"/>', "exactly one field"),
+        (labels(to_name="near") + '<Text name="near" value="Text: $a"/>', "exactly one field"),
         ('<Rating name="odd" toName="text" maxRating="1"/>', "from 2 to 100"),
         ('<Rating name="odd" toName="text" maxRating="many"/>', "from 2 to 100"),
         ('<Rating name="odd" toName="text" perRegion="true"/>', "parts of a task"),
-        ('<TextArea name="odd" toName="text"/>', "<TextArea>"),
+        ('<Number name="odd" toName="text" min="low"/>', "must be a number"),
+        (f'<Number name="odd" toName="text" max="{"9" * 400}"/>', "must be a number"),
+        ('<Number name="odd" toName="text" min="3" max="2"/>', "lower than its max"),
+        ('<Number name="odd" toName="text" step="0"/>', "more than 0"),
+        ('<Pairwise name="odd" toName="text"/>', "two objects"),
+        ('<Pairwise name="odd" toName="text,text"/>', "two objects"),
+        ('<Pairwise name="odd" toName="text,same"/><Text name="same" value="$text"/>', "not the same one"),
+        ('<Pairwise name="odd" toName="text,two"/><Text name="two" value="$a $b"/>', "one field of the task each"),
+        ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
+        ('<DateTime name="odd" toName="text"/>', "a date or time"),
+        ('<Ranker name="odd" toName="text"/>', "an order of items"),
+        ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
+        ('<ParagraphLabels name="odd" toName="text"/>', "regions of a dialogue"),
+        ('<Whatever name="odd" toName="text"/>', "<Whatever> is not supported yet;"),
     ],
 )
-def test_a_control_that_is_not_supported_is_left_out_with_the_reason(control: str, reason: str) -> None:
+def test_a_control_that_is_not_learned_is_left_out_with_the_reason(control: str, reason: str) -> None:
     config = parse_label_config(view(TEXT, CHOICES, control))
     assert [target.name for target in config.schema.targets] == ["kind"]
     assert reason in config.schema.left_out["odd"]
@@ -87,8 +204,8 @@ def test_a_filter_box_is_not_a_control() -> None:
 
 
 def test_a_config_without_a_supported_control_says_what_was_found_and_what_is_supported() -> None:
-    with pytest.raises(SchemaError, match=r"'odd'.*several labels.*Supported is <Choices>"):
-        parse_label_config(view(TEXT, choices('choice="multiple"')))
+    with pytest.raises(SchemaError, match=r"'odd'.*free text.*Supported are <Choices>"):
+        parse_label_config(view(TEXT, '<TextArea name="odd" toName="text"/>'))
 
 
 @pytest.mark.parametrize(
@@ -99,15 +216,30 @@ def test_a_config_without_a_supported_control_says_what_was_found_and_what_is_su
         "<View/>",
         "not xml",
         "\0",
+        "\ud800",
+        f"<View>{TEXT}{CHOICES}\0</View>",
         '<?xml version="1.0" encoding="nonsense"?><View/>',
         '<!DOCTYPE View [<!ENTITY a "aaaa">]><View>&a;</View>',
-        "<View>" + "x" * 1_000_001 + "</View>",
-        "<a>" * 50_000 + "</a>" * 50_000,
+        f"<View>{TEXT}{CHOICES}" + "x" * 1_000_001 + "</View>",
+        "<a>" * 100_000 + TEXT + CHOICES + "</a>" * 100_000,
+        f"<View>{TEXT}" + '<Taxonomy name="t" toName="text">' + '<Choice value="a">' * 30_000,
+        f'<View>{TEXT}<Taxonomy name="t" toName="text">'
+        + '<Choice value="a">' * 101
+        + "</Choice>" * 101
+        + "</Taxonomy></View>",
     ],
+    ids=range(13),
 )
 def test_an_unreadable_or_hostile_config_is_a_schema_error(xml: str) -> None:
     with pytest.raises(SchemaError):
         parse_label_config(xml)
+
+
+def test_what_is_said_of_a_hostile_config_is_short() -> None:
+    long = "x" * 900_000
+    with pytest.raises(SchemaError) as refused:
+        parse_label_config(view(TEXT, f'<Rating name="odd" toName="text" maxRating="{long}"/>'))
+    assert len(str(refused.value)) < 1_000
 
 
 @relaxed

@@ -1,4 +1,4 @@
-"""One choice on text: TF-IDF over hashed words and characters, logistic regression, calibrated probabilities."""
+"""One choice: logistic regression on weighed features, with calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -7,35 +7,33 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from nextlabel.features.text import COLUMNS, count_features, read_text
+from nextlabel.estimators.rows import Rows
+from nextlabel.features.spaces import Space, active, inner_products, restore_space
 from nextlabel.labeling import Task
-from nextlabel.ranking import Floats
+from nextlabel.opinions import ChoiceOpinions
+from nextlabel.ranking import Features, Floats
 
 _MIN_LABELS_TO_CALIBRATE = 30
 _FOLDS = 5
 _MAX_PRODUCTS = 2000  # labels whose inner products are held, 8 bytes for each pair; above, time is the same either way
-_NUGGET = 1e-6  # keeps the products of equal texts regular
 
 
-class TextChoice:
-    """Probabilities of a single choice about a text. Make one with `fit_text_choice`."""
+class LinearChoice:
+    """Probabilities of a single choice. Make one with `fit_choice`."""
 
-    kind = "text_choice/2"
+    kind = "choice/1"
     informative: bool = True
 
     def __init__(
         self,
         *,
         classes: Sequence[str],
-        inputs: Sequence[str],
-        idf: NDArray[np.float32],
+        space: Space,
         weights: NDArray[np.float32],
         columns: NDArray[np.int32],
         intercept: NDArray[np.float32],
@@ -44,8 +42,7 @@ class TextChoice:
         temperature: float,
     ) -> None:
         self._classes = tuple(classes)
-        self._inputs = tuple(inputs)
-        self._idf = idf
+        self._space = space
         self._weights = weights  # active columns × seen classes
         self._columns = columns
         self._intercept = intercept
@@ -53,23 +50,15 @@ class TextChoice:
         self._labels = labels
         self._temperature = temperature
         # Dense over all columns, so that scoring is one sparse product without slicing columns first.
-        self._dense = np.zeros((COLUMNS, len(seen)), dtype=np.float32)
+        self._dense = np.zeros((space.columns, len(seen)), dtype=np.float32)
         self._dense[columns] = weights
 
-    @property
-    def classes_(self) -> tuple[str, ...]:
-        return self._classes
+    def predict(self, tasks: Sequence[Task], features: Features) -> ChoiceOpinions:
+        return ChoiceOpinions(self._classes, self.predict_proba(self._space.weigh(features)))
 
-    def predict_proba(self, tasks: Sequence[Task]) -> Floats:
-        return self.predict_proba_features(count_features([read_text(task.data, self._inputs) for task in tasks]))
-
-    def predict_proba_features(self, features: csr_matrix) -> Floats:
-        """The same from counted features, for pools whose features are cached."""
-        return self.predict_proba_weighted(tfidf(features, self._idf))
-
-    def predict_proba_weighted(self, weighted: csr_matrix) -> Floats:
-        """The same from the `tfidf` of counted features, by the inverse document frequencies it was fitted with."""
-        scores = weighted @ self._dense + self._intercept
+    def predict_proba(self, weighed: Features) -> Floats:
+        """n × k probabilities from features as the space it was fitted in weighs them."""
+        scores = np.asarray(weighed @ self._dense) + self._intercept
         return spread_over_classes(
             softmax(scores / self._temperature, axis=1), self._seen, len(self._classes), self._labels
         )
@@ -78,8 +67,7 @@ class TextChoice:
         return {
             "kind": self.kind,
             "classes": list(self._classes),
-            "inputs": list(self._inputs),
-            "idf": self._idf,
+            "space": self._space.state(),
             "weights": self._weights,
             "columns": self._columns,
             "intercept": self._intercept,
@@ -89,23 +77,23 @@ class TextChoice:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, object]) -> TextChoice:
-        return cls(**{name: value for name, value in state.items() if name != "kind"})  # type: ignore[arg-type]
+    def from_state(cls, state: Mapping[str, object]) -> LinearChoice:
+        given = {name: value for name, value in state.items() if name != "kind"}
+        return cls(**given | {"space": restore_space(given["space"])})  # type: ignore[arg-type]
 
 
-def fit_text_choice(
-    counts: csr_matrix,
+def fit_choice(
+    features: Features,
     labels: Sequence[str],
     *,
     classes: Sequence[str],
-    inputs: Sequence[str],
-    pool: csr_matrix,
+    space: Space,
     seed: int = 0,
     judged: bool = True,
-) -> tuple[TextChoice, Floats | None]:
-    """Fit on n labeled rows; ``pool`` (any rows of the project) tells which words are rare.
+) -> tuple[LinearChoice, ChoiceOpinions | None]:
+    """Fit on n labeled rows.
 
-    Returns the model, and n × k what a model that had not seen the row said of it (None: too few labels).
+    Returns the model, and what a model that had not seen the row said of it (None: too few labels).
 
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
@@ -115,18 +103,14 @@ def fit_text_choice(
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
     if len(seen) < 2:
         raise ValueError("at least two classes must have a label")
-    idf = inverse_document_frequency(pool)
-    weighted = tfidf(counts, idf)
-    columns = np.unique(weighted.indices).astype(np.int32)
-    x = weighted[:, columns]
-    products = (x @ x.T).toarray().astype(np.float64) if len(y) <= _MAX_PRODUCTS else None
+    columns, x = active(space.weigh(features))
+    products = inner_products(x, x) if len(y) <= min(_MAX_PRODUCTS, len(columns)) else None
     held_out = _out_of_fold_scores(x, products, y, seed) if judged else None
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
     weights, intercept = _fit_weights(x, products, y)
-    model = TextChoice(
+    model = LinearChoice(
         classes=classes,
-        inputs=inputs,
-        idf=idf,
+        space=space,
         weights=weights.astype(np.float32),
         columns=columns,
         intercept=intercept.astype(np.float32),
@@ -139,25 +123,7 @@ def fit_text_choice(
     unknown = 1.0 / (len(y) + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
     said = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
     said /= said.sum(axis=1, keepdims=True)
-    return model, spread_over_classes(said, seen, len(classes), len(y))
-
-
-def inverse_document_frequency(pool: csr_matrix) -> NDArray[np.float32]:
-    """Smoothed IDF as in scikit-learn: ln((1 + n) / (1 + df)) + 1."""
-    frequency = np.bincount(pool.indices, minlength=COLUMNS)
-    return (np.log((1 + pool.shape[0]) / (1 + frequency)) + 1).astype(np.float32)
-
-
-def tfidf(counts: csr_matrix, idf: NDArray[np.float32]) -> csr_matrix:
-    """Sublinear term frequency × IDF, rows of length 1."""
-    weighted = csr_matrix(
-        ((1 + np.log(counts.data)) * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
-    )
-    # scikit-learn's `normalize` costs several times as much on the few rows of a request.
-    sizes = np.diff(weighted.indptr)
-    squares = np.add.reduceat(np.append(weighted.data**2, np.float32(0)), weighted.indptr[:-1])
-    weighted.data /= np.repeat(np.sqrt(np.where(sizes > 0, squares, 1)), sizes)
-    return weighted
+    return model, ChoiceOpinions(tuple(classes), spread_over_classes(said, seen, len(classes), len(y)))
 
 
 def spread_over_classes(seen_probabilities: Floats, seen: NDArray[np.integer], k: int, labels: int) -> Floats:
@@ -170,7 +136,7 @@ def spread_over_classes(seen_probabilities: Floats, seen: NDArray[np.integer], k
     return full
 
 
-def _fit_linear(x: csr_matrix | Floats, y: NDArray[np.integer]) -> tuple[Floats, Floats]:
+def _fit_linear(x: Features, y: NDArray[np.integer]) -> tuple[Floats, Floats]:
     """Weights (columns × classes) and intercepts of a multinomial logistic regression.
 
     Classes weigh the same however many labels they have: at 100 labels chosen by margin that is worth .94 against
@@ -184,26 +150,16 @@ def _fit_linear(x: csr_matrix | Floats, y: NDArray[np.integer]) -> tuple[Floats,
     return weights, intercept
 
 
-def _fit_products(products: Floats, y: NDArray[np.integer]) -> tuple[Floats, Floats]:
-    """The same model from the inner products of its n rows alone: how much each row weighs (n × classes), intercepts.
-
-    Texts have far more columns than there are labels, but the weights lie in the span of the rows, so that the same
-    optimum is found among n numbers per class instead of 100,000 (the representer theorem: Kimeldorf & Wahba, 1971).
-    """
-    root = cholesky(products + _NUGGET * np.eye(len(y)), lower=True, overwrite_a=True, check_finite=False)
-    weights, intercept = _fit_linear(root, y)
-    return np.asarray(solve_triangular(root, weights, lower=True, trans="T", check_finite=False)), intercept
-
-
-def _fit_weights(x: csr_matrix, products: Floats | None, y: NDArray[np.integer]) -> tuple[Floats, Floats]:
+def _fit_weights(x: Features, products: Floats | None, y: NDArray[np.integer]) -> tuple[Floats, Floats]:
     if products is None:
         return _fit_linear(x, y)
-    rows, intercept = _fit_products(products, y)
-    return x.T @ rows, intercept
+    rows = Rows(x, products)
+    weights, intercept = _fit_linear(rows.numbers, y)
+    return rows.weights_of_columns(weights), intercept
 
 
 def _out_of_fold_scores(
-    x: csr_matrix, products: Floats | None, y: NDArray[np.integer], seed: int
+    x: Features, products: Floats | None, y: NDArray[np.integer], seed: int
 ) -> NDArray[np.float64] | None:
     """n × classes, −∞ where no other fold had the class; None where a fold would have had one class only."""
     most = int(np.bincount(y).max())
@@ -222,8 +178,9 @@ def _out_of_fold_scores(
             weights, intercept = _fit_linear(x[train], y_train)
             scores[np.ix_(test, known)] = x[test] @ weights + intercept
         else:
-            rows, intercept = _fit_products(products[np.ix_(train, train)], y_train)
-            scores[np.ix_(test, known)] = products[np.ix_(test, train)] @ rows + intercept
+            rows = Rows(x[train], products[np.ix_(train, train)])
+            weights, intercept = _fit_linear(rows.numbers, y_train)
+            scores[np.ix_(test, known)] = rows.of_products(products[np.ix_(test, train)]) @ weights + intercept
     return scores
 
 

@@ -1,0 +1,83 @@
+"""What a query strategy is given to choose from, whatever the targets are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.estimators.learners import LinearLearner
+from nextlabel.features.spaces import Space
+from nextlabel.labeling import Label, Span, Target, Task
+from nextlabel.opinions import Opinions
+from nextlabel.predictions import overall_probabilities
+from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What is labeled of one target, row by row: tasks, labels, and the tasks' features."""
+
+    target: Target
+    tasks: Sequence[Task]
+    labels: Sequence[Label]
+    features: Features
+
+
+def candidate_pool(
+    tasks: Sequence[Task],
+    features: Features,
+    opinions: Mapping[str, Opinions],
+    examples: Examples,
+    space: Space,
+    seed: int,
+) -> CandidatePool:
+    """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
+
+    A single choice by itself is handed over as it is, with a learner for further models. Anything else becomes
+    classes of which the margin says how unsure the model is, and labels that only tell like from unlike.
+    """
+    alone = len(opinions) == 1 and examples.target.kind == "choice"
+    codes, k = classes_of(examples.target, examples.labels)
+    probabilities = overall_probabilities(opinions)
+    learner: Learner | None = LinearLearner(space, len(examples.target.labels)) if alone else None
+    return CandidatePool(
+        [task.id for task in tasks],
+        probabilities if alone else _widened(probabilities, k),
+        features,
+        labeled_features=examples.features,
+        labels=codes,
+        learner=learner,
+        seed=seed,
+    )
+
+
+def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp], int]:
+    """A class for each label, and how many there may be: of several labels or spans the rarest one, so that new kinds
+    stand out; of numbers the lower and the upper half."""
+    match target.kind:
+        case "number":
+            numbers = np.array([label for label in labels if isinstance(label, float)])
+            return (numbers > np.median(numbers) if len(numbers) else numbers).astype(np.intp), 2
+        case "choice":
+            names = [[str(label)] for label in labels]
+        case "choices" | "spans":
+            names = [[str(one.label if isinstance(one, Span) else one) for one in _tuple(label)] for label in labels]
+    place = {name: column for column, name in enumerate(target.labels)}
+    counts = Counter(name for given in names for name in given)
+    none = len(place)  # nothing was given at all, which is a kind too
+    codes = [min((counts[name], place[name]) for name in given)[1] if given else none for given in names]
+    return np.array(codes, dtype=np.intp), len(place) + (target.kind != "choice")
+
+
+def _tuple(label: Label) -> tuple[object, ...]:
+    return label if isinstance(label, tuple) else ()
+
+
+def _widened(probabilities: Floats, k: int) -> Floats:
+    """With columns of zeros up to k, for strategies that look a label up in its column; no margin changes."""
+    missing = max(0, k - probabilities.shape[1])
+    return np.pad(probabilities, ((0, 0), (0, missing)))

@@ -1,0 +1,159 @@
+"""Any number of labels for each task: one logistic regression for each label, with calibrated chances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+
+from nextlabel.estimators.rows import Rows
+from nextlabel.features.spaces import Space, active, restore_space
+from nextlabel.labeling import Task
+from nextlabel.opinions import ChoicesOpinions, membership
+from nextlabel.ranking import Features, Floats
+
+_FOLDS = 5
+_STRENGTHS = (1.0, 20.0)
+_THRESHOLDS = np.arange(0.2, 0.61, 0.05)
+
+
+class LinearChoices:
+    """Chances of each label by itself. Make one with `fit_choices`."""
+
+    kind = "choices/1"
+    informative: bool = True
+
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str],
+        space: Space,
+        weights: NDArray[np.float32],
+        columns: NDArray[np.int32],
+        intercept: NDArray[np.float32],
+        threshold: float,
+    ) -> None:
+        self._labels = tuple(labels)
+        self._space = space
+        self._weights, self._columns, self._intercept = weights, columns, intercept
+        self._threshold = threshold
+        self._dense = np.zeros((space.columns, len(labels)), dtype=np.float32)
+        self._dense[columns] = weights
+
+    def predict(self, tasks: Sequence[Task], features: Features) -> ChoicesOpinions:
+        scores = np.asarray(self._space.weigh(features) @ self._dense) + self._intercept
+        return ChoicesOpinions(self._labels, expit(scores), self._threshold)
+
+    def state(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "labels": list(self._labels),
+            "space": self._space.state(),
+            "weights": self._weights,
+            "columns": self._columns,
+            "intercept": self._intercept,
+            "threshold": self._threshold,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> LinearChoices:
+        given = {name: value for name, value in state.items() if name != "kind"}
+        return cls(**given | {"space": restore_space(given["space"])})  # type: ignore[arg-type]
+
+
+def fit_choices(
+    features: Features,
+    said: Sequence[tuple[str, ...]],
+    *,
+    labels: Sequence[str],
+    space: Space,
+    seed: int = 0,
+    judged: bool = True,
+) -> tuple[LinearChoices, ChoicesOpinions | None]:
+    """Fit on n labeled rows; returns the model, and what one that had not seen the row said (None: too few labels).
+
+    A label that all rows have, or none, keeps Laplace's share. Scores become chances by one slope and one shift for
+    all labels together (Platt, 1999), taken from scores out of fold: single labels are often too rare for their own.
+    So is the strength of regularisation, by log loss, and the chance from which on a label is given, by micro-F1.
+    """
+    truth = membership(said, labels)
+    columns, x = active(space.weigh(features))
+    rows = Rows(x)
+    tuned = _Tuned(_STRENGTHS[-1])
+    if judged and len(truth) >= 2 * _FOLDS:
+        tries = [_tuned(rows.numbers, truth, strength, seed) for strength in _STRENGTHS]
+        tuned = min(tries, key=lambda one: one.loss)
+    weights, intercept = _fit(rows.numbers, truth, tuned.strength)
+    model = LinearChoices(
+        labels=labels,
+        space=space,
+        weights=(tuned.slope * rows.weights_of_columns(weights)).astype(np.float32),
+        columns=columns,
+        intercept=(tuned.slope * intercept + tuned.shift).astype(np.float32),
+        threshold=tuned.threshold,
+    )
+    opinions = None if tuned.chances is None else ChoicesOpinions(tuple(labels), tuned.chances, tuned.threshold)
+    return model, opinions
+
+
+@dataclass(frozen=True, slots=True)
+class _Tuned:
+    """What was learned out of fold with one strength: ``chances`` are n × labels."""
+
+    strength: float
+    slope: float = 1.0
+    shift: float = 0.0
+    threshold: float = 0.5
+    loss: float = 0.0
+    chances: Floats | None = None
+
+
+def _tuned(x: Floats, truth: NDArray[np.bool_], strength: float, seed: int) -> _Tuned:
+    scores = _out_of_fold(x, truth, strength, seed)
+    slope, shift, loss = _platt(scores, truth)
+    chances = expit(slope * scores + shift)
+    return _Tuned(strength, slope, shift, _best_threshold(chances, truth), loss, chances)
+
+
+def _best_threshold(chances: Floats, truth: NDArray[np.bool_]) -> float:
+    """Of those that give the best F1 over all labels the one nearest to ½."""
+    tries = sorted(_THRESHOLDS, key=lambda at: abs(at - 0.5))
+    right = [2 * (truth & (chances >= at)).sum() / max(truth.sum() + (chances >= at).sum(), 1) for at in tries]
+    return float(tries[int(np.argmax(right))])
+
+
+def _fit(x: Floats, truth: NDArray[np.bool_], strength: float) -> tuple[Floats, Floats]:
+    """Weights (columns × labels) and intercepts."""
+    weights, intercept = np.zeros((x.shape[1], truth.shape[1])), np.empty(truth.shape[1])
+    for label, given in enumerate(truth.T):
+        share = (given.sum() + 1) / (len(given) + 2)
+        intercept[label] = np.log(share / (1 - share))
+        if given.any() and not given.all():
+            model = LogisticRegression(C=strength, max_iter=300, tol=1e-4).fit(x, given)
+            weights[:, label], intercept[label] = model.coef_[0], model.intercept_[0]
+    return weights, intercept
+
+
+def _out_of_fold(x: Floats, truth: NDArray[np.bool_], strength: float, seed: int) -> Floats:
+    scores = np.empty(truth.shape)
+    for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(x):
+        weights, intercept = _fit(x[train], truth[train], strength)
+        scores[test] = x[test] @ weights + intercept
+    return scores
+
+
+def _platt(scores: Floats, truth: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Slope, shift, and the log loss that they leave."""
+
+    def loss(parameters: Floats) -> float:
+        z = (np.exp(parameters[0]) * scores + parameters[1]) * np.where(truth, 1, -1)
+        return float(np.logaddexp(0, -z).mean())
+
+    found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-2.5, 2.5), (-3, 3)])
+    return float(np.exp(found.x[0])), float(found.x[1]), float(found.fun)

@@ -1,0 +1,80 @@
+"""A project's model: for each target an encoder that makes features of tasks, and an estimator that has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nextlabel.estimators.prior import Prior
+from nextlabel.features.encoders import Encoder, TextEncoder
+from nextlabel.features.source import Source
+from nextlabel.labeling import LabelSchema, Task
+from nextlabel.opinions import Opinions
+from nextlabel.ranking import Features
+
+
+class Estimator(Protocol):
+    """A fitted model of one target; it never changes afterwards.
+
+    ``informative`` is false while it says nothing about which task to ask for.
+    """
+
+    @property
+    def informative(self) -> bool: ...
+
+    def predict(self, tasks: Sequence[Task], features: Features) -> Opinions:
+        """n opinions from the tasks or their encoded features, row by row; a missing field never breaks a batch."""
+
+    def state(self) -> dict[str, object]:
+        """Plain values and arrays from which it can be restored; no code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is known of one target."""
+
+    encoder: Encoder
+    estimator: Estimator
+
+    def predict(self, tasks: Sequence[Task], source: Source) -> Opinions:
+        return self.estimator.predict(tasks, self.encoder.encode(tasks, source))
+
+
+class ProjectModel:
+    """All that is known of a project's targets."""
+
+    kind = "project/1"
+
+    def __init__(self, targets: Mapping[str, Learned]) -> None:
+        self.targets = dict(targets)
+
+    @classmethod
+    def untrained(cls, schema: LabelSchema) -> ProjectModel:
+        """Before the first label: says the same of every task."""
+        nothing = {target.name: Learned(TextEncoder(()), Prior(target.labels)) for target in schema.targets}
+        return cls(nothing or {"": Learned(TextEncoder(()), Prior())})
+
+    @property
+    def informative(self) -> bool:
+        """Whether any target has been learned so far as to tell tasks apart."""
+        return any(learned.estimator.informative for learned in self.targets.values())
+
+    def predict(self, tasks: Sequence[Task], source: Source) -> dict[str, Opinions]:
+        """n opinions of n tasks, by target."""
+        return {name: learned.predict(tasks, source) for name, learned in self.speaking.items()}
+
+    @property
+    def speaking(self) -> Mapping[str, Learned]:
+        """The targets that are informative; all of them while none is."""
+        known = {name: learned for name, learned in self.targets.items() if learned.estimator.informative}
+        return known or self.targets
+
+    def state(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "targets": {
+                name: {"encoder": learned.encoder.state(), "estimator": learned.estimator.state()}
+                for name, learned in self.targets.items()
+            },
+        }

@@ -1,0 +1,58 @@
+"""Linear models of features that have far more columns than there are labels, in as few numbers as there are rows.
+
+The weights lie in the span of the rows, so that the same optimum is found among n numbers per class instead of 100,000
+(the representer theorem: Kimeldorf & Wahba, 1971).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from nextlabel.features.spaces import inner_products
+from nextlabel.ranking import Features, Floats
+
+_NUGGET = 1e-6  # keeps the products of equal rows regular
+
+
+class Rows:
+    """n rows in m numbers each, m never more than n: their inner products are those of the features they stand for,
+    so that a linear model of either gives the same scores.
+
+    ``features`` are weighed, n × d, with active columns only. Where these are no more than the rows, they are the
+    numbers themselves.
+    """
+
+    def __init__(self, features: Features, products: Floats | None = None) -> None:
+        self._features = features
+        n, columns = features.shape
+        self._root: Floats | None = None
+        if columns > n:
+            held = inner_products(features, features) if products is None else products
+            self._root = np.asarray(cholesky(held + _NUGGET * np.eye(n), lower=True, check_finite=False))
+
+    @property
+    def numbers(self) -> Floats:
+        """n × m."""
+        return dense(self._features) if self._root is None else self._root
+
+    def of(self, features: Features) -> Floats:
+        """Other rows of the same columns in the same m numbers; what lies outside the span of the n rows is lost."""
+        return dense(features) if self._root is None else self.of_products(inner_products(features, self._features))
+
+    def of_products(self, products: Floats) -> Floats:
+        """The same from the inner products with the n rows. Only where there are more columns than rows."""
+        assert self._root is not None  # noqa: S101
+        return np.asarray(solve_triangular(self._root, products.T, lower=True, check_finite=False).T)
+
+    def weights_of_columns(self, weights: Floats) -> Floats:
+        """From the weights of a model of the numbers (m × classes) to those of the columns (d × classes)."""
+        if self._root is None:
+            return weights
+        of_rows = solve_triangular(self._root, weights, lower=True, trans="T", check_finite=False)
+        return np.asarray(self._features.T @ of_rows)
+
+
+def dense(features: Features) -> Floats:
+    """n × d, in double precision."""
+    return np.asarray(features if isinstance(features, np.ndarray) else features.toarray(), dtype=np.float64)

@@ -1,0 +1,125 @@
+"""From the fields of a task that a target is about to numbers: one encoder for each kind of field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from scipy.sparse import csr_matrix
+
+from nextlabel.features.embedding import EmbeddingEncoder
+from nextlabel.features.image import ImageEncoder
+from nextlabel.features.source import Source
+from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
+from nextlabel.features.tabular import TabularEncoder, holds_numbers
+from nextlabel.features.text import read_text
+from nextlabel.labeling import Input, Target, Task
+from nextlabel.ranking import Features
+
+
+class Encoder(Protocol):
+    """Tasks → features, always the same columns. A field that is missing or odd never breaks a batch."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        """n × d, row by row those of the tasks."""
+
+    def space(self, pool: Features) -> Space:
+        """How a linear model should weigh them, given those of all tasks of the project."""
+
+    def state(self) -> dict[str, object]: ...
+
+
+class TextEncoder:
+    """Words and character n-grams of the text fields, counted."""
+
+    kind = "text"
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = tuple(fields)
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        return source.count([read_text(task.data, self._fields) for task in tasks])
+
+    def space(self, pool: Features) -> Space:
+        return TfIdf.of(csr_matrix(pool))
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "fields": list(self._fields)}
+
+
+class ComparedEncoder:
+    """Two things side by side: what the first has more of than the second, each weighed as if it stood alone.
+
+    A linear model of the difference is that of Bradley & Terry (1952): each thing has a worth, the greater one wins.
+    """
+
+    kind = "compared"
+
+    def __init__(self, first: Encoder, second: Encoder, space: Space) -> None:
+        self._first, self._second, self._space = first, second, space
+
+    @classmethod
+    def of(cls, first: Encoder, second: Encoder, tasks: Sequence[Task], source: Source) -> ComparedEncoder:
+        return cls(first, second, first.space(first.encode(tasks, source)))
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        sides = [self._space.weigh(side.encode(tasks, source)) for side in (self._first, self._second)]
+        return cast(Features, sides[0] - sides[1])
+
+    def space(self, pool: Features) -> Space:
+        return AsItIs(pool.shape[1])
+
+    def state(self) -> dict[str, object]:
+        sides = {"first": self._first.state(), "second": self._second.state()}
+        return {"kind": self.kind, **sides, "space": self._space.state()}
+
+
+def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embeddings: str = "") -> Encoder:
+    """The encoder that suits what these tasks hold: all that are known, labeled or not.
+
+    ``embeddings`` is a folder with a model for texts (`EmbeddingEncoder`); without one words are counted. Raises
+    `ConfigurationError` where there is no such model.
+    """
+    if target.compared:
+        # Both sides learn from the texts of both how words and vectors are weighed, or they could not be subtracted.
+        texts = [read_text(task.data, [one.field]) for one in target.inputs for task in tasks]
+        first, second = (_of_inputs([one], tasks, source, embeddings, texts) for one in target.inputs)
+        return ComparedEncoder.of(first, second, tasks, source)
+    return _of_inputs(target.inputs, tasks, source, embeddings)
+
+
+def _of_inputs(
+    inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str, texts: Sequence[str] | None = None
+) -> Encoder:
+    """``texts`` are what embeddings are weighed by, where these are not the inputs' own."""
+    fields = [one.field for one in inputs]
+    if pictures := [one.field for one in inputs if one.kind == "image"]:
+        return ImageEncoder(pictures)
+    if any(one.kind == "table" for one in inputs) or holds_numbers(inputs, tasks):
+        return TabularEncoder.of(inputs, tasks)
+    if embeddings:
+        texts = [read_text(task.data, fields) for task in tasks] if texts is None else texts
+        return EmbeddingEncoder.of(fields, Path(embeddings).expanduser(), texts, source)
+    return TextEncoder(fields)
+
+
+def restore_encoder(state: Mapping[str, object]) -> Encoder:
+    """The inverse of `Encoder.state`. Raises KeyError for a kind that this version does not have."""
+    match state["kind"]:
+        case TextEncoder.kind:
+            return TextEncoder(cast("list[str]", state["fields"]))
+        case ImageEncoder.kind:
+            return ImageEncoder.from_state(state)
+        case EmbeddingEncoder.kind:
+            return EmbeddingEncoder.from_state(state)
+        case TabularEncoder.kind:
+            return TabularEncoder.from_state(state)
+        case ComparedEncoder.kind:
+            first, second, space = (cast("Mapping[str, object]", state[part]) for part in ("first", "second", "space"))
+            return ComparedEncoder(restore_encoder(first), restore_encoder(second), restore_space(space))
+        case other:
+            raise KeyError(other)

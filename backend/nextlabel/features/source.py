@@ -1,0 +1,32 @@
+"""What encoders need beside the tasks themselves: what was computed before, and files behind addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scipy.sparse import csr_matrix
+
+from nextlabel.features.text import count_features
+from nextlabel.ranking import Floats
+
+
+class Vectors(Protocol):
+    """Dense vectors kept by content."""
+
+    def get(
+        self, signature: str, keys: Sequence[bytes], width: int, compute: Callable[[Sequence[int]], Floats]
+    ) -> Floats:
+        """n × ``width``; ``compute`` is given the places whose key is not known, each key once, and returns their
+        rows. ``signature`` changes whenever the same content would give other vectors; a row that holds NaN is
+        returned, but not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """For one project. ``file`` reads what stands at an address that a task names; it raises `FileUnavailable`."""
+
+    count: Callable[[Sequence[str]], csr_matrix] = count_features
+    vectors: Vectors | None = None
+    file: Callable[[str], bytes] | None = None

@@ -1,0 +1,181 @@
+"""How features are weighed before a linear model sees them, learned from all tasks of a project, labeled or not.
+
+Rows come out about one long, so that one strength of regularisation suits every kind of feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
+from sklearn.kernel_approximation import Nystroem
+from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+
+from nextlabel.features.text import COLUMNS
+from nextlabel.ranking import Features, Floats
+
+_LANDMARKS = 300
+_SAME = 1e-9  # a squared distance below it is none
+
+
+class Space(Protocol):
+    """A weighing of features, fixed once it is learned."""
+
+    @property
+    def columns(self) -> int:
+        """How many columns features have, weighed or not."""
+
+    def weigh(self, features: Features) -> Features: ...
+
+    def state(self) -> dict[str, object]:
+        """Plain values and arrays from which `restore_space` makes it again."""
+
+
+class TfIdf:
+    """Counts of words: sublinear term frequency × inverse document frequency, rows of length 1."""
+
+    kind = "tfidf"
+    columns = COLUMNS
+
+    def __init__(self, idf: NDArray[np.float32]) -> None:
+        self._idf = idf
+
+    @classmethod
+    def of(cls, pool: csr_matrix) -> TfIdf:
+        """Smoothed IDF as in scikit-learn: ln((1 + n) / (1 + df)) + 1."""
+        frequency = np.bincount(pool.indices, minlength=COLUMNS)
+        return cls((np.log((1 + pool.shape[0]) / (1 + frequency)) + 1).astype(np.float32))
+
+    def weigh(self, features: Features) -> csr_matrix:
+        counts = csr_matrix(features)
+        weighted = csr_matrix(
+            ((1 + np.log(counts.data)) * self._idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
+        )
+        # scikit-learn's `normalize` costs several times as much on the few rows of a request.
+        sizes = np.diff(weighted.indptr)
+        squares = np.add.reduceat(np.append(weighted.data**2, np.float32(0)), weighted.indptr[:-1])
+        weighted.data /= np.repeat(np.sqrt(np.where(sizes > 0, squares, 1)), sizes)
+        return weighted
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "idf": self._idf}
+
+
+class Centred:
+    """Dense numbers: the mean taken off, then divided by the root mean square length of a row."""
+
+    kind = "centred"
+
+    def __init__(self, mean: Floats, length: float) -> None:
+        self._mean, self._length = mean, length
+
+    @property
+    def columns(self) -> int:
+        return len(self._mean)
+
+    @classmethod
+    def of(cls, pool: Floats) -> Centred:
+        if not len(pool):
+            return cls(np.zeros(pool.shape[1], dtype=np.float32), 1.0)
+        mean = pool.mean(axis=0)
+        length = float(np.sqrt(((pool - mean) ** 2).sum(axis=1).mean()))
+        return cls(np.asarray(mean, dtype=np.float32), length or 1.0)
+
+    def weigh(self, features: Features) -> Floats:
+        return np.asarray((np.asarray(features) - self._mean) / np.float32(self._length))
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "mean": self._mean, "length": self._length}
+
+
+class Curved:
+    """Dense numbers as `Centred` has them, and beside them how near each row is to some landmarks among the tasks, so
+    that a linear model may draw curves (the Nyström method: Williams & Seeger, 2001).
+
+    Against `Centred`, accuracy at 200 random labels: sonar .81 : .75, phoneme .78 : .76, digits .94 : .93; heart and
+    pima lose a hundredth at most.
+    """
+
+    kind = "curved"
+
+    def __init__(self, centred: Centred, landmarks: Floats, weights: Floats, gamma: float) -> None:
+        self._centred, self._landmarks, self._weights, self._gamma = centred, landmarks, weights, gamma
+
+    @property
+    def columns(self) -> int:
+        return self._centred.columns + len(self._landmarks)
+
+    @classmethod
+    def of(cls, pool: Floats) -> Curved:
+        """Always the same for the same tasks in the same order."""
+        centred = Centred.of(pool)
+        sample = centred.weigh(pool[np.random.default_rng(0).permutation(len(pool))[: 2 * _LANDMARKS]])
+        distances = euclidean_distances(sample, squared=True)
+        apart = distances[distances > _SAME]
+        gamma = float(1 / np.median(apart)) if len(apart) else 1.0
+        if not len(sample):
+            return cls(centred, np.zeros((0, centred.columns), np.float32), np.zeros((0, 0), np.float32), gamma)
+        fitted = Nystroem(gamma=gamma, n_components=min(_LANDMARKS, len(sample)), random_state=0).fit(sample)
+        return cls(centred, fitted.components_, np.asarray(fitted.normalization_, dtype=np.float32), gamma)
+
+    def weigh(self, features: Features) -> Floats:
+        plain = self._centred.weigh(features)
+        if not len(self._landmarks) or not len(plain):
+            return np.hstack([plain, np.zeros((len(plain), len(self._landmarks)), dtype=np.float32)])
+        near = rbf_kernel(plain, self._landmarks, gamma=self._gamma) @ self._weights.T
+        return np.hstack([plain, near]).astype(np.float32)
+
+    def state(self) -> dict[str, object]:
+        arrays = {"landmarks": self._landmarks, "weights": self._weights}
+        return {"kind": self.kind, "centred": self._centred.state(), "gamma": self._gamma, **arrays}
+
+
+class AsItIs:
+    """Features that are weighed already."""
+
+    kind = "as-it-is"
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+
+    def weigh(self, features: Features) -> Features:
+        return features
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "columns": self.columns}
+
+
+def restore_space(state: Mapping[str, object]) -> Space:
+    """The inverse of `Space.state`. Raises KeyError for what is none."""
+    match state["kind"]:
+        case TfIdf.kind:
+            return TfIdf(cast("NDArray[np.float32]", state["idf"]))
+        case Centred.kind:
+            return Centred(cast(Floats, state["mean"]), cast(float, state["length"]))
+        case Curved.kind:
+            centred = restore_space(cast("Mapping[str, object]", state["centred"]))
+            assert isinstance(centred, Centred)  # noqa: S101 - written by `Curved.state`
+            landmarks, weights = cast(Floats, state["landmarks"]), cast(Floats, state["weights"])
+            return Curved(centred, landmarks, weights, cast(float, state["gamma"]))
+        case AsItIs.kind:
+            return AsItIs(cast(int, state["columns"]))
+        case other:
+            raise KeyError(other)
+
+
+def active(weighed: Features) -> tuple[NDArray[np.int32], Features]:
+    """The columns in which any row has a number, and the rows with these columns only."""
+    if issparse(weighed):
+        columns = np.unique(weighed.indices).astype(np.int32)
+        return columns, weighed[:, columns]
+    return np.arange(weighed.shape[1], dtype=np.int32), weighed
+
+
+def inner_products(one: Features, other: Features) -> Floats:
+    """n × m, in double precision."""
+    if issparse(one):
+        return np.asarray(csr_matrix(one @ other.T).toarray(), dtype=np.float64)
+    return np.asarray(np.asarray(one, dtype=np.float64) @ np.asarray(other, dtype=np.float64).T)

@@ -1,0 +1,133 @@
+"""How labels stand in Label Studio's results: as its editor writes them, and as its import takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import cast
+
+from nextlabel.labeling import Label, Span
+
+PATH_SEPARATOR = " > "
+SIDES = ("left", "right")
+
+Value = Mapping[str, object]
+_LARGEST_OFFSET = 2**53  # beyond it JavaScript no longer counts
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The shape of a control's result items.
+
+    ``read`` says what the ``value`` of one item holds, whether or not the config still has it (None: no label of
+    this control); ``write`` gives the values of a label that the config has. ``adds_up`` is whether the label is that
+    of all items together, instead of the last one's.
+    """
+
+    type: str
+    read: Callable[[Value], Label | None]
+    write: Callable[[Label], list[dict[str, object]]]
+    adds_up: bool = False
+
+
+def choice_form() -> Form:
+    return Form("choices", lambda value: _only(_texts(value.get("choices"))), lambda label: [{"choices": [label]}])
+
+
+def choices_form() -> Form:
+    return Form("choices", lambda value: _texts(value.get("choices")), _write_choices)
+
+
+def taxonomy_form(paths: Mapping[str, tuple[str, ...]], *, single: bool) -> Form:
+    """``paths`` gives the path of each label."""
+
+    def read(value: Value) -> Label | None:
+        chosen = _paths(value.get("taxonomy"))
+        return _only(chosen) if single else chosen
+
+    def write(label: Label) -> list[dict[str, object]]:
+        labels = [label] if single else list(cast(tuple[str, ...], label))
+        return [{"taxonomy": [list(paths[cast(str, one)]) for one in labels]}] if labels else []
+
+    return Form("taxonomy", read, write)
+
+
+def rating_form() -> Form:
+    return Form("rating", _rated, lambda label: [{"rating": round(cast(float, label))}])
+
+
+def number_form() -> Form:
+    return Form("number", lambda value: _number(value.get("number")), lambda label: [{"number": label}])
+
+
+def pairwise_form() -> Form:
+    return Form("pairwise", _selected, lambda label: [{"selected": label}])
+
+
+def spans_form() -> Form:
+    return Form("labels", _spans, _write_spans, adds_up=True)
+
+
+def _texts(said: object) -> tuple[str, ...] | None:
+    if isinstance(said, list) and all(isinstance(one, str) for one in said):
+        return tuple(said)
+    return None
+
+
+def _paths(said: object) -> tuple[str, ...] | None:
+    if not isinstance(said, list):
+        return None
+    paths = [_texts(path) for path in said]
+    return tuple(PATH_SEPARATOR.join(path) for path in paths if path) if all(paths) else None
+
+
+def _only(said: tuple[str, ...] | None) -> str | None:
+    return said[0] if said is not None and len(said) == 1 else None
+
+
+def _number(said: object) -> float | None:
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    try:
+        number = float(said)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _rated(value: Value) -> float | None:
+    """Stars are whole; the editor's hotkey can take them all away again, which is written as 0."""
+    stars = _number(value.get("rating"))
+    return stars if stars is not None and stars >= 1 and stars.is_integer() else None
+
+
+def _selected(value: Value) -> str | None:
+    side = value.get("selected")
+    return side if isinstance(side, str) and side in SIDES else None
+
+
+def _write_choices(label: Label) -> list[dict[str, object]]:
+    labels = list(cast(tuple[str, ...], label))
+    return [{"choices": labels}] if labels else []
+
+
+def _spans(value: Value) -> tuple[Span, ...] | None:
+    start, end, labels = _offset(value.get("start")), _offset(value.get("end")), _texts(value.get("labels"))
+    if start is None or end is None or labels is None or start >= end:
+        return None
+    return tuple(Span(start, end, label) for label in labels)
+
+
+def _offset(said: object) -> int | None:
+    """Characters, as Python counts them: the editor counts code points, and a line break as one."""
+    offset = _number(int(said) if isinstance(said, str) and _is_count(said) else said)
+    return int(offset) if offset is not None and offset.is_integer() and 0 <= offset < _LARGEST_OFFSET else None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 16
+
+
+def _write_spans(label: Label) -> list[dict[str, object]]:
+    return [{"start": start, "end": end, "labels": [name]} for start, end, name in cast(tuple[Span, ...], label)]

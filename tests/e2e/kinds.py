@@ -1,0 +1,147 @@
+"""Every kind of label: a labeling config, tasks, and what Label Studio's own editor submits for each."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.running import label_of_number, sentence
+
+Result = list[dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``data`` are the fields of the n-th task, ``answer`` is what a careful annotator submits for it; ``said`` is what
+    matters of a result."""
+
+    config: str
+    data: Callable[[int], Mapping[str, object]]
+    answer: Callable[[int], Result]
+    said: Callable[[Sequence[Mapping[str, Any]]], object]
+
+
+def winter(n: int) -> bool:
+    return label_of_number(n) == "winter"
+
+
+def text(n: int) -> dict[str, object]:
+    return {"text": sentence(n)}
+
+
+def item(name: str, type_: str, value: dict[str, object], to: str = "text") -> dict[str, object]:
+    return {"id": f"{name}0000000"[:10], "from_name": name, "to_name": to, "type": type_, "value": value}
+
+
+def _values(key: str) -> Callable[[Sequence[Mapping[str, Any]]], object]:
+    return lambda result: [one["value"][key] for one in result if key in one["value"]]
+
+
+def _choice(n: int, name: str = "label", to: str = "text") -> dict[str, object]:
+    return item(name, "choices", {"choices": [label_of_number(n)]}, to)
+
+
+def _first_noun(n: int) -> dict[str, object]:
+    """The word after the colon, marked as a thing of its kind."""
+    words = sentence(n)
+    start = words.index(": ") + 2
+    end = words.index(" ", start)
+    value = {"start": start, "end": end, "text": words[start:end], "labels": [label_of_number(n)]}
+    return item("thing", "labels", value)
+
+
+def picture(n: int) -> str:
+    """A small PNG: white on the left for winter, on the right for the kitchen, with some noise."""
+    from PIL import Image
+
+    image = Image.new("L", (24, 24), 20 + n % 7)
+    left = 2 if winter(n) else 13
+    for x in range(left, left + 8):
+        for y in range(3 + n % 4, 18):
+            image.putpixel((x, y), 230 - (x * y + n) % 40)
+    packed = io.BytesIO()
+    image.save(packed, "PNG")
+    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+
+
+def _record(n: int) -> dict[str, object]:
+    degrees = -5 + n % 7 if winter(n) else 20 + n % 9
+    return {"degrees": degrees, "place": ("hut", "slope")[n % 2] if winter(n) else ("oven", "hut")[n % 2]}
+
+
+_TEXT = '<Text name="text" value="$text"/>'
+_TWO = '<Choice value="winter"/><Choice value="kitchen"/>'
+
+KINDS: Mapping[str, Kind] = {
+    "single choice": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text" choice="single">{_TWO}</Choices></View>',
+        text,
+        lambda n: [_choice(n)],
+        _values("choices"),
+    ),
+    "multiple choice": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text" choice="multiple">{_TWO}<Choice value="any"/></Choices>'
+        "</View>",
+        text,
+        lambda n: [item("label", "choices", {"choices": [label_of_number(n), "any"]})],
+        _values("choices"),
+    ),
+    "taxonomy": Kind(
+        f'<View>{_TEXT}<Taxonomy name="label" toName="text"><Choice value="out"><Choice value="winter"/></Choice>'
+        '<Choice value="in"><Choice value="kitchen"/><Choice value="bath"/></Choice></Taxonomy></View>',
+        text,
+        lambda n: [item("label", "taxonomy", {"taxonomy": [["out", "winter"] if winter(n) else ["in", "kitchen"]]})],
+        _values("taxonomy"),
+    ),
+    "rating": Kind(
+        f'<View>{_TEXT}<Rating name="stars" toName="text" maxRating="4"/></View>',
+        text,
+        lambda n: [item("stars", "rating", {"rating": 1 if winter(n) else 4})],
+        lambda result: [one["value"]["rating"] > 2 for one in result],
+    ),
+    "number": Kind(
+        f'<View>{_TEXT}<Number name="degrees" toName="text" min="-20" max="200" step="10"/></View>',
+        text,
+        lambda n: [item("degrees", "number", {"number": -10 if winter(n) else 180})],
+        lambda result: [one["value"]["number"] > 80 for one in result],
+    ),
+    "spans": Kind(
+        f'<View><Labels name="thing" toName="text">{_TWO.replace("Choice", "Label")}</Labels>{_TEXT}</View>',
+        text,
+        lambda n: [_first_noun(n)],
+        lambda result: sorted((one["value"]["start"], one["value"]["end"], *one["value"]["labels"]) for one in result),
+    ),
+    "pairwise": Kind(
+        '<View><Text name="a" value="$a"/><Text name="b" value="$b"/><Pairwise name="better" toName="a,b"/></View>',
+        lambda n: {"a": sentence(n), "b": sentence(_opposite(n))},
+        lambda n: [item("better", "pairwise", {"selected": "left" if winter(n) else "right"}, "better")],
+        _values("selected"),
+    ),
+    "image choice": Kind(
+        f'<View><Image name="image" value="$image"/><Choices name="label" toName="image">{_TWO}</Choices></View>',
+        lambda n: {"image": picture(n)},
+        lambda n: [_choice(n, to="image")],
+        _values("choices"),
+    ),
+    "table": Kind(
+        f'<View><Table name="record" value="$record"/><Choices name="label" toName="record">{_TWO}</Choices></View>',
+        lambda n: {"record": _record(n)},
+        lambda n: [_choice(n, to="record")],
+        _values("choices"),
+    ),
+    "two controls": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text">{_TWO}</Choices>'
+        '<Rating name="stars" toName="text" maxRating="5"/></View>',
+        text,
+        lambda n: [_choice(n), item("stars", "rating", {"rating": 2 if winter(n) else 5})],
+        lambda result: (_values("choices")(result), [one["value"]["rating"] > 3 for one in result[1:]]),
+    ),
+}
+
+
+def _opposite(n: int) -> int:
+    """The next sentence of the other kind."""
+    return next(m for m in range(n + 1, n + 50) if winter(m) != winter(n))

@@ -1,0 +1,68 @@
+"""Every kind of label on a real Label Studio: made as its editor does, learned, shown, and in the order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from e2e.kinds import KINDS
+from e2e.running import Nextlabel, findings, wait_for
+from e2e.test_the_loop import learned
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+
+_TASKS, _LABELS = 40, 14
+
+# Label Studio's own verdict, in its own environment: what bulk import runs, and more.
+_VERDICTS = """
+import json, sys
+from label_studio_sdk.label_interface import LabelInterface
+given = json.load(sys.stdin)
+interface = LabelInterface(given["config"])
+print(json.dumps([interface.validate_prediction(one, return_errors=True) for one in given["predictions"]]))
+"""
+
+
+def _complaints(server: LabelStudioServer, config: str, predictions: list[dict[str, Any]]) -> list[str]:
+    given = json.dumps({"config": config, "predictions": predictions})
+    done = subprocess.run(
+        [server.python, "-c", _VERDICTS], input=given, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [complaint for verdict in json.loads(done.stdout.splitlines()[-1]) for complaint in verdict]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_labels_of_every_kind_are_learned_shown_and_decide_what_comes_next(
+    name: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    kind = KINDS[name]
+    project = owner.create_project(name, kind.config)
+    data = [dict(kind.data(n)) for n in range(_TASKS)]
+    number = dict(zip(owner.import_tasks(project, data), range(_TASKS), strict=True))
+    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=3", "cold_start=4"))
+    for _ in range(_LABELS):
+        task = owner.next_task(project)
+        assert task is not None
+        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
+    wait_for(learned(nextlabel, project, _LABELS), 60)
+
+    queue = nextlabel.queues(project)[0]
+    shown = {number[task["id"]]: _shown(task, queue.version) for task in owner.open_tasks(project)}
+    assert len(shown) == _TASKS - _LABELS  # Label Studio drops what it cannot read
+    assert not _complaints(label_studio, kind.config, list(shown.values()))
+    right = [kind.said(one["result"]) == kind.said(kind.answer(n)) for n, one in shown.items()]
+    assert sum(right) >= 0.7 * len(right), [one["result"] for one in shown.values()][:5]
+    for expected in queue.window[:3]:
+        task = owner.next_task(project)
+        assert task is not None
+        assert str(task["id"]) == expected
+        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
+
+
+def _shown(task: Mapping[str, Any], version: str) -> dict[str, Any]:
+    (one,) = [one for one in task["predictions"] if one["model_version"] == version]
+    return {"result": one["result"], "score": one["score"], "model_version": one["model_version"]}

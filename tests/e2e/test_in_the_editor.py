@@ -1,0 +1,76 @@
+"""What an annotator sees: the pre-annotation of each kind, in Label Studio's own editor in a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect, sync_playwright
+
+from e2e.kinds import KINDS
+from e2e.running import Nextlabel, findings, wait_for
+from e2e.test_the_loop import learned
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+
+SCREENSHOTS = Path(".cache/screenshots")
+_TASKS, _LABELS = 24, 12
+# Without these Chromium looks for its maker's servers at every start.
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+SEEN: Mapping[str, str] = {
+    "single choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
+    "image choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
+    "rating": ".ant-rate-star-full",
+    "spans": ".htx-highlight",
+}
+"""Kind → what only a pre-annotation puts on the page of a task that nobody has opened before."""
+
+
+@pytest.fixture(scope="module")
+def browser(label_studio: LabelStudioServer, owner: LabelStudioPerson) -> Iterator[BrowserContext]:
+    """Signed in as the owner."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail("There is no Chromium: run `make browser`.")
+        pytest.skip("There is no Chromium: run `make browser`.")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
+        context = opened.new_context(viewport={"width": 1280, "height": 800})
+        context.add_cookies([{"name": k, "value": v, "url": label_studio.url} for k, v in owner.cookies.items()])
+        yield context
+        opened.close()
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_the_pre_annotation_is_seen_in_the_editor(
+    name: str,
+    nextlabel: Nextlabel,
+    label_studio: LabelStudioServer,
+    owner: LabelStudioPerson,
+    browser: BrowserContext,
+) -> None:
+    kind = KINDS[name]
+    project = owner.create_project(name, kind.config)
+    data = [dict(kind.data(n)) for n in range(_TASKS)]
+    number = dict(zip(owner.import_tasks(project, data), range(_TASKS), strict=True))
+    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=2", "cold_start=4"))
+    for _ in range(_LABELS):
+        task = owner.next_task(project)
+        assert task is not None
+        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
+    wait_for(learned(nextlabel, project, _LABELS), 60)
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
+    try:
+        expect(page.locator(SEEN[name]).first).to_be_attached(timeout=30_000)
+    finally:
+        page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png")
+        page.close()

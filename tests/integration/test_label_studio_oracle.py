@@ -1,0 +1,151 @@
+"""What is written into Label Studio is what its own check takes: the one that its import of predictions runs."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import orjson
+import pytest
+
+from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
+from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
+from nextlabel_connectors.label_studio.payloads import window_score, write_answer, write_window_item
+from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+
+VERSION = QueueVersion("0007")
+OBJECTS = (
+    '<Text name="text" value="$text"/><HyperText name="page" value="$title: $html"/>'
+    '<Paragraphs name="talk" value="$talk"/><Table name="row" value="$row"/><Image name="image" value="$image"/>'
+)
+CONTROLS = (
+    '<Choices name="it" toName="page">{choices}</Choices>',
+    '<Choices name="it" toName="talk" choice="single-radio">{choices}</Choices>',
+    '<Choices name="it" toName="row" choice="multiple">{choices}</Choices>',
+    '<Choices name="it" toName="text"><View><Choice value="a"><Choice value="b"/></Choice>{choices}</View></Choices>',
+    '<Taxonomy name="it" toName="image"><Choice value="a" alias="A">{choices}</Choice>{choices}</Taxonomy>',
+    '<Taxonomy name="it" toName="text" leafsOnly="true"><Choice value="a">{choices}</Choice></Taxonomy>',
+    '<Taxonomy name="it" toName="page" maxUsages="1"><Choice value="a">{choices}</Choice></Taxonomy>',
+    '<Rating name="it" toName="image" maxRating="7"/>',
+    '<Number name="it" toName="row" min="-1" max="2.5" step="0.5"/>',
+    '<Number name="it" toName="talk"/>',
+    '<Pairwise name="it" toName="text,talk"/>',
+    '<Labels name="it" toName="text">{labels}</Labels>',
+    '<Labels name="it" toName="text" choice="multiple" allowEmpty="true">{labels}</Labels>',
+)
+ASK = """
+import json, sys
+from label_studio_sdk.label_interface import LabelInterface
+verdicts = []
+for config, predictions in json.load(sys.stdin):
+    interface = LabelInterface(config)
+    interface.validate()
+    verdicts.append([interface.validate_prediction(p, return_errors=True) for p in predictions])
+json.dump(verdicts, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def python_of_label_studio() -> Path:
+    """Without a Label Studio its check is skipped, but in CI it fails; the server itself is not started."""
+    try:
+        return LabelStudioServer()._venv / "bin" / "python"
+    except LabelStudioMissing as missing:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+def refusals(python: Path, cases: list[tuple[str, list[dict[str, object]]]]) -> list[list[list[str]]]:
+    """What Label Studio has against each prediction of each config."""
+    asked = subprocess.run(
+        [python, "-c", ASK], input=orjson.dumps(cases), capture_output=True, timeout=120, check=False
+    )
+    assert asked.returncode == 0, asked.stderr.decode()[-2000:]
+    verdicts: list[list[list[str]]] = orjson.loads(asked.stdout)
+    return verdicts
+
+
+def configs(chance: random.Random) -> Iterator[str]:
+    for control in CONTROLS:
+        for _ in range(4):
+            names = chance.sample(["yes", "no", "it", "<&>", "two words", "ü", "😀", "it's", '"', "x > y", "$", "1"], 4)
+            written = [
+                (quoteattr(name), f" alias={quoteattr(name + '~')}" if chance.random() < 0.4 else "") for name in names
+            ]
+            choices = "".join(f"<Choice value={value}{alias}/>" for value, alias in written)
+            labels = "".join(f"<Label value={value}{alias}/>" for value, alias in written)
+            yield f"<View>{OBJECTS}{control.format(choices=choices, labels=labels)}</View>"
+
+
+def a_label(target: Target, chance: random.Random) -> Label:
+    match target.kind:
+        case "choice":
+            return chance.choice(target.labels)
+        case "choices":
+            return tuple(label for label in target.labels if chance.random() < 0.4)
+        case "number":
+            assert target.scale is not None
+            return target.scale.nearest(chance.uniform(-9, 9))
+        case "spans":
+            starts = sorted(chance.choices(range(50), k=chance.randrange(4)))
+            return tuple(Span(start, start + chance.randint(1, 9), chance.choice(target.labels)) for start in starts)
+
+
+def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
+    for rank in range(5):
+        guesses = tuple(
+            Guess(target.name, a_label(target, chance), chance.random()) for target in config.schema.targets
+        )
+        prediction = Prediction(TaskId("1"), VERSION, guesses, chance.random(), chance.random())
+        yield write_window_item(TaskId("1"), window_score(rank, 5), prediction, config, VERSION)
+        yield write_answer(prediction, config, VERSION)
+
+
+def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label_studio: Path) -> None:
+    chance = random.Random(7)
+    cases = [(xml, list(predictions(parse_label_config(xml), chance))) for xml in configs(chance)]
+    kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
+    assert kinds == {"choices", "taxonomy", "rating", "number", "pairwise", "labels"}
+    against = refusals(python_of_label_studio, cases)
+    assert [said for verdicts in against for said in verdicts if said] == []
+
+
+def test_all_controls_of_one_config_are_taken_together(python_of_label_studio: Path) -> None:
+    chance = random.Random(8)
+    inside = {
+        "choices": '<Choice value="b"/><Choice value="c" alias="C"/>',
+        "labels": '<Label value="d"/><Label value="e" alias="E"/>',
+    }
+    named = (control.replace('"it"', f'"it{n}"').format(**inside) for n, control in enumerate(CONTROLS))
+    xml = f"<View>{OBJECTS}{''.join(named)}</View>"
+    config = parse_label_config(xml)
+    assert len(config.schema.targets) == len(CONTROLS)
+    assert [
+        said for said in refusals(python_of_label_studio, [(xml, list(predictions(config, chance)))])[0] if said
+    ] == []
+
+
+def test_label_studio_would_have_refused_what_is_not_written(python_of_label_studio: Path) -> None:
+    """Why we write as we do; and a check that refuses nothing would prove nothing."""
+
+    def item(type_: str, to_name: str = "text", **value: object) -> dict[str, object]:
+        return {"result": [{"from_name": "it", "to_name": to_name, "type": type_, "value": value}], "score": 0.5}
+
+    alias = '<Choice value="a" alias="A"/><Choice value="b"/>'
+    cases = [
+        (f'<Choices name="it" toName="text">{alias}</Choices>', item("choices", choices=["a"])),
+        (f'<Choices name="it" toName="text">{alias}</Choices>', item("choices", choices=["gone"])),
+        (f'<Choices name="it" toName="text" allowNested="true">{alias}</Choices>', item("choices", choices=[["b"]])),
+        (f'<Taxonomy name="it" toName="text">{alias}</Taxonomy>', item("taxonomy", taxonomy=[["a"]])),
+        ('<Rating name="it" toName="text"/>', item("rating", rating=2.5)),
+        ('<Pairwise name="it" toName="text,talk"/>', item("pairwise", to_name="it", selected="left")),
+        ('<Pairwise name="it" toName="text,talk"/>', item("pairwise", to_name="text,talk", selected="left")),
+        ('<Labels name="it" toName="text"><Label value="a"/></Labels>', item("labels", labels=["a"])),
+    ]
+    against = refusals(python_of_label_studio, [(f"<View>{OBJECTS}{control}</View>", [one]) for control, one in cases])
+    assert [bool(said) for verdicts in against for said in verdicts] == [True] * len(cases)

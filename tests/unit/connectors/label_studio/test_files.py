@@ -1,0 +1,260 @@
+"""Which files of a task are read, over real sockets: never from where nextlabel must not look, never without end."""
+
+from __future__ import annotations
+
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from nextlabel.errors import FileUnavailable
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import ToolAccess
+from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.label_studio.files import FileLimits, fetch_file
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+CAT = b"\x89PNG a cat"
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Host:
+    """A web server that answers as it is told, and what it was asked: paths, and the credentials shown."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.pages: dict[str, Answer] = {}
+        self.asked: list[tuple[str, str | None]] = []
+
+
+@contextmanager
+def serving() -> Iterator[Host]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            host.asked.append((self.path, self.headers["Authorization"]))
+            host.pages.get(self.path, status(404))(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    host = Host(server.server_port)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def tool() -> Iterator[Host]:
+    with serving() as host:
+        yield host
+
+
+@pytest.fixture
+def stranger() -> Iterator[Host]:
+    with serving() as host:
+        yield host
+
+
+def status(code: int, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+
+    return answer
+
+
+def redirect(to: str) -> Answer:
+    return status(302, Location=to)
+
+
+def file(content: bytes = CAT, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def endless(pause: float) -> Answer:
+    """More and more, without saying how much."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        try:
+            for _ in range(2000):
+                handler.wfile.write(b"x" * 1000)
+                time.sleep(pause)
+        except OSError:
+            pass
+
+    return answer
+
+
+def silent(handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(1.0)
+
+
+def fetch(tool: Host, address: str, *allowed: str, limits: FileLimits | None = None, under: str = "") -> bytes:
+    client = LabelStudioClient(ToolAccess(tool.url + under, TOKEN))
+    return fetch_file(client, ProjectId("7"), address, allowed, limits or FileLimits(seconds=5.0))
+
+
+@pytest.mark.parametrize("address", ["/data/upload/1/cat.png", "/data/local-files/?d=pets/cat.png"])
+def test_what_label_studio_keeps_is_read_with_the_token(tool: Host, address: str) -> None:
+    tool.pages[address] = file()
+    assert fetch(tool, address) == fetch(tool, tool.url + address) == CAT
+    assert tool.asked == [(address, f"Token {TOKEN}")] * 2
+
+
+@pytest.mark.parametrize("address", ["s3://pets/cat.png", "gs://pets/cat.png", "azure-blob://pets/a cat.png"])
+def test_cloud_storage_is_read_through_label_studio(tool: Host, address: str) -> None:
+    asked = f"/projects/7/resolve/?fileuri={urlsafe_b64encode(address.encode()).decode()}"
+    tool.pages[asked] = file()
+    assert fetch(tool, address) == CAT
+
+
+def test_label_studio_may_call_itself_by_another_name(tool: Host) -> None:
+    path = "/tasks/12/resolve/?fileuri=czM6Ly9wZXRzL2NhdC5wbmc="
+    tool.pages[path] = file()
+    assert fetch(tool, f"https://label.example.org{path}") == CAT
+
+
+def test_label_studio_may_be_served_under_a_path(tool: Host) -> None:
+    tool.pages["/label/data/upload/1/cat.png"] = file()
+    assert fetch(tool, "/data/upload/1/cat.png", under="/label") == CAT
+    assert fetch(tool, "/label/data/upload/1/cat.png", under="/label") == CAT
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/projects/1/next",
+        "/data/../api/dm/actions",
+        "/data/%2e%2e/api/users",
+        "/data/..%2fapi/users",
+        "/",
+        "/user/",
+    ],
+)
+def test_nothing_else_of_label_studio_is_asked_with_our_token(tool: Host, path: str) -> None:
+    with pytest.raises(FileUnavailable, match="keeps no files"):
+        fetch(tool, path)
+    assert tool.asked == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "ftp://example.org/cat.png",
+        "cat.png",
+        "",
+        "//example.org/cat.png",
+        "http://",
+        "http://[::1",
+        "http://example.org:99999/cat.png",
+        "http://me:secret@127.0.0.1/cat.png",
+        "\x00",
+        "redis://127.0.0.1:6379/cat",
+    ],
+)
+def test_what_is_no_web_address_is_not_asked_for(tool: Host, address: str) -> None:
+    with pytest.raises(FileUnavailable):
+        fetch(tool, address, "127.0.0.1", "example.org")
+
+
+def test_another_host_is_read_only_where_it_is_allowed_and_without_the_token(tool: Host, stranger: Host) -> None:
+    stranger.pages["/cat.png"] = file()
+    with pytest.raises(FileUnavailable, match=f"127.0.0.1:{stranger.port} is not among"):
+        fetch(tool, f"{stranger.url}/cat.png", f"127.0.0.1:{stranger.port + 1}", ".0.0.1", "127.0.0.1")
+    assert fetch(tool, f"{stranger.url}/cat.png", f"127.0.0.1:{stranger.port}") == CAT
+    assert stranger.asked == [("/cat.png", None)]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]"]
+)
+def test_a_private_address_is_not_reached_because_its_host_is_allowed(tool: Host, host: str) -> None:
+    with pytest.raises(FileUnavailable, match="private network"):
+        fetch(tool, f"http://{host}/latest/meta-data", host.strip("[]"))
+
+
+def test_a_redirect_is_held_to_the_same_rule_and_takes_no_token_along(tool: Host, stranger: Host) -> None:
+    tool.pages["/data/upload/1/cat.png"] = redirect(f"{stranger.url}/cat.png")
+    stranger.pages["/cat.png"] = file()
+    with pytest.raises(FileUnavailable, match="not among the hosts"):
+        fetch(tool, "/data/upload/1/cat.png")
+    assert stranger.asked == []
+    assert fetch(tool, "/data/upload/1/cat.png", f"127.0.0.1:{stranger.port}") == CAT
+    assert stranger.asked == [("/cat.png", None)]
+
+
+def test_a_stranger_cannot_send_us_to_label_studios_api(tool: Host, stranger: Host) -> None:
+    stranger.pages["/cat.png"] = redirect(f"{tool.url}/api/projects/1/next")
+    with pytest.raises(FileUnavailable, match="keeps no files"):
+        fetch(tool, f"{stranger.url}/cat.png", f"127.0.0.1:{stranger.port}")
+    assert tool.asked == []
+
+
+def test_a_circle_of_redirects_ends(tool: Host) -> None:
+    tool.pages["/data/a"] = redirect("/data/a")
+    with pytest.raises(FileUnavailable, match="more than 3 times"):
+        fetch(tool, "/data/a")
+    assert len(tool.asked) == 4
+
+
+@pytest.mark.parametrize("answer", [file(b"x" * 5001), endless(0.0)])
+def test_a_file_that_is_too_large_is_given_up_early(tool: Host, answer: Answer) -> None:
+    tool.pages["/data/a"] = answer
+    with pytest.raises(FileUnavailable, match="larger than"):
+        fetch(tool, "/data/a", limits=FileLimits(size=5000))
+
+
+@pytest.mark.parametrize("answer", [silent, endless(0.05)])
+def test_a_file_that_takes_too_long_is_given_up(tool: Host, answer: Answer) -> None:
+    tool.pages["/data/a"] = answer
+    start = time.monotonic()
+    with pytest.raises(FileUnavailable):
+        fetch(tool, "/data/a", limits=FileLimits(seconds=0.2))
+    assert time.monotonic() - start < 0.9
+
+
+@pytest.mark.parametrize(
+    "answer", [status(403), status(500), status(204), file(b"\x1f\x8b\x00", Content_Encoding="gzip")]
+)
+def test_an_answer_that_is_no_file_is_none(tool: Host, answer: Answer) -> None:
+    tool.pages["/data/a"] = answer
+    with pytest.raises(FileUnavailable):
+        fetch(tool, "/data/a")
+
+
+def test_a_host_that_is_down_or_unknown_is_no_more_than_a_missing_file(tool: Host) -> None:
+    for address in ("http://127.0.0.1:9/cat.png", "http://nowhere.invalid/cat.png"):
+        with pytest.raises(FileUnavailable):
+            fetch(tool, address, "127.0.0.1:9", "nowhere.invalid")
+
+
+def test_no_message_holds_a_token_or_a_signature(tool: Host) -> None:
+    with pytest.raises(FileUnavailable) as caught:
+        fetch(tool, "/data/a?signature=secret")
+    assert "secret" not in str(caught.value)
+    assert TOKEN not in str(caught.value)

@@ -1,0 +1,228 @@
+"""Embeddings from a folder: tiny models made here, by hand, so that every number is known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from nextlabel.errors import ArtifactError, ConfigurationError
+from nextlabel.features.embedding import EmbeddingEncoder, load_model, signature
+from nextlabel.features.encoders import Encoder, encoder_for, restore_encoder
+from nextlabel.features.source import Source
+from nextlabel.features.text import COLUMNS
+from nextlabel.labeling import Input, Target, Task, TaskId
+
+WORDS = ("[UNK]", "good", "bad", "film", "the")
+TABLE = np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0.5, 0]], dtype=np.float32)
+TARGET = Target("mood", "choice", (Input("text"),), ("pos", "neg"))
+TEXTS = ("good film", "bad film", "the film", "good good", "")
+
+
+def unit(*vector: float) -> list[float]:
+    return [number / float(np.linalg.norm(vector)) for number in vector]
+
+
+EXPECTED = np.array([unit(1, 1, 0), unit(-1, 1, 0), unit(0, 1, 0), unit(1, 0, 0), [0.0, 0.0, 0.0]])
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Words between spaces, and a habit of padding that must not count."""
+    vocabulary = {word: number for number, word in enumerate(WORDS)}
+    how = {
+        "version": "1.0",
+        "padding": {
+            "strategy": {"Fixed": 9},
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 0,
+            "pad_type_id": 0,
+            "pad_token": "[UNK]",
+        },
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(how), encoding="utf-8")
+
+
+def write_safetensors(path: Path, **tensors: np.ndarray) -> None:
+    kinds = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64"}
+    header, data = {"__metadata__": {"by": "a test"}}, b""
+    for name, tensor in tensors.items():
+        end = len(data) + tensor.nbytes
+        header[name] = {"dtype": kinds[str(tensor.dtype)], "shape": tensor.shape, "data_offsets": (len(data), end)}  # type: ignore[dict-item]
+        data += tensor.tobytes()
+    coded = json.dumps(header).encode()
+    path.write_bytes(len(coded).to_bytes(8, "little") + coded + data)
+
+
+def static(folder: Path) -> Path:
+    write_tokenizer(folder)
+    write_safetensors(folder / "model.safetensors", embeddings=TABLE.astype(np.float16))
+    return folder
+
+
+def shared_rows(folder: Path) -> Path:
+    """As newer model2vec folders are: tokens share rows of the table and have weights of their own."""
+    write_tokenizer(folder)
+    rows = np.array([[0, 0, 1], [2, 0, 0], [0, 4, 0]], dtype=np.float32)
+    mapping, weights = np.array([0, 1, 1, 2, 2]), np.array([1, 0.5, -0.5, 0.25, 0.125])
+    write_safetensors(folder / "model.safetensors", embeddings=rows, mapping=mapping, weights=weights)
+    return folder
+
+
+def sentences(folder: Path) -> Path:
+    """An ONNX model that looks the tokens up: hidden states of a transformer that has nothing to add."""
+    write_tokenizer(folder)
+    (folder / "model.onnx").write_bytes(_onnx_gather(TABLE))
+    return folder
+
+
+def _onnx_gather(table: np.ndarray) -> bytes:
+    """``last_hidden_state = table[input_ids]`` in protocol buffers, field by field: see onnx.proto."""
+
+    def number(field: int, value: int) -> bytes:
+        return bytes([field << 3, value])
+
+    def part(field: int, content: bytes | str) -> bytes:
+        coded = content.encode() if isinstance(content, str) else content
+        return bytes([field << 3 | 2, len(coded) & 127 | 128, len(coded) >> 7]) + coded
+
+    def value(name: str, kind: int, *sizes: str) -> bytes:
+        shape = b"".join(part(1, part(2, size)) for size in sizes)
+        return part(1, name) + part(2, part(1, number(1, kind) + part(2, shape)))
+
+    weights = number(1, table.shape[0]) + number(1, table.shape[1]) + number(2, 1) + part(8, "table")
+    node = part(1, "table") + part(1, "input_ids") + part(2, "last_hidden_state") + part(4, "Gather")
+    graph = part(1, node) + part(2, "tiny") + part(5, weights + part(9, table.tobytes()))
+    graph += part(11, value("input_ids", 7, "batch", "sequence"))
+    graph += part(12, value("last_hidden_state", 1, "batch", "sequence", "width"))
+    return number(1, 8) + part(7, graph) + part(8, number(2, 13))
+
+
+def encoded(encoder: Encoder, known: Sequence[Task], source: Source) -> np.ndarray:
+    return csr_matrix(encoder.encode(known, source)).toarray()
+
+
+def tasks(texts: Sequence[str], field: str = "text") -> list[Task]:
+    return [Task(TaskId(str(n)), {field: text}) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("model", [static, shared_rows, sentences])
+def test_a_text_is_the_mean_of_its_tokens_at_length_one(tmp_path: Path, model: Callable[[Path], Path]) -> None:
+    known = 4 if model is sentences else 5  # a real sentence encoder always has a token: [CLS]
+    embedded = load_model(model(tmp_path)).embed(TEXTS[:known])
+    np.testing.assert_allclose(embedded, EXPECTED[:known], atol=1e-6)
+    assert embedded.dtype == np.float32
+
+
+def test_a_sentence_encoder_reads_so_many_tokens_and_a_table_reads_all(tmp_path: Path) -> None:
+    long = " ".join(["good"] * 256 + ["bad"] * 256)
+    (tmp_path / "one").mkdir()
+    np.testing.assert_allclose(load_model(sentences(tmp_path)).embed([long]), [[1, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(load_model(static(tmp_path / "one")).embed([long]), [[0, 0, 0]], atol=1e-6)
+
+
+class Counting:
+    """Vectors by content, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, bytes], np.ndarray] = {}
+
+    def get(
+        self, signature: str, keys: Sequence[bytes], width: int, compute: Callable[[Sequence[int]], np.ndarray]
+    ) -> np.ndarray:
+        new = list({key: place for place, key in enumerate(keys) if (signature, key) not in self.kept}.values())
+        if new:
+            self.kept |= {(signature, keys[place]): row for place, row in zip(new, compute(new), strict=True)}
+        return np.array([self.kept[signature, key] for key in keys]).reshape(-1, width)
+
+
+def test_words_stand_beside_the_vectors_and_both_come_back_from_their_state(tmp_path: Path) -> None:
+    vectors, known = Counting(), tasks(TEXTS)
+    source = Source(vectors=vectors)
+    encoder = encoder_for(TARGET, known, source, embeddings=str(static(tmp_path)))
+    assert isinstance(encoder, EmbeddingEncoder)
+    rows = encoded(encoder, known, source)
+    assert rows.shape == (5, COLUMNS + 3)
+    assert len(vectors.kept) == 5
+    np.testing.assert_allclose((rows[:4, :COLUMNS] ** 2).sum(axis=1), 0.49, rtol=1e-5)
+    np.testing.assert_allclose(encoded(restore_encoder(encoder.state()), known, Source()), rows, atol=1e-6)
+    assert encoder.space(rows).columns == COLUMNS + 3
+
+
+def test_vectors_alone_are_dense_and_left_to_the_space_to_weigh(tmp_path: Path) -> None:
+    encoder = EmbeddingEncoder.of(["text"], static(tmp_path), TEXTS, Source(), words=False)
+    np.testing.assert_allclose(encoded(encoder, tasks(TEXTS), Source()), EXPECTED, atol=1e-6)
+    again = EmbeddingEncoder.from_state(encoder.state())
+    np.testing.assert_allclose(encoded(again, tasks(TEXTS), Source()), EXPECTED, atol=1e-6)
+
+
+def test_two_texts_that_are_compared_weigh_the_same_on_either_side(tmp_path: Path) -> None:
+    target = Target("better", "choice", (Input("left"), Input("right")), ("left", "right"), compared=True)
+    pairs = [("good film", "bad film"), ("the film", "good good"), ("bad", "the"), ("film", "good film")]
+    known = [Task(TaskId(str(n)), {"left": left, "right": right}) for n, (left, right) in enumerate(pairs)]
+    turned = [Task(TaskId(str(n)), {"left": right, "right": left}) for n, (left, right) in enumerate(pairs)]
+    encoder = encoder_for(target, known, Source(), embeddings=str(static(tmp_path)))
+    rows = encoded(encoder, known, Source())
+    np.testing.assert_allclose(encoded(encoder, turned, Source()), -rows, atol=1e-6)
+    assert abs(rows).max() > 0.1
+
+
+def test_numbers_stay_numbers_where_embeddings_are_on(tmp_path: Path) -> None:
+    records = tasks(["1.5", "2", "7"])
+    encoder = encoder_for(TARGET, records, Source(), embeddings=str(static(tmp_path)))
+    assert encoder.encode(records, Source()).shape == (3, 1)
+
+
+def test_a_model_whose_embeddings_were_changed_or_are_gone_is_not_used(tmp_path: Path) -> None:
+    state = EmbeddingEncoder.of(["text"], static(tmp_path), TEXTS, Source()).state()
+    before = signature(tmp_path)
+    write_safetensors(tmp_path / "model.safetensors", embeddings=TABLE * 2)
+    assert signature(tmp_path) != before
+    with pytest.raises(ArtifactError, match="not the one trained with"):
+        restore_encoder(state)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(ArtifactError, match="not on this machine"):
+        restore_encoder(state)
+
+
+@pytest.mark.parametrize(
+    "broken", ["no folder", "no tokenizer", "no model", "bad tokenizer", "bad onnx", "bad table", "huge"]
+)
+def test_a_folder_that_holds_no_model_is_said_in_a_sentence(tmp_path: Path, broken: str) -> None:
+    folder = tmp_path / "here"
+    if broken != "no folder":
+        folder.mkdir()
+        static(folder)
+    model = folder / "model.safetensors"
+    match broken:
+        case "no tokenizer":
+            (folder / "tokenizer.json").unlink()
+        case "no model":
+            model.unlink()
+        case "bad tokenizer":
+            (folder / "tokenizer.json").write_text("{}")
+        case "bad onnx":
+            (folder / "model.onnx").write_bytes(b"no protocol buffer")
+        case "bad table":
+            model.write_bytes(model.read_bytes()[:-4])
+        case "huge":
+            model.write_bytes(b"\xff" * 16)
+    with pytest.raises(ConfigurationError, match=r"(There is no|cannot be read)"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("missing", ["tokenizers", "onnxruntime"])
+def test_without_the_extra_a_sentence_says_what_to_install(
+    tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigurationError, match=r"nextlabel\[embeddings\]"):
+        load_model(sentences(tmp_path))

@@ -1,0 +1,187 @@
+"""Pictures: whatever stands behind an address, a batch gets its rows; what looks alike has like features."""
+
+from __future__ import annotations
+
+import builtins
+import struct
+import sys
+import zlib
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from nextlabel.errors import ConfigurationError, FileUnavailable
+from nextlabel.features import image
+from nextlabel.features.cache import VectorCache
+from nextlabel.features.encoders import encoder_for, restore_encoder
+from nextlabel.features.image import WIDTH, ImageEncoder, decode
+from nextlabel.features.source import Source
+from nextlabel.labeling import Input, Target, Task, TaskId
+
+TARGET = Target("pet", "choice", (Input("photo", "image"), Input("caption")), ("cat", "dog"))
+
+
+def picture(shape: str = "circle", size: int = 100, mode: str = "RGB") -> Image.Image:
+    """A dark shape on light ground, to the left."""
+    drawn = Image.new("RGB", (size, size), "lightyellow")
+    draw = ImageDraw.Draw(drawn)
+    box = (size * 0.1, size * 0.2, size * 0.5, size * 0.6)
+    draw.ellipse(box, "navy") if shape == "circle" else draw.rectangle(box, "navy")
+    return drawn.convert(mode)
+
+
+def file(one: Image.Image, kind: str = "PNG", **how: object) -> bytes:
+    written = BytesIO()
+    one.save(written, kind, **how)
+    return written.getvalue()
+
+
+def data_uri(content: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(content).decode()}"
+
+
+def tasks(*addresses: object) -> list[Task]:
+    return [Task(TaskId(str(n)), {"photo": address}) for n, address in enumerate(addresses)]
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+class Files:
+    """What stands at addresses, and which were asked for."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files, self.asked = files, list[str]()
+
+    def __call__(self, address: str) -> bytes:
+        self.asked.append(address)
+        if address not in self.files:
+            raise FileUnavailable(address)
+        return self.files[address]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_a_picture_looks_the_same_in_every_format(kind: str) -> None:
+    (plain, other, square) = ImageEncoder(["photo"]).encode(
+        tasks(*(data_uri(one) for one in (file(picture()), file(picture(), kind), file(picture("square"))))), Source()
+    )
+    assert alike(plain, other) > 0.98 > alike(plain, square)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "I;16", "I", "F", "1"])
+def test_a_picture_of_any_depth_is_read(mode: str) -> None:
+    grey = picture(mode="L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 200) if mode == "I;16" else grey.convert(mode)
+    content = file(deep, "TIFF")
+    assert alike(image.describe(_decoded(content)), image.describe(_decoded(file(grey)))) > 0.9
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    pixels = decode(content)
+    assert pixels is not None
+    return np.asarray(pixels)
+
+
+def test_transparent_parts_are_white_and_a_turned_photo_stands_upright() -> None:
+    ghost = Image.new("RGBA", (30, 30), (0, 0, 0, 0))
+    assert _decoded(file(ghost)).min() == 1.0
+    turned = Image.Exif()
+    turned[0x0112] = 6  # "rotate by 90° to show it"
+    lying = file(picture().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=turned, quality=95)
+    np.testing.assert_allclose(_decoded(lying), _decoded(file(picture(), "JPEG", quality=95)), atol=0.15)
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that says it is that large and holds next to nothing."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b""))
+    parts = [struct.pack(">I", len(c)) + name + c + struct.pack(">I", zlib.crc32(name + c)) for name, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+BROKEN: dict[str, object] = {
+    "missing": None,
+    "a number": 7,
+    "an empty list": [],
+    "nowhere": "/data/nowhere.png",
+    "not base64": "data:image/png;base64,%%%",
+    "no data": "data:",
+    "text": data_uri(b"<svg/>"),
+    "cut short": data_uri(file(picture())[:200]),
+    "a bomb": data_uri(png_of(60_000, 60_000)),
+    "a smaller bomb": data_uri(png_of(9_000, 9_000)),
+    "another format": data_uri(file(picture(), "ICO")),
+    "a program": data_uri(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_picture_that_cannot_be_read_is_a_row_of_zeros_and_breaks_no_batch(what: str) -> None:
+    good = data_uri(file(picture()))
+    rows = ImageEncoder(["photo"]).encode(tasks(good, BROKEN[what], good), Source(file=Files()))
+    assert rows.shape == (3, WIDTH)
+    assert not rows[1].any()
+    assert rows[0].any()
+    assert (rows[0] == rows[2]).all()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged metadata
+def test_bytes_of_any_kind_are_a_picture_or_none() -> None:
+    random = np.random.default_rng(0)
+    for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
+        for _ in range(30):
+            content = bytearray(file(picture(size=20), kind))
+            for place in random.integers(0, len(content), 8):
+                content[place] = random.integers(256)
+            pixels = decode(bytes(content))
+            assert pixels is None or np.isfinite(image.describe(pixels)).all()
+
+
+def test_a_picture_is_fetched_once_but_one_that_failed_again_the_next_time(tmp_path: Path) -> None:
+    files = Files(a=file(picture()))
+    source = Source(vectors=VectorCache(tmp_path), file=files)
+    first = ImageEncoder(["photo"]).encode(tasks("a", "b", "a"), source)
+    assert sorted(files.asked) == ["a", "b"]
+    files.files["b"] = file(picture("square"))
+    second = ImageEncoder(["photo"]).encode(tasks("a", "b", "a"), source)
+    assert sorted(files.asked) == ["a", "b", "b"]
+    assert (first[0] == second[0]).all()
+    assert not first[1].any()
+    assert second[1].any()
+
+
+def test_a_host_that_only_times_out_is_not_asked_for_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_SLOW_SECONDS", 0.0)
+    files = Files()
+    rows = ImageEncoder(["photo"]).encode(tasks(*map(str, range(500))), Source(file=files))
+    assert len(files.asked) < 50
+    assert not rows.any()
+
+
+def test_pictures_are_chosen_for_a_target_and_come_back_from_their_state() -> None:
+    shown = tasks(data_uri(file(picture())), [data_uri(file(picture("square"))), "/second.png"])
+    encoder = encoder_for(TARGET, shown, Source(), embeddings="/nowhere")
+    rows = encoder.encode(shown, Source())
+    np.testing.assert_array_equal(restore_encoder(encoder.state()).encode(shown, Source()), rows)
+    assert encoder.space(rows).columns == WIDTH == rows.shape[1]
+    assert encoder.encode([], Source()).shape == (0, WIDTH)
+
+
+def test_without_pillow_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "PIL"]:
+        monkeypatch.delitem(sys.modules, name)
+    real = builtins.__import__
+
+    def without(name: str, *how: object) -> object:
+        if name.startswith("PIL"):
+            raise ImportError(name)
+        return real(name, *how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigurationError, match=r"nextlabel\[images\]"):
+        ImageEncoder(["photo"]).encode(tasks("a"), Source())

@@ -1,0 +1,79 @@
+"""Whatever is labeled, a query strategy is given something that it can choose from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nextlabel.candidates import Examples, candidate_pool, classes_of
+from nextlabel.errors import SettingsError
+from nextlabel.features.spaces import Centred
+from nextlabel.labeling import Input, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.ranking import CandidatePool
+from nextlabel.strategies import finding
+
+TEXT, N, LABELED = (Input("text"),), 30, 12
+RNG = np.random.default_rng(0)
+FEATURES = RNG.normal(size=(N + LABELED, 4)).astype(np.float32)
+CHOICE = Target("choice", "choice", TEXT, ("a", "b", "c"))
+CHOICES = Target("choices", "choices", TEXT, ("a", "b", "c"))
+NUMBER = Target("number", "number", TEXT, scale=Scale(1, 5, 1))
+SPANS = Target("spans", "spans", TEXT, ("a", "b"))
+KINDS: dict[str, tuple[Target, list[Label], Opinions]] = {
+    "choice": (CHOICE, ["a", "b", "c"] * 4, ChoiceOpinions(CHOICE.labels, RNG.dirichlet([1, 1, 1], N))),
+    "choices": (CHOICES, [("a",), (), ("a", "b")] * 4, ChoicesOpinions(CHOICES.labels, RNG.random((N, 3)))),
+    "number": (NUMBER, [1.0, 3.0, 5.0] * 4, NumberOpinions(RNG.random(N), RNG.random(N) + 0.1, 1.0, Scale(1, 5, 1))),
+    "spans": (
+        SPANS,
+        [(Span(0, 1, "a"),), ()] * 6,
+        SpanOpinions([()] * N, [()] * N, RNG.random(N)),
+    ),
+}
+
+
+def pool_of(*kinds: str) -> CandidatePool:
+    lead, labels, _ = KINDS[kinds[0]]
+    tasks = [Task(TaskId(str(n)), {}) for n in range(N + LABELED)]
+    return candidate_pool(
+        tasks[LABELED:],
+        FEATURES[LABELED:],
+        {kind: KINDS[kind][2] for kind in kinds},
+        Examples(lead, tasks[:LABELED], labels, FEATURES[:LABELED]),
+        Centred.of(FEATURES),
+        seed=1,
+    )
+
+
+@pytest.mark.parametrize("kinds", [("choice",), ("choices",), ("number",), ("spans",), ("choices", "number", "choice")])
+@pytest.mark.parametrize("spec", ["adaptive", "margin", "entropy", "random", "diverse", "kcenter", "balanced:margin"])
+def test_every_kind_of_target_and_several_together_can_be_ranked(kinds: tuple[str, ...], spec: str) -> None:
+    ranked = finding.make(spec).rank(pool_of(*kinds), 10).task_ids()
+    assert len(set(ranked)) == 10
+
+
+def test_a_single_choice_can_also_be_ranked_by_a_committee_and_the_others_say_that_they_cannot() -> None:
+    committee = finding.make("committee:vote_entropy?members=3")
+    assert len(committee.rank(pool_of("choice"), 5)) == 5
+    for kinds in (("number",), ("choice", "number")):
+        with pytest.raises(SettingsError, match="learner"):
+            committee.rank(pool_of(*kinds), 5)
+
+
+def test_margin_orders_by_the_uncertainty_of_the_target() -> None:
+    for kind in ("choices", "number", "spans"):
+        unsure = KINDS[kind][2].uncertainty
+        first = finding.make("margin").rank(pool_of(kind), 1).task_ids()[0]
+        assert int(first) - LABELED == int(unsure.argmax())
+
+
+def test_several_labels_are_told_apart_by_the_rarest_of_them() -> None:
+    codes, k = classes_of(CHOICES, [("a",), ("a", "b"), ("a",), (), ("a", "c"), ("a", "c")])
+    assert (codes.tolist(), k) == ([0, 1, 0, 3, 2, 2], 4)
+    codes, k = classes_of(SPANS, [(Span(0, 1, "a"), Span(2, 3, "b")), (Span(0, 1, "a"),), ()])
+    assert (codes.tolist(), k) == ([1, 0, 2], 3)
+
+
+def test_numbers_are_told_apart_by_their_middle() -> None:
+    assert classes_of(NUMBER, [1.0, 5.0, 2.0, 4.0])[0].tolist() == [0, 1, 0, 1]
+    assert classes_of(NUMBER, [])[0].tolist() == []

@@ -1,0 +1,90 @@
+"""What a model says of tasks, whatever the kind of target."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextlabel.labeling import Input, Label, Scale, Span, Target
+from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions, as_two_classes
+from nextlabel.uncertainty import margin
+
+TEXT, LABELS = (Input("text"),), ("a", "b", "c")
+SPANS = [(Span(0, 3, "a"),), (), (Span(1, 2, "b"), Span(4, 6, "c"))]
+
+Said = tuple[Target, Opinions, list[Label], list[Label]]
+KINDS: list[Said] = [
+    (
+        Target("choice", "choice", TEXT, LABELS),
+        ChoiceOpinions(LABELS, np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.0, 0.0, 1.0]])),
+        ["a", "a", "c"],
+        ["c", "c", "a"],
+    ),
+    (
+        Target("choices", "choices", TEXT, LABELS),
+        ChoicesOpinions(LABELS, np.array([[0.9, 0.1, 0.8], [0.55, 0.5, 0.4], [0.0, 0.0, 0.0]]), threshold=0.45),
+        [("a", "c"), ("a", "b"), ()],
+        [("b",), ("c",), LABELS],
+    ),
+    (
+        Target("number", "number", TEXT, scale=Scale(1, 5, 1)),
+        NumberOpinions(np.array([1.2, 3.1, 9.0]), np.array([0.2, 1.5, 0.1]), 1.0, Scale(1, 5, 1)),
+        [1.0, 3.0, 5.0],
+        [5.0, 1.0, 1.0],
+    ),
+    (
+        Target("spans", "spans", TEXT, LABELS),
+        SpanOpinions(SPANS, [(0.9,), (), (0.5, 0.4)], np.array([0.1, 0.02, 0.6])),
+        list(SPANS),
+        [(Span(0, 3, "b"),), (Span(0, 1, "a"),), ()],
+    ),
+]
+every_kind = pytest.mark.parametrize(
+    ("target", "said", "right", "wrong"), KINDS, ids=lambda it: getattr(it, "kind", "")
+)
+
+
+@every_kind
+def test_a_guess_is_a_label_that_the_target_can_have(
+    target: Target, said: Opinions, right: list[Label], wrong: list[Label]
+) -> None:
+    guesses = said.guesses("name")
+    assert [guess.label for guess in guesses] == right
+    assert [target.read(guess.label) for guess in guesses] == right
+    assert [guess.confidence for guess in guesses] == said.confidence.tolist()
+    assert all(len(guess.parts) == len(guess.label) for guess in guesses if isinstance(guess.label, tuple))
+
+
+@every_kind
+def test_a_right_answer_costs_less_than_a_wrong_one(
+    target: Target, said: Opinions, right: list[Label], wrong: list[Label]
+) -> None:
+    assert (said.losses(right) < said.losses(wrong)).all()
+    assert np.isfinite(said.losses(wrong)).all()
+
+
+@every_kind
+def test_its_probabilities_sum_to_one_and_order_tasks_as_its_uncertainty_does(
+    target: Target, said: Opinions, right: list[Label], wrong: list[Label]
+) -> None:
+    np.testing.assert_allclose(said.probabilities.sum(axis=1), 1)
+    assert np.argsort(margin(said.probabilities)).tolist() == np.argsort(said.uncertainty).tolist()
+    for figure in (said.confidence, said.uncertainty):
+        assert ((figure >= 0) & (figure <= 1)).all()
+
+
+@every_kind
+def test_some_rows_in_another_order_are_the_same_opinions(
+    target: Target, said: Opinions, right: list[Label], wrong: list[Label]
+) -> None:
+    some = said.of([2, 0])
+    assert some.guesses("t") == [said.guesses("t")[2], said.guesses("t")[0]]
+    np.testing.assert_array_equal(some.uncertainty, said.uncertainty[[2, 0]])
+    assert len(said.of([])) == len(said.of([]).guesses("t")) == 0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_two_classes_have_the_uncertainty_that_they_stand_for_as_their_margin(uncertainty: list[float]) -> None:
+    np.testing.assert_allclose(margin(as_two_classes(np.array(uncertainty))), uncertainty, atol=1e-9)
