@@ -103,7 +103,7 @@ class ChoicesOpinions:
     @property
     def confidence(self) -> Floats:
         """How likely each label is rightly given or left out, on the average."""
-        return np.asarray(np.maximum(self.chances, 1 - self.chances).mean(axis=1))
+        return np.asarray(np.where(self.given, self.chances, 1 - self.chances).mean(axis=1))
 
     @property
     def uncertainty(self) -> Floats:

@@ -35,21 +35,30 @@ def _complaints(server: LabelStudioServer, config: str, predictions: list[dict[s
     return [complaint for verdict in json.loads(done.stdout.splitlines()[-1]) for complaint in verdict]
 
 
+def taught(
+    name: str, tasks: int, labels: int, nextlabel: Nextlabel, label_studio: LabelStudioServer
+) -> tuple[int, dict[int, int]]:
+    """A project of that kind in which so many tasks were labeled in the order served and learned from; its number, and
+    which of the kind's tasks each of Label Studio's is."""
+    kind, owner = KINDS[name], label_studio.owner
+    project = owner.create_project(name, kind.config)
+    imported = owner.import_tasks(project, [dict(kind.data(n)) for n in range(tasks)])
+    number = dict(zip(imported, range(tasks), strict=True))
+    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=3", "cold_start=4"))
+    for _ in range(labels):
+        task = owner.next_task(project)
+        assert task is not None
+        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
+    wait_for(learned(nextlabel, project, labels), 60)
+    return project, number
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_labels_of_every_kind_are_learned_shown_and_decide_what_comes_next(
     name: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:
     kind = KINDS[name]
-    project = owner.create_project(name, kind.config)
-    data = [dict(kind.data(n)) for n in range(_TASKS)]
-    number = dict(zip(owner.import_tasks(project, data), range(_TASKS), strict=True))
-    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=3", "cold_start=4"))
-    for _ in range(_LABELS):
-        task = owner.next_task(project)
-        assert task is not None
-        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
-    wait_for(learned(nextlabel, project, _LABELS), 60)
-
+    project, number = taught(name, _TASKS, _LABELS, nextlabel, label_studio)
     queue = nextlabel.queues(project)[0]
     shown = {number[task["id"]]: _shown(task, queue.version) for task in owner.open_tasks(project)}
     assert len(shown) == _TASKS - _LABELS  # Label Studio drops what it cannot read

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
-from e2e.kinds import KINDS
-from e2e.running import Nextlabel, findings, wait_for
-from e2e.test_the_loop import learned
+from e2e.running import Nextlabel
+from e2e.test_every_kind import taught
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 SCREENSHOTS = Path(".cache/screenshots")
@@ -54,19 +53,9 @@ def test_the_pre_annotation_is_seen_in_the_editor(
     name: str,
     nextlabel: Nextlabel,
     label_studio: LabelStudioServer,
-    owner: LabelStudioPerson,
     browser: BrowserContext,
 ) -> None:
-    kind = KINDS[name]
-    project = owner.create_project(name, kind.config)
-    data = [dict(kind.data(n)) for n in range(_TASKS)]
-    number = dict(zip(owner.import_tasks(project, data), range(_TASKS), strict=True))
-    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=2", "cold_start=4"))
-    for _ in range(_LABELS):
-        task = owner.next_task(project)
-        assert task is not None
-        owner.submit_result(task["id"], kind.answer(number[task["id"]]))
-    wait_for(learned(nextlabel, project, _LABELS), 60)
+    project, _ = taught(name, _TASKS, _LABELS, nextlabel, label_studio)
     page = browser.new_page()
     page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
     try:

@@ -62,29 +62,6 @@ def test_a_label_changes_which_task_comes_next(
     assert 0.5 <= shown["result"][0]["score"] <= 1
 
 
-def test_ratings_are_learned_and_shown_as_stars(
-    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
-) -> None:
-    project = connected(
-        config='<View><Text name="text" value="$text"/><Rating name="stars" toName="text" maxRating="4"/></View>'
-    )
-    stars = {"winter": 1, "kitchen": 4}
-    for _ in range(8):
-        task = owner.next_task(project)
-        assert task is not None
-        value = {"rating": stars[label_of(task["data"]["text"])]}
-        owner.submit_result(task["id"], [{"from_name": "stars", "to_name": "text", "type": "rating", "value": value}])
-    wait_for(learned(nextlabel, project, 8))
-    queue = nextlabel.queues(project)[0]
-    assert owner.predictions_held(project)[queue.version] == 60 - 8  # Label Studio drops what it cannot read
-    task = owner.next_task(project)
-    assert task is not None
-    assert str(task["id"]) == queue.window[0]
-    (shown,) = [one for one in task["predictions"] if one["model_version"] == queue.version]
-    assert shown["result"][0]["type"] == "rating"
-    assert shown["result"][0]["value"]["rating"] in (1, 4)
-
-
 def test_two_annotators_never_hold_the_same_task_and_both_work_from_the_top(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:

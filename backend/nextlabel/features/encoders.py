@@ -17,6 +17,8 @@ from nextlabel.features.text import read_text
 from nextlabel.labeling import Input, Target, Task
 from nextlabel.ranking import Features
 
+_ALONE = "side"
+
 
 class Encoder(Protocol):
     """Tasks → features, always the same columns. A field that is missing or odd never breaks a batch."""
@@ -55,27 +57,29 @@ class ComparedEncoder:
     """Two things side by side: what the first has more of than the second, each weighed as if it stood alone.
 
     A linear model of the difference is that of Bradley & Terry (1952): each thing has a worth, the greater one wins.
+    ``side`` encodes either of them, as the only field of a task of its own: they could not be subtracted otherwise.
     """
 
     kind = "compared"
 
-    def __init__(self, first: Encoder, second: Encoder, space: Space) -> None:
-        self._first, self._second, self._space = first, second, space
-
-    @classmethod
-    def of(cls, first: Encoder, second: Encoder, tasks: Sequence[Task], source: Source) -> ComparedEncoder:
-        return cls(first, second, first.space(first.encode(tasks, source)))
+    def __init__(self, fields: Sequence[str], side: Encoder, space: Space) -> None:
+        self._fields, self._side, self._space = tuple(fields), side, space
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
-        sides = [self._space.weigh(side.encode(tasks, source)) for side in (self._first, self._second)]
-        return cast(Features, sides[0] - sides[1])
+        first, second = (self._space.weigh(self._side.encode(_alone(tasks, field), source)) for field in self._fields)
+        return cast(Features, first - second)
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1])
 
     def state(self) -> dict[str, object]:
-        sides = {"first": self._first.state(), "second": self._second.state()}
-        return {"kind": self.kind, **sides, "space": self._space.state()}
+        parts = {"side": self._side.state(), "space": self._space.state()}
+        return {"kind": self.kind, "fields": list(self._fields), **parts}
+
+
+def _alone(tasks: Sequence[Task], field: str) -> list[Task]:
+    """Tasks that hold nothing but one field, under a name that does not tell which."""
+    return [Task(task.id, {_ALONE: task.data.get(field)}) for task in tasks]
 
 
 def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embeddings: str = "") -> Encoder:
@@ -84,25 +88,23 @@ def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embedd
     ``embeddings`` is a folder with a model for texts (`EmbeddingEncoder`); without one words are counted. Raises
     `ConfigurationError` where there is no such model.
     """
-    if target.compared:
-        # Both sides learn from the texts of both how words and vectors are weighed, or they could not be subtracted.
-        texts = [read_text(task.data, [one.field]) for one in target.inputs for task in tasks]
-        first, second = (_of_inputs([one], tasks, source, embeddings, texts) for one in target.inputs)
-        return ComparedEncoder.of(first, second, tasks, source)
-    return _of_inputs(target.inputs, tasks, source, embeddings)
+    if not target.compared:
+        return _of_inputs(target.inputs, tasks, source, embeddings)
+    fields = [one.field for one in target.inputs]
+    everything = [side for field in fields for side in _alone(tasks, field)]
+    kinds = {one.kind for one in target.inputs}
+    side = _of_inputs([Input(_ALONE, kinds.pop() if len(kinds) == 1 else "text")], everything, source, embeddings)
+    return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
 
 
-def _of_inputs(
-    inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str, texts: Sequence[str] | None = None
-) -> Encoder:
-    """``texts`` are what embeddings are weighed by, where these are not the inputs' own."""
+def _of_inputs(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
     fields = [one.field for one in inputs]
     if pictures := [one.field for one in inputs if one.kind == "image"]:
         return ImageEncoder(pictures)
     if any(one.kind == "table" for one in inputs) or holds_numbers(inputs, tasks):
         return TabularEncoder.of(inputs, tasks)
     if embeddings:
-        texts = [read_text(task.data, fields) for task in tasks] if texts is None else texts
+        texts = [read_text(task.data, fields) for task in tasks]
         return EmbeddingEncoder.of(fields, Path(embeddings).expanduser(), texts, source)
     return TextEncoder(fields)
 
@@ -119,7 +121,7 @@ def restore_encoder(state: Mapping[str, object]) -> Encoder:
         case TabularEncoder.kind:
             return TabularEncoder.from_state(state)
         case ComparedEncoder.kind:
-            first, second, space = (cast("Mapping[str, object]", state[part]) for part in ("first", "second", "space"))
-            return ComparedEncoder(restore_encoder(first), restore_encoder(second), restore_space(space))
+            side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
+            return ComparedEncoder(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
         case other:
             raise KeyError(other)

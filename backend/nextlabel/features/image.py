@@ -30,7 +30,7 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError, FileUnavailable
 from nextlabel.features.source import Source
-from nextlabel.features.spaces import Centred, Space
+from nextlabel.features.spaces import Curved, Space
 from nextlabel.features.text import content_hash
 from nextlabel.labeling import Task
 from nextlabel.ranking import Features, Floats
@@ -90,7 +90,7 @@ class ImageEncoder:
         return source.vectors.get(SIGNATURE, [content_hash(one) for one in addresses], WIDTH, compute)
 
     def space(self, pool: Features) -> Space:
-        return Centred.of(np.asarray(pool))
+        return Curved.of(np.asarray(pool))
 
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "fields": list(self._fields)}

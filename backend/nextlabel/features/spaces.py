@@ -11,7 +11,6 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
-from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
 from nextlabel.features.text import COLUMNS
@@ -19,6 +18,10 @@ from nextlabel.ranking import Features, Floats
 
 _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none
+_FAINTEST = (
+    1e-3  # of the landmarks' directions: what is fainter, as between near doubles, would be rounding errors only
+)
+_BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
 
 
 class Space(Protocol):
@@ -106,27 +109,36 @@ class Curved:
 
     @property
     def columns(self) -> int:
-        return self._centred.columns + len(self._landmarks)
+        return self._centred.columns + self._weights.shape[1]
 
     @classmethod
     def of(cls, pool: Floats) -> Curved:
         """Always the same for the same tasks in the same order."""
         centred = Centred.of(pool)
         sample = centred.weigh(pool[np.random.default_rng(0).permutation(len(pool))[: 2 * _LANDMARKS]])
+        if not len(sample):
+            return cls(centred, np.zeros((0, centred.columns), np.float32), np.zeros((0, 0), np.float32), 1.0)
         distances = euclidean_distances(sample, squared=True)
         apart = distances[distances > _SAME]
         gamma = float(1 / np.median(apart)) if len(apart) else 1.0
-        if not len(sample):
-            return cls(centred, np.zeros((0, centred.columns), np.float32), np.zeros((0, 0), np.float32), gamma)
-        fitted = Nystroem(gamma=gamma, n_components=min(_LANDMARKS, len(sample)), random_state=0).fit(sample)
-        return cls(centred, fitted.components_, np.asarray(fitted.normalization_, dtype=np.float32), gamma)
+        _, first = np.unique(sample, axis=0, return_index=True)
+        landmarks = sample[np.sort(first)[:_LANDMARKS]]
+        strengths, directions = np.linalg.eigh(rbf_kernel(landmarks.astype(np.float64), gamma=gamma))
+        told_apart = strengths > _FAINTEST
+        weights = directions[:, told_apart] / np.sqrt(strengths[told_apart])
+        return cls(centred, landmarks, weights.astype(np.float32), gamma)
 
     def weigh(self, features: Features) -> Floats:
         plain = self._centred.weigh(features)
-        if not len(self._landmarks) or not len(plain):
-            return np.hstack([plain, np.zeros((len(plain), len(self._landmarks)), dtype=np.float32)])
-        near = rbf_kernel(plain, self._landmarks, gamma=self._gamma) @ self._weights.T
-        return np.hstack([plain, near]).astype(np.float32)
+        weighed = np.empty((len(plain), self.columns), dtype=np.float32)
+        weighed[:, : self._centred.columns] = plain
+        landmarks = self._landmarks.astype(np.float64)
+        for start in range(0, len(plain) if len(landmarks) else 0, _BLOCK):
+            # In single precision a row would come out otherwise beside others than alone.
+            rows = slice(start, start + _BLOCK)
+            near = rbf_kernel(plain[rows].astype(np.float64), landmarks, gamma=self._gamma)
+            weighed[rows, self._centred.columns :] = near @ self._weights
+        return weighed
 
     def state(self) -> dict[str, object]:
         arrays = {"landmarks": self._landmarks, "weights": self._weights}

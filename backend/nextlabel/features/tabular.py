@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -17,6 +16,8 @@ from nextlabel.ranking import Features, Floats
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
 _MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column
 _MOST_FIELDS = 500
+_LARGEST = 1e100  # what is larger is no number that anybody measured, and its square would be too large for a float
+_MISSING = ("", "nan")  # as CSV files and data frames have it
 _FURTHEST = 5.0  # standard deviations: one slip of the pen must not drown all other fields
 
 
@@ -103,7 +104,7 @@ def _cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tupl
         value = data.get(one.field)
         inner = value.items() if isinstance(value, dict) else [("", value)]
         for name, cell in inner:
-            if isinstance(cell, str | int | float) and cell != "":
+            if isinstance(cell, str | int | float) and str(cell).strip().lower() not in _MISSING:
                 yield f"{one.field}.{name}" if name else one.field, cell
 
 
@@ -114,5 +115,5 @@ def _number(value: object) -> float | None:
             number = float(value)
         except (ValueError, OverflowError):
             return None
-        return number if isfinite(number) else None
+        return number if abs(number) < _LARGEST else None
     return None
