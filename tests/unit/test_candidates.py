@@ -74,6 +74,20 @@ def test_several_labels_are_told_apart_by_the_rarest_of_them() -> None:
     assert (codes.tolist(), k) == ([1, 0, 2], 3)
 
 
+def test_a_choice_is_told_apart_by_its_place_among_the_labels_of_the_target() -> None:
+    codes, k = classes_of(CHOICE, ["c", "a", "c", "b"])
+    assert (codes.tolist(), k) == ([2, 0, 2, 1], 3)
+
+
+@pytest.mark.parametrize("target", [CHOICE, CHOICES, NUMBER, SPANS], ids=lambda it: it.kind)
+def test_every_label_has_a_class_even_where_none_is_given_yet(target: Target) -> None:
+    codes, k = classes_of(target, KINDS[target.kind][1])
+    assert len(codes) == LABELED
+    assert ((codes >= 0) & (codes < k)).all()
+    none, still = classes_of(target, [])
+    assert (none.tolist(), still) == ([], k)
+
+
 def test_numbers_are_told_apart_by_their_middle() -> None:
     assert classes_of(NUMBER, [1.0, 5.0, 2.0, 4.0])[0].tolist() == [0, 1, 0, 1]
     assert classes_of(NUMBER, [])[0].tolist() == []

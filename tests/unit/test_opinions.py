@@ -88,3 +88,20 @@ def test_some_rows_in_another_order_are_the_same_opinions(
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_two_classes_have_the_uncertainty_that_they_stand_for_as_their_margin(uncertainty: list[float]) -> None:
     np.testing.assert_allclose(margin(as_two_classes(np.array(uncertainty))), uncertainty, atol=1e-9)
+
+
+def test_of_several_labels_the_confidence_is_in_what_is_said_of_them_be_it_that_they_are_given_or_not() -> None:
+    said = ChoicesOpinions(LABELS, np.array([[0.9, 0.3, 0.1], [0.3, 0.3, 0.3]]), threshold=0.2)
+    assert [guess.label for guess in said.guesses("t")] == [("a", "b"), LABELS]
+    assert said.confidence == pytest.approx([(0.9 + 0.3 + 0.9) / 3, 0.3])
+    assert [guess.parts for guess in said.guesses("t")] == [(0.9, 0.3), (0.3, 0.3, 0.3)]
+
+
+@pytest.mark.parametrize("step", [None, 1.0, 0.5])
+def test_a_number_is_surer_the_less_it_may_be_off_and_the_coarser_the_steps(step: float | None) -> None:
+    said = NumberOpinions(np.full(3, 3.0), np.array([0.1, 0.5, 5.0]), 1.0, Scale(1, 5, step))
+    assert said.confidence.tolist() == sorted(said.confidence, reverse=True)
+    assert said.uncertainty.tolist() == sorted(said.uncertainty)
+    within = (step or 1.0) / 2
+    drawn = np.random.default_rng(0).normal(3, 0.5, 20_000)
+    assert said.confidence[1] == pytest.approx(np.mean(abs(drawn - 3) < within), abs=0.02)

@@ -34,7 +34,10 @@ def fit(
     """
     if target.kind == "spans":
         marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
-        return Fitted(*fit_spans(target, tasks, marked, seed=seed)) if any(marked) else Fitted(NoSpans())
+        try:
+            return Fitted(*fit_spans(target, tasks, marked, seed=seed))
+        except ValueError:  # no word of any text is in a span
+            return Fitted(NoSpans())
     if len(set(labels)) < 2:
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
     match target.kind:

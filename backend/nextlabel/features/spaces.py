@@ -109,7 +109,7 @@ class Curved:
 
     @property
     def columns(self) -> int:
-        return self._centred.columns + self._weights.shape[1]
+        return self._centred.columns + int(self._weights.shape[1])
 
     @classmethod
     def of(cls, pool: Floats) -> Curved:
@@ -179,9 +179,10 @@ def restore_space(state: Mapping[str, object]) -> Space:
 
 
 def active(weighed: Features) -> tuple[NDArray[np.int32], Features]:
-    """The columns in which any row has a number, and the rows with these columns only."""
+    """The columns in which any row has a number, and the rows with these columns only; never none, as nothing can be
+    fitted on that."""
     if issparse(weighed):
-        columns = np.unique(weighed.indices).astype(np.int32)
+        columns = np.unique(weighed.indices).astype(np.int32) if weighed.nnz else np.zeros(1, dtype=np.int32)
         return columns, weighed[:, columns]
     return np.arange(weighed.shape[1], dtype=np.int32), weighed
 

@@ -41,7 +41,9 @@ def _representatives_first(pool: CandidatePool) -> NDArray[np.integer]:
     points = np.vstack([space.points, space.labeled])
     sample = rng.permutation(len(points))[:_MAX_FITTED]
     k = min(_CLUSTERS, len(np.unique(points[sample], axis=0)))
-    clusters = MiniBatchKMeans(k, n_init=3, batch_size=1024, random_state=pool.seed).fit(points[sample])
+    clusters = MiniBatchKMeans(k, n_init=3, batch_size=1024, reassignment_ratio=0, random_state=pool.seed).fit(
+        points[sample]
+    )
     everyone = clusters.predict(points)
     member, asked = everyone[: len(pool)], np.bincount(everyone[len(pool) :], minlength=k)
     distance = np.linalg.norm(points[: len(pool)] - clusters.cluster_centers_[member], axis=1)

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from nextlabel.errors import ArtifactError
 from nextlabel.estimators import choice
 from nextlabel.estimators.fitting import Fitted, fit
-from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.estimators.restoring import restore
 from nextlabel.features.encoders import TextEncoder
@@ -187,11 +186,3 @@ def test_a_class_with_a_single_label_does_not_keep_the_others_from_being_judged(
 def test_with_too_few_labels_there_is_nothing_to_judge_by(labels: list[str]) -> None:
     counts = count_features([f"mail {n}" for n in range(len(labels))])
     assert fitted_on(TARGET, counts, labels).out_of_fold is None
-
-
-@pytest.mark.parametrize("labels", [[], ["ham"], ["ham"] * 20])
-def test_until_two_classes_have_a_label_the_prior_serves_and_says_that_it_knows_nothing(labels: list[str]) -> None:
-    counts = count_features([f"mail {n}" for n in range(len(labels))])
-    model = fitted_on(TARGET, counts, labels).model
-    assert isinstance(model, Prior)
-    assert not model.informative

@@ -120,6 +120,27 @@ def test_what_it_says_is_judged_by_rows_that_it_had_not_seen(lesson: Lesson) -> 
 
 
 @every
+def test_labels_drawn_by_lot_cannot_be_told_by_who_has_not_seen_them(lesson: Lesson) -> None:
+    lot = np.random.default_rng(4).permutation(80).tolist()
+    drawn = Lesson(lesson.target, lambda n: _anywhere(lesson, n, lot[n]), lesson.figure)
+    _, fitted = taught(drawn, 80)
+    assert fitted.out_of_fold is not None
+    truth = [drawn.label(n) for n in range(80)]
+    figures = metrics_of(fitted.out_of_fold, truth)
+    by_lot = {"accuracy": 0.68, "micro_f1": 0.85, "correlation": 0.4, "f1": 0.6}
+    assert figures[lesson.figure] < by_lot[lesson.figure]
+    assert fitted.out_of_fold.losses(truth).mean() < 1, "it does not pretend to be sure either"
+
+
+def _anywhere(lesson: Lesson, n: int, other: int) -> Label:
+    """What another task is labeled with; of spans the extent is that of this task's own words."""
+    label = lesson.label(other)
+    if lesson.target.kind != "spans":
+        return label
+    return tuple(Span(span.start, span.end, season(other)) for span in first_word(n))
+
+
+@every
 def test_it_is_the_same_after_a_restart(lesson: Lesson) -> None:
     model = model_of(lesson, 40)
     again = restore(skops.io.loads(skops.io.dumps(model.state()), trusted=[]))
@@ -141,6 +162,31 @@ def test_tasks_that_lack_their_field_or_hold_something_odd_break_nothing(lesson:
     assert len(said) == len(odd) + 2
     for figure in (said.confidence, said.uncertainty):
         assert ((figure >= 0) & (figure <= 1)).all()
+    assert all(lesson.target.read(guess.label) is not None for guess in said.guesses("t"))
+
+
+@every
+def test_a_task_is_told_the_same_whatever_is_asked_with_it(lesson: Lesson) -> None:
+    model, asked = model_of(lesson, 40), tasks(range(60, 90))
+    together = said_by(model, asked)
+    alone = [said_by(model, [one]) for one in asked]
+    assert [one.guesses("t")[0].label for one in alone] == [guess.label for guess in together.guesses("t")]
+    np.testing.assert_allclose([one.uncertainty[0] for one in alone], together.uncertainty, atol=1e-5)
+
+
+@every
+@pytest.mark.parametrize("labels", [2, 40])
+def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(lesson: Lesson, labels: int) -> None:
+    field = lesson.target.inputs[0].field
+    empty = [Task(TaskId(str(n)), {field: ""}) for n in range(labels)]
+    encoder = encoder_for(lesson.target, empty, SOURCE)
+    features = encoder.encode(empty, SOURCE)
+    given = [lesson.label(n) for n in range(labels)]  # task 0 is of the one season, task 1 of the other
+    fitted = fit(lesson.target, empty, features, given, encoder.space(features), 0)
+    asked = [*empty[:1], *tasks([70])]
+    again = restore(ProjectModel({"t": Learned(encoder, fitted.model)}).state())
+    said = said_by(again, asked)
+    assert ((said.uncertainty >= 0) & (said.uncertainty <= 1)).all()
     assert all(lesson.target.read(guess.label) is not None for guess in said.guesses("t"))
 
 

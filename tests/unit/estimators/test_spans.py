@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,20 @@ def test_spans_of_whole_words_come_back_as_they_were(marked: tuple[str, tuple[Sp
 
 
 @pytest.mark.parametrize(
+    ("tags", "spans"),
+    [
+        (["B0", "O", "I0"], [(0, 4, "person"), (8, 15, "person")]),  # words between are in neither
+        (["B0", "I1", "I1"], [(0, 4, "person"), (5, 15, "place")]),  # goes on with another label
+        (["O", "I0", "B0"], [(5, 7, "person"), (8, 15, "person")]),  # goes on without having begun
+    ],
+)
+def test_tags_in_an_order_that_nobody_was_taught_still_stand_for_spans(
+    tags: list[str], spans: list[tuple[int, int, str]]
+) -> None:
+    assert decode(tokenize("Bank of America"), tags, TARGET.labels) == tuple(Span(*span) for span in spans)
+
+
+@pytest.mark.parametrize(
     ("spans", "kept"),
     [
         ([(9, 11, "place")], [(8, 15, "place")]),  # cuts a word
@@ -171,7 +186,31 @@ def test_in_a_long_document_every_span_is_found_where_it_stands_in_linear_time()
     said = tagger().predict([Task(TaskId("1"), {"text": text})])
     assert time.process_time() - began < 5
     assert span_f1([truth], said.spans)[2] > 0.9
-    assert tagger().predict([Task(TaskId("1"), {"text": "Ada lives in Oslo now " * 50_000})]).spans[0]
+    endless = tagger().predict([Task(TaskId("1"), {"text": "Ada lives in Oslo now " * 50_000})]).spans[0]
+    assert 99_900 < endless[-1].end <= 100_000  # what lies beyond is not read
+
+
+def test_a_long_document_teaches_where_its_spans_are() -> None:
+    tasks, spans = letters(300, seed=4)
+    text, truth = "", list[Span]()
+    for task, found in zip(tasks, spans, strict=True):
+        truth += [Span(len(text) + start, len(text) + end, label) for start, end, label in found]
+        text += f"{task.data['text']}\n"
+    model, _ = fit_spans(TARGET, [Task(TaskId("1"), {"text": text})], [tuple(truth)])
+    unseen, expected = letters(30, seed=9)
+    assert span_f1(expected, model.predict(unseen).spans)[2] > 0.95
+
+
+@pytest.mark.parametrize(("share", "end"), [(0.6, 3), (0.85, 3), (0.6, 8)])
+def test_a_chance_is_the_share_of_such_spans_that_are_right(share: float, end: int) -> None:
+    tasks = [Task(TaskId(str(n)), {"text": "Ada Oslo"}) for n in range(200)]
+    usual, other = (Span(0, end, "person"),), (Span(0, 11 - end, "person"),)
+    model, _ = fit_spans(TARGET, tasks, [usual if n < 200 * share else other for n in range(200)], judged=False)
+    said = model.predict(tasks[:1])
+    p = dict(zip(said.spans[0], said.chances[0], strict=True))
+    shares = {usual[0]: share, other[0]: 1 - share}
+    assert len(p) == 1
+    assert all(chance == pytest.approx(shares[span], abs=0.05) for span, chance in p.items())
 
 
 def test_a_span_may_go_on_over_a_line_break() -> None:
@@ -196,6 +235,12 @@ def test_a_damaged_model_is_refused_instead_of_read(damage: object) -> None:
     state = tagger().state()
     with pytest.raises(ValueError, match=r"not whole|[Ii]nvalid"):
         SpanTagger.from_state(state | {"model": damage(state["model"])})  # type: ignore[operator]
+
+
+def test_training_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fit_spans(TARGET, *letters(10))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_labels_and_seed_give_the_same_model_and_judgement() -> None:

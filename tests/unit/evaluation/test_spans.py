@@ -29,6 +29,7 @@ def test_to_find_nothing_where_nothing_is_is_right() -> None:
     assert span_f1([(), ()], [(), ()]) == (1.0, 1.0, 1.0)
     assert span_f1([], []) == (1.0, 1.0, 1.0)
     assert span_f1([(ROME,)], [()]) == (0.0, 0.0, 0.0)
+    assert span_f1([()], [(ROME,)]) == (0.0, 0.0, 0.0)
 
 
 def test_texts_must_be_as_many_on_both_sides() -> None:

@@ -168,7 +168,8 @@ def test_pictures_are_chosen_for_a_target_and_come_back_from_their_state() -> No
     encoder = encoder_for(TARGET, shown, Source(), embeddings="/nowhere")
     rows = encoder.encode(shown, Source())
     np.testing.assert_array_equal(restore_encoder(encoder.state()).encode(shown, Source()), rows)
-    assert encoder.space(rows).columns == WIDTH == rows.shape[1]
+    assert rows.shape[1] == WIDTH
+    assert encoder.space(rows).weigh(rows).shape == (2, encoder.space(rows).columns)
     assert encoder.encode([], Source()).shape == (0, WIDTH)
 
 

@@ -10,18 +10,21 @@ import skops.io
 from scipy.sparse import csr_matrix, issparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from nextlabel.estimators.choice import fit_choice
 from nextlabel.features.spaces import AsItIs, Centred, Curved, Space, TfIdf, active, inner_products, restore_space
 from nextlabel.features.text import COLUMNS, count_features
 from nextlabel.ranking import Features, Floats
 
 RNG = np.random.default_rng(0)
 NUMBERS = (RNG.normal(size=(50, 3)) * [1, 10, 0.1] + 7).astype(np.float32)
+RATINGS = RNG.integers(1, 6, size=(400, 3)).astype(np.float32)
 TEXTS = ["win a prize", "win win win", "see you at lunch", "", "lunch at four"]
 COUNTS = count_features(TEXTS)
 SPACES: dict[str, tuple[Callable[[Features], Space], Features]] = {
     "words": (lambda pool: TfIdf.of(csr_matrix(pool)), COUNTS),
     "numbers": (lambda pool: Centred.of(np.asarray(pool)), NUMBERS),
     "curves": (lambda pool: Curved.of(np.asarray(pool)), NUMBERS),
+    "curves over few values": (lambda pool: Curved.of(np.asarray(pool)), RATINGS),
     "as it is": (lambda pool: AsItIs(pool.shape[1]), NUMBERS),
 }
 every = pytest.mark.parametrize("name", SPACES)
@@ -96,6 +99,26 @@ def test_numbers_that_never_change_stay_where_they_are() -> None:
     for space in (Centred.of(same), Curved.of(same)):
         assert np.isfinite(space.weigh(same + 1)).all()
     np.testing.assert_array_equal(Centred.of(same).weigh(same), np.zeros((4, 2)))
+
+
+def test_however_many_rows_are_the_same_what_curves_add_is_no_longer_than_one() -> None:
+    for rows in (NUMBERS, RATINGS, np.repeat(RATINGS[:3], 100, axis=0)):
+        near = dense(Curved.of(rows).weigh(rows))[:, rows.shape[1] :]
+        assert lengths(near).max() <= 1 + 1e-6
+        assert lengths(near).min() > 0.7
+
+
+def test_with_curves_what_no_straight_line_parts_is_learned() -> None:
+    """Two ratings agree or they do not: each by itself tells nothing."""
+    rows = RATINGS[:, :2]
+    labels = ["agree" if (first > 2) == (second > 2) else "not" for first, second in rows]
+    accuracy = {}
+    for space in (Centred.of(rows), Curved.of(rows)):
+        model, _ = fit_choice(rows[:200], labels[:200], classes=("agree", "not"), space=space, judged=False)
+        said = [guess.label for guess in model.predict([], rows[200:]).guesses("")]
+        accuracy[type(space)] = np.mean([one == true for one, true in zip(said, labels[200:], strict=True)])
+    assert accuracy[Centred] < 0.75
+    assert accuracy[Curved] > 0.95
 
 
 def test_with_curves_rows_that_are_near_each_other_are_alike_and_far_ones_are_not() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import skops.io
@@ -22,11 +24,11 @@ PEOPLE: list[dict[str, object]] = [
 ]
 
 
-def tasks(*data: dict[str, object]) -> list[Task]:
+def tasks(*data: Mapping[str, object]) -> list[Task]:
     return [Task(TaskId(str(n)), one) for n, one in enumerate(data)]
 
 
-def encoded(encoder: TabularEncoder, *data: dict[str, object]) -> Floats:
+def encoded(encoder: TabularEncoder, *data: Mapping[str, object]) -> Floats:
     return encoder.encode(tasks(*data), Source())
 
 
@@ -34,10 +36,10 @@ PEOPLES_ENCODER = TabularEncoder.of(FIELDS, tasks(*PEOPLE))
 
 
 def test_numbers_are_standardised_and_each_category_has_a_column() -> None:
-    deviation = np.std([20, 30, 40])
+    deviation = float(np.std([20, 30, 40]))
     np.testing.assert_allclose(
         encoded(PEOPLES_ENCODER, *PEOPLE),
-        [[-10 / deviation, 0, 1], [0, 1, 0], [10 / deviation, 0, 1]],
+        np.array([[-10 / deviation, 0, 1], [0, 1, 0], [10 / deviation, 0, 1]]),
         rtol=1e-6,
     )
 

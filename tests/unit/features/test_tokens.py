@@ -66,6 +66,11 @@ def test_a_line_break_is_the_same_however_it_is_written() -> None:
     assert unix == mac == windows
 
 
+def test_of_a_very_long_word_only_the_beginning_is_known() -> None:
+    text = "x1" * 10_000
+    assert max(map(len, token_features(text, tokenize(text))[0])) < 100
+
+
 def test_long_words_and_long_texts_take_linear_time() -> None:
     began = time.process_time()
     for text in ("x" * 200_000, "a\u0301" * 100_000, "!" * 50_000, " " * 200_000):
