@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import joblib
 import numpy as np
 
 from nextlabel.candidates import Examples, candidate_pool
@@ -282,7 +283,7 @@ class _Desk:
         return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
     def features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
-        key = repr(encoder.state())
+        key = str(joblib.hash(encoder.state()))
         if key not in self._encoded:
             self._encoded[key] = encoder.encode(self.everyone, self.source)
         everyone = self._encoded[key]

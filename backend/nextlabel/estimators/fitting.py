@@ -10,7 +10,7 @@ from nextlabel.estimators.choices import fit_choices
 from nextlabel.estimators.number import fit_number
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Estimator
-from nextlabel.estimators.spans import NoSpans, fit_spans
+from nextlabel.estimators.spans import NoSpans, NothingMarked, fit_spans
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, Task
 from nextlabel.opinions import Opinions
@@ -36,7 +36,7 @@ def fit(
         marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
         try:
             return Fitted(*fit_spans(target, tasks, marked, seed=seed))
-        except ValueError:  # no word of any text is in a span
+        except NothingMarked:
             return Fitted(NoSpans())
     if len(set(labels)) < 2:
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))

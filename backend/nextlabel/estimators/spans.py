@@ -38,6 +38,10 @@ _TRAINING = {"c1": 0.05, "c2": 0.01, "max_iterations": 60}
 _HEADER_BYTES = 48
 
 
+class NothingMarked(ValueError):
+    """No word of any text is in a span."""
+
+
 class NoSpans:
     """What is believed before any span is labeled: that there is none. It tells nothing about which task to ask for."""
 
@@ -133,7 +137,7 @@ def fit_spans(
     Returns the tagger, and what taggers that had not seen the task said of it (None: fewer than ten tasks, fewer than
     two of them with a span, or not ``judged``, which takes a sixth of the time). ``seed`` draws the folds.
 
-    Raises ValueError where no span is labeled yet: then `NoSpans` is all there is to say.
+    Raises `NothingMarked` where no span is labeled yet: then `NoSpans` is all there is to say.
     """
     field = target.inputs[0].field
     texts = [_read(task, field) for task in tasks]
@@ -143,7 +147,7 @@ def fit_spans(
     ]
     has_span = np.array([any(tag != _OUTSIDE for tag in tags) for _, tags in tagged], dtype=bool)
     if not has_span.any():
-        raise ValueError("no span is labeled yet")
+        raise NothingMarked("no span is labeled yet")
 
     def fit(rows: Sequence[int]) -> SpanTagger:
         return SpanTagger(field=field, labels=target.labels, model=_train([tagged[row] for row in rows]))

@@ -37,11 +37,8 @@ PEOPLES_ENCODER = TabularEncoder.of(FIELDS, tasks(*PEOPLE))
 
 def test_numbers_are_standardised_and_each_category_has_a_column() -> None:
     deviation = float(np.std([20, 30, 40]))
-    np.testing.assert_allclose(
-        encoded(PEOPLES_ENCODER, *PEOPLE),
-        np.array([[-10 / deviation, 0, 1], [0, 1, 0], [10 / deviation, 0, 1]]),
-        rtol=1e-6,
-    )
+    expected = np.array([[-10 / deviation, 0, 1], [0, 1, 0], [10 / deviation, 0, 1]])
+    np.testing.assert_allclose(encoded(PEOPLES_ENCODER, *PEOPLE), expected, rtol=1e-6)
 
 
 def test_numbers_written_as_text_are_numbers() -> None:
