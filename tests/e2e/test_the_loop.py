@@ -92,7 +92,7 @@ def test_five_labels_in_a_second_make_one_training(
 def test_a_label_during_a_training_makes_exactly_one_more(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
-    project = connected(2000, "quiet_seconds=5")
+    project = connected(2000, "quiet_seconds=5", "max_wait_seconds=60")  # a slow machine may take long to label
     for _ in range(4):
         label_next(owner, project)
     task = owner.next_task(project)
