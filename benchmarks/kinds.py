@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gzip
 import io
 import os
 import re
@@ -75,8 +76,6 @@ def _reuters() -> Known:
 
 
 def _yeast() -> Known:
-    import gzip  # noqa: PLC0415
-
     heading, *lines = gzip.decompress(fetch(_RIVER, "river/datasets/yeast.csv.gz").read_bytes()).decode().splitlines()
     names = heading.split(",")
     given = tuple(name for name in names if name.startswith("Class"))

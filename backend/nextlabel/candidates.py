@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,18 +32,18 @@ def candidate_pool(
     features: Features,
     opinions: Mapping[str, Opinions],
     examples: Examples,
-    space: Space,
+    space: Callable[[], Space],
     seed: int,
 ) -> CandidatePool:
     """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
 
-    A single choice by itself is handed over as it is, with a learner for further models. Anything else becomes
+    A single choice by itself is handed over as it is, with a learner for further models in that space. Anything else becomes
     classes of which the margin says how unsure the model is, and labels that only tell like from unlike.
     """
     alone = len(opinions) == 1 and examples.target.kind == "choice"
     codes, k = classes_of(examples.target, examples.labels)
     probabilities = overall_probabilities(opinions)
-    learner: Learner | None = LinearLearner(space, len(examples.target.labels)) if alone else None
+    learner: Learner | None = LinearLearner(space(), len(examples.target.labels)) if alone else None
     return CandidatePool(
         [task.id for task in tasks],
         probabilities if alone else _widened(probabilities, k),

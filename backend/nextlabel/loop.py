@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import joblib
 import numpy as np
@@ -216,18 +217,18 @@ class ActiveLearning:
             return None
         progress("rank", len(desk.open))
         model = self._registry.load(project, serving.version)
+        features = {name: desk.features(learned.encoder, desk.open) for name, learned in model.speaking.items()}
         opinions = {
-            name: learned.estimator.predict(desk.open, desk.features(learned.encoder, desk.open))
-            for name, learned in model.speaking.items()
+            name: learned.estimator.predict(desk.open, features[name]) for name, learned in model.speaking.items()
         }
         lead = next(target for target in desk.schema.targets if target.name in opinions)
         encoder = model.targets[lead.name].encoder
         pool = candidate_pool(
             desk.open,
-            desk.features(encoder, desk.open),
+            features[lead.name],
             opinions,
             desk.examples(lead, encoder),
-            encoder.space(desk.features(encoder, desk.everyone)),
+            lambda: encoder.space(desk.features(encoder, desk.everyone)),
             order_seed(options.seed, len(desk.labels)),
         )
         chosen = self._strategy(options.strategy)
@@ -276,7 +277,7 @@ class _Desk:
                 else:
                     self.labels.setdefault(task, {})[target.name] = label
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Stands for every label in force."""
         said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
@@ -292,8 +293,11 @@ class _Desk:
     def examples(self, target: Target, encoder: Encoder) -> Examples:
         """What is labeled of a target."""
         tasks = [task for task in self.everyone if target.name in self.labels.get(task.id, ())]
-        labels = [self.labels[task.id][target.name] for task in tasks]
-        return Examples(target, tasks, labels, self.features(encoder, tasks))
+        return Examples(target, tasks, self.labels_of(target), self.features(encoder, tasks))
+
+    def labels_of(self, target: Target) -> list[Label]:
+        """In the order of the tasks."""
+        return [labels[target.name] for labels in self.labels.values() if target.name in labels]
 
     def metrics(self, fitted: Mapping[str, Fitted]) -> dict[str, float]:
         """The figures of each target, under its name where there are several."""
@@ -301,9 +305,9 @@ class _Desk:
         for target in self.schema.targets:
             said = fitted[target.name].out_of_fold
             if said is not None:
-                truth = [labels[target.name] for labels in self.labels.values() if target.name in labels]
                 before = f"{target.name}." if len(self.schema.targets) > 1 else ""
-                figures |= {before + name: figure for name, figure in metrics_of(said, truth).items()}
+                found = metrics_of(said, self.labels_of(target))
+                figures |= {before + name: figure for name, figure in found.items()}
         return figures
 
 

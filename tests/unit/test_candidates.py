@@ -40,7 +40,7 @@ def pool_of(*kinds: str) -> CandidatePool:
         FEATURES[LABELED:],
         {kind: KINDS[kind][2] for kind in kinds},
         Examples(lead, tasks[:LABELED], labels, FEATURES[:LABELED]),
-        Centred.of(FEATURES),
+        lambda: Centred.of(FEATURES),
         seed=1,
     )
 

@@ -18,9 +18,7 @@ from nextlabel.ranking import Features, Floats
 
 _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none
-_FAINTEST = (
-    1e-3  # of the landmarks' directions: what is fainter, as between near doubles, would be rounding errors only
-)
+_FAINTEST = 1e-3  # of the landmarks' directions: fainter ones, as between near doubles, are made of rounding errors
 _BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
 
 
@@ -96,7 +94,8 @@ class Centred:
 
 class Curved:
     """Dense numbers as `Centred` has them, and beside them how near each row is to some landmarks among the tasks, so
-    that a linear model may draw curves (the Nyström method: Williams & Seeger, 2001).
+    that a linear model may draw curves (the Nyström method: Williams & Seeger, 2001; scikit-learn's keeps the faint
+    directions, and blew rows of few distinct values up to ten times their length).
 
     Against `Centred`, accuracy at 200 random labels: sonar .81 : .75, phoneme .78 : .76, digits .94 : .93; heart and
     pima lose a hundredth at most.
