@@ -37,8 +37,8 @@ def candidate_pool(
 ) -> CandidatePool:
     """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
 
-    A single choice by itself is handed over as it is, with a learner for further models in that space. Anything else becomes
-    classes of which the margin says how unsure the model is, and labels that only tell like from unlike.
+    A single choice by itself is handed over as it is, with a learner for further models, in ``space``. Anything else
+    becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike.
     """
     alone = len(opinions) == 1 and examples.target.kind == "choice"
     codes, k = classes_of(examples.target, examples.labels)

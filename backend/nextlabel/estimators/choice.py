@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
-from nextlabel.features.spaces import Space, active, inner_products, restore_space
+from nextlabel.features.spaces import Space, active, inner_products
 from nextlabel.labeling import Task
 from nextlabel.opinions import ChoiceOpinions
 from nextlabel.ranking import Features, Floats
@@ -31,55 +33,38 @@ class LinearChoice:
 
     def __init__(
         self,
-        *,
         classes: Sequence[str],
-        space: Space,
-        weights: NDArray[np.float32],
-        columns: NDArray[np.int32],
-        intercept: NDArray[np.float32],
+        scores: LinearScores,
+        *,
         seen: NDArray[np.int32],
         labels: int,
         temperature: float,
     ) -> None:
-        self._classes = tuple(classes)
-        self._space = space
-        self._weights = weights  # active columns × seen classes
-        self._columns = columns
-        self._intercept = intercept
+        self._classes, self._scores = tuple(classes), scores
         self._seen = seen  # which classes had a label, as positions in `classes`
-        self._labels = labels
-        self._temperature = temperature
-        # Dense over all columns, so that scoring is one sparse product without slicing columns first.
-        self._dense = np.zeros((space.columns, len(seen)), dtype=np.float32)
-        self._dense[columns] = weights
+        self._labels, self._temperature = labels, temperature
 
     def predict(self, tasks: Sequence[Task], features: Features) -> ChoiceOpinions:
-        return ChoiceOpinions(self._classes, self.predict_proba(self._space.weigh(features)))
+        return ChoiceOpinions(self._classes, self._probabilities(self._scores.of(features)))
 
     def predict_proba(self, weighed: Features) -> Floats:
         """n × k probabilities from features as the space it was fitted in weighs them."""
-        scores = np.asarray(weighed @ self._dense) + self._intercept
+        return self._probabilities(self._scores.of_weighed(weighed))
+
+    def _probabilities(self, scores: Floats) -> Floats:
         return spread_over_classes(
             softmax(scores / self._temperature, axis=1), self._seen, len(self._classes), self._labels
         )
 
     def state(self) -> dict[str, object]:
-        return {
-            "kind": self.kind,
-            "classes": list(self._classes),
-            "space": self._space.state(),
-            "weights": self._weights,
-            "columns": self._columns,
-            "intercept": self._intercept,
-            "seen": self._seen,
-            "labels": self._labels,
-            "temperature": self._temperature,
-        }
+        own = {"classes": list(self._classes), "seen": self._seen, "labels": self._labels}
+        return {"kind": self.kind, **own, "temperature": self._temperature, "scores": self._scores.state()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> LinearChoice:
         given = {name: value for name, value in state.items() if name != "kind"}
-        return cls(**given | {"space": restore_space(given["space"])})  # type: ignore[arg-type]
+        scores = LinearScores.from_state(cast("Mapping[str, object]", given["scores"]))
+        return cls(**given | {"scores": scores})  # type: ignore[arg-type]
 
 
 def fit_choice(
@@ -109,11 +94,8 @@ def fit_choice(
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
     weights, intercept = _fit_weights(x, products, y)
     model = LinearChoice(
-        classes=classes,
-        space=space,
-        weights=weights.astype(np.float32),
-        columns=columns,
-        intercept=intercept.astype(np.float32),
+        classes,
+        LinearScores(space, columns, weights, intercept),
         seen=seen.astype(np.int32),
         labels=len(y),
         temperature=temperature,

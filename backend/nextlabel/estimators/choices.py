@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
-from nextlabel.features.spaces import Space, active, restore_space
+from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
 from nextlabel.opinions import ChoicesOpinions, membership
 from nextlabel.ranking import Features, Floats
@@ -29,42 +31,20 @@ class LinearChoices:
     kind = "choices/1"
     informative: bool = True
 
-    def __init__(
-        self,
-        *,
-        labels: Sequence[str],
-        space: Space,
-        weights: NDArray[np.float32],
-        columns: NDArray[np.int32],
-        intercept: NDArray[np.float32],
-        threshold: float,
-    ) -> None:
-        self._labels = tuple(labels)
-        self._space = space
-        self._weights, self._columns, self._intercept = weights, columns, intercept
-        self._threshold = threshold
-        self._dense = np.zeros((space.columns, len(labels)), dtype=np.float32)
-        self._dense[columns] = weights
+    def __init__(self, labels: Sequence[str], scores: LinearScores, threshold: float) -> None:
+        self._labels, self._scores, self._threshold = tuple(labels), scores, threshold
 
     def predict(self, tasks: Sequence[Task], features: Features) -> ChoicesOpinions:
-        scores = np.asarray(self._space.weigh(features) @ self._dense) + self._intercept
-        return ChoicesOpinions(self._labels, expit(scores), self._threshold)
+        return ChoicesOpinions(self._labels, expit(self._scores.of(features)), self._threshold)
 
     def state(self) -> dict[str, object]:
-        return {
-            "kind": self.kind,
-            "labels": list(self._labels),
-            "space": self._space.state(),
-            "weights": self._weights,
-            "columns": self._columns,
-            "intercept": self._intercept,
-            "threshold": self._threshold,
-        }
+        own = {"labels": list(self._labels), "threshold": self._threshold}
+        return {"kind": self.kind, **own, "scores": self._scores.state()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> LinearChoices:
-        given = {name: value for name, value in state.items() if name != "kind"}
-        return cls(**given | {"space": restore_space(given["space"])})  # type: ignore[arg-type]
+        scores = LinearScores.from_state(cast("Mapping[str, object]", state["scores"]))
+        return cls(cast("list[str]", state["labels"]), scores, cast(float, state["threshold"]))
 
 
 def fit_choices(
@@ -90,14 +70,10 @@ def fit_choices(
         tries = [_tuned(rows.numbers, truth, strength, seed) for strength in _STRENGTHS]
         tuned = min(tries, key=lambda one: one.loss)
     weights, intercept = _fit(rows.numbers, truth, tuned.strength)
-    model = LinearChoices(
-        labels=labels,
-        space=space,
-        weights=(tuned.slope * rows.weights_of_columns(weights)).astype(np.float32),
-        columns=columns,
-        intercept=(tuned.slope * intercept + tuned.shift).astype(np.float32),
-        threshold=tuned.threshold,
+    scores = LinearScores(
+        space, columns, tuned.slope * rows.weights_of_columns(weights), tuned.slope * intercept + tuned.shift
     )
+    model = LinearChoices(labels, scores, tuned.threshold)
     opinions = None if tuned.chances is None else ChoicesOpinions(tuple(labels), tuned.chances, tuned.threshold)
     return model, opinions
 
