@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import joblib
@@ -102,7 +102,8 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema(project)
         changed, appeared = self._sync(connector, project, progress)
-        desk = _Desk(schema, self._store.labeled(project), self._store.open(project), self._source(project))
+        source = replace(self._source(project), told=lambda done, total: progress("embed", done))
+        desk = _Desk(schema, self._store.labeled(project), self._store.open(project), source)
         trained, verdict = None, None
         if self._is_news(project, desk):
             self._registry.check_fence(project, fence)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from nextlabel.features.source import EMBED, InPlace, Shards, Told, Work, nobody, slices
 from nextlabel.features.text import COLUMNS, SIGNATURE, content_hash, count_features, no_rows
 from nextlabel.ranking import Floats
 
@@ -94,15 +95,22 @@ class VectorCache:
     may be deleted at any time.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, shards: Shards | None = None) -> None:
+        """``shards`` computes what is missing of texts; without it this process does, alone."""
+        self._folder, self._shards = folder, shards or InPlace()
 
     def get(
-        self, signature: str, keys: Sequence[bytes], width: int, compute: Callable[[Sequence[int]], Floats]
+        self,
+        signature: str,
+        keys: Sequence[bytes],
+        width: int,
+        compute: Callable[[Sequence[int]], Floats],
+        texts: Sequence[str] | None = None,
+        told: Told = nobody,
     ) -> Floats:
         """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time.
 
-        Each block is on disk before the next one is begun, so that nothing is lost when it takes minutes and the
+        Each `_BLOCK` rows are on disk before more are begun, so that nothing is lost when it takes minutes and the
         process is killed.
         """
         folder = _VectorFolder(self._folder / f"{signature}-{width}", width)
@@ -110,15 +118,46 @@ class VectorCache:
         rows, found = folder.find(wanted)
         unknown = np.flatnonzero(~found)
         new, places = np.unique(wanted[unknown], return_index=True)
-        for start in range(0, len(new), _BLOCK):
-            block = unknown[np.sort(places)[start : start + _BLOCK]]
-            fresh = np.asarray(compute(block.tolist()), dtype=np.float32).reshape(len(block), width)
-            folder.append(wanted[block], fresh)
-            rows[block] = fresh
+        missing = unknown[np.sort(places)]
+
+        pieces = self._computed(signature, missing, width, compute, texts)
+        folder.keep(wanted, rows, _filled(rows, missing, pieces, told))
         if len(unknown) > len(new):
             first = unknown[places]
             rows[unknown] = rows[first[np.searchsorted(new, wanted[unknown])]]
         return rows
+
+    def _computed(
+        self,
+        signature: str,
+        missing: NDArray[np.intp],
+        width: int,
+        compute: Callable[[Sequence[int]], Floats],
+        texts: Sequence[str] | None,
+    ) -> Iterator[tuple[range, Floats]]:
+        """The rows of what is missing, piece by piece."""
+
+        def rows_of(piece: range) -> Floats:
+            places = missing[piece.start : piece.stop].tolist()
+            return np.asarray(compute(places), dtype=np.float32).reshape(len(places), width)
+
+        if texts is None:
+            return ((piece, rows_of(piece)) for piece in slices(range(len(missing)), _BLOCK))
+        work = Work(EMBED, signature, [texts[place] for place in missing], width)
+        return self._shards.rows(work, rows_of)
+
+
+def _filled(
+    rows: Floats, missing: NDArray[np.intp], pieces: Iterator[tuple[range, Floats]], told: Told
+) -> Iterator[NDArray[np.intp]]:
+    """Puts the pieces in their rows as they come, and says which rows those are."""
+    done = 0
+    for piece, fresh in pieces:
+        block = missing[piece.start : piece.stop]
+        rows[block] = fresh
+        done += len(block)
+        told(done, len(missing))
+        yield block
 
 
 class _VectorFolder:
@@ -146,9 +185,24 @@ class _VectorFolder:
             rows[missing[whole]], found[missing[whole]] = taken[whole].view(np.float32), True
         return rows, found
 
-    def append(self, keys: NDArray[np.bytes_], rows: Floats) -> None:
-        """Keep those rows that are numbers."""
-        good = np.isfinite(rows).all(axis=1)
+    def keep(self, keys: NDArray[np.bytes_], rows: Floats, blocks: Iterator[NDArray[np.intp]]) -> None:
+        """Append each block once its rows are there, `_BLOCK` or more at a time; in an error what came before it."""
+        fresh: list[NDArray[np.intp]] = []
+        try:
+            for block in blocks:
+                fresh.append(block)
+                if sum(map(len, fresh)) >= _BLOCK:
+                    self._append(keys, rows, fresh)
+        finally:
+            self._append(keys, rows, fresh)
+
+    def _append(self, keys: NDArray[np.bytes_], rows: Floats, blocks: list[NDArray[np.intp]]) -> None:
+        """Write those rows that are numbers, and empty the list."""
+        if not blocks:
+            return
+        block = np.concatenate(blocks)
+        blocks.clear()
+        good = block[np.isfinite(rows[block]).all(axis=1)]
         self._write(keys[good], np.ascontiguousarray(rows[good]).view(np.uint32))
         small = [(path, words) for path, words in self._segments() if len(words) < _FULL_SEGMENT * self._row]
         if len(small) > _MAX_SEGMENTS:

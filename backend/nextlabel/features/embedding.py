@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -20,12 +22,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.errors import ArtifactError, ConfigurationError
-from nextlabel.features.source import Source
+from nextlabel.features.source import Source, Told
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
 from nextlabel.labeling import Task
 from nextlabel.ranking import Features, Floats
 
+log = logging.getLogger("nextlabel.embedding")
+
+_LOG_SECONDS = 10.0
 _WORDS = np.float32(0.7)  # of the embedding's length: .5 helped less at 500 labels, 1 cost rare classes more
 _MAX_TOKENS = 256  # of a text that a sentence encoder reads: what small ones were trained on, and time goes with it
 _NUMBERS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
@@ -73,7 +78,8 @@ class EmbeddingEncoder:
         model = load_model(self._folder)
         if source.vectors is None:
             return compute(range(len(texts)))
-        return source.vectors.get(self._model, [content_hash(text) for text in texts], model.width, compute)
+        keys = [content_hash(text) for text in texts]
+        return source.vectors.get(self._model, keys, model.width, compute, texts, _Telling(source.told))
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1]) if self._words else Centred.of(np.asarray(pool))
@@ -105,6 +111,29 @@ class EmbeddingEncoder:
             halves = (restore_space(cast("Mapping[str, object]", state[half])) for half in ("words", "vectors"))
             words = cast("tuple[TfIdf, Centred]", tuple(halves))
         return cls(cast("list[str]", state["fields"]), folder, model, words)
+
+
+def embedder(folder: Path | None, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
+    """What gives texts their vectors as the model of that signature does; None where the folder holds another one."""
+    try:
+        if folder is None or signature(folder) != wanted:
+            return None
+        return load_model(folder).embed
+    except (ConfigurationError, OSError):
+        return None
+
+
+class _Telling:
+    """Tells on, and writes a line into the log now and then: a first pass takes minutes."""
+
+    def __init__(self, told: Told) -> None:
+        self._told, self._next = told, monotonic() + _LOG_SECONDS
+
+    def __call__(self, done: int, total: int) -> None:
+        self._told(done, total)
+        if monotonic() >= self._next:
+            self._next = monotonic() + _LOG_SECONDS
+            log.info("embedding: %s of %s texts", f"{done:,}", f"{total:,}")
 
 
 class EmbeddingModel(Protocol):
