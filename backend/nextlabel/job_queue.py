@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import redis
 from redis.lock import Lock
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker, get_current_job
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.job import JobStatus as RqStatus
@@ -25,8 +25,8 @@ from nextlabel.errors import JobQueueUnavailable
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import JobStatus
 
-LEARN_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-prune"
-QUEUES = (LEARN_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
+LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-help", "nextlabel-prune"
+QUEUES = (LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
 
 _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
@@ -128,6 +128,19 @@ class RqJobQueue:
             self._queue(PRUNE_QUEUE).enqueue(
                 "nextlabel.worker.prune", project, job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600
             )
+
+    def other_workers(self) -> int:
+        """How many workers there are on all hosts, beside the one that this is asked in."""
+        with _redis_errors():
+            workers = Worker.count(self._redis)
+        return max(0, workers - (get_current_job() is not None))
+
+    def request_help(self, most: int) -> None:
+        """Have up to so many workers take shards of what others compute, once they are idle."""
+        with _redis_errors():
+            queue = self._queue(HELP_QUEUE)
+            for _ in range(most - queue.count):
+                queue.enqueue("nextlabel.worker.help_out", job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600)
 
     def learning_waits(self) -> bool:
         """Whether a worker is wanted for a training."""

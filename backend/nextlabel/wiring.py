@@ -14,7 +14,8 @@ from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.features.cache import TextFeatureCache, VectorCache
-from nextlabel.features.source import Source
+from nextlabel.features.embedding import embedder
+from nextlabel.features.source import EMBED, Source
 from nextlabel.features.text import count_features
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.label_store import SqlLabelStore
@@ -25,6 +26,7 @@ from nextlabel.ports import Connection, Connector
 from nextlabel.round_log import RoundLog
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
+from nextlabel.shards import RedisShards
 from nextlabel.strategies import finding
 
 
@@ -39,6 +41,7 @@ class Parts:
     models: StoredModels
     rounds: RoundLog
     job_queue: RqJobQueue
+    shards: RedisShards
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
@@ -57,15 +60,17 @@ def build(settings: Settings, redis_url: str) -> Parts:
     models = StoredModels(database, settings.models_url)
     client = connect_redis(redis_url)
     job_queue = RqJobQueue(client)
+    embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
+    shards = RedisShards(client, job_queue, {EMBED: partial(embedder, embeddings)})
     strategy = lru_cache(maxsize=64)(finding.make)
 
     def source(project: ProjectId, *, at_once: bool = False) -> Source:
-        """With ``at_once`` words are counted anew: for a request's few texts that is quicker than looking them up."""
+        """With ``at_once`` words are counted anew, for a request's few texts that is quicker than looking them up, and
+        nobody is asked to help."""
         folder = settings.home / "features" / project
         count = count_features if at_once else TextFeatureCache(folder).features
-        return Source(
-            count, VectorCache(folder), lambda address: _open(connections.get(project)).file(project, address)
-        )
+        vectors = VectorCache(folder, None if at_once else shards)
+        return Source(count, vectors, lambda address: _open(connections.get(project)).file(project, address))
 
     return Parts(
         settings=settings,
@@ -75,6 +80,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         models=models,
         rounds=RoundLog(database),
         job_queue=job_queue,
+        shards=shards,
         loop=ActiveLearning(
             connections=connections,
             store=store,

@@ -89,6 +89,15 @@ def prune(project: str) -> int:
     return removed
 
 
+def help_out() -> int:
+    """Job: take shards of what others compute, such as embeddings. Returns how many were computed."""
+    parts = _parts()
+    try:
+        return parts.shards.help()
+    finally:
+        parts.database.dispose()
+
+
 def run_worker(settings: Settings, redis_url: str) -> None:
     """Work until told to stop (SIGTERM: after the job at hand).
 
