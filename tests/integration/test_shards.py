@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,7 +288,11 @@ def test_redis_may_be_flushed_midway_and_help_comes_back(
 
 
 def test_redis_may_go_away_midway_and_nobody_waits_for_it(
-    crew: Crew, model: Path, tmp_path_factory: pytest.TempPathFactory, eventually: Waiting
+    crew: Crew,
+    model: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    eventually: Waiting,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = EmbeddedRedis(tmp_path_factory.mktemp("r"))
     crew.url, crew.holding = server.ensure(), True
@@ -302,6 +307,7 @@ def test_redis_may_go_away_midway_and_nobody_waits_for_it(
         owner.assert_right()
     finally:
         server.stop()
+    assert caplog.text.count("without help for now") == 1  # and is not asked at every step
     crew.helpers[0].release()
     assert crew.helpers[0].done() == 0
 
@@ -324,11 +330,11 @@ def test_what_cannot_be_computed_is_raised_where_it_is_wanted(
         return embed(texts)
 
     embed, owner.embed = owner.embed, failing
-    thread = helping(redis_client, crew, lambda needs: failing)
+    helper = helping(redis_client, crew, lambda needs: failing)
     owner.once(lambda: wait_until(tried.is_set))
     with pytest.raises(ArithmeticError, match="too much"):
         owner.run()
-    thread.join()
+    assert helper.result() == 0
     assert left_behind(redis_client) == []
 
 
@@ -344,23 +350,21 @@ def test_a_helper_that_fails_or_answers_nonsense_is_made_good(
             raise ArithmeticError
         return np.ones((len(texts), 2), dtype=np.float32)
 
-    thread = helping(redis_client, crew, lambda needs: compute)
+    helper = helping(redis_client, crew, lambda needs: compute)
     owner.once(lambda: wait_until(lambda: bool(asked)))
     owner.assert_right()
-    thread.join()
+    assert (helper.result() > 0) is (answer == "another width")
 
 
-def helping(client: redis.Redis, crew: Crew, compute: sharing.Compute) -> threading.Thread:
+def helping(client: redis.Redis, crew: Crew, compute: sharing.Compute) -> Future[int]:
     """A helper in this process, from the moment when there is something to be done; nobody else is asked."""
     crew.request_help = lambda most: None  # type: ignore[method-assign]
 
-    def run() -> None:
+    def run() -> int:
         wait_until(lambda: bool(left_behind(client)))
-        RedisShards(client, crew, {EMBED: compute}).help()
+        return RedisShards(client, crew, {EMBED: compute}).help()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
+    return ThreadPoolExecutor(1).submit(run)
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

@@ -91,7 +91,7 @@ class _Owner:
         self._board, self._workers, self._work, self._compute = board, workers, work, compute
         self._shards = shards
         self._left = set(range(len(shards)))  # whose rows are not here yet
-        self._todo = deque(self._left)  # of those, the ones that nobody else knows of
+        self._todo = deque(range(len(shards)))  # of those, the ones that nobody else knows of
         self._out: set[int] = set()  # and the ones that were published
         self._arrived: list[tuple[range, Floats]] = []
         self._helpers = 0
