@@ -108,7 +108,7 @@ class VectorCache:
         texts: Sequence[str] | None = None,
         told: Told = nobody,
     ) -> Floats:
-        """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time.
+        """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time; with ``texts`` for a shard.
 
         Each `_BLOCK` rows are on disk before more are begun, so that nothing is lost when it takes minutes and the
         process is killed.

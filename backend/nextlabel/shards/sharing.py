@@ -90,8 +90,8 @@ class _Owner:
     ) -> None:
         self._board, self._workers, self._work, self._compute = board, workers, work, compute
         self._shards = shards
-        self._left = set(range(len(shards)))  # whose rows are not here yet
-        self._todo = deque(range(len(shards)))  # of those, the ones that nobody else knows of
+        self._left = set(range(len(shards)))  # their rows are not here yet; of those,
+        self._todo = deque(range(len(shards)))  # the ones that nobody else knows of
         self._out: set[int] = set()  # and the ones that were published
         self._arrived: list[tuple[range, Floats]] = []
         self._helpers = 0
@@ -130,17 +130,20 @@ class _Owner:
                 self._exchange()
             if shard not in self._left:
                 return
-        self._settle(shard)
-        yield self._shards[shard], np.concatenate(parts)
-
-    def _settle(self, shard: int) -> None:
-        self._left.remove(shard)
         if shard in self._out:
-            self._out.remove(shard)
             try:
                 self._board.drop(shard)
             except redis.RedisError as error:
                 self._go_alone(error)
+        self._settle(shard)
+        yield self._shards[shard], np.concatenate(parts)
+
+    def _settle(self, shard: int) -> None:
+        """Its rows are here."""
+        self._left.remove(shard)
+        self._out.discard(shard)
+        if shard in self._todo:  # it was taken back meanwhile
+            self._todo.remove(shard)
 
     def _exchange(self) -> None:
         """Take in what came back, and publish more; not while Redis is away."""
@@ -169,10 +172,7 @@ class _Owner:
     def _take_in(self, shard: int, numbers: Floats) -> None:
         """Rows that came twice, or are not what they should be, are left alone: the latter are computed here."""
         if shard in self._left and len(numbers) == len(self._shards[shard]) * self._work.width:
-            self._left.remove(shard)
-            self._out.discard(shard)
-            if shard in self._todo:  # it was taken back
-                self._todo.remove(shard)
+            self._settle(shard)
             self._arrived.append((self._shards[shard], numbers.reshape(-1, self._work.width)))
 
     def _publish(self) -> None:
@@ -235,7 +235,7 @@ class _Helper:
                 parts.append(compute(items[step.start : step.stop]))
                 if not board.renew(shard):
                     return 0
-            return board.finish(shard, np.concatenate(parts))
+            return int(board.finish(shard, np.concatenate(parts)))
         except redis.RedisError:
             raise
         except Exception as error:
