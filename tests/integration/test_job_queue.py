@@ -222,6 +222,21 @@ def test_pruning_waits_behind_learning(
     assert ran == ["learn", "prune"]
 
 
+def test_a_worker_that_trains_does_not_count_itself_among_those_that_may_help(
+    jobs: RqJobQueue, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[tuple[int, int]] = []
+
+    def learn(project: str) -> None:
+        counted.append((SimpleWorker.count(redis_client), jobs.other_workers()))
+
+    monkeypatch.setattr(worker, "learn", learn)
+    request(jobs, quiet=0)
+    jobs.dispatch_due()
+    work(redis_client)
+    assert counted == [(1, 0)]
+
+
 # --- dispatchers -------------------------------------------------------------------------------------------
 
 
