@@ -40,7 +40,7 @@ class RestlessTool:
     def label_schema(self, project: ProjectId) -> LabelSchema:
         return LabelSchema((TARGET,))
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         now = time.time_ns()
         if since is None:
             yield ChangePage(tuple(_seen(n, now, n < _LABELED) for n in range(len(mails()))), Cursor(str(now)))

@@ -30,6 +30,11 @@ class Settings:
     reconcile_seconds: float = 30.0
     max_request_mb: int = 64
     embeddings: str = ""
+    models: str = ""
+    model_start_seconds: float = 120.0
+    model_predict_seconds: float = 60.0
+    model_fit_seconds: float = 3600.0
+    model_memory_mb: int | None = None
     log_level: str = "INFO"
 
     @property
@@ -59,6 +64,11 @@ class Settings:
             reconcile_seconds=_number(environ, "NEXTLABEL_RECONCILE_SECONDS", 30.0, 1.0, 86_400.0),
             max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
             embeddings=environ.get("NEXTLABEL_EMBEDDINGS") or "",
+            models=environ.get("NEXTLABEL_MODEL") or "",
+            model_start_seconds=_number(environ, "NEXTLABEL_MODEL_START_SECONDS", 120.0, 1.0, 3600.0),
+            model_predict_seconds=_number(environ, "NEXTLABEL_MODEL_PREDICT_SECONDS", 60.0, 0.1, 3600.0),
+            model_fit_seconds=_number(environ, "NEXTLABEL_MODEL_FIT_SECONDS", 3600.0, 1.0, 604_800.0),
+            model_memory_mb=_whole(environ, "NEXTLABEL_MODEL_MEMORY_MB", 0, 0, 10_000_000) or None,
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
 

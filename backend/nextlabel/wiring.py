@@ -16,6 +16,8 @@ from nextlabel.errors import SettingsError
 from nextlabel.features.cache import TextFeatureCache, VectorCache
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
+from nextlabel.hosting import Limits
+from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import ProjectId
@@ -26,6 +28,8 @@ from nextlabel.round_log import RoundLog
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
+
+_JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Parts:
     models: StoredModels
     rounds: RoundLog
     job_queue: RqJobQueue
+    hosts: Hosts
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
@@ -54,9 +59,20 @@ def build(settings: Settings, redis_url: str) -> Parts:
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
     store = SqlLabelStore(database)
-    models = StoredModels(database, settings.models_url)
+    hosts = Hosts(
+        settings.home / "hosted",
+        lambda: read_models(connections.models()),
+        partial(_circumstances, connections),
+        Limits(
+            start_seconds=settings.model_start_seconds,
+            predict_seconds=settings.model_predict_seconds,
+            fit_seconds=settings.model_fit_seconds,
+            memory_mb=settings.model_memory_mb,
+        ),
+    )
+    models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
-    job_queue = RqJobQueue(client)
+    job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     strategy = lru_cache(maxsize=64)(finding.make)
 
     def source(project: ProjectId, *, at_once: bool = False) -> Source:
@@ -75,6 +91,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         models=models,
         rounds=RoundLog(database),
         job_queue=job_queue,
+        hosts=hosts,
         loop=ActiveLearning(
             connections=connections,
             store=store,
@@ -82,6 +99,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             open_connector=_open,
             strategy=strategy,
             source=source,
+            hosts=hosts,
             embeddings=settings.embeddings,
         ),
         service=Service(
@@ -91,6 +109,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             dialect=discovery.connector_type(settings.connector).dialect,
             strategy=strategy,
             source=partial(source, at_once=True),
+            hosts=hosts,
         ),
         redis=client,
     )
@@ -107,6 +126,12 @@ def connect_redis(url: str) -> redis.Redis:
 def embedded_redis(settings: Settings) -> EmbeddedRedis:
     """The server of this home folder, for installations without a REDIS_URL."""
     return EmbeddedRedis(settings.home)
+
+
+def _circumstances(connections: SqlConnections, project: str) -> Circumstances:
+    connection = connections.get(ProjectId(project))
+    options, access = connection.options, connection.access
+    return Circumstances(options.parameters, access.url, access.token, options.region_scores)
 
 
 def _open(connection: Connection) -> Connector:

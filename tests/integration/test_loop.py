@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from nextlabel import loop, uncertainty
+from nextlabel import uncertainty
 from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
 from nextlabel.labeling import Input, Label, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.learning import targets
+from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
@@ -71,7 +73,7 @@ def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says
     imported = team.import_mails(30)
     team.run()
     assert team.in_force() == "untrained-0001"
-    pool = replace(pool_of(team), seed=loop.order_seed(0, 0))
+    pool = replace(pool_of(team), seed=order_seed(0, 0))
     assert team.queue() == finding.make("diverse").rank(pool, 30).task_ids()
     assert team.queue() != imported
 
@@ -89,9 +91,7 @@ def test_random_order_is_random_from_the_start(team: Team) -> None:
     team.choose(strategy="random", seed=5)
     imported = team.import_mails(30)
     team.run()
-    expected = finding.make("random").rank(
-        CandidatePool(imported, np.full((30, 2), 0.5), seed=loop.order_seed(5, 0)), 30
-    )
+    expected = finding.make("random").rank(CandidatePool(imported, np.full((30, 2), 0.5), seed=order_seed(5, 0)), 30)
     assert team.queue() == expected.task_ids()
 
 
@@ -225,7 +225,7 @@ def test_a_model_that_is_turned_down_changes_nothing_and_is_not_trained_again(
     team.work(20)
     team.run()
     serving, queue = team.serving.version, team.queue()
-    monkeypatch.setattr(loop, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
+    monkeypatch.setattr(targets, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
     labeled = team.work(10)
     done = team.run()
     assert done.verdict == Verdict(False, "clearly worse")
@@ -249,7 +249,7 @@ def test_the_new_model_is_judged_on_labels_that_the_old_one_had_not_seen(
     team.run()
     team.work(20)
     team.run()
-    monkeypatch.setattr(loop, "judge", judge)
+    monkeypatch.setattr(targets, "judge", judge)
     team.work(7)
     team.run()
     assert judged == [(7, 7)]
@@ -289,9 +289,7 @@ def test_another_strategy_reorders_without_training(team: Team) -> None:
     assert done.trained is None
     assert team.in_force() == f"{model}.2"
     pool = pool_of(team)
-    expected = finding.make("random").rank(
-        CandidatePool(pool.tasks, pool.probabilities, seed=loop.order_seed(3, 20)), 40
-    )
+    expected = finding.make("random").rank(CandidatePool(pool.tasks, pool.probabilities, seed=order_seed(3, 20)), 40)
     assert team.queue() == expected.task_ids()
     assert team.run().receipt is None
 
@@ -625,7 +623,7 @@ def test_the_new_model_is_judged_on_the_new_labels_of_every_target(team: Team, m
     team.run()
     say_everything(team, 20)
     team.run()
-    monkeypatch.setattr(loop, "judge", judge)
+    monkeypatch.setattr(targets, "judge", judge)
     say_everything(team, 3)
     team.work(4)
     team.run()

@@ -47,6 +47,11 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_RECONCILE_SECONDS": "7.5",
         "NEXTLABEL_MAX_REQUEST_MB": "8",
         "NEXTLABEL_EMBEDDINGS": "/srv/minilm",
+        "NEXTLABEL_MODEL": "boxes.py:Boxes",
+        "NEXTLABEL_MODEL_START_SECONDS": "9",
+        "NEXTLABEL_MODEL_PREDICT_SECONDS": "10",
+        "NEXTLABEL_MODEL_FIT_SECONDS": "11",
+        "NEXTLABEL_MODEL_MEMORY_MB": "12",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)

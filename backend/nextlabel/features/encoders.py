@@ -89,15 +89,16 @@ def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embedd
     `ConfigurationError` where there is no such model.
     """
     if not target.compared:
-        return _of_inputs(target.inputs, tasks, source, embeddings)
+        return encoder_of(target.inputs, tasks, source, embeddings)
     fields = [one.field for one in target.inputs]
     everything = [side for field in fields for side in _alone(tasks, field)]
     kinds = {one.kind for one in target.inputs}
-    side = _of_inputs([Input(_ALONE, kinds.pop() if len(kinds) == 1 else "text")], everything, source, embeddings)
+    side = encoder_of([Input(_ALONE, kinds.pop() if len(kinds) == 1 else "text")], everything, source, embeddings)
     return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
 
 
-def _of_inputs(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
+def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str = "") -> Encoder:
+    """The encoder that suits what these inputs hold; see `encoder_for`."""
     fields = [one.field for one in inputs]
     if pictures := [one.field for one in inputs if one.kind == "image"]:
         return ImageEncoder(pictures)

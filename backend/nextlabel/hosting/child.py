@@ -52,9 +52,9 @@ def _answer_all(talk: socket.socket) -> None:
             match question["do"]:
                 case "start":
                     hosted = Hosted.load(question)
-                    answer: dict[str, Any] = {}
+                    answer: dict[str, Any] = {"learns": hosted.learns}
                 case "predict":
-                    answer = _of(hosted).predict(question["tasks"])
+                    answer = _of(hosted).predict(question["tasks"], question["context"])
                 case _:
                     answer = _of(hosted).fit(question["tasks"], question["event"])
         except BaseException as error:  # it is somebody else's code: SystemExit, too

@@ -19,8 +19,10 @@ from nextlabel.hosting import compat
 Interface = Literal["1.x", "2.x"]
 
 _BASE = "label_studio_ml.model"
-_ASKED_WITH: dict[str, None] = {"context": None, "login": None, "password": None}
-"""What Label Studio sends with every prediction that is not interactive."""
+_ASKED_WITH: dict[str, None] = {"login": None, "password": None}
+"""What Label Studio sends with every prediction, beside the context of an interactive one."""
+_ACCESS = {"hostname": ("LABEL_STUDIO_URL", "LABEL_STUDIO_HOST"), "access_token": ("LABEL_STUDIO_API_KEY",)}
+"""Where models look for Label Studio and the token: 1.x among the constructor's arguments, 2.x in the environment."""
 
 
 class Hosted:
@@ -40,13 +42,17 @@ class Hosted:
         folder = question["folder"]
         sys.path += [entry for entry in question["path"] if entry not in sys.path]
         os.environ["MODEL_DIR"] = folder  # read by models, and by the cache of 2.x, while they are imported
+        access: dict[str, str] = question["access"]
+        for argument, names in _ACCESS.items():
+            for name in names if access.get(argument) else ():
+                os.environ.setdefault(name, access[argument])
         two_x_installed = compat.provide()
         made = find(question["module"], question["name"])
         interface = interface_of(made, two_x_installed=two_x_installed)
         parameters: dict[str, Any] = question["parameters"]
         train_output: dict[str, Any] = question["train_output"]
         if interface == "1.x":
-            given = {**parameters, "label_config": question["label_config"], "train_output": train_output}
+            given = {**access, **parameters, "label_config": question["label_config"], "train_output": train_output}
             return cls(interface, made(**_accepted(made, given)), question, {})
         kept: dict[str, str] = {key: str(value) for key, value in train_output.items()}
         if parameters:
@@ -59,10 +65,16 @@ class Hosted:
             model.set_extra_params(json.dumps(parameters))
         return cls(interface, model, question, kept)
 
-    def predict(self, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def learns(self) -> bool:
+        """Whether it has a fit of its own; many models for label-studio-ml only predict."""
+        having = (one for one in type(self._model).__mro__ if "fit" in vars(one))
+        return next((one.__module__ != _BASE for one in having), False)
+
+    def predict(self, tasks: list[dict[str, Any]], context: Any = None) -> dict[str, Any]:
         """What the model's predict returns, as it is, and what version it calls itself."""
         predict = self._model.predict
-        said = predict(tasks, **_accepted(predict, _ASKED_WITH))
+        said = predict(tasks, **_accepted(predict, {**_ASKED_WITH, "context": context}))
         if inspect.isgenerator(said):
             said = list(said)
         version = None

@@ -55,7 +55,8 @@ class HostedModel:
 
     ``folder`` holds the files of this version, and the model works in it; ``train_output`` is what the fit that made
     the version returned. Neither need exist for a model that was never fitted. ``parameters`` reach the model as Label
-    Studio's extra params (2.x) or as arguments of its constructor (1.x: ``hostname``, ``access_token``).
+    Studio's extra params (2.x) or as arguments of its constructor (1.x); ``access`` is Label Studio's ``hostname`` and
+    an ``access_token``, for models that fetch files from there.
 
     The process starts with the first prediction and stays. The model may print, raise, hang, eat memory, exit or
     crash: a `HostedModelError` says which, with its last lines. What it raises leaves the process running, as
@@ -73,6 +74,7 @@ class HostedModel:
         folder: Path,
         train_output: Mapping[str, object] | None = None,
         parameters: Mapping[str, object] | None = None,
+        access: Mapping[str, str] | None = None,
         limits: Limits = Limits(),
     ) -> None:
         self._source = source
@@ -81,18 +83,31 @@ class HostedModel:
         self._folder = folder.resolve()
         self._train_output = dict(train_output or {})
         self._parameters = dict(parameters or {})
+        self._access = dict(access or {})
+        self._learns: bool | None = None
         self._limits = limits
         self._lock = threading.Lock()
         self._process: ModelProcess | None = None
         self._closed = False
 
-    def predict(self, tasks: Sequence[Mapping[str, object]]) -> list[HostedPrediction]:
-        """One prediction per task, in order; tasks are Label Studio's. Raises `HostedModelError`."""
+    @property
+    def learns(self) -> bool:
+        """Whether it can be fitted at all. Raises `HostedModelError` where it cannot be loaded."""
+        if self._learns is None:
+            with self._turn():
+                self._running()
+        return bool(self._learns)
+
+    def predict(
+        self, tasks: Sequence[Mapping[str, object]], context: Mapping[str, object] | None = None
+    ) -> list[HostedPrediction]:
+        """One prediction per task, in order; tasks are Label Studio's, and so is the ``context`` of what an annotator
+        has just drawn. Raises `HostedModelError`."""
         if not tasks:
             return []
         with self._turn():
             process = self._running()
-            answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks)})
+            answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks), "context": context})
             try:
                 return read_predictions(answer["predictions"], len(tasks), answer["version"])
             except Unreadable as wrong:
@@ -135,6 +150,12 @@ class HostedModel:
             if self._process is not None and self._process.is_ours:
                 self._process.end()
             self._process = None
+
+    def __del__(self) -> None:
+        """A version that nobody asks any more takes its process with it."""
+        process = getattr(self, "_process", None)
+        if process is not None and process.is_ours:
+            process.end()
 
     def __enter__(self) -> Self:
         return self
@@ -193,10 +214,11 @@ class HostedModel:
             "folder": str(folder),
             "train_output": at_home(self._train_output, folder),
             "parameters": self._parameters,
+            "access": self._access,
             "memory_mb": self._limits.memory_mb,
             "path": [str(Path(entry).absolute()) for entry in sys.path],
         }
-        self._ask(process, "start", start)
+        self._learns = bool(self._ask(process, "start", start)["learns"])
         return process
 
     def _ask(self, process: ModelProcess, doing: Doing, message: Mapping[str, object]) -> Mapping[str, Any]:

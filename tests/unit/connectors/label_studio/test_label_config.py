@@ -203,9 +203,16 @@ def test_a_filter_box_is_not_a_control() -> None:
     assert parse_label_config(view(TEXT, CHOICES, '<Filter name="f" toName="kind"/>')).schema.left_out == {}
 
 
-def test_a_config_without_a_supported_control_says_what_was_found_and_what_is_supported() -> None:
-    with pytest.raises(SchemaError, match=r"'odd'.*free text.*Supported are <Choices>"):
-        parse_label_config(view(TEXT, '<TextArea name="odd" toName="text"/>'))
+def test_of_a_config_without_a_supported_control_it_is_said_what_was_found_and_what_can_be_done() -> None:
+    schema = parse_label_config(view(TEXT, '<TextArea name="odd" toName="text"/>')).schema
+    with pytest.raises(SchemaError, match=r"'odd'.*free text.*--model"):
+        schema.check_learnable()
+
+
+def test_whatever_is_learned_what_annotators_see_is_known() -> None:
+    image = '<Image name="image" value="$image"/>'
+    schema = parse_label_config(view(TEXT, image, '<Brush name="odd" toName="image"/>')).schema
+    assert (schema.targets, schema.shown) == ((), (Input("text"), Input("image", "image")))
 
 
 @pytest.mark.parametrize(
@@ -213,12 +220,11 @@ def test_a_config_without_a_supported_control_says_what_was_found_and_what_is_su
     [
         "",
         "<View>",
-        "<View/>",
         "not xml",
         "\0",
         "\ud800",
         f"<View>{TEXT}{CHOICES}\0</View>",
-        '<?xml version="1.0" encoding="nonsense"?><View/>',
+        '<?xml version="1.0" encoding="no\0nsense"?><View/>',
         '<!DOCTYPE View [<!ENTITY a "aaaa">]><View>&a;</View>',
         f"<View>{TEXT}{CHOICES}" + "x" * 1_000_001 + "</View>",
         "<a>" * 100_000 + TEXT + CHOICES + "</a>" * 100_000,
@@ -228,7 +234,7 @@ def test_a_config_without_a_supported_control_says_what_was_found_and_what_is_su
         + "</Choice>" * 101
         + "</Taxonomy></View>",
     ],
-    ids=range(13),
+    ids=range(12),
 )
 def test_an_unreadable_or_hostile_config_is_a_schema_error(xml: str) -> None:
     with pytest.raises(SchemaError):
@@ -237,8 +243,11 @@ def test_an_unreadable_or_hostile_config_is_a_schema_error(xml: str) -> None:
 
 def test_what_is_said_of_a_hostile_config_is_short() -> None:
     long = "x" * 900_000
+    schema = parse_label_config(
+        view(TEXT, f'<Rating name="{long[:9000]}" toName="text" maxRating="{long[9000:]}"/>')
+    ).schema
     with pytest.raises(SchemaError) as refused:
-        parse_label_config(view(TEXT, f'<Rating name="odd" toName="text" maxRating="{long}"/>'))
+        schema.check_learnable()
     assert len(str(refused.value)) < 1_000
 
 
