@@ -142,6 +142,25 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+def _box(n: int) -> Result:
+    """The white patch of the picture, drawn as a box."""
+    left, size = (2, 24) if winter(n) else (13, 24)
+    place = {"x": 100 * left / size, "y": 100 * 3 / size, "width": 100 * 8 / size, "height": 50}
+    value = {**place, "rotation": 0, "rectanglelabels": [label_of_number(n)]}
+    drawn = {"original_width": size, "original_height": size, "image_rotation": 0}
+    return [{**item("thing", "rectanglelabels", value, "image"), **drawn}]
+
+
+REGIONS = Kind(
+    f'<View><Image name="image" value="$image"/><RectangleLabels name="thing" toName="image">'
+    f"{_TWO.replace('Choice', 'Label')}</RectangleLabels></View>",
+    lambda n: {"image": picture(n)},
+    _box,
+    lambda result: [one["value"]["rectanglelabels"] for one in result],
+)
+"""What only a model of the team's own can learn."""
+
+
 def _opposite(n: int) -> int:
     """The next sentence of the other kind."""
     return next(m for m in range(n + 1, n + 50) if winter(m) != winter(n))
