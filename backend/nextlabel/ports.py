@@ -29,10 +29,14 @@ from nextlabel.ranking import CandidatePool, Ranking
 
 @dataclass(frozen=True, slots=True)
 class ToolAccess:
-    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``."""
+    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``.
+
+    ``file_hosts`` are the other hosts that files of its tasks may be read from (`Settings`).
+    """
 
     url: str
     token: str = field(repr=False)
+    file_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class Connector(Protocol):
     def file(self, project: ProjectId, address: str) -> bytes:
         """What stands at an address that one of the project's tasks names, such as a picture.
 
-        Raises `FileUnavailable` for what is gone, too large, or not the tool's own to give.
+        Raises `FileUnavailable` for what is gone, too large, or neither the tool's own nor at a host that was allowed.
         """
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Parts:
     redis: redis.Redis = field(repr=False)
 
     def open_connector(self, connection: Connection) -> Connector:
-        return _open(connection)
+        return _open(self.settings, connection)
 
 
 def build(settings: Settings, redis_url: str) -> Parts:
@@ -74,13 +74,14 @@ def build(settings: Settings, redis_url: str) -> Parts:
     client = connect_redis(redis_url)
     job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     strategy = lru_cache(maxsize=64)(finding.make)
+    open_connector = partial(_open, settings)
 
     def source(project: ProjectId, *, at_once: bool = False) -> Source:
         """With ``at_once`` words are counted anew: for a request's few texts that is quicker than looking them up."""
         folder = settings.home / "features" / project
         count = count_features if at_once else TextFeatureCache(folder).features
         return Source(
-            count, VectorCache(folder), lambda address: _open(connections.get(project)).file(project, address)
+            count, VectorCache(folder), lambda address: open_connector(connections.get(project)).file(project, address)
         )
 
     return Parts(
@@ -96,7 +97,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             connections=connections,
             store=store,
             registry=models,
-            open_connector=_open,
+            open_connector=open_connector,
             strategy=strategy,
             source=source,
             hosts=hosts,
@@ -134,8 +135,10 @@ def _circumstances(connections: SqlConnections, project: str) -> Circumstances:
     return Circumstances(options.parameters, access.url, access.token, options.region_scores)
 
 
-def _open(connection: Connection) -> Connector:
-    return discovery.connector_type(connection.connector).open(connection.access)
+def _open(settings: Settings, connection: Connection) -> Connector:
+    """The hosts that files may be read from are this installation's to say, so they are kept with no project."""
+    access = replace(connection.access, file_hosts=settings.file_hosts)
+    return discovery.connector_type(connection.connector).open(access)
 
 
 def _make_home(home: Path) -> None:

@@ -29,10 +29,13 @@ _WHOLE = f"{_COLUMNS},created_at,completed_by,ground_truth,lead_time"
 
 
 class LabelStudioConnector:
-    """A connector to one Label Studio server; makes its first request when first asked."""
+    """A connector to one Label Studio server; makes its first request when first asked.
 
-    def __init__(self, client: LabelStudioClient) -> None:
-        self._client = client
+    ``file_hosts`` are the other hosts that files may be read from (`fetch_file`).
+    """
+
+    def __init__(self, client: LabelStudioClient, file_hosts: Collection[str] = ()) -> None:
+        self._client, self._file_hosts = client, file_hosts
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
         with self._understood():
@@ -72,7 +75,7 @@ class LabelStudioConnector:
             return self._queue(project).prune(keep, at_most)
 
     def file(self, project: ProjectId, address: str) -> bytes:
-        return fetch_file(self._client, project, address)
+        return fetch_file(self._client, project, address, self._file_hosts)
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._understood():
