@@ -26,8 +26,9 @@ Cursor = NewType("Cursor", str)
 
 TargetKind = Literal["choice", "choices", "number", "spans"]
 """One of several labels · any number of them · a number · labeled pieces of a text."""
-InputKind = Literal["text", "dialogue", "table", "image"]
-"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture."""
+InputKind = Literal["text", "dialogue", "table", "image", "metadata"]
+"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture · a
+recording that is not read, so that all other fields of the task stand for it."""
 
 
 class Span(NamedTuple):

@@ -132,6 +132,12 @@ KINDS: Mapping[str, Kind] = {
         lambda n: [_choice(n, to="record")],
         _values("choices"),
     ),
+    "audio by metadata": Kind(
+        f'<View><Audio name="audio" value="$audio"/><Choices name="label" toName="audio">{_TWO}</Choices></View>',
+        lambda n: {"audio": f"https://recordings.example.org/{n}.mp3", **_record(n)},
+        lambda n: [_choice(n, to="audio")],
+        _values("choices"),
+    ),
     "two controls": Kind(
         f'<View>{_TEXT}<Choices name="label" toName="text">{_TWO}</Choices>'
         '<Rating name="stars" toName="text" maxRating="5"/></View>',

@@ -15,7 +15,7 @@ from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejec
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
-from nextlabel.labeling import Input, Label, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
@@ -681,6 +681,43 @@ def test_tasks_without_a_text_are_asked_for_like_any_other(team: Team) -> None:
     team.work(21)
     team.run()
     assert empty in team.serving.trained_on
+
+
+def show_recordings(team: Team) -> None:
+    """The field of each task is the address of a recording from now on."""
+    with team.tool.opened(team.project) as it:
+        (target,) = it.schema.targets
+        it.schema = LabelSchema((replace(target, inputs=(Input("text", "metadata"),)),))
+
+
+def shown(team: Team) -> dict[TaskId, tuple[Label, ...]]:
+    """What the model guesses of each open task that stands in the order."""
+    with team.tool.opened(team.project) as it:
+        said = {task: it.order[task] for task in it.queue() if task in it.order}
+    return {task: tuple(guess.label for guess in one.guesses) if one else () for task, one in said.items()}
+
+
+def test_recordings_are_learned_by_what_else_their_tasks_say(team: Team) -> None:
+    show_recordings(team)
+    for n, task in enumerate(team.import_mails(60)):
+        about = {"text": f"/data/upload/{n}.mp3", "seconds": (10 if team.truth[task] == "spam" else 60) + n % 7}
+        with team.tool.opened(team.project) as it:
+            it.rows[task].task = Task(task, about)
+    team.run()
+    team.work(20)
+    team.run()
+    assert shown(team) == {task: (team.truth[task],) for task in team.queue()}
+
+
+def test_recordings_of_which_nothing_else_is_said_are_asked_for_and_never_guessed(team: Team) -> None:
+    show_recordings(team)
+    imported = team.import_mails(30)
+    team.run()
+    done = team.work(12)
+    team.run()
+    assert {team.truth[task] for task in done} == {"ham", "spam"}
+    assert str(team.in_force()).startswith("untrained")
+    assert shown(team) == {task: () for task in imported if task not in done}
 
 
 def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:

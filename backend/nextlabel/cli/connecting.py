@@ -91,6 +91,18 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
         return
     for name, reason in schema.left_out.items():
         yield Finding("warning", f"Control '{name}' is left out: {reason}")
+    yield from _learned_by_metadata(schema)
+
+
+def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
+    for target in schema.targets:
+        if fields := [f"${one.field}" for one in target.inputs if one.kind == "metadata"]:
+            yield Finding(
+                "warning",
+                f"Control '{target.name}' is about {' and '.join(fields)}, which nextlabel does not read: it is "
+                "learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
+                "none.",
+            )
 
 
 def _first_order(parts: Parts, project: ProjectId, console: Console) -> Round:

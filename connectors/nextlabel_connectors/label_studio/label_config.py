@@ -126,6 +126,10 @@ def _inputs(control: Control, objects: list[Element]) -> tuple[Input, ...]:
     if not control.compared:
         return inputs_of(objects[0])
     sides = [inputs_of(tag) for tag in objects]
+    if any(one.kind == "metadata" for side in sides for one in side):
+        raise Unsupported(
+            "It compares recordings or pages, which nextlabel does not read; connect your own model for it."
+        )
     if any(len(side) > 1 for side in sides) or sides[0] == sides[1]:
         raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
     return (*sides[0], *sides[1])
