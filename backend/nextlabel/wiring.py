@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import redis
@@ -80,9 +80,9 @@ def build(settings: Settings, redis_url: str) -> Parts:
         """With ``at_once`` words are counted anew: for a request's few texts that is quicker than looking them up."""
         folder = settings.home / "features" / project
         count = count_features if at_once else TextFeatureCache(folder).features
-        return Source(
-            count, VectorCache(folder), lambda address: open_connector(connections.get(project)).file(project, address)
-        )
+        # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
+        connector = cache(lambda: open_connector(connections.get(project)))
+        return Source(count, VectorCache(folder), lambda address: connector().file(project, address))
 
     return Parts(
         settings=settings,
