@@ -48,6 +48,8 @@ class Hosted:
                 os.environ.setdefault(name, access[argument])
         two_x_installed = compat.provide()
         made = find(question["module"], question["name"])
+        if not is_label_studio_ml(made):
+            return cls("1.x", _estimator_model(made, question), question, {})
         interface = interface_of(made, two_x_installed=two_x_installed)
         parameters: dict[str, Any] = question["parameters"]
         train_output: dict[str, Any] = question["train_output"]
@@ -132,14 +134,34 @@ class Hosted:
         return data
 
 
-def find(module: str, name: str) -> type[Any]:
-    """The class. Raises whatever its import raises, and AttributeError naming the classes that there are."""
-    found = _file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
-    made = getattr(found, name, None)
-    if inspect.isclass(made):
-        return made
-    there = [one.__name__ for one in vars(found).values() if inspect.isclass(one) and one.__module__ == found.__name__]
-    raise AttributeError(f"it has no class {name}; it has {', '.join(there) or 'none'}")
+def find(module: str, name: str) -> Any:
+    """What has that name. Raises whatever its import raises, and AttributeError naming the classes and functions that
+    there are."""
+    try:
+        found = _file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "label_studio_ml":
+            raise ModuleNotFoundError(f"{error.name}; {compat.HOW_TO_INSTALL}") from error
+        raise
+    if hasattr(found, name):
+        return getattr(found, name)
+    own = [one for one in vars(found).values() if getattr(one, "__module__", None) == found.__name__]
+    there = [one.__name__ for one in own if inspect.isclass(one) or inspect.isfunction(one)]
+    raise AttributeError(f"it has no {name}; it has {', '.join(there) or 'no class or function'}")
+
+
+def _estimator_model(found: Any, question: Mapping[str, Any]) -> Any:
+    from nextlabel.hosting import estimator  # noqa: PLC0415 - a second to import, for which other models have no use
+
+    new = estimator.estimator_of(found, question["parameters"])
+    return estimator.EstimatorModel(new, question["label_config"], question["train_output"])
+
+
+def is_label_studio_ml(found: Any) -> bool:
+    """Whether it is a class whose predict is given tasks; scikit-learn's are told by their get_params."""
+    if not inspect.isclass(found):
+        return False
+    return not hasattr(found, "get_params") or _first(_parameters(getattr(found, "predict", None))) == "tasks"
 
 
 def _file(path: Path) -> Any:

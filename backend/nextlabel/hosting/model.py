@@ -51,7 +51,7 @@ class Limits:
 
 
 class HostedModel:
-    """One version of a team's model, unchanged, in a process of its own.
+    """One version of a team's model, unchanged, in a process of its own: label-studio-ml's or scikit-learn's.
 
     ``folder`` holds the files of this version, and the model works in it; ``train_output`` is what the fit that made
     the version returned. Neither need exist for a model that was never fitted. ``parameters`` reach the model as Label
@@ -63,6 +63,9 @@ class HostedModel:
     label-studio-ml's own server does; after anything else it is ended, and the next call starts another.
     Predictions are made one after the other, from whatever threads they are asked for, and none waits for its turn
     longer than one may take; a fit does not hold them up.
+
+    A scikit-learn estimator learns and predicts the first control of the labeling config that suits it; of the
+    ``parameters`` it gets those that it knows.
     """
 
     def __init__(
@@ -248,21 +251,20 @@ class HostedModel:
         raise self._error(self._what_failed(failure, answer["what"], doing), process, answer["trace"])
 
     def _what_failed(self, failure: str, what: str, doing: Doing) -> str:
-        match failure:
-            case "memory":
-                return self._out_of_memory(doing)
-            case "exit":
-                return f"ended itself in {doing} ({what}): have it raise an error instead."
-            case "missing":
-                return f"needs a Python module that is not there ({what}): install it beside nextlabel."
-            case "unwritable":
-                return (
-                    f"returned from {doing} what cannot be written as JSON ({what}): return lists, dicts and numbers."
-                )
-            case _ if doing == "start":
-                return f"could not be loaded: {what}. Correct the model, or where it is looked for."
-            case _:
-                return f"raised in {doing}: {what}. Correct the model."
+        said = {
+            "exit": f"ended itself in {doing} ({what}): have it raise an error instead.",
+            "missing": f"needs a Python module that is not there ({what}): install it beside nextlabel.",
+            "told": f"could not {doing}: {what}",
+            "unwritable": f"returned from {doing} what cannot be written as JSON ({what}): return lists, dicts and "
+            "numbers.",
+        }
+        if failure == "memory":
+            return self._out_of_memory(doing)
+        if failure in said:
+            return said[failure]
+        if doing == "start":
+            return f"could not be loaded: {what}. Correct the model, or where it is looked for."
+        return f"raised in {doing}: {what}. Correct the model."
 
     def _how_it_ended(self, code: int | None, doing: Doing) -> str:
         if code is None:
