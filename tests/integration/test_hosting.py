@@ -76,6 +76,11 @@ def chosen(predictions: list[HostedPrediction]) -> list[str]:
     return [prediction.result[0]["value"]["choices"][0] for prediction in predictions]
 
 
+def put_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules in that folder are found before any others by the processes that are started from here."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])))
+
+
 def lives(process: int) -> bool:
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -224,6 +229,19 @@ def test_an_estimator_gets_its_parameters_and_what_it_raises_of_them_is_told(tmp
         model.fit(SIZES_CHOSEN, into=tmp_path / "0002")
 
 
+def test_label_studio_ml_need_not_be_installed_for_an_estimator_but_for_models_that_import_it(
+    host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import sys\nsys.modules['label_studio_ml'] = None\n")
+    put_first(tmp_path / "site", monkeypatch)
+    with HostedModel(estimator("estimators.py:fields"), project="7", label_config=CONFIG, folder=tmp_path) as model:
+        assert model.predict(SIZES_CHOSEN[:1]) == [HostedPrediction([], None, (), None)]
+    told = r"needs a Python module that is not there \(label_studio_ml.*; pip install --no-deps label-studio-ml==1.0.9"
+    with pytest.raises(HostedModelError, match=told):
+        host("one_x.py:TextClassifier").predict([task("hello")])
+
+
 def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
     host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +258,7 @@ def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
         "    def fit(self, event, data, **kwargs):\n"
         "        self.set('model_version', f'{event} of {len(data[\"tasks\"])}')\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    put_first(tmp_path / "site", monkeypatch)
     source = ModelSource.parse(f"{tmp_path / 'mine.py'}:Mine")
     with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "a", parameters={"b": 1}) as model:
         assert model.predict([task("hello")])[0].model_version == 'installed, 7, {"b": 1}'

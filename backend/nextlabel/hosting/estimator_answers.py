@@ -34,7 +34,7 @@ class OneLabel:
         predicted = [str(label) for label in np.asarray(estimator.predict(inputs)).ravel()]
         classes = [str(label) for label in getattr(estimator, "classes_", ())]
         chances = _chances_of_classes(estimator, inputs)
-        if chances is None or chances.shape != (len(predicted), len(classes)):
+        if chances is None or chances.shape != (len(predicted), len(classes)) or not set(predicted) <= set(classes):
             return [(label, None) for label in predicted]
         places = [classes.index(label) for label in predicted]
         return list(zip(predicted, map(float, chances[np.arange(len(places)), places]), strict=True))
@@ -134,4 +134,7 @@ def _chances_of_each(estimator: Any, inputs: Any) -> Floats | None:
 def _tells_its_spread(estimator: Any) -> bool:
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
-    return "return_std" in inspect.signature(estimator.predict).parameters
+    try:
+        return "return_std" in inspect.signature(estimator.predict).parameters
+    except ValueError:  # compiled code need not tell
+        return False

@@ -19,6 +19,7 @@ _UNDEFINED = "$undefined$"  # the field of texts that were imported before there
 _ELEMENT = re.compile(r"<[^>]*>")
 _SHOWS_TEXT = ("text", "hypertext", "paragraphs", "table")
 _NAME_WORDS = 3
+_LARGEST = 1e30  # more is infinite to estimators that compute with 32 bits, and they refuse a whole batch for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,6 @@ def _cell(value: Any) -> Cell:
     if value is None or isinstance(value, str):
         return value
     try:
-        return float(value) if isfinite(value) else None
+        return max(-_LARGEST, min(float(value), _LARGEST)) if isfinite(value) else None
     except OverflowError:
         return None

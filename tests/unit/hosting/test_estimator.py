@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -358,6 +361,33 @@ def test_what_texts_are_missing_breaks_no_batch_and_only_words_that_are_shown_co
     goal, bank, none, empty, listed = chosen(model.predict([task(data) for data in asked]))
     assert (goal, bank, listed) == (["sport"], ["money"], ["money"])
     assert none == empty
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=5), inner, max_size=2)),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[EstimatorModel]:
+    """One for each way in which tasks are read."""
+    columns = make_column_transformer(
+        (StandardScaler(), ["rooms"]), (OneHotEncoder(handle_unknown="ignore"), ["city"]), (TfidfVectorizer(), "text")
+    )
+    text = taught(LogisticRegression(), TOPIC, topics(), tmp_path_factory.mktemp("text"))
+    tables = [make_pipeline(columns, LogisticRegression()), KNeighborsClassifier(1), RandomForestClassifier(3)]
+    return [text, *(taught(one, TOPIC, FLATS, tmp_path_factory.mktemp("table")) for one in tables)]
+
+
+@given(
+    data=st.lists(st.dictionaries(st.sampled_from(["text", "rooms", "city", "new"]), values), min_size=1, max_size=4)
+)
+def test_whatever_tasks_hold_each_gets_a_label(data: list[dict[str, Any]], models: list[EstimatorModel]) -> None:
+    for model in models:
+        answers = chosen(model.predict([task(one) for one in data]))
+        assert [len(one) for one in answers] == [1] * len(data)
 
 
 def test_pictures_are_learned_from_only_by_a_pipeline_that_reads_them(tmp_path: Path) -> None:
