@@ -67,8 +67,6 @@ class Control:
         steps = round((value - origin) / self.step)
         if high is not None and origin + steps * self.step > high + 1e-9 * self.step:
             steps -= 1
-        if low is not None:
-            steps = max(steps, 0)
         return round(origin + steps * self.step, 10)  # 0.1 × 3 is no 0.30000000000000004 to an annotator
 
     def _is_mine(self, item: object) -> bool:

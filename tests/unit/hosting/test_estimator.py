@@ -202,7 +202,13 @@ def test_the_annotation_in_force_is_the_last_that_was_not_cancelled() -> None:
 def test_what_is_no_label_of_the_control_teaches_nothing(tmp_path: Path) -> None:
     odd: list[Any] = [{"choices": ["gone"]}, {"choices": ["sport", "money"]}, {"choices": "sport"}, {"choices": []}]
     noise = [task("the bank", said(value)) for value in odd]
-    noise += [task("the bank", said({"rating": 1})), task("the bank", said(None)), task("the bank")]
+    of_type = {"from_name": "topic", "type": "labels", "value": {"choices": ["art"]}}
+    noise += [
+        task("the bank", {"result": [of_type]}),
+        task("the bank", said({"rating": 1})),
+        task("the bank", said(None)),
+        task("the bank"),
+    ]
     noise += [task("the bank", {"result": [{"from_name": "topic", "type": "choices", "value": None}, 3, None]})]
     model, plain = (taught(LogisticRegression(), TOPIC, tasks, tmp_path) for tasks in (topics() + noise, topics()))
     asked = [task(text) for text in ASKED]
@@ -288,15 +294,26 @@ def test_a_regressor_gives_whole_stars_within_the_scale_and_is_less_sure_of_what
     assert min(answer["score"] for answer in known) > unknown["score"]
 
 
+def test_how_sure_a_regressor_is_does_not_depend_on_the_unit_of_what_it_learns(tmp_path: Path) -> None:
+    def scores(unit: float) -> list[float]:
+        tasks = [task({"size": size}, said({"number": unit * size**2})) for size in range(5)]
+        process = GaussianProcessRegressor(RBF() + WhiteKernel(0.01), optimizer=None, normalize_y=True)
+        model = taught(process, '<Number name="price" toName="text"/>', tasks, tmp_path)
+        return [answer["score"] for answer in model.predict([task({"size": size}) for size in (2, 2.5, 40)])]
+
+    assert scores(1) == pytest.approx(scores(1000))
+    assert scores(1)[2] == pytest.approx(0.5, abs=0.01), "of what it knows nothing it says that it may be any label"
+
+
 def test_numbers_stay_within_the_controls_bounds_and_on_its_steps(tmp_path: Path) -> None:
     tasks = [task({"size": size}, said({"number": price})) for size, price in ((1, 1.0), (2, 2.0), (3, 3.0), (4, 99.0))]
     asked = [task({"size": size}) for size in (-5, 2.2, 2.3, 40)]
     answers = taught(LinearRegression(), PRICE, tasks, tmp_path).predict(asked)
     assert [value(answer, "price", "number") for answer in answers] == [0.0, 2.0, 2.5, 10.0]
     assert all("score" not in answer for answer in answers), "it does not say how sure it is"
-    uneven = PRICE.replace('"0.5"', '"3"').replace('min="0"', 'min="0.1"')
+    uneven = '<Number name="price" toName="text" min="0.1" max="9" step="3"/>'
     answers = taught(LinearRegression(), uneven, tasks, tmp_path).predict(asked)
-    assert [value(answer, "price", "number") for answer in answers] == [0.1, 3.1, 3.1, 9.1]
+    assert [value(answer, "price", "number") for answer in answers] == [0.1, 3.1, 3.1, 6.1]
     free = taught(Ridge(), '<Number name="price" toName="text"/>', tasks, tmp_path).predict(asked)
     assert value(free[3], "price", "number") > 99
 
@@ -316,6 +333,7 @@ FLATS = [
     "estimator",
     [
         DecisionTreeClassifier(random_state=0),
+        RandomForestClassifier(5, bootstrap=False, random_state=0),
         make_pipeline(StandardScaler(), LogisticRegression()),
         make_pipeline(DictVectorizer(), LogisticRegression()),
         make_pipeline(
@@ -332,7 +350,15 @@ FLATS = [
     ],
 )
 def test_fields_of_tables_are_learned_from_and_missing_ones_break_no_batch(estimator: Any, tmp_path: Path) -> None:
-    gaps: list[Any] = [{}, {"rooms": None}, {"city": None, "rooms": 7}, {"rooms": "seven"}, {"rooms": 10**400}, None]
+    gaps: list[Any] = [
+        {},
+        {"rooms": None},
+        {"city": None, "rooms": 7},
+        {"rooms": "seven"},
+        {"rooms": 10**400},
+        {"rooms": 1e300},
+        None,
+    ]
     shown = '<Table name="text" value="$row"/>'
     in_row = [{**one, "data": {"row": one["data"], "page": 3}} for one in FLATS]
     for tasks, wrap, tag in ((FLATS, lambda data: data, None), (in_row, lambda data: {"row": data}, shown)):
@@ -348,19 +374,38 @@ def test_fields_of_tables_are_learned_from_and_missing_ones_break_no_batch(estim
         assert all(value(answer, "topic", "choices")[0] in LABELS for answer in answers)
 
 
+def test_a_pipeline_that_imputes_sees_what_is_missing(tmp_path: Path) -> None:
+    impute = make_column_transformer((SimpleImputer(strategy="constant", fill_value=-9), ["rooms"]))
+    tasks = [task({"rooms": rooms}, chose("art" if rooms else "money")) for rooms in (None, 5, 6, 7)]
+    model = taught(make_pipeline(impute, DecisionTreeClassifier()), TOPIC, tasks, tmp_path)
+    assert chosen(model.predict(tasks)) == [["money"], ["art"], ["art"], ["art"]]
+
+
+def test_a_text_beside_many_numbers_is_still_what_is_learned_from_and_so_are_single_signs(tmp_path: Path) -> None:
+    tasks = [{**one, "data": {**one["data"], "id": n, "year": 2000 + n, "page": n}} for n, one in enumerate(topics())]
+    model = taught(DecisionTreeClassifier(random_state=0), TOPIC, tasks, tmp_path)
+    renumbered = [task({"text": text, "id": -1, "year": 1, "page": 999}) for text in ("the bank", "the museum")]
+    assert chosen(model.predict(renumbered)) == [["money"], ["art"]]
+    signs = [task("5", chose("art")), task("?", chose("money"))]
+    assert chosen(taught(LogisticRegression(), TOPIC, signs, tmp_path).predict(signs)) == [["art"], ["money"]]
+
+
 def test_what_texts_are_missing_breaks_no_batch_and_only_words_that_are_shown_count(tmp_path: Path) -> None:
     shown = '<HyperText name="text" value="$title"/>'
-    labels = {"<b>goal</b> &amp; team": "sport", "the <i>bank</i>": "money"}
+    labels = {"<b>goal</b> &amp; team": "sport", "the <i class='markup'>bank</i>": "money"}
     tasks = [
         task({"title": text, "year": 3, "month": 4, "text": "bank"}, chose(label)) for text, label in labels.items()
     ]
     tasks[0]["data"]["title"] += " won the match"
     tasks[1]["data"]["title"] += " raised its rates"
-    asked: list[Any] = [{"title": "goal", "text": "bank"}, {"title": "bank"}, {"title": None}, {}, {"title": ["bank"]}]
+    asked: list[Any] = [
+        *({"title": "goal", "text": "bank"}, {"title": "bank"}, {"title": ["bank"]}, {"$undefined$": "bank"}),
+        *({"title": None}, {}, {"title": "markup"}),
+    ]
     model = taught(LogisticRegression(), TOPIC, tasks, tmp_path, shown)
-    goal, bank, none, empty, listed = chosen(model.predict([task(data) for data in asked]))
-    assert (goal, bank, listed) == (["sport"], ["money"], ["money"])
-    assert none == empty
+    *known, none, empty, markup = model.predict([task(data) for data in asked])
+    assert chosen(known) == [["sport"], ["money"], ["money"], ["money"]]
+    assert none == empty == markup
 
 
 values = st.recursive(
@@ -395,6 +440,9 @@ def test_pictures_are_learned_from_only_by_a_pipeline_that_reads_them(tmp_path: 
     tasks = [task({"url": f"/{name}.png"}, chose(label)) for name, label in (("goal", "sport"), ("bank", "money"))]
     with pytest.raises(SchemaError, match=r"LogisticRegression learns from numbers, and <Image> 'text' shows neither"):
         taught(LogisticRegression(), TOPIC, tasks, tmp_path, shown)
+    elsewhere = '<Text name="text" value="$url" valueType="url"/>'
+    with pytest.raises(SchemaError, match=r"shows neither numbers nor a text that stands in the task"):
+        taught(LogisticRegression(), TOPIC, tasks, tmp_path, elsewhere)
     model = taught(make_pipeline(Embedder(), LogisticRegression()), TOPIC, tasks, tmp_path, shown)
     assert chosen(model.predict(tasks)) == [["sport"], ["money"]]
 
