@@ -34,7 +34,7 @@ class OneLabel:
         predicted = [str(label) for label in np.asarray(estimator.predict(inputs)).ravel()]
         classes = [str(label) for label in getattr(estimator, "classes_", ())]
         chances = _chances_of_classes(estimator, inputs)
-        if chances is None or chances.shape != (len(predicted), len(classes)) or not set(predicted) <= set(classes):
+        if chances is None or chances.shape != (len(predicted), len(classes)):
             return [(label, None) for label in predicted]
         places = [classes.index(label) for label in predicted]
         return list(zip(predicted, map(float, chances[np.arange(len(places)), places]), strict=True))
