@@ -92,14 +92,15 @@ class _Fitted:
 
     @classmethod
     def restored(cls, control: Control, state: Mapping[str, Any]) -> Self:
-        columns = None if state["usual"] is None else Columns(state["usual"])
+        columns = None if state["usual"] is None else Columns(dict(state["usual"]))
         kind: type[Learned] = type(_learned(control, []))
         return cls(joblib.load(state["model_file"]), kind(**state["learned"]), columns)
 
     def stored(self, file: Path) -> dict[str, Any]:
         """Only the estimator is pickled; a class of ours may be renamed some day."""
         joblib.dump(self.estimator, file)
-        usual = None if self.columns is None else dict(self.columns.usual)
+        # A list, because columns have an order, which not all that keep JSON keep.
+        usual = None if self.columns is None else [[name, value] for name, value in self.columns.usual.items()]
         return {"model_file": str(file), "learned": asdict(self.learned), "usual": usual}
 
     def answers(self, shown: Shown, tasks: Sequence[Item]) -> list[Answer]:

@@ -25,7 +25,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -76,7 +76,7 @@ def taught(
     """A model restored from what another has learned and written, as JSON leaves it."""
     read = config(control, shown) if shown else config(control)
     state = EstimatorModel(estimator, read, {}).fit(tasks, str(folder))
-    return EstimatorModel(estimator, read, json.loads(json.dumps(state)))
+    return EstimatorModel(estimator, read, json.loads(json.dumps(state, sort_keys=True)))
 
 
 def value(prediction: dict[str, Any], name: str, kind: str) -> Any:
@@ -344,6 +344,7 @@ FLATS = [
         RandomForestClassifier(5, bootstrap=False, random_state=0),
         make_pipeline(StandardScaler(), LogisticRegression()),
         make_pipeline(DictVectorizer(), LogisticRegression()),
+        make_pipeline(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), DecisionTreeClassifier()),
         make_pipeline(
             make_column_transformer((StandardScaler(), ["rooms"]), (OneHotEncoder(), ["city"])), LogisticRegression()
         ),
