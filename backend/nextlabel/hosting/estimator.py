@@ -40,7 +40,7 @@ class EstimatorModel:
         self._shown = Shown(self._control.objects)
         # What was learned of another control says nothing of this one.
         known = train_output.get("control") == self._identity
-        self._fitted = _Fitted.restored(self._control, train_output) if known else None
+        self._fitted = _Fitted.restored(self._control, train_output["model_file"]) if known else None
 
     def predict(self, tasks: Sequence[Item]) -> list[Item]:
         """A prediction for each task, with a score where the estimator says how sure it is."""
@@ -55,8 +55,8 @@ class EstimatorModel:
         if len(set(labels)) < 2:
             file.unlink(missing_ok=True)  # that of the version before
             return {}
-        fitted = _Fitted.of(self._estimator, self._control, self._shown, known, labels)
-        return {"control": self._identity, **fitted.stored(file)}
+        _Fitted.of(self._estimator, self._control, self._shown, known, labels).store(file)
+        return {"model_file": str(file), "control": self._identity}
 
     @property
     def _identity(self) -> list[str]:
@@ -91,17 +91,16 @@ class _Fitted:
         return cls(unfitted._given(shown, tasks, lambda x: clone(estimator).fit(x, target)), learned, columns)
 
     @classmethod
-    def restored(cls, control: Control, state: Mapping[str, Any]) -> Self:
-        columns = None if state["usual"] is None else Columns(dict(state["usual"]))
+    def restored(cls, control: Control, file: str) -> Self:
+        state = joblib.load(file)
+        columns = None if state["usual"] is None else Columns(state["usual"])
         kind: type[Learned] = type(_learned(control, []))
-        return cls(joblib.load(state["model_file"]), kind(**state["learned"]), columns)
+        return cls(state["estimator"], kind(**state["learned"]), columns)
 
-    def stored(self, file: Path) -> dict[str, Any]:
-        """Only the estimator is pickled; a class of ours may be renamed some day."""
-        joblib.dump(self.estimator, file)
-        # A list, because columns have an order, which not all that keep JSON keep.
-        usual = None if self.columns is None else [[name, value] for name, value in self.columns.usual.items()]
-        return {"model_file": str(file), "learned": asdict(self.learned), "usual": usual}
+    def store(self, file: Path) -> None:
+        """As plain values beside the estimator, because a class of ours may be renamed some day."""
+        usual = None if self.columns is None else dict(self.columns.usual)
+        joblib.dump({"estimator": self.estimator, "learned": asdict(self.learned), "usual": usual}, file)
 
     def answers(self, shown: Shown, tasks: Sequence[Item]) -> list[Answer]:
         answers: list[Answer] = self._given(shown, tasks, lambda x: self.learned.answers(self.estimator, x))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.cluster import KMeans
@@ -76,7 +76,7 @@ def taught(
     """A model restored from what another has learned and written, as JSON leaves it."""
     read = config(control, shown) if shown else config(control)
     state = EstimatorModel(estimator, read, {}).fit(tasks, str(folder))
-    return EstimatorModel(estimator, read, json.loads(json.dumps(state, sort_keys=True)))
+    return EstimatorModel(estimator, read, json.loads(json.dumps(state)))
 
 
 def value(prediction: dict[str, Any], name: str, kind: str) -> Any:
@@ -435,6 +435,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[EstimatorModel]:
     return [text, *(taught(one, TOPIC, FLATS, tmp_path_factory.mktemp("table")) for one in tables)]
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     data=st.lists(st.dictionaries(st.sampled_from(["text", "rooms", "city", "new"]), values), min_size=1, max_size=4)
 )
