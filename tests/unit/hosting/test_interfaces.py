@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from nextlabel.hosting.interfaces import interface_of
+from nextlabel.hosting.interfaces import interface_of, is_label_studio_ml
 from nextlabel.hosting.label_interface import LabelInterface
 
 # Each class is one that label-studio-ml's examples or their users have written, without its insides.
@@ -51,6 +53,11 @@ class ShowsNothing:
     def predict(self, tasks: Any, **kwargs: Any) -> Any: ...
 
 
+class HasParameters:
+    def get_params(self) -> Any: ...
+    def predict(self, tasks: Any, **kwargs: Any) -> Any: ...
+
+
 @pytest.mark.parametrize("made", [TakesTrainOutput, FitsWithWorkdir, UsesTrainOutput])
 def test_models_of_1_x_are_known_by_their_train_output_and_workdir(made: type[Any]) -> None:
     assert interface_of(made, two_x_installed=False) == "1.x"
@@ -64,6 +71,11 @@ def test_models_of_2_x_are_known_by_their_setup_events_and_context(made: type[An
 def test_a_model_that_shows_nothing_is_of_what_is_installed() -> None:
     assert interface_of(ShowsNothing, two_x_installed=False) == "1.x"
     assert interface_of(ShowsNothing, two_x_installed=True) == "2.x"
+
+
+def test_a_class_that_predicts_tasks_is_no_estimator_of_scikit_learns() -> None:
+    assert all(map(is_label_studio_ml, (FitsWithWorkdir, ShowsNothing, HasParameters, object)))
+    assert not any(map(is_label_studio_ml, (LogisticRegression, LogisticRegression(), make_pipeline, 3)))
 
 
 def test_the_stand_in_reads_labeling_configs_as_models_ask_them() -> None:
