@@ -34,7 +34,8 @@ def team_of(tool: MemoryTool, settings: Settings) -> Iterator[TeamOf]:
     def make(
         models: str, *, home: Path | None = None, options: Mapping[str, object] | None = None, **limits: Any
     ) -> Team:
-        named = models and ", ".join(one if "/" in one else f"{MODELS}/{one}" for one in models.split(", "))
+        files = (f"{MODELS}/{one}" if ".py" in one and "/" not in one else one for one in models.split(", "))
+        named = ", ".join(files)
         own = replace(settings, models=named, home=home or settings.home, **limits)
         parts = wiring.build(own, own.redis_url or "")
         opened.append(parts)
@@ -69,7 +70,9 @@ def history(team: Team, state: str) -> list[ModelRecord]:
     return [record for record in team.parts.models.history(team.project) if record.state == state]
 
 
-@pytest.mark.parametrize("model", ["one_x.py:TextClassifier", "two_x.py:TextClassifier"])
+@pytest.mark.parametrize(
+    "model", ["one_x.py:TextClassifier", "two_x.py:TextClassifier", "sklearn.linear_model.LogisticRegression"]
+)
 def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks_come_next(
     model: str, team_of: TeamOf
 ) -> None:
@@ -81,7 +84,7 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     told = team.run()
     assert told.failure == ""
     assert set(team.serving.trained_on) == set(done)
-    assert team.serving.version > untaught
+    assert team.serving.version != untaught
     assert team.in_force() == team.serving.announced_version
     doubt = unsure(team)
     served = [doubt[task] for task in team.queue()]

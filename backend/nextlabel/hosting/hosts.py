@@ -78,7 +78,8 @@ class Hosts:
     def learner(self, project: str, name: str) -> str:
         """What stands for a model as it is now: changes with its file, and with what was typed in for it."""
         source = self._source(name)
-        digest = hashlib.sha256(source.path.read_bytes() if source.path else source.module.encode())
+        digest = hashlib.sha256(f"{source.module}:{source.name}".encode())
+        digest.update(source.path.read_bytes() if source.path else b"")
         digest.update(orjson.dumps(dict(self._circumstances(project).parameters), option=orjson.OPT_SORT_KEYS))
         return f"{name} {digest.hexdigest()[:12]}"
 

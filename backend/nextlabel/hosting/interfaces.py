@@ -110,7 +110,14 @@ class Hosted:
         # they are given only without it. So they get it only if they cannot be called without.
         extra = {"event": event, "data": self._event(event, tasks), "job_id": Path(self._folder).name}
         must = {name: value for name, value in extra.items() if name in wanted and wanted[name].default is _NOTHING}
-        return fit(tasks, **_accepted(fit, {"workdir": self._folder}), **must)
+        given = _accepted(fit, {"workdir": self._folder})
+        try:
+            return fit(tasks, **given, **must)
+        except KeyError as error:  # it takes **kwargs, and looks for one of them
+            more = _accepted(fit, extra)
+            if error.args[:1] not in [(name,) for name in more.keys() - must.keys()]:
+                raise
+            return fit(tasks, **given, **more)
 
     def _event(self, event: str, tasks: list[dict[str, Any]]) -> dict[str, Any]:
         """A webhook of Label Studio's, with the tasks beside.
