@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from nextlabel.errors import ArtifactError, HostedModelError
 from nextlabel.estimators.project import Model
@@ -111,7 +112,7 @@ class ActiveLearning:
         schema = connector.label_schema(project)
         hosted = self._hosts.chosen(connection.options.model)
         changed, appeared = self._sync(connector, project, progress, whole=bool(hosted))
-        bench = self._workbench(connection, schema, hosted)
+        bench = self._workbench(connection, connector, schema, hosted)
         outcome = _Outcome()
         if self._is_news(project, bench):
             self._registry.check_fence(project, fence)
@@ -146,7 +147,7 @@ class ActiveLearning:
             self._store.forget_tasks(project, vanished)
         return changed + len(vanished), appeared
 
-    def _workbench(self, connection: Connection, schema: LabelSchema, hosted: str) -> Workbench:
+    def _workbench(self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str) -> Workbench:
         project, options = connection.project, connection.options
         still_open, source = self._store.open(project), self._source(project)
         if hosted:
@@ -159,6 +160,7 @@ class ActiveLearning:
                 still_open=still_open,
                 source=source,
                 options=options,
+                labels_in=partial(connector.labels_in, schema),
                 embeddings=self._embeddings,
             )
         labeled = self._store.labeled(project)

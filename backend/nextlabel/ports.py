@@ -131,6 +131,9 @@ class Connector(Protocol):
         """Remove predictions of orders that nextlabel made and that are not in ``keep``, oldest order first;
         returns how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says."""
 
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        """What a result, as models for label-studio-ml write it, says of each target. No request is made."""
+
     def file(self, project: ProjectId, address: str) -> bytes:
         """What stands at an address that one of the project's tasks names, such as a picture.
 

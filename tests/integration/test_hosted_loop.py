@@ -99,6 +99,23 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     assert team.run().trained is None, "the same labels are not learned twice"
 
 
+def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_not_seen(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    tasks = team.import_mails(40)
+    team.work(15)
+    team.run()
+    assert "foretold" not in team.serving.metrics, "there was no version that could have"
+    with team.tool.opened(team.project) as it:
+        still_open = [row.task for row in it.rows.values() if not row.annotations]
+    expected = [said(team, task).items[0]["value"] == {"choices": [team.truth[task.id]]} for task in still_open]
+    team.work(len(still_open))
+    team.run()
+    assert len(team.serving.trained_on) == len(tasks)
+    assert team.serving.metrics["new_labels"] == len(still_open) == 25
+    assert team.serving.metrics["foretold"] == pytest.approx(sum(expected) / 25)
+    assert "of 25 new labels the version before had said" in team.serving.reason
+
+
 def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     team.import_mails(20)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import orjson
 
 from nextlabel.candidates import rarest_of, unlike_pool
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
@@ -22,7 +23,7 @@ from nextlabel.features.encoders import encoder_of
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Task, TaskId
+from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
 from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
 from nextlabel.options import ProjectOptions
 from nextlabel.ranking import Features
@@ -30,6 +31,7 @@ from nextlabel.ranking import Features
 log = logging.getLogger("nextlabel.hosted")
 
 _TRIED = 8  # tasks that a new version must be able to predict before it serves
+_JUDGED, _JUDGED_SECONDS = 200, 20.0  # new labels that the version in service is held to, and time for it to be asked
 
 
 class HostedWorkbench:
@@ -48,11 +50,14 @@ class HostedWorkbench:
         still_open: Sequence[Task],
         source: Source,
         options: ProjectOptions,
+        labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]],
         embeddings: str = "",
     ) -> None:
-        """``name`` is one of the hosts' models. Raises `SettingsError` where there is none of that name."""
+        """``name`` is one of the hosts' models; ``labels_in`` reads a result (`Connector.labels_in`). Raises
+        `SettingsError` where there is no model of that name."""
         self._project, self._name, self._hosts, self._schema = project, name, hosts, schema
         self._annotated = annotated
+        self._labels_in = labels_in
         self._source, self._options, self._embeddings = source, options, embeddings
         self.open = still_open
         self.learner = hosts.learner(project, name)
@@ -88,6 +93,7 @@ class HostedWorkbench:
         if isinstance(previous, HostedProject) and not previous.facts.learns:
             return None
         self._hosts.tidy(self._project)
+        foretold = self._foretold(incumbent) if incumbent and isinstance(previous, HostedProject) else {}
         start = previous if isinstance(previous, HostedProject) and self._annotated else self._unfitted()
         made = self._fitted(start) if self._annotated and start.facts.learns else start
         began = time.monotonic()
@@ -96,8 +102,43 @@ class HostedWorkbench:
         heard = any(one.result or one.score is not None for one in said)
         trained = made.facts.trained
         reason = f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(said)} tasks in {took:.1f} s"
+        if foretold:
+            reason += (
+                f"; of {foretold['new_labels']:.0f} new labels the version before had said {foretold['foretold']:.0%}"
+            )
         model = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
-        return Lesson(model, {"labels": float(len(self._annotated))} if trained else {}, Verdict(True, reason))
+        return Lesson(
+            model, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)
+        )
+
+    def _foretold(self, incumbent: Incumbent) -> dict[str, float]:
+        """How many of the labels that have come since it was fitted the version in service says as well.
+
+        The only figure about a team's model that costs no further training: it has not seen these labels. Of what
+        annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
+        """
+        model = cast("HostedProject", incumbent.model)
+        new = [(task, told) for task, told in self._annotated if task.id not in incumbent.trained_on][-_JUDGED:]
+        try:
+            said = list(model.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+        except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
+            return {}
+        right = [
+            self._read(target, self._labels_in(one.result)) == label
+            for (_, told), one in zip(new, said, strict=False)
+            for target, label in self._truth(told)
+        ]
+        return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
+
+    def _truth(self, told: tuple[Annotation, ...]) -> Iterator[tuple[Target, Label]]:
+        said = labels_in_force(told)
+        for target in self._schema.targets:
+            label = self._read(target, said)
+            if label is not None:
+                yield target, label
+
+    def _read(self, target: Target, said: Mapping[str, object]) -> Label | None:
+        return target.read(said[target.name]) if target.name in said else None
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,8 @@ from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.files import fetch_file
-from nextlabel_connectors.label_studio.payloads import JsonObject, read_task_seen, utc
+from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_task_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
@@ -73,6 +74,9 @@ class LabelStudioConnector:
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
         with self._understood():
             return self._queue(project).prune(keep, at_most)
+
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return read_labels(result, parse_label_config(schema.source))
 
     def file(self, project: ProjectId, address: str) -> bytes:
         return fetch_file(self._client, project, address, self._file_hosts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,9 @@ class MemoryConnector:
                     del it.orders[version]
             return len(doomed)
 
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
+
     def file(self, project: ProjectId, address: str) -> bytes:
         raise FileUnavailable(f"{address}: this tool keeps no files.")
 
@@ -86,3 +89,8 @@ class MemoryConnector:
                 it.door = door
                 finding = Finding("done", f"Webhooks now go to {door.url}.")
         yield finding
+
+
+def _chosen(item: Mapping[str, object]) -> list[object]:
+    value = item.get("value")
+    return list(value.get("choices", ())) if isinstance(value, dict) else []
