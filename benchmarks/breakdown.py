@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import orjson
 
 from benchmarks import payloads
 from benchmarks.figures import Figure, over_repeats, stopwatch
+from nextlabel.estimators.project import ProjectModel
 from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
@@ -35,7 +37,7 @@ def breakdown(
         with stopwatch() as lookup:
             serving = service.in_service(ProjectId(project))
             strategy = finding.make(ProjectOptions().strategy)
-        ((target, learned),) = serving.model.targets.items()
+        ((target, learned),) = cast("ProjectModel", serving.model).targets.items()
         tasks = [task for task in asked.tasks if task is not None]
         with stopwatch() as features:
             counted = learned.encoder.encode(tasks, Source())

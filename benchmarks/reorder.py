@@ -111,6 +111,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         open_connector=lambda connection: connector,
         strategy=finding.make,
         source=lambda project: Source(TextFeatureCache(parts.settings.home / "features" / project).features),
+        hosts=parts.hosts,
     )
 
 

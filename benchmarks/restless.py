@@ -6,7 +6,7 @@ It needs no server: what it says follows from the clock. The workers of ``nextla
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from benchmarks.mails import TWO, mails
@@ -40,7 +40,7 @@ class RestlessTool:
     def label_schema(self, project: ProjectId) -> LabelSchema:
         return LabelSchema((TARGET,))
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         now = time.time_ns()
         if since is None:
             yield ChangePage(tuple(_seen(n, now, n < _LABELED) for n in range(len(mails()))), Cursor(str(now)))
@@ -64,6 +64,9 @@ class RestlessTool:
 
     def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
         return 0
+
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return {}
 
     def file(self, project: ProjectId, address: str) -> bytes:
         raise FileUnavailable(f"{address}: there are no files here.")

@@ -14,7 +14,7 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Span, Target, Task
 from nextlabel.opinions import Opinions
 from nextlabel.predictions import overall_probabilities
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+from nextlabel.ranking import CandidatePool, Features, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,36 @@ def candidate_pool(
     """
     alone = len(opinions) == 1 and examples.target.kind == "choice"
     codes, k = classes_of(examples.target, examples.labels)
-    probabilities = overall_probabilities(opinions)
-    learner: Learner | None = LinearLearner(space(), len(examples.target.labels)) if alone else None
+    if not alone:
+        return unlike_pool(tasks, features, opinions, (codes, k), examples.features, seed)
     return CandidatePool(
         [task.id for task in tasks],
-        probabilities if alone else _widened(probabilities, k),
+        overall_probabilities(opinions),
         features,
         labeled_features=examples.features,
         labels=codes,
-        learner=learner,
+        learner=LinearLearner(space(), len(examples.target.labels)),
+        seed=seed,
+    )
+
+
+def unlike_pool(
+    tasks: Sequence[Task],
+    features: Features | None,
+    opinions: Mapping[str, Opinions],
+    labels: tuple[NDArray[np.intp], int],
+    labeled_features: Features | None,
+    seed: int,
+) -> CandidatePool:
+    """Open tasks of which only the margin says how unsure the model is; ``labels`` are codes that tell like from
+    unlike, and how many there may be."""
+    codes, k = labels
+    return CandidatePool(
+        [task.id for task in tasks],
+        _widened(overall_probabilities(opinions), k),
+        features,
+        labeled_features=labeled_features,
+        labels=codes,
         seed=seed,
     )
 
@@ -66,11 +87,18 @@ def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp
             names = [[str(label)] for label in labels]
         case "choices" | "spans":
             names = [[str(one.label if isinstance(one, Span) else one) for one in _tuple(label)] for label in labels]
-    place = {name: column for column, name in enumerate(target.labels)}
+    codes, k = rarest_of(names, target.labels)
+    return codes, k - (target.kind == "choice")
+
+
+def rarest_of(names: Sequence[Sequence[str]], known: Sequence[str]) -> tuple[NDArray[np.intp], int]:
+    """The rarest of each row's names as its place among those known, one more for a row without any; and how many
+    places there are."""
+    place = {name: column for column, name in enumerate(known)}
     counts = Counter(name for given in names for name in given)
     none = len(place)  # nothing was given at all, which is a kind too
     codes = [min((counts[name], place[name]) for name in given)[1] if given else none for given in names]
-    return np.array(codes, dtype=np.intp), len(place) + (target.kind != "choice")
+    return np.array(codes, dtype=np.intp), none + 1
 
 
 def _tuple(label: Label) -> tuple[object, ...]:

@@ -18,6 +18,8 @@ from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Credentials, ToolAccess
 from nextlabel.settings import Settings
 
+_MODELS = "models"
+
 
 class SqlConnections:
     """Connections and credentials in the database, so that every process on every machine has the same.
@@ -53,6 +55,20 @@ class SqlConnections:
         with self._database.write() as sql:
             sql.execute(delete(connections).where(connections.c.project == connection.project))
             sql.execute(insert(connections).values(**values))
+
+    def models(self) -> str:
+        """The models of its own that the team has named: in this process's settings, or else where it last served."""
+        if self._settings.models:
+            return self._settings.models
+        with self._database.read() as sql:
+            found = sql.execute(select(installation.c.value).where(installation.c.name == _MODELS)).scalar()
+        return found or ""
+
+    def note_models(self, models: str) -> None:
+        """What `models` says from now on in processes whose settings name none, on whatever machine."""
+        with self._database.write() as sql:
+            sql.execute(delete(installation).where(installation.c.name == _MODELS))
+            sql.execute(insert(installation).values(name=_MODELS, value=models))
 
     def credentials(self) -> Credentials:
         with self._database.read() as sql:

@@ -32,7 +32,6 @@ _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
 _LEASE_SECONDS = 15.0
 _TAKEN_SECONDS = 10.0
-_JOB_TIMEOUT = 3600
 _UNREACHABLE = (
     "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
 )
@@ -111,8 +110,10 @@ class RedisLease:
 class RqJobQueue:
     """Requests, leases and job states in Redis; jobs are RQ's, named by dotted path and sent as JSON."""
 
-    def __init__(self, connection: redis.Redis) -> None:
+    def __init__(self, connection: redis.Redis, *, job_timeout: int = 3600) -> None:
+        """A job that takes longer than ``job_timeout`` seconds is ended."""
         self._redis = connection
+        self._job_timeout = job_timeout
         self._request = connection.register_script(_REQUEST)
         self._take = connection.register_script(_TAKE)
 
@@ -126,7 +127,7 @@ class RqJobQueue:
     def request_pruning(self, project: ProjectId) -> None:
         with _redis_errors():
             self._queue(PRUNE_QUEUE).enqueue(
-                "nextlabel.worker.prune", project, job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600
+                "nextlabel.worker.prune", project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
             )
 
     def other_workers(self) -> int:
@@ -140,7 +141,9 @@ class RqJobQueue:
         with _redis_errors():
             queue = self._queue(HELP_QUEUE)
             for _ in range(most - queue.count):
-                queue.enqueue("nextlabel.worker.help_out", job_timeout=_JOB_TIMEOUT, result_ttl=60, failure_ttl=3600)
+                queue.enqueue(
+                    "nextlabel.worker.help_out", job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
+                )
 
     def learning_waits(self) -> bool:
         """Whether a worker is wanted for a training."""
@@ -161,7 +164,7 @@ class RqJobQueue:
                     "nextlabel.worker.learn",
                     project,
                     job_id=job,
-                    job_timeout=_JOB_TIMEOUT,
+                    job_timeout=self._job_timeout,
                     retry=Retry(max=3),  # for a worker that died; a tool that is down is asked again by `learn`
                     result_ttl=86_400,
                     failure_ttl=86_400,

@@ -1,6 +1,6 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
@@ -49,21 +49,29 @@ class SqlLabelStore:
             return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
 
     def labeled(self, project: ProjectId) -> Labeled:
+        kept = [(task, labels) for task, told in self._told(project) if (labels := labels_in_force(told))]
+        kept.sort(key=lambda pair: _stable(pair[0].id))
+        return Labeled(tuple(task for task, _ in kept), tuple(labels for _, labels in kept))
+
+    def _told(self, project: ProjectId) -> Iterator[tuple[Task, tuple[Annotation, ...]]]:
+        """Tasks with what was told of each."""
         found = (
             select(annotations, tasks.c.data)
             .join(tasks, (tasks.c.project == annotations.c.project) & (tasks.c.id == annotations.c.task))
             .where(annotations.c.project == project)
             .order_by(annotations.c.task)
         )
-        kept: list[tuple[Task, Mapping[str, object]]] = []
         with self._database.read() as sql:
             for task, group in groupby(sql.execute(found), key=lambda row: str(row.task)):
                 rows = list(group)
-                labels = labels_in_force(tuple(_annotation(row) for row in rows))
-                if labels:
-                    kept.append((Task(TaskId(task), rows[0].data), labels))
-        kept.sort(key=lambda pair: _stable(pair[0].id))
-        return Labeled(tuple(task for task, _ in kept), tuple(labels for _, labels in kept))
+                yield Task(TaskId(task), rows[0].data), tuple(_annotation(row) for row in rows)
+
+    def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
+        kept = [
+            (task, tuple(sorted((one for one in told if not one.skipped), key=lambda one: _stable(one.id))))
+            for task, told in self._told(project)
+        ]
+        return sorted(((task, told) for task, told in kept if told), key=lambda pair: _stable(pair[0].id))
 
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
@@ -72,9 +80,9 @@ class SqlLabelStore:
         return sorted(still_open, key=lambda task: _stable(task.id))
 
 
-def _stable(task: TaskId) -> tuple[int, str]:
+def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotation
     """Numeric ids in numeric order, so that the order does not depend on the database's collation."""
-    return len(task), task
+    return len(id), id
 
 
 def _chunks(items: Collection[T]) -> Iterator[list[T]]:
@@ -109,8 +117,9 @@ def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, An
             "labels": dict(annotation.labels),
             "updated_at": annotation.updated_at,
             "skipped": annotation.skipped,
+            "whole": None if annotation.whole is None else dict(annotation.whole),
         }
 
 
 def _annotation(row: Row[Any]) -> Annotation:
-    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped)
+    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole)

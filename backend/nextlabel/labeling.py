@@ -5,8 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from math import isfinite
 from typing import Literal, NamedTuple, NewType
+
+from nextlabel.errors import SchemaError
+
+_REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
 
 ProjectId = NewType("ProjectId", str)
 """A labeling project, as the tool names it."""
@@ -21,8 +26,9 @@ Cursor = NewType("Cursor", str)
 
 TargetKind = Literal["choice", "choices", "number", "spans"]
 """One of several labels · any number of them · a number · labeled pieces of a text."""
-InputKind = Literal["text", "dialogue", "table", "image"]
-"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture."""
+InputKind = Literal["text", "dialogue", "table", "image", "metadata"]
+"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture · a
+recording that is not read, so that all other fields of the task stand for it."""
 
 
 class Span(NamedTuple):
@@ -33,9 +39,16 @@ class Span(NamedTuple):
     label: str
 
 
-Label = str | float | tuple[str, ...] | tuple[Span, ...]
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything that a team's own model says of a task, as Label Studio writes results."""
+
+    items: tuple[Mapping[str, object], ...]
+
+
+Label = str | float | tuple[str, ...] | tuple[Span, ...] | Result
 """What was said of a target: of a ``choice`` its label, of ``choices`` the labels in the order of the target's, of a
-``number`` the number, of ``spans`` the spans in the order of the text."""
+``number`` the number, of ``spans`` the spans in the order of the text. A `Result` is of all controls at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +148,37 @@ def _span(said: object) -> Span | None:
 
 @dataclass(frozen=True, slots=True)
 class LabelSchema:
-    """What a project labels: the targets that can be learned, and by name what is left out and why."""
+    """What a project labels: the targets that nextlabel can learn, and by name what it leaves out and why.
+
+    ``source`` is the labeling config in the tool's own words, which a team's own model reads for itself, and ``shown``
+    the task fields that annotators see, whether or not a target is about them.
+    """
 
     targets: tuple[Target, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    source: str = field(default="", repr=False)
+    shown: tuple[Input, ...] = ()
 
     @property
     def digest(self) -> str:
         """Twelve hex digits that change whenever a target changes."""
         return hashlib.sha256(repr(self.targets).encode()).hexdigest()[:12]
+
+    @property
+    def source_digest(self) -> str:
+        """Twelve hex digits that change with any word of the labeling config."""
+        return hashlib.sha256(self.source.encode("utf-8", "replace")).hexdigest()[:12]
+
+    def check_learnable(self) -> None:
+        """Raises `SchemaError` where there is nothing that nextlabel can learn, with the reasons."""
+        if not self.targets:
+            found = islice(self.left_out.items(), _REASONS)
+            reasons = " ".join(f"Control '{name[:_LONGEST_NAME]}': {why}" for name, why in found)
+            raise SchemaError(
+                "The labeling config holds nothing that nextlabel can learn. "
+                f"{reasons or 'It has no control at all.'} The README lists what is learned; for anything else, "
+                "serve a model of your own (`nextlabel serve --model`)."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +187,15 @@ class Annotation:
 
     ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
     It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
-    that text order is time order.
+    that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
+    ``result``; None where it was not asked for.
     """
 
     id: AnnotationId
     labels: Mapping[str, object]
     updated_at: str
     skipped: bool = False
+    whole: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

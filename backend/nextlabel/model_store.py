@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from zipfile import BadZipFile
 
 import fsspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from nextlabel.database import Database
 from nextlabel.database.tables import counters, models, queues
 from nextlabel.errors import ArtifactError, StaleWorker
-from nextlabel.estimators.project import ProjectModel
+from nextlabel.estimators.hosted import HostedProject, facts_of
+from nextlabel.estimators.project import Model
 from nextlabel.estimators.restoring import restore
+from nextlabel.folder_artifacts import is_there, read_folder, write_folder
+from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import ModelRecord, QueueRecord
 
@@ -25,9 +30,11 @@ class StoredModels:
     visible comes last and only if the fence still holds, so that a half-written model can never serve.
     """
 
-    def __init__(self, database: Database, models_url: str) -> None:
+    def __init__(self, database: Database, models_url: str, hosts: Hosts | None = None) -> None:
+        """``hosts`` open a team's own models; without them only nextlabel's own can be loaded."""
         self._database = database
         self._url = models_url.rstrip("/")
+        self._hosts = hosts
 
     def next_fence(self, project: ProjectId) -> int:
         with self._database.write() as sql:
@@ -42,12 +49,25 @@ class StoredModels:
             number = _count_up(sql, project, "model")
         return ModelVersion(f"{number:04d}" if informative else f"untrained-{number:04d}")
 
-    def save(self, project: ProjectId, record: ModelRecord, model: ProjectModel, *, fence: int) -> None:
+    def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
         self.check_fence(project, fence)
-        content = _dump(model)
+        state = model.state()
+        if model.files is not None:
+            state["files"] = write_folder(model.files, f"{self._url}/{project}/{record.version}")
+        content = _dump(state)
         digest = hashlib.sha256(content).hexdigest()
         artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
         self._write(artifact, content)
+        self._insert(project, record, artifact, digest, fence)
+
+    def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
+        self._insert(project, replace(record, state="failed"), "", "", fence)
+
+    def forget_failures(self, project: ProjectId) -> None:
+        with self._database.write() as sql:
+            sql.execute(delete(models).where(models.c.project == project, models.c.state == "failed"))
+
+    def _insert(self, project: ProjectId, record: ModelRecord, artifact: str, digest: str, fence: int) -> None:
         values = {
             "project": project,
             "version": record.version,
@@ -61,6 +81,7 @@ class StoredModels:
             "artifact": artifact,
             "sha256": digest,
             "created_at": datetime.now(UTC),
+            "learner": record.learner,
         }
         with self._database.write() as sql:
             _check_fence(sql, project, fence)
@@ -78,18 +99,32 @@ class StoredModels:
             row = sql.execute(_of(project).where(models.c.state == "in_service")).first()
         return None if row is None else _record(row)
 
-    def load(self, project: ProjectId, version: ModelVersion) -> ProjectModel:
-        return _restore(*self._checked(project, version))
+    def load(self, project: ProjectId, version: ModelVersion) -> Model:
+        content, artifact, _ = self._checked(project, version)
+        state = _read_state(content, artifact)
+        with _readable(artifact):
+            if state.get("kind") == HostedProject.kind:
+                return self._restore_hosted(project, f"{version}-{hashlib.sha256(content).hexdigest()[:12]}", state)
+            return restore(state)
+
+    def _restore_hosted(self, project: ProjectId, name: str, state: Mapping[str, object]) -> HostedProject:
+        hosts, facts = self._hosts, facts_of(state)
+        if hosts is None:
+            raise ArtifactError(f"Version {name} is of a team's own model, which is not opened here.")
+        folder = hosts.folder_of(project, name, lambda made: read_folder(_files_of(state), made))
+        hosted = hosts.open(project, facts.name, facts.label_config, folder, facts.train_output)
+        return HostedProject(hosted, facts, folder, lambda: hosts.way(project))
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
         try:
-            self._checked(project, version)
+            content, artifact, hosted = self._checked(project, version)
+            return not hosted or is_there(_files_of(_read_state(content, artifact)))
         except ArtifactError:
             return False
-        return True
 
-    def _checked(self, project: ProjectId, version: ModelVersion) -> tuple[bytes, str]:
-        """A model's bytes, once they are certain to be those that were written, and where they are."""
+    def _checked(self, project: ProjectId, version: ModelVersion) -> tuple[bytes, str, bool]:
+        """A model's bytes, once they are certain to be those that were written; where they are; whether it is of a
+        team's own model."""
         with self._database.read() as sql:
             row = sql.execute(_of(project).where(models.c.version == version)).first()
         if row is None:
@@ -97,7 +132,7 @@ class StoredModels:
         content = self._read(row.artifact)
         if hashlib.sha256(content).hexdigest() != row.sha256:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
-        return content, row.artifact
+        return content, row.artifact, bool(row.learner)
 
     def latest(self, project: ProjectId) -> ModelRecord | None:
         with self._database.read() as sql:
@@ -154,19 +189,30 @@ def preload() -> None:
     import skops.io  # noqa: F401, PLC0415 - imports most of scikit-learn: not for commands that read no model
 
 
-def _dump(model: ProjectModel) -> bytes:
+def _dump(state: Mapping[str, object]) -> bytes:
     import skops.io  # noqa: PLC0415
 
-    return bytes(skops.io.dumps(model.state()))
+    return bytes(skops.io.dumps(dict(state)))
 
 
-def _restore(content: bytes, artifact: str) -> ProjectModel:
+def _read_state(content: bytes, artifact: str) -> Mapping[str, object]:
     import skops.io  # noqa: PLC0415
+
+    with _readable(artifact):
+        # Only plain values and arrays are trusted, never what a file asks to be trusted.
+        return dict(skops.io.loads(content, trusted=[]))
+
+
+def _files_of(state: Mapping[str, object]) -> Mapping[str, str]:
+    return cast("Mapping[str, str]", state.get("files") or {})
+
+
+@contextmanager
+def _readable(artifact: str) -> Iterator[None]:
     from skops.io.exceptions import UntrustedTypesFoundException  # noqa: PLC0415
 
     try:
-        # Only plain values and arrays are trusted, never what a file asks to be trusted.
-        return restore(skops.io.loads(content, trusted=[]))
+        yield
     except (UntrustedTypesFoundException, TypeError, ValueError, KeyError, AttributeError, BadZipFile) as error:
         raise ArtifactError(f"{artifact} cannot be read as a model ({error}): retrain.") from error
 
@@ -205,6 +251,7 @@ def _record(row: Row[Any]) -> ModelRecord:
         reason=row.reason,
         queue_version=None if row.queue_version is None else QueueVersion(row.queue_version),
         created_at=row.created_at,
+        learner=row.learner,
     )
 
 

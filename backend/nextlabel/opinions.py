@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from nextlabel.labeling import Guess, Label, Scale, Span
+from nextlabel.labeling import Guess, Label, Result, Scale, Span
 from nextlabel.ranking import Floats
 
 Rows = Sequence[int] | NDArray[np.integer]
@@ -209,6 +209,37 @@ class SpanOpinions:
     def losses(self, truth: Sequence[Label]) -> Floats:
         """1 − F1 of the spans of each text; 0 where there is none and none was found."""
         return np.array([1 - _agreement(set(said), set(true)) for said, true in zip(self.spans, truth, strict=True)])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOpinions:
+    """What a team's own model says of n tasks, whatever it is about, with n uncertainties in [0, 1]."""
+
+    results: Sequence[Result]
+    uncertainty: Floats
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def of(self, rows: Rows) -> ResultOpinions:
+        return ResultOpinions([self.results[n] for n in rows], self.uncertainty[rows])
+
+    @property
+    def confidence(self) -> Floats:
+        return 1 - self.uncertainty
+
+    @property
+    def probabilities(self) -> Floats:
+        return as_two_classes(self.uncertainty)
+
+    def guesses(self, target: str) -> list[Guess]:
+        return [
+            Guess(target, result, likely) for result, likely in zip(self.results, self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """Unknown, NaN: only the model itself knows what its results mean."""
+        return np.full(len(truth), np.nan)
 
 
 def as_two_classes(uncertainty: Floats) -> Floats:

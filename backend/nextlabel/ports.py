@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-from nextlabel.estimators.project import ProjectModel
+from nextlabel.estimators.project import Model
 from nextlabel.labeling import (
     Annotation,
     Cursor,
@@ -29,10 +29,14 @@ from nextlabel.ranking import CandidatePool, Ranking
 
 @dataclass(frozen=True, slots=True)
 class ToolAccess:
-    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``."""
+    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``.
+
+    ``file_hosts`` are the other hosts that files of its tasks may be read from (`Settings`).
+    """
 
     url: str
     token: str = field(repr=False)
+    file_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,16 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class QueueReceipt:
-    """Proof of a reorder: how many tasks were written, which had vanished meanwhile, and what is served first."""
+    """Proof of a reorder: how many tasks were written, which had vanished meanwhile, and what is served first.
+
+    ``refused`` are tasks whose prediction the tool did not take: they stand in the order, with nothing shown.
+    """
 
     version: QueueVersion
     written: int
     vanished: tuple[TaskId, ...]
     head: tuple[TaskId, ...]
+    refused: tuple[TaskId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +100,14 @@ class Connector(Protocol):
     """
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
-        """What is to be labeled now. Raises `SchemaError` when there is nothing to learn."""
+        """What is to be labeled now. Raises `SchemaError` when the labeling config cannot be read."""
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
-        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`. Raises
-        `SchemaError` when there is nothing to learn.
+        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`. With ``whole`` every
+        annotation comes with `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError`
+        when the labeling config cannot be read.
         """
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
@@ -122,10 +131,13 @@ class Connector(Protocol):
         """Remove predictions of orders that nextlabel made and that are not in ``keep``, oldest order first;
         returns how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says."""
 
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        """What a result, as models for label-studio-ml write it, says of each target. No request is made."""
+
     def file(self, project: ProjectId, address: str) -> bytes:
         """What stands at an address that one of the project's tasks names, such as a picture.
 
-        Raises `FileUnavailable` for what is gone, too large, or not the tool's own to give.
+        Raises `FileUnavailable` for what is gone, too large, or neither the tool's own nor at a host that was allowed.
         """
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
@@ -151,14 +163,14 @@ class LabelEvent:
     """Something changed in a project.
 
     ``train`` is a person's explicit wish to train now. ``project`` means that the project's own settings
-    changed; then ``queue_version`` and ``schema_digest`` are what they are now, so that the echo of our own
-    write can be told from a person's change.
+    changed; then ``queue_version`` is what it is now, and ``schema_digests`` what stands for the labeling config, so
+    that the echo of our own write can be told from a person's change.
     """
 
     project: ProjectId
     kind: Literal["labels", "tasks", "project", "train"]
     queue_version: QueueVersion | None = None
-    schema_digest: str | None = None
+    schema_digests: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +186,14 @@ class SetupRequest:
 class PredictRequest:
     """The tool asks what the model says of some tasks.
 
-    ``schema_source`` is the schema in the tool's own words, handed back when the answer is written.
-    A task of None is one that could not be read; it still gets an answer.
+    A task of None is one that could not be read; it still gets an answer. ``context`` is what an annotator has just
+    drawn, in the tool's own words, where the tool asks while they are at it.
     """
 
     project: ProjectId
     tasks: tuple[Task | None, ...]
     schema: LabelSchema
-    schema_source: str
-    interactive: bool = False
+    context: Mapping[str, object] | None = None
 
 
 class Dialect(Protocol):
@@ -336,6 +347,9 @@ class LabelStore(Protocol):
     def labeled(self, project: ProjectId) -> Labeled:
         """Tasks with a label of any target in force (the last one wins), in a stable order."""
 
+    def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
+        """Tasks with every annotation on them that was not skipped, oldest first, in a stable order."""
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         """Tasks that nobody has labeled or skipped, in a stable order."""
 
@@ -346,7 +360,8 @@ class ModelRecord:
 
     ``trained_on`` are the exact labels of its training set, by task and target; ``labels_digest`` stands for them.
     ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
-    service or turned down.
+    service or turned down, or how its training failed: then there is no model, only this record of it. ``learner``
+    names what made it: a team's own model as it stood then, or "" for nextlabel's own.
     """
 
     version: ModelVersion
@@ -354,10 +369,11 @@ class ModelRecord:
     schema_digest: str
     trained_on: Mapping[TaskId, Mapping[str, Label]]
     metrics: Mapping[str, float]
-    state: Literal["trained", "in_service", "turned_down", "retired"] = "trained"
+    state: Literal["trained", "in_service", "turned_down", "retired", "failed"] = "trained"
     reason: str = ""
     queue_version: QueueVersion | None = None
     created_at: datetime | None = None
+    learner: str = ""
 
     @property
     def announced_version(self) -> QueueVersion:
@@ -392,15 +408,21 @@ class ModelRegistry(Protocol):
     def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
         """``0007``; ``untrained-0007`` for a model that knows nothing yet, so that its name says so."""
 
-    def save(self, project: ProjectId, record: ModelRecord, model: ProjectModel, *, fence: int) -> None:
+    def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
         """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
+
+    def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
+        """Remember a training that failed, so that it is not begun again until something changes."""
+
+    def forget_failures(self, project: ProjectId) -> None:
+        """Somebody wants it tried again."""
 
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         """Put a version in service, atomically: everyone sees the old one or the new one."""
 
     def in_service(self, project: ProjectId) -> ModelRecord | None: ...
 
-    def load(self, project: ProjectId, version: ModelVersion) -> ProjectModel:
+    def load(self, project: ProjectId, version: ModelVersion) -> Model:
         """Raises `ArtifactError` when the artifact is missing, damaged or not trusted."""
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:

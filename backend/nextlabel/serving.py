@@ -11,8 +11,9 @@ import numpy as np
 
 from nextlabel import uncertainty
 from nextlabel.errors import NotConnected
-from nextlabel.estimators.project import ProjectModel
+from nextlabel.estimators.project import Model, ProjectModel
 from nextlabel.features.source import Source
+from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
 from nextlabel.opinions import Opinions
 from nextlabel.options import ProjectOptions
@@ -42,7 +43,7 @@ class InService:
 
     version: QueueVersion
     trained: ModelVersion | None
-    model: ProjectModel
+    model: Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Service:
         dialect: Dialect,
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
+        hosts: Hosts,
     ) -> None:
         self.dialect = dialect
         self._connections = connections
@@ -105,6 +107,7 @@ class Service:
         self._job_queue = job_queue
         self._strategy = strategy
         self._source = source
+        self._hosts = hosts
         self._cache = _Cache()
         self._known: dict[ProjectId, tuple[ProjectOptions, float]] = {}
 
@@ -114,28 +117,31 @@ class Service:
     def setup(self, request: SetupRequest) -> QueueVersion:
         """Take the project's options, where the tool sent any, and tell the version in service.
 
-        Raises `SettingsError` naming an unknown option or bad value; then nothing is changed. A project that
-        is not connected yet is welcome too: it gets the version that says so.
+        Raises `SettingsError` naming an unknown option or bad value, and `SchemaError` where there is nothing to learn;
+        then nothing is changed. A project that is not connected yet is welcome too: it gets the version that says so.
         """
-        if request.options:
-            self._strategy(ProjectOptions().updated(request.options).strategy)  # refused by name even before connecting
         try:
             connection = self._connections.get(request.project)
         except NotConnected:
+            self._check(ProjectOptions().updated(request.options or {}), request.schema)
             return _UNTRAINED
-        if request.options:
-            options = connection.options.updated(request.options)
-            self._strategy(options.strategy)
-            if options != connection.options:
-                self._connections.save(replace(connection, options=options))
-                self._known.pop(request.project, None)
+        options = connection.options.updated(request.options or {})
+        self._check(options, request.schema)
+        if options != connection.options:
+            self._connections.save(replace(connection, options=options))
+            self._known.pop(request.project, None)
         return self.in_service(request.project).version
+
+    def _check(self, options: ProjectOptions, schema: LabelSchema) -> None:
+        self._strategy(options.strategy)
+        if not self._hosts.chosen(options.model):
+            schema.check_learnable()
 
     def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""
         serving = self.in_service(request.project, request.schema)
         readable = [task for task in request.tasks if task is not None]
-        opinions = serving.model.predict(readable, self._source(request.project))
+        opinions = serving.model.predict(readable, self._source(request.project), request.context)
         made = iter(
             predictions_of(
                 readable,
@@ -168,6 +174,8 @@ class Service:
         the project's settings is recognised and asks for nothing. Raises `NotConnected`.
         """
         options = self._options(event.project)
+        if event.kind == "train":
+            self._registry.forget_failures(event.project)
         if event.kind == "project" and self._is_echo(event):
             return None
         at_once = event.kind == "train"
@@ -182,7 +190,7 @@ class Service:
         if record is None:  # `nextlabel connect` is at work: it sets the project up, and makes the first order itself
             return True
         return (
-            event.schema_digest == record.schema_digest
+            record.schema_digest in event.schema_digests
             and event.queue_version is not None
             and event.queue_version.partition(".")[0] == record.version
         )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nextlabel.errors import SettingsError
 
+_FILE_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+_PORTS = range(1, 65_536)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that differs between installations. Secrets are kept out of ``repr``."""
+    """Everything that differs between installations. Secrets are kept out of ``repr``.
+
+    ``file_hosts`` are those that files of tasks may be read from beside the tool, in lower case: ``host`` at public
+    addresses and the usual ports, ``.host`` for all hosts below it, ``host:port`` in a private network too.
+    """
 
     home: Path
     database_url: str = field(repr=False)
@@ -30,6 +38,12 @@ class Settings:
     reconcile_seconds: float = 30.0
     max_request_mb: int = 64
     embeddings: str = ""
+    models: str = ""
+    model_start_seconds: float = 120.0
+    model_predict_seconds: float = 60.0
+    model_fit_seconds: float = 3600.0
+    model_memory_mb: int | None = None
+    file_hosts: tuple[str, ...] = ()
     log_level: str = "INFO"
 
     @property
@@ -59,6 +73,12 @@ class Settings:
             reconcile_seconds=_number(environ, "NEXTLABEL_RECONCILE_SECONDS", 30.0, 1.0, 86_400.0),
             max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
             embeddings=environ.get("NEXTLABEL_EMBEDDINGS") or "",
+            models=environ.get("NEXTLABEL_MODEL") or "",
+            model_start_seconds=_number(environ, "NEXTLABEL_MODEL_START_SECONDS", 120.0, 1.0, 3600.0),
+            model_predict_seconds=_number(environ, "NEXTLABEL_MODEL_PREDICT_SECONDS", 60.0, 0.1, 3600.0),
+            model_fit_seconds=_number(environ, "NEXTLABEL_MODEL_FIT_SECONDS", 3600.0, 1.0, 604_800.0),
+            model_memory_mb=_whole(environ, "NEXTLABEL_MODEL_MEMORY_MB", 0, 0, 10_000_000) or None,
+            file_hosts=_hosts(environ, "NEXTLABEL_FILE_HOSTS"),
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
 
@@ -79,6 +99,21 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if not value.is_integer():
         raise SettingsError(f"{name} is {value}: it must be a whole number.")
     return int(value)
+
+
+def _hosts(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Hosts that stand apart by commas or white space."""
+    given = (environ.get(name) or "").replace(",", " ").lower().split()
+    for one in given:
+        host, colon, port = one.partition(":")
+        known_port = port.isascii() and port.isdecimal() and len(port) < 6 and int(port) in _PORTS
+        # All hosts below one at one port would be as good as no rule for a private network.
+        if not _FILE_HOST.fullmatch(host) or (colon and (host.startswith(".") or not known_port)):
+            raise SettingsError(
+                f"{name} is {environ[name]!r}: {one!r} in it must be a host (images.example.org), all hosts below one "
+                "(.example.org), or a host with its port (minio.internal:9000), without http:// and path."
+            )
+    return tuple(dict.fromkeys(given))
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:

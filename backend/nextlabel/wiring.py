@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import redis
@@ -17,6 +17,8 @@ from nextlabel.features.cache import TextFeatureCache, VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import EMBED, Source
 from nextlabel.features.text import count_features
+from nextlabel.hosting import Limits
+from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import ProjectId
@@ -28,6 +30,8 @@ from nextlabel.serving import Service
 from nextlabel.settings import Settings
 from nextlabel.shards import RedisShards
 from nextlabel.strategies import finding
+
+_JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,13 @@ class Parts:
     rounds: RoundLog
     job_queue: RqJobQueue
     shards: RedisShards
+    hosts: Hosts
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
 
     def open_connector(self, connection: Connection) -> Connector:
-        return _open(connection)
+        return _open(self.settings, connection)
 
 
 def build(settings: Settings, redis_url: str) -> Parts:
@@ -57,20 +62,34 @@ def build(settings: Settings, redis_url: str) -> Parts:
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
     store = SqlLabelStore(database)
-    models = StoredModels(database, settings.models_url)
+    hosts = Hosts(
+        settings.home / "hosted",
+        lambda: read_models(connections.models()),
+        partial(_circumstances, connections),
+        Limits(
+            start_seconds=settings.model_start_seconds,
+            predict_seconds=settings.model_predict_seconds,
+            fit_seconds=settings.model_fit_seconds,
+            memory_mb=settings.model_memory_mb,
+        ),
+    )
+    models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
-    job_queue = RqJobQueue(client)
+    job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
     shards = RedisShards(client, job_queue, {EMBED: partial(embedder, embeddings)})
     strategy = lru_cache(maxsize=64)(finding.make)
+    open_connector = partial(_open, settings)
 
     def source(project: ProjectId, *, at_once: bool = False) -> Source:
         """With ``at_once`` words are counted anew, for a request's few texts that is quicker than looking them up, and
         nobody is asked to help."""
         folder = settings.home / "features" / project
         count = count_features if at_once else TextFeatureCache(folder).features
+        # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
+        connector = cache(lambda: open_connector(connections.get(project)))
         vectors = VectorCache(folder, None if at_once else shards)
-        return Source(count, vectors, lambda address: _open(connections.get(project)).file(project, address))
+        return Source(count, vectors, lambda address: connector().file(project, address))
 
     return Parts(
         settings=settings,
@@ -81,13 +100,15 @@ def build(settings: Settings, redis_url: str) -> Parts:
         rounds=RoundLog(database),
         job_queue=job_queue,
         shards=shards,
+        hosts=hosts,
         loop=ActiveLearning(
             connections=connections,
             store=store,
             registry=models,
-            open_connector=_open,
+            open_connector=open_connector,
             strategy=strategy,
             source=source,
+            hosts=hosts,
             embeddings=settings.embeddings,
         ),
         service=Service(
@@ -97,6 +118,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             dialect=discovery.connector_type(settings.connector).dialect,
             strategy=strategy,
             source=partial(source, at_once=True),
+            hosts=hosts,
         ),
         redis=client,
     )
@@ -115,8 +137,16 @@ def embedded_redis(settings: Settings) -> EmbeddedRedis:
     return EmbeddedRedis(settings.home)
 
 
-def _open(connection: Connection) -> Connector:
-    return discovery.connector_type(connection.connector).open(connection.access)
+def _circumstances(connections: SqlConnections, project: str) -> Circumstances:
+    connection = connections.get(ProjectId(project))
+    options, access = connection.options, connection.access
+    return Circumstances(options.parameters, access.url, access.token, options.region_scores)
+
+
+def _open(settings: Settings, connection: Connection) -> Connector:
+    """The hosts that files may be read from are this installation's to say, so they are kept with no project."""
+    access = replace(connection.access, file_hosts=settings.file_hosts)
+    return discovery.connector_type(connection.connector).open(access)
 
 
 def _make_home(home: Path) -> None:

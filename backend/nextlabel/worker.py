@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
+    HostedModelError,
     NextlabelError,
     StaleWorker,
     ToolRejected,
@@ -54,12 +55,12 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
         except ToolUnavailable as error:
             parts.job_queue.request_retraining(project, quiet=_TOOL_DOWN_SECONDS, max_wait=_TOOL_DOWN_SECONDS)
             return _failed(parts, project, started, f"{error} Asked again in {_TOOL_DOWN_SECONDS:.0f} s.")
-        except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError) as error:
+        except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
             return _failed(parts, project, started, str(error))
     summary = done.sentence()
-    log.info("%s (%.2f s)", summary, time.monotonic() - started)
-    if done.trained or done.receipt:
-        parts.rounds.add(project, time.monotonic() - started, summary, failed=False)
+    log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
+    if done.trained or done.receipt or done.failure:
+        parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
     if done.receipt:
         parts.job_queue.request_pruning(project)
     return summary

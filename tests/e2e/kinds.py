@@ -132,6 +132,12 @@ KINDS: Mapping[str, Kind] = {
         lambda n: [_choice(n, to="record")],
         _values("choices"),
     ),
+    "audio by metadata": Kind(
+        f'<View><Audio name="audio" value="$audio"/><Choices name="label" toName="audio">{_TWO}</Choices></View>',
+        lambda n: {"audio": f"https://recordings.example.org/{n}.mp3", **_record(n)},
+        lambda n: [_choice(n, to="audio")],
+        _values("choices"),
+    ),
     "two controls": Kind(
         f'<View>{_TEXT}<Choices name="label" toName="text">{_TWO}</Choices>'
         '<Rating name="stars" toName="text" maxRating="5"/></View>',
@@ -140,6 +146,25 @@ KINDS: Mapping[str, Kind] = {
         lambda result: (_values("choices")(result), [one["value"]["rating"] > 3 for one in result[1:]]),
     ),
 }
+
+
+def _box(n: int) -> Result:
+    """The white patch of the picture, drawn as a box."""
+    left, size = (2, 24) if winter(n) else (13, 24)
+    place = {"x": 100 * left / size, "y": 100 * 3 / size, "width": 100 * 8 / size, "height": 50}
+    value = {**place, "rotation": 0, "rectanglelabels": [label_of_number(n)]}
+    drawn = {"original_width": size, "original_height": size, "image_rotation": 0}
+    return [{**item("thing", "rectanglelabels", value, "image"), **drawn}]
+
+
+REGIONS = Kind(
+    f'<View><Image name="image" value="$image"/><RectangleLabels name="thing" toName="image">'
+    f"{_TWO.replace('Choice', 'Label')}</RectangleLabels></View>",
+    lambda n: {"image": picture(n)},
+    _box,
+    lambda result: [one["value"]["rectanglelabels"] for one in result],
+)
+"""What only a model of the team's own can learn."""
 
 
 def _opposite(n: int) -> int:

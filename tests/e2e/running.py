@@ -64,6 +64,7 @@ class Nextlabel:
 
     home: Path
     environ: dict[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -79,7 +80,17 @@ class Nextlabel:
         self.port = self.port or free_port()
         with (self.home.parent / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nextlabel", "up", "--host", "127.0.0.1", "--port", str(self.port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "nextlabel",
+                    "up",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(self.port),
+                    *self.arguments,
+                ],
                 env=self._environ(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -144,9 +155,9 @@ class Nextlabel:
 
 
 @contextmanager
-def running(folder: Path, **environ: str) -> Iterator[Nextlabel]:
+def running(folder: Path, *arguments: str, **environ: str) -> Iterator[Nextlabel]:
     """nextlabel, up and healthy; taken down at the end."""
-    one = Nextlabel(folder / "home", environ)
+    one = Nextlabel(folder / "home", environ, arguments)
     one.start()
     try:
         yield one

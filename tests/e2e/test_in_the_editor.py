@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
+from e2e.kinds import KINDS
 from e2e.running import Nextlabel
 from e2e.test_every_kind import taught
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
@@ -55,7 +56,7 @@ def test_the_pre_annotation_is_seen_in_the_editor(
     label_studio: LabelStudioServer,
     browser: BrowserContext,
 ) -> None:
-    project, _ = taught(name, _TASKS, _LABELS, nextlabel, label_studio)
+    project, _ = taught(KINDS[name], _TASKS, _LABELS, nextlabel, label_studio)
     page = browser.new_page()
     page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
     try:

@@ -22,7 +22,8 @@ from nextlabel import discovery, wiring
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId
-from nextlabel.loop import Progress, Round
+from nextlabel.learning.workbench import Progress
+from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ConnectorType, ModelRecord
 from nextlabel.settings import Settings

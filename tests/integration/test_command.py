@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.job_queue import LEARN_QUEUE
+from nextlabel.labeling import Input
 from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
@@ -208,6 +210,29 @@ def test_connecting_puts_the_queue_in_order_at_once(connect: Callable[..., Resul
     assert (report["ok"], report["queue"], team.in_force()) == (True, "untrained-0001", "untrained-0001")
     options = team.parts.connections.get(team.project).options
     assert (options.strategy, options.window) == ("random", 7)
+
+
+def test_connecting_says_what_is_left_out_and_what_is_learned_only_by_metadata(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    with team.tool.opened(team.project) as it:
+        (target,) = it.schema.targets
+        heard = replace(target, name="mood", inputs=(Input("audio", "metadata"),))
+        it.schema = replace(it.schema, targets=(target, heard), left_out={"box": "It marks regions."})
+    findings = {one["message"]: one["level"] for one in json.loads(connect("--json").stdout)["findings"]}
+    assert findings["Control 'box' is left out: It marks regions."] == "warning"
+    assert any("'mood' is about $audio" in message for message in findings)
+
+
+def test_a_project_with_nothing_to_learn_is_refused_and_left_as_it_is(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    with team.tool.opened(team.project) as it:
+        it.schema = replace(it.schema, targets=(), left_out={"box": "It marks regions."})
+    done = connect()
+    assert done.exit_code == EXIT_CONFIGURATION
+    assert "'box': It marks regions." in done.output
+    assert team.tool.predictions_held(team.project) == {}
 
 
 def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callable[..., Result], team: Team) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,11 @@ TEACHING = [
     ),
     *(("shares fell on friday", "money"), ("the bank raised its rates", "money"), ("profits rose again", "money")),
 ]
+STARS = '<View><Text name="text" value="$text"/><Rating name="topic" toName="text" maxRating="5"/></View>'
+SIZES: dict[str, list[dict[str, object]]] = {
+    "sport": [{"size": 1, "place": "a"}, {"size": 2, "place": "a"}],
+    "money": [{"size": 8, "place": "b"}, {"size": 9, "place": None}],
+}
 INSTALLED_2_X = """
 import json, os
 
@@ -68,6 +74,11 @@ def annotated() -> list[dict[str, object]]:
 
 def chosen(predictions: list[HostedPrediction]) -> list[str]:
     return [prediction.result[0]["value"]["choices"][0] for prediction in predictions]
+
+
+def put_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules in that folder are found before any others by the processes that are started from here."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])))
 
 
 def lives(process: int) -> bool:
@@ -123,6 +134,114 @@ def test_a_model_of_either_interface_predicts_learns_and_predicts_better_whereve
     assert tuple(said[0].model_version for said in (before, after, last)) == versions
 
 
+def labeled_with(kind: str, labels: list[tuple[dict[str, object], object]]) -> list[dict[str, object]]:
+    """Tasks as Label Studio exports them, each labeled once and then skipped by a second annotator."""
+    now = "2025-01-01T00:00:00.000000Z"
+
+    def annotations(label: object) -> list[dict[str, object]]:
+        item = {"from_name": "topic", "to_name": "text", "type": kind, "value": {kind: label}}
+        skipped = {"id": 2, "result": [], "was_cancelled": True, "updated_at": now}
+        return [{"id": 1, "result": [item], "was_cancelled": False, "updated_at": now}, skipped]
+
+    return [{"id": n, "data": data, "annotations": annotations(label)} for n, (data, label) in enumerate(labels)]
+
+
+def estimator(name: str) -> ModelSource:
+    return ModelSource.parse(f"{MODELS}/{name}" if ".py:" in name else name)
+
+
+TEXTS_CHOSEN = labeled_with("choices", [({"text": text}, [label]) for text, label in TEACHING])
+SIZES_CHOSEN = labeled_with("choices", [(data, [label]) for label, all_of in SIZES.items() for data in all_of])
+TEXTS_RATED = labeled_with("rating", [({"text": text}, 1 if label == "money" else 5) for text, label in TEACHING])
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "tasks"),
+    [
+        ("sklearn.linear_model.LogisticRegression", CONFIG, TEXTS_CHOSEN),
+        ("estimators.py:letters", CONFIG, TEXTS_CHOSEN),
+        ("estimators.py:fields", CONFIG, SIZES_CHOSEN),
+        ("sklearn.linear_model:BayesianRidge", STARS, TEXTS_RATED),
+    ],
+    ids=["a class", "a pipeline of their own", "a function for fields", "a regressor"],
+)
+def test_a_scikit_learn_estimator_says_nothing_then_learns_and_says_the_same_wherever_its_state_is_moved(
+    name: str, config: str, tasks: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    def host(folder: str, state: object = None) -> HostedModel:
+        known = json.loads(json.dumps(state or {}))
+        return HostedModel(
+            estimator(name), project="7", label_config=config, folder=tmp_path / folder, train_output=known
+        )
+
+    with host("0001") as first:
+        assert first.predict(tasks) == [HostedPrediction([], None, (), None)] * len(tasks)
+        state = first.fit(tasks, into=tmp_path / "fitted")
+        assert first.predict(tasks[:1]) == [HostedPrediction([], None, (), None)]
+    with host("fitted", state) as second:
+        said = second.predict(tasks)
+    for labeled, prediction in zip(tasks, said, strict=True):
+        [item] = labeled["annotations"][0]["result"]
+        assert prediction.score is not None
+        assert 0.5 < prediction.score <= 1
+        assert prediction.region_scores == (prediction.score,)
+        assert prediction.result == [{**item, "score": prediction.score}], "just what the annotator gave"
+    (tmp_path / "fitted").rename(tmp_path / "moved")
+    with host("moved", state) as moved:
+        assert moved.predict(tasks) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "told"),
+    [
+        ("sklearn.cluster.KMeans", CONFIG, r"could not start: KMeans is neither a classifier nor a regressor"),
+        ("sklearn.svm.SVC", STARS, r"could not start: .* nothing for a classifier, which learns <Choices>"),
+        (
+            "estimators.py:scaler",
+            CONFIG,
+            r"could not start: .* nor a scikit-learn estimator: StandardScaler has no predict",
+        ),
+        (
+            "estimators.py:absent",
+            CONFIG,
+            r"could not be loaded: AttributeError: it has no absent; it has Lengths, fields",
+        ),
+    ],
+    ids=["a clusterer", "no control", "no predict", "not there"],
+)
+def test_what_is_no_estimator_for_the_config_is_told_in_a_sentence(
+    name: str, config: str, told: str, tmp_path: Path
+) -> None:
+    with (
+        HostedModel(estimator(name), project="7", label_config=config, folder=tmp_path) as model,
+        pytest.raises(HostedModelError, match=told) as failed,
+    ):
+        model.predict([task("hello")])
+    assert "\n" not in str(failed.value)
+
+
+def test_an_estimator_gets_its_parameters_and_what_it_raises_of_them_is_told(tmp_path: Path) -> None:
+    given = {"parameters": {"C": -1.0, "of no use to it": ""}, "label_config": CONFIG, "folder": tmp_path / "0001"}
+    with (
+        HostedModel(estimator("estimators.py:fields"), project="7", **given) as model,  # type: ignore[arg-type]
+        pytest.raises(HostedModelError, match=r"raised in fit: .*'C' parameter .* Got -1.0(.|\n)*Correct the model"),
+    ):
+        model.fit(SIZES_CHOSEN, into=tmp_path / "0002")
+
+
+def test_label_studio_ml_need_not_be_installed_for_an_estimator_but_for_models_that_import_it(
+    host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import sys\nsys.modules['label_studio_ml'] = None\n")
+    put_first(tmp_path / "site", monkeypatch)
+    with HostedModel(estimator("estimators.py:fields"), project="7", label_config=CONFIG, folder=tmp_path) as model:
+        assert model.predict(SIZES_CHOSEN[:1]) == [HostedPrediction([], None, (), None)]
+    told = r"needs a Python module that is not there \(label_studio_ml.*; pip install --no-deps label-studio-ml==1.0.9"
+    with pytest.raises(HostedModelError, match=told):
+        host("one_x.py:TextClassifier").predict([task("hello")])
+
+
 def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
     host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +258,7 @@ def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
         "    def fit(self, event, data, **kwargs):\n"
         "        self.set('model_version', f'{event} of {len(data[\"tasks\"])}')\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    put_first(tmp_path / "site", monkeypatch)
     source = ModelSource.parse(f"{tmp_path / 'mine.py'}:Mine")
     with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "a", parameters={"b": 1}) as model:
         assert model.predict([task("hello")])[0].model_version == 'installed, 7, {"b": 1}'
@@ -245,7 +364,7 @@ def test_a_model_that_cannot_be_loaded_says_why(host: Maker, tmp_path: Path) -> 
     needy = tmp_path / "needy.py"
     needy.write_text("import torch_of_the_future\n")
     for source, told in (
-        (f"{MODELS}/raising.py:Missing", r"it has no class Missing; it has Obedient, Unmade"),
+        (f"{MODELS}/raising.py:Missing", r"it has no Missing; it has Obedient, Unmade"),
         (f"{MODELS}/raising.py:Unmade", r"could not be loaded: OSError: weights.bin is not there"),
         (f"{needy}:Needy", r"needs a Python module that is not there .*torch_of_the_future.*: install it"),
         ("no_such_package.models:Mine", r"needs a Python module that is not there .*no_such_package"),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from nextlabel import loop, uncertainty
+from nextlabel import uncertainty
 from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
-from nextlabel.labeling import Input, Label, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.learning import targets
+from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
@@ -71,7 +73,7 @@ def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says
     imported = team.import_mails(30)
     team.run()
     assert team.in_force() == "untrained-0001"
-    pool = replace(pool_of(team), seed=loop.order_seed(0, 0))
+    pool = replace(pool_of(team), seed=order_seed(0, 0))
     assert team.queue() == finding.make("diverse").rank(pool, 30).task_ids()
     assert team.queue() != imported
 
@@ -89,9 +91,7 @@ def test_random_order_is_random_from_the_start(team: Team) -> None:
     team.choose(strategy="random", seed=5)
     imported = team.import_mails(30)
     team.run()
-    expected = finding.make("random").rank(
-        CandidatePool(imported, np.full((30, 2), 0.5), seed=loop.order_seed(5, 0)), 30
-    )
+    expected = finding.make("random").rank(CandidatePool(imported, np.full((30, 2), 0.5), seed=order_seed(5, 0)), 30)
     assert team.queue() == expected.task_ids()
 
 
@@ -225,7 +225,7 @@ def test_a_model_that_is_turned_down_changes_nothing_and_is_not_trained_again(
     team.work(20)
     team.run()
     serving, queue = team.serving.version, team.queue()
-    monkeypatch.setattr(loop, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
+    monkeypatch.setattr(targets, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
     labeled = team.work(10)
     done = team.run()
     assert done.verdict == Verdict(False, "clearly worse")
@@ -249,7 +249,7 @@ def test_the_new_model_is_judged_on_labels_that_the_old_one_had_not_seen(
     team.run()
     team.work(20)
     team.run()
-    monkeypatch.setattr(loop, "judge", judge)
+    monkeypatch.setattr(targets, "judge", judge)
     team.work(7)
     team.run()
     assert judged == [(7, 7)]
@@ -289,9 +289,7 @@ def test_another_strategy_reorders_without_training(team: Team) -> None:
     assert done.trained is None
     assert team.in_force() == f"{model}.2"
     pool = pool_of(team)
-    expected = finding.make("random").rank(
-        CandidatePool(pool.tasks, pool.probabilities, seed=loop.order_seed(3, 20)), 40
-    )
+    expected = finding.make("random").rank(CandidatePool(pool.tasks, pool.probabilities, seed=order_seed(3, 20)), 40)
     assert team.queue() == expected.task_ids()
     assert team.run().receipt is None
 
@@ -625,7 +623,7 @@ def test_the_new_model_is_judged_on_the_new_labels_of_every_target(team: Team, m
     team.run()
     say_everything(team, 20)
     team.run()
-    monkeypatch.setattr(loop, "judge", judge)
+    monkeypatch.setattr(targets, "judge", judge)
     say_everything(team, 3)
     team.work(4)
     team.run()
@@ -683,6 +681,43 @@ def test_tasks_without_a_text_are_asked_for_like_any_other(team: Team) -> None:
     team.work(21)
     team.run()
     assert empty in team.serving.trained_on
+
+
+def show_recordings(team: Team) -> None:
+    """The field of each task is the address of a recording from now on."""
+    with team.tool.opened(team.project) as it:
+        (target,) = it.schema.targets
+        it.schema = LabelSchema((replace(target, inputs=(Input("text", "metadata"),)),))
+
+
+def shown(team: Team) -> dict[TaskId, tuple[Label, ...]]:
+    """What the model guesses of each open task that stands in the order."""
+    with team.tool.opened(team.project) as it:
+        said = {task: it.order[task] for task in it.queue() if task in it.order}
+    return {task: tuple(guess.label for guess in one.guesses) if one else () for task, one in said.items()}
+
+
+def test_recordings_are_learned_by_what_else_their_tasks_say(team: Team) -> None:
+    show_recordings(team)
+    for n, task in enumerate(team.import_mails(60)):
+        about = {"text": f"/data/upload/{n}.mp3", "seconds": (10 if team.truth[task] == "spam" else 60) + n % 7}
+        with team.tool.opened(team.project) as it:
+            it.rows[task].task = Task(task, about)
+    team.run()
+    team.work(20)
+    team.run()
+    assert shown(team) == {task: (team.truth[task],) for task in team.queue()}
+
+
+def test_recordings_of_which_nothing_else_is_said_are_asked_for_and_never_guessed(team: Team) -> None:
+    show_recordings(team)
+    imported = team.import_mails(30)
+    team.run()
+    done = team.work(12)
+    team.run()
+    assert {team.truth[task] for task in done} == {"ham", "spam"}
+    assert str(team.in_force()).startswith("untrained")
+    assert shown(team) == {task: () for task in imported if task not in done}
 
 
 def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:

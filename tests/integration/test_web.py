@@ -295,9 +295,9 @@ def test_an_unknown_path_and_a_wrong_method_are_answered_in_json(client: Client)
     error(client.get("/predict"), 405)
 
 
-def test_a_labeling_config_without_anything_to_learn_is_refused_with_what_is_supported(client: Client) -> None:
+def test_a_labeling_config_without_anything_to_learn_is_refused_with_what_to_do(client: Client) -> None:
     response = client.setup(schema='<View><Image name="i" value="$i"/></View>')
-    assert "<Choices>" in error(response, 400)
+    assert "nextlabel serve --model" in error(response, 400)
 
 
 # --- one result per task -----------------------------------------------------------------------------------

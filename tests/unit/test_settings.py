@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_RECONCILE_SECONDS": "7.5",
         "NEXTLABEL_MAX_REQUEST_MB": "8",
         "NEXTLABEL_EMBEDDINGS": "/srv/minilm",
+        "NEXTLABEL_MODEL": "boxes.py:Boxes",
+        "NEXTLABEL_MODEL_START_SECONDS": "9",
+        "NEXTLABEL_MODEL_PREDICT_SECONDS": "10",
+        "NEXTLABEL_MODEL_FIT_SECONDS": "11",
+        "NEXTLABEL_MODEL_MEMORY_MB": "12",
+        "NEXTLABEL_FILE_HOSTS": ".example.org",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)
@@ -64,11 +71,25 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         ("NEXTLABEL_RECONCILE_SECONDS", "nan"),
         ("NEXTLABEL_MAX_REQUEST_MB", "-1"),
         ("NEXTLABEL_LOG_LEVEL", "LOUD"),
+        ("NEXTLABEL_FILE_HOSTS", "https://images.example.org"),
+        ("NEXTLABEL_FILE_HOSTS", "images.example.org/cats"),
+        ("NEXTLABEL_FILE_HOSTS", "*.example.org"),
+        ("NEXTLABEL_FILE_HOSTS", ".example.org:9000"),
+        ("NEXTLABEL_FILE_HOSTS", "example.org, minio:65536"),
+        ("NEXTLABEL_FILE_HOSTS", "minio:"),
+        ("NEXTLABEL_FILE_HOSTS", "example.org."),
+        ("NEXTLABEL_FILE_HOSTS", "."),
     ],
 )
 def test_a_bad_value_is_refused_by_the_variables_name(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=rf"{name} is .*{value}.*must be"):
+    with pytest.raises(SettingsError, match=rf"{name} is .*{re.escape(value)}.*must be"):
         Settings.from_env({name: value})
+
+
+def test_hosts_of_files_stand_apart_by_commas_or_white_space() -> None:
+    given = " Images.example.org,.example.org\n10.0.0.7:9000 , minio_1:9000,minio_1:9000,"
+    hosts = Settings.from_env({"NEXTLABEL_FILE_HOSTS": given}).file_hosts
+    assert hosts == ("images.example.org", ".example.org", "10.0.0.7:9000", "minio_1:9000")
 
 
 def test_secrets_are_not_in_the_settings_repr() -> None:

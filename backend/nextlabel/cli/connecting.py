@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import click
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import LabelSchema, ProjectId
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Door, Finding, ToolAccess
@@ -54,12 +55,15 @@ def connect(
 
 def _connect(parts: Parts, wanted: Connection, door_url: str, console: Console, as_json: bool) -> bool:
     connector = parts.open_connector(wanted)
-    connector.label_schema(wanted.project)  # wrong address, token, project or config: refused before anything is kept
+    schema = connector.label_schema(wanted.project)  # wrong address, token, project: refused before anything is kept
+    hosted = parts.hosts.chosen(wanted.options.model)
+    if not hosted:
+        schema.check_learnable()
     parts.connections.save(wanted)
     credentials = parts.connections.credentials()
     door = Door(door_url, credentials.user, credentials.password, credentials.webhook_secret)
     findings: list[Finding] = []
-    for found in connector.connect(wanted.project, door):
+    for found in (*_learned_how(schema, hosted), *connector.connect(wanted.project, door)):
         findings.append(found)
         console.print(_MARKS[found.level], found.message, highlight=False)
     done = _first_order(parts, wanted.project, console)
@@ -79,6 +83,26 @@ def _connect(parts: Parts, wanted: Connection, door_url: str, console: Console, 
             )
         )
     return not problems
+
+
+def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
+    if hosted:
+        yield Finding("unchanged", f"The project is learned by your own model '{hosted}'.")
+        return
+    for name, reason in schema.left_out.items():
+        yield Finding("warning", f"Control '{name}' is left out: {reason}")
+    yield from _learned_by_metadata(schema)
+
+
+def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
+    for target in schema.targets:
+        if fields := [f"${one.field}" for one in target.inputs if one.kind == "metadata"]:
+            yield Finding(
+                "warning",
+                f"Control '{target.name}' is about {' and '.join(fields)}, which nextlabel does not read: it is "
+                "learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
+                "none.",
+            )
 
 
 def _first_order(parts: Parts, project: ProjectId, console: Console) -> Round:

@@ -14,7 +14,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import SQLAlchemyError
 
-from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.context import build_parts, find_redis, note_models, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.model_store import preload
@@ -26,6 +26,14 @@ from nextlabel.worker import run_worker
 log = logging.getLogger("nextlabel")
 
 _host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+_model = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[NAME=]FILE.py:CLASS",
+    help="Learn with a model of your own, for label-studio-ml or scikit-learn. Repeatable: the first is for every "
+    "project that does not say otherwise. [env: NEXTLABEL_MODEL]",
+)
 _port = click.option("--port", default=9090, show_default=True, help="Port to listen on.")
 
 
@@ -47,12 +55,14 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 @click.command()
 @_host
 @_port
-def serve(host: str, port: int) -> None:
+@_model
+def serve(host: str, port: int, models: tuple[str, ...]) -> None:
     """Serve predictions and take webhooks (the ML backend)."""
-    settings = read_settings()
+    settings = read_settings(models)
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
+    note_models(parts)
     app = create_app(parts.service, max_request_mb=settings.max_request_mb)
     preload()
     options = {
@@ -78,9 +88,10 @@ def serve(host: str, port: int) -> None:
 
 
 @click.command()
-def work() -> None:
+@_model
+def work(models: tuple[str, ...]) -> None:
     """Retrain and reorder (the workers)."""
-    settings = read_settings()
+    settings = read_settings(models)
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     supervisor = Supervisor({"REDIS_URL": redis_url})
@@ -104,12 +115,14 @@ def worker_process() -> None:
 @click.command()
 @_host
 @_port
-def up(host: str, port: int) -> None:
+@_model
+def up(host: str, port: int, models: tuple[str, ...]) -> None:
     """Run everything on this machine: backend, worker and (without REDIS_URL) a Redis. Ctrl-C ends it all."""
-    settings = read_settings()
+    settings = read_settings(models)
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
+    note_models(parts)
     supervisor = Supervisor({"REDIS_URL": redis_url})
     supervisor.start("backend", "serve", "--host", host, "--port", str(port))
     _start_workers(supervisor, settings)

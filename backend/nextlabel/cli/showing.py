@@ -51,6 +51,7 @@ def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
         "open": len(still_open),
+        "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
         "labels": len(serving.trained_on) if serving else 0,
         "metrics": dict(serving.metrics) if serving else {},
@@ -83,6 +84,13 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
             "accuracy, cross-validated",
             f"{metrics['accuracy']:.3f} ± {metrics['accuracy_standard_error']:.3f} on the labels so far "
             "(harder than the average task where the order asks for hard ones)",
+        )
+    if one["learner"] != "built-in":
+        table.add_row("your own model", one["learner"].rpartition(" ")[0])
+    if "foretold" in metrics:
+        table.add_row(
+            "said beforehand",
+            f"{metrics['foretold']:.0%} of {metrics['new_labels']:.0f} labels, by the version before they came",
         )
     table.add_row("queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order")
     table.add_row("strategy", one["options"]["strategy"])

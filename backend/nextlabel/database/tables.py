@@ -67,6 +67,7 @@ annotations = Table(
     Column("labels", JSON, nullable=False),
     Column("updated_at", String(40), nullable=False),
     Column("skipped", Boolean, nullable=False),
+    Column("whole", JSON(none_as_null=True), nullable=True),
     Index("annotations_by_task", "project", "task"),
 )
 
@@ -86,6 +87,7 @@ models = Table(
     Column("sha256", String(64), nullable=False),
     Column("queue_version", String(80), nullable=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("learner", String(200), nullable=False, server_default=""),
     Index("models_in_order", "project", "number"),
 )
 

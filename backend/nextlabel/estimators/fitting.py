@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.choices import fit_choices
 from nextlabel.estimators.number import fit_number
@@ -30,7 +32,8 @@ def fit(
 ) -> Fitted:
     """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
-    ``space`` knows all tasks of the project, labeled or not. Labels must be such as `Target.read` gives.
+    The prior it stays where tasks hold recordings and nothing else. ``space`` knows all tasks of the project, labeled
+    or not. Labels must be such as `Target.read` gives.
     """
     if target.kind == "spans":
         marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
@@ -38,7 +41,7 @@ def fit(
             return Fitted(*fit_spans(target, tasks, marked, seed=seed))
         except NothingMarked:
             return Fitted(NoSpans())
-    if len(set(labels)) < 2:
+    if len(set(labels)) < 2 or _tell_nothing(target, features):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
     match target.kind:
         case "choice":
@@ -50,3 +53,11 @@ def fit(
         case _:
             numbers = [label for label in labels if isinstance(label, float)]
             return Fitted(*fit_number(features, numbers, scale=target.scale or Scale(), space=space, seed=seed))
+
+
+def _tell_nothing(target: Target, features: Features) -> bool:
+    """Whether tasks hold nothing beside recordings that are not read. Where texts or pictures come out empty, they may
+    be there the next time: then there is a model, for the gate to judge."""
+    if any(one.kind != "metadata" for one in target.inputs):
+        return False
+    return not (features.any() if isinstance(features, np.ndarray) else features.count_nonzero())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from nextlabel.estimators.prior import Prior
@@ -28,6 +29,28 @@ class Estimator(Protocol):
 
     def state(self) -> dict[str, object]:
         """Plain values and arrays from which it can be restored; no code."""
+
+
+class Model(Protocol):
+    """All that is known of a project, whatever made it; it never changes afterwards.
+
+    ``informative`` is false while it says nothing about which task to ask for.
+    """
+
+    @property
+    def informative(self) -> bool: ...
+
+    def predict(
+        self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
+    ) -> Mapping[str, Opinions]:
+        """n opinions of n tasks, by target. ``context`` is what an annotator has just drawn, as the tool tells it."""
+
+    def state(self) -> dict[str, object]:
+        """Plain values and arrays from which it can be restored; no code."""
+
+    @property
+    def files(self) -> Path | None:
+        """A folder that belongs to it, beside its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +83,12 @@ class ProjectModel:
         """Whether any target has been learned so far as to tell tasks apart."""
         return any(learned.estimator.informative for learned in self.targets.values())
 
-    def predict(self, tasks: Sequence[Task], source: Source) -> dict[str, Opinions]:
-        """n opinions of n tasks, by target."""
+    files: Path | None = None
+
+    def predict(
+        self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
+    ) -> dict[str, Opinions]:
+        """n opinions of n tasks, by target; nothing that an annotator draws changes them."""
         return {name: learned.predict(tasks, source) for name, learned in self.speaking.items()}
 
     @property

@@ -14,8 +14,8 @@ from nextlabel.labeling import Input, Task
 from nextlabel.ranking import Features, Floats
 
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
-_MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column
-_MOST_FIELDS = 500
+MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column
+MOST_FIELDS = 500
 _LARGEST = 1e100  # what is larger is no number that anybody measured, and its square would be too large for a float
 _MISSING = ("", "nan")  # as CSV files and data frames have it
 _FURTHEST = 5.0  # standard deviations: one slip of the pen must not drown all other fields
@@ -46,23 +46,23 @@ class TabularEncoder:
     def of(cls, inputs: Sequence[Input], tasks: Sequence[Task]) -> TabularEncoder:
         values: dict[str, list[object]] = {}
         for task in tasks:
-            for name, value in _cells(task.data, inputs):
-                if name in values or len(values) < _MOST_FIELDS:
+            for name, value in cells(task.data, inputs):
+                if name in values or len(values) < MOST_FIELDS:
                     values.setdefault(name, []).append(value)
         numbers, categories = {}, {}
         for name, given in values.items():
-            known = [number for value in given if (number := _number(value)) is not None]
-            if len(known) >= _NUMERIC * len(given):
+            known = numbers_of(given)
+            if known is not None:
                 numbers[name] = float(np.mean(known)), float(np.std(known)) or 1.0
             else:
                 counted = Counter(str(value) for value in given)
-                categories[name] = sorted(value for value, _ in counted.most_common(_MOST_CATEGORIES))
+                categories[name] = sorted(value for value, _ in counted.most_common(MOST_CATEGORIES))
         return cls(inputs, numbers, categories)
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Floats:
         rows = np.zeros((len(tasks), max(len(self._place), 1)), dtype=np.float32)
         for row, task in zip(rows, tasks, strict=True):
-            for name, value in _cells(task.data, self._inputs):
+            for name, value in cells(task.data, self._inputs):
                 if name in self._numbers:
                     number, (mean, spread) = _number(value), self._numbers[name]
                     if number is not None:
@@ -91,6 +91,12 @@ class TabularEncoder:
         return cls(inputs, numbers, cast("dict[str, list[str]]", state["categories"]))
 
 
+def numbers_of(values: Sequence[object]) -> list[float] | None:
+    """The numbers among the values of a field; None where too many are none: then all of them are names."""
+    known = [number for value in values if (number := _number(value)) is not None]
+    return known if len(known) >= _NUMERIC * len(values) else None
+
+
 def holds_numbers(inputs: Sequence[Input], tasks: Sequence[Task]) -> bool:
     """Whether at least half of the fields shown hold numbers: then they are a record, not a text."""
     shown = [[task.data[one.field] for task in tasks if task.data.get(one.field) is not None] for one in inputs]
@@ -98,7 +104,7 @@ def holds_numbers(inputs: Sequence[Input], tasks: Sequence[Task]) -> bool:
     return bool(numeric) and sum(numeric) >= len(numeric) / 2
 
 
-def _cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple[str, object]]:
+def cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple[str, object]]:
     """The values that a task has, by name: those of a table under the field's name and their own."""
     for one in inputs:
         value = data.get(one.field)

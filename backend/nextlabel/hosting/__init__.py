@@ -4,8 +4,7 @@
 """
 
 from nextlabel.hosting.answers import HostedPrediction
-from nextlabel.hosting.loading import load_estimator
 from nextlabel.hosting.model import HostedModel, Limits
 from nextlabel.hosting.source import ModelSource
 
-__all__ = ["HostedModel", "HostedPrediction", "Limits", "ModelSource", "load_estimator"]
+__all__ = ["HostedModel", "HostedPrediction", "Limits", "ModelSource"]

@@ -1,7 +1,7 @@
 """What runs in the child: a team's model, and an answer to each question until the parent has gone.
 
 Started by `ModelProcess` as ``python -m nextlabel.hosting.child <descriptor> <parent>``. Nothing here is imported by
-the service, and nothing of the service but this room is imported here.
+the service, and nothing of the service but this room and its errors is imported here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nextlabel.errors import NextlabelError
 from nextlabel.hosting import wire
 from nextlabel.hosting.interfaces import Hosted
 from nextlabel.hosting.plain import plain
@@ -52,9 +53,9 @@ def _answer_all(talk: socket.socket) -> None:
             match question["do"]:
                 case "start":
                     hosted = Hosted.load(question)
-                    answer: dict[str, Any] = {}
+                    answer: dict[str, Any] = {"learns": hosted.learns}
                 case "predict":
-                    answer = _of(hosted).predict(question["tasks"])
+                    answer = _of(hosted).predict(question["tasks"], question["context"])
                 case _:
                     answer = _of(hosted).fit(question["tasks"], question["event"])
         except BaseException as error:  # it is somebody else's code: SystemExit, too
@@ -84,6 +85,8 @@ def _failure(error: BaseException) -> dict[str, str]:
             kind = "exit"
         case ModuleNotFoundError():
             kind, what = "missing", str(error)
+        case NextlabelError():
+            kind, what = "told", str(error)
         case _:
             kind = "raised"
     trace = "".join(traceback.format_exception(type(error), error, at)) if at else ""

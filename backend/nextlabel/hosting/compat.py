@@ -23,6 +23,7 @@ from nextlabel.hosting.label_interface import LabelInterface
 labeled_tasks: list[dict[str, Any]] = []
 """What the stand-in for label-studio-sdk's client finds in the project: the tasks of the fit at hand."""
 
+HOW_TO_INSTALL = "pip install --no-deps label-studio-ml==1.0.9, or 2.x from source"
 _NO_SDK = "install label-studio-sdk beside nextlabel: without it only part of what models use is there"
 
 
@@ -263,12 +264,9 @@ _ADDRESSES = ("http://", "https://", "s3://", "gs://", "azure-blob://", "/data/"
 
 
 def provide() -> bool:
-    """Make what models import importable; whether the installed label-studio-ml is 2.x itself.
-
-    Raises ModuleNotFoundError where there is none at all.
-    """
+    """Make what models import importable, as far as label-studio-ml is; whether the installed one is 2.x itself."""
     if importlib.util.find_spec("label_studio_ml") is None:
-        raise ModuleNotFoundError("label_studio_ml; pip install --no-deps label-studio-ml==1.0.9, or 2.x from source")
+        return False  # a scikit-learn estimator has no need of it
     if importlib.util.find_spec("label_studio_ml.response") is not None:
         return True
     _module("label_studio_ml.response", ModelResponse=ModelResponse)
@@ -284,6 +282,8 @@ def modernise(made: type[Any], kept: dict[str, str]) -> None:
 
     In place, so that every class between the two has it; this process hosts one class and no other.
     """
+    if _MODEL not in sys.modules:
+        return  # it inherits from nothing of label-studio-ml
     importlib.import_module("label_studio_sdk.label_interface")
     base = importlib.import_module(_MODEL).LabelStudioMLBase
     if not issubclass(made, base):

@@ -19,8 +19,10 @@ from nextlabel.hosting import compat
 Interface = Literal["1.x", "2.x"]
 
 _BASE = "label_studio_ml.model"
-_ASKED_WITH: dict[str, None] = {"context": None, "login": None, "password": None}
-"""What Label Studio sends with every prediction that is not interactive."""
+_ASKED_WITH: dict[str, None] = {"login": None, "password": None}
+"""What Label Studio sends with every prediction, beside the context of an interactive one."""
+_ACCESS = {"hostname": ("LABEL_STUDIO_URL", "LABEL_STUDIO_HOST"), "access_token": ("LABEL_STUDIO_API_KEY",)}
+"""Where models look for Label Studio and the token: 1.x among the constructor's arguments, 2.x in the environment."""
 
 
 class Hosted:
@@ -40,13 +42,19 @@ class Hosted:
         folder = question["folder"]
         sys.path += [entry for entry in question["path"] if entry not in sys.path]
         os.environ["MODEL_DIR"] = folder  # read by models, and by the cache of 2.x, while they are imported
+        access: dict[str, str] = question["access"]
+        for argument, names in _ACCESS.items():
+            for name in names if access.get(argument) else ():
+                os.environ.setdefault(name, access[argument])
         two_x_installed = compat.provide()
         made = find(question["module"], question["name"])
+        if not is_label_studio_ml(made):
+            return cls("1.x", _estimator_model(made, question), question, {})
         interface = interface_of(made, two_x_installed=two_x_installed)
         parameters: dict[str, Any] = question["parameters"]
         train_output: dict[str, Any] = question["train_output"]
         if interface == "1.x":
-            given = {**parameters, "label_config": question["label_config"], "train_output": train_output}
+            given = {**access, **parameters, "label_config": question["label_config"], "train_output": train_output}
             return cls(interface, made(**_accepted(made, given)), question, {})
         kept: dict[str, str] = {key: str(value) for key, value in train_output.items()}
         if parameters:
@@ -59,10 +67,16 @@ class Hosted:
             model.set_extra_params(json.dumps(parameters))
         return cls(interface, model, question, kept)
 
-    def predict(self, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def learns(self) -> bool:
+        """Whether it has a fit of its own; many models for label-studio-ml only predict."""
+        having = (one for one in type(self._model).__mro__ if "fit" in vars(one))
+        return next((one.__module__ != _BASE for one in having), False)
+
+    def predict(self, tasks: list[dict[str, Any]], context: Any = None) -> dict[str, Any]:
         """What the model's predict returns, as it is, and what version it calls itself."""
         predict = self._model.predict
-        said = predict(tasks, **_accepted(predict, _ASKED_WITH))
+        said = predict(tasks, **_accepted(predict, {**_ASKED_WITH, "context": context}))
         if inspect.isgenerator(said):
             said = list(said)
         version = None
@@ -96,7 +110,14 @@ class Hosted:
         # they are given only without it. So they get it only if they cannot be called without.
         extra = {"event": event, "data": self._event(event, tasks), "job_id": Path(self._folder).name}
         must = {name: value for name, value in extra.items() if name in wanted and wanted[name].default is _NOTHING}
-        return fit(tasks, **_accepted(fit, {"workdir": self._folder}), **must)
+        given = _accepted(fit, {"workdir": self._folder})
+        try:
+            return fit(tasks, **given, **must)
+        except KeyError as error:  # it takes **kwargs, and looks for one of them
+            more = _accepted(fit, extra)
+            if error.args[:1] not in [(name,) for name in more.keys() - must.keys()]:
+                raise
+            return fit(tasks, **given, **more)
 
     def _event(self, event: str, tasks: list[dict[str, Any]]) -> dict[str, Any]:
         """A webhook of Label Studio's, with the tasks beside.
@@ -120,14 +141,34 @@ class Hosted:
         return data
 
 
-def find(module: str, name: str) -> type[Any]:
-    """The class. Raises whatever its import raises, and AttributeError naming the classes that there are."""
-    found = _file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
-    made = getattr(found, name, None)
-    if inspect.isclass(made):
-        return made
-    there = [one.__name__ for one in vars(found).values() if inspect.isclass(one) and one.__module__ == found.__name__]
-    raise AttributeError(f"it has no class {name}; it has {', '.join(there) or 'none'}")
+def find(module: str, name: str) -> Any:
+    """What has that name. Raises whatever its import raises, and AttributeError naming the classes and functions that
+    there are."""
+    try:
+        found = _file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "label_studio_ml":
+            raise ModuleNotFoundError(f"{error.name}; {compat.HOW_TO_INSTALL}") from error
+        raise
+    if hasattr(found, name):
+        return getattr(found, name)
+    own = [one for one in vars(found).values() if getattr(one, "__module__", None) == found.__name__]
+    there = [one.__name__ for one in own if inspect.isclass(one) or inspect.isfunction(one)]
+    raise AttributeError(f"it has no {name}; it has {', '.join(there) or 'no class or function'}")
+
+
+def _estimator_model(found: Any, question: Mapping[str, Any]) -> Any:
+    from nextlabel.hosting import estimator  # noqa: PLC0415 - a second to import, for which other models have no use
+
+    new = estimator.estimator_of(found, question["parameters"])
+    return estimator.EstimatorModel(new, question["label_config"], question["train_output"])
+
+
+def is_label_studio_ml(found: Any) -> bool:
+    """Whether it is a class whose predict is given tasks; scikit-learn's are told by their get_params."""
+    if not inspect.isclass(found):
+        return False
+    return not hasattr(found, "get_params") or _first(_parameters(getattr(found, "predict", None))) == "tasks"
 
 
 def _file(path: Path) -> Any:

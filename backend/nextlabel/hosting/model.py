@@ -51,17 +51,21 @@ class Limits:
 
 
 class HostedModel:
-    """One version of a team's model, unchanged, in a process of its own.
+    """One version of a team's model, unchanged, in a process of its own: label-studio-ml's or scikit-learn's.
 
     ``folder`` holds the files of this version, and the model works in it; ``train_output`` is what the fit that made
     the version returned. Neither need exist for a model that was never fitted. ``parameters`` reach the model as Label
-    Studio's extra params (2.x) or as arguments of its constructor (1.x: ``hostname``, ``access_token``).
+    Studio's extra params (2.x) or as arguments of its constructor (1.x); ``access`` is Label Studio's ``hostname`` and
+    an ``access_token``, for models that fetch files from there.
 
     The process starts with the first prediction and stays. The model may print, raise, hang, eat memory, exit or
     crash: a `HostedModelError` says which, with its last lines. What it raises leaves the process running, as
     label-studio-ml's own server does; after anything else it is ended, and the next call starts another.
     Predictions are made one after the other, from whatever threads they are asked for, and none waits for its turn
     longer than one may take; a fit does not hold them up.
+
+    A scikit-learn estimator learns and predicts the first control of the labeling config that suits it; of the
+    ``parameters`` it gets those that it knows.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class HostedModel:
         folder: Path,
         train_output: Mapping[str, object] | None = None,
         parameters: Mapping[str, object] | None = None,
+        access: Mapping[str, str] | None = None,
         limits: Limits = Limits(),
     ) -> None:
         self._source = source
@@ -81,18 +86,31 @@ class HostedModel:
         self._folder = folder.resolve()
         self._train_output = dict(train_output or {})
         self._parameters = dict(parameters or {})
+        self._access = dict(access or {})
+        self._learns: bool | None = None
         self._limits = limits
         self._lock = threading.Lock()
         self._process: ModelProcess | None = None
         self._closed = False
 
-    def predict(self, tasks: Sequence[Mapping[str, object]]) -> list[HostedPrediction]:
-        """One prediction per task, in order; tasks are Label Studio's. Raises `HostedModelError`."""
+    @property
+    def learns(self) -> bool:
+        """Whether it can be fitted at all. Raises `HostedModelError` where it cannot be loaded."""
+        if self._learns is None:
+            with self._turn():
+                self._running()
+        return bool(self._learns)
+
+    def predict(
+        self, tasks: Sequence[Mapping[str, object]], context: Mapping[str, object] | None = None
+    ) -> list[HostedPrediction]:
+        """One prediction per task, in order; tasks are Label Studio's, and so is the ``context`` of what an annotator
+        has just drawn. Raises `HostedModelError`."""
         if not tasks:
             return []
         with self._turn():
             process = self._running()
-            answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks)})
+            answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks), "context": context})
             try:
                 return read_predictions(answer["predictions"], len(tasks), answer["version"])
             except Unreadable as wrong:
@@ -135,6 +153,12 @@ class HostedModel:
             if self._process is not None and self._process.is_ours:
                 self._process.end()
             self._process = None
+
+    def __del__(self) -> None:
+        """A version that nobody asks any more takes its process with it."""
+        process = getattr(self, "_process", None)
+        if process is not None and process.is_ours:
+            process.end()
 
     def __enter__(self) -> Self:
         return self
@@ -193,10 +217,11 @@ class HostedModel:
             "folder": str(folder),
             "train_output": at_home(self._train_output, folder),
             "parameters": self._parameters,
+            "access": self._access,
             "memory_mb": self._limits.memory_mb,
             "path": [str(Path(entry).absolute()) for entry in sys.path],
         }
-        self._ask(process, "start", start)
+        self._learns = bool(self._ask(process, "start", start)["learns"])
         return process
 
     def _ask(self, process: ModelProcess, doing: Doing, message: Mapping[str, object]) -> Mapping[str, Any]:
@@ -226,21 +251,20 @@ class HostedModel:
         raise self._error(self._what_failed(failure, answer["what"], doing), process, answer["trace"])
 
     def _what_failed(self, failure: str, what: str, doing: Doing) -> str:
-        match failure:
-            case "memory":
-                return self._out_of_memory(doing)
-            case "exit":
-                return f"ended itself in {doing} ({what}): have it raise an error instead."
-            case "missing":
-                return f"needs a Python module that is not there ({what}): install it beside nextlabel."
-            case "unwritable":
-                return (
-                    f"returned from {doing} what cannot be written as JSON ({what}): return lists, dicts and numbers."
-                )
-            case _ if doing == "start":
-                return f"could not be loaded: {what}. Correct the model, or where it is looked for."
-            case _:
-                return f"raised in {doing}: {what}. Correct the model."
+        said = {
+            "exit": f"ended itself in {doing} ({what}): have it raise an error instead.",
+            "missing": f"needs a Python module that is not there ({what}): install it beside nextlabel.",
+            "told": f"could not {doing}: {what}",
+            "unwritable": f"returned from {doing} what cannot be written as JSON ({what}): return lists, dicts and "
+            "numbers.",
+        }
+        if failure == "memory":
+            return self._out_of_memory(doing)
+        if failure in said:
+            return said[failure]
+        if doing == "start":
+            return f"could not be loaded: {what}. Correct the model, or where it is looked for."
+        return f"raised in {doing}: {what}. Correct the model."
 
     def _how_it_ended(self, code: int | None, doing: Doing) -> str:
         if code is None:

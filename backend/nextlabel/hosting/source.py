@@ -7,14 +7,14 @@ from pathlib import Path
 
 from nextlabel.errors import SettingsError
 
-_HOW = 'write "path/to/model.py:MyModel" or "package.module:MyModel"'
+_HOW = 'write "path/to/model.py:MyModel", "package.module:MyModel" or "package.module.MyModel"'
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A class in a file or in an installed module.
+    """A class, or for scikit-learn also an object or a function that makes one, in a file or in an installed module.
 
-    ``module`` is the file's absolute path or the module's dotted name; ``name`` is the class.
+    ``module`` is the file's absolute path or the module's dotted name; ``name`` is the class, object or function.
     """
 
     module: str
@@ -23,8 +23,10 @@ class ModelSource:
     @classmethod
     def parse(cls, text: str) -> ModelSource:
         """Raises `SettingsError` saying what to write. Only the file's existence is looked at: nothing is imported."""
-        module, colon, name = (part.strip() for part in text.strip().rpartition(":"))
-        if not colon or not module or not name.isidentifier():
+        text = text.strip()
+        is_dotted = ":" not in text and not text.endswith(".py")
+        module, mark, name = (part.strip() for part in text.rpartition("." if is_dotted else ":"))
+        if not mark or not module or not name.isidentifier():
             raise SettingsError(f"The model {text!r} names no class: {_HOW}.")
         if module.endswith(".py"):
             path = Path(module).expanduser().absolute()

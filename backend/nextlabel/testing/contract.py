@@ -112,6 +112,22 @@ class ConnectorContract:
             assert task in scene.pull()
             assert scene.label_of(task) == LABELS[n % 2]
 
+    def test_annotations_come_whole_where_that_is_asked_for_even_those_that_were_told_before(
+        self, scene: Scene
+    ) -> None:
+        labeled = scene.tasks[1]
+        scene.submit(labeled, "spam")
+        scene.pull()
+        assert all(one.whole is None for one in scene.told[labeled].annotations)
+        pages = scene.connector.changed_tasks(scene.project, scene.cursor, whole=True)
+        told = {seen.task.id: seen for page in pages for seen in page.tasks}
+        assert set(told) == set(scene.tasks)
+        (annotation,) = told[labeled].annotations
+        assert annotation.whole is not None
+        schema, result = scene.connector.label_schema(scene.project), annotation.whole["result"]
+        assert isinstance(result, list)
+        assert scene.connector.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
+
     def test_deleted_tasks_are_found_to_have_vanished(self, scene: Scene) -> None:
         scene.harness.delete_task(scene.project, scene.tasks[1])
         assert set(scene.connector.vanished_tasks(scene.project, scene.tasks)) == {scene.tasks[1]}

@@ -40,7 +40,7 @@ def answer_errors(app: Flask, max_request_mb: int) -> None:
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
         if status >= 500:
             log.error("%s", error)
-        return jsonify(error=str(error)), status
+        return jsonify(error=str(error).partition("\n")[0]), status  # a team's own model may add its last lines
 
     def http(error: HTTPException) -> tuple[Response, int]:
         sentence = error.description or error.name

@@ -15,7 +15,7 @@ class LabelStudio:
         self.dialect = LabelStudioDialect()
 
     def open(self, access: ToolAccess) -> Connector:
-        return LabelStudioConnector(LabelStudioClient(access))
+        return LabelStudioConnector(LabelStudioClient(access), access.file_hosts)
 
 
 CONNECTOR = LabelStudio()

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,7 +44,7 @@ class Answer:
 
 
 class LabelStudioClient:
-    """A thin client with either kind of token. Raises `ToolUnavailable` and `Refused`, nothing else.
+    """A thin client with either kind of token. Raises `ToolUnavailable` and `Refused`, nothing else (but for `stream`).
 
     A legacy token goes out as it is; a personal access token (a JSON web token) is exchanged for short-lived
     access tokens. ``transport`` and ``clock`` are there for tests.
@@ -74,6 +75,16 @@ class LabelStudioClient:
 
     def delete(self, path: str, body: object = None) -> Answer:
         return self._call("DELETE", path, body=body)
+
+    def stream(
+        self, url: httpx.URL, *, headers: Mapping[str, str], timeout: float
+    ) -> AbstractContextManager[httpx.Response]:
+        """Ask for a file with the token: what is answered as it is, redirects too, its content not yet read.
+
+        The caller makes sure that ``url`` is Label Studio's own. Leaves httpx's errors as they are.
+        """
+        authorization = self._credential.header(self._refresh)
+        return self._http.stream("GET", url, headers={"Authorization": authorization, **headers}, timeout=timeout)
 
     def close(self) -> None:
         self._http.close()

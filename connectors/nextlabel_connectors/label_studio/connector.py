@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,34 +16,39 @@ from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.files import fetch_file
-from nextlabel_connectors.label_studio.payloads import JsonObject, read_task_seen, utc
+from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_task_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
 
 # A change is stamped before it is committed: what is younger than this may still be on its way.
 _SETTLING = timedelta(seconds=15)
-# The last two are of the annotations: Label Studio prunes what is nested by the same list.
+# From `result` on they are of the annotations: Label Studio prunes what is nested by the same list.
 _COLUMNS = "id,data,annotations,is_labeled,updated_at,result,was_cancelled"
+_WHOLE = f"{_COLUMNS},created_at,completed_by,ground_truth,lead_time"
 
 
 class LabelStudioConnector:
-    """A connector to one Label Studio server; makes its first request when first asked."""
+    """A connector to one Label Studio server; makes its first request when first asked.
 
-    def __init__(self, client: LabelStudioClient) -> None:
-        self._client = client
+    ``file_hosts`` are the other hosts that files may be read from (`fetch_file`).
+    """
+
+    def __init__(self, client: LabelStudioClient, file_hosts: Collection[str] = ()) -> None:
+        self._client, self._file_hosts = client, file_hosts
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
         with self._understood():
             return fetch_project(self._client, project).config.schema
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks in the order of their change. Changes of the last seconds are told again at the next call."""
         with self._understood():
             now = fetch_project(self._client, project)
-            start = _Mark.read(since, now)
-            for tasks in TaskListing(self._client, project).changed_since(start.at, _COLUMNS):
-                yield _page(tasks, now, start)
+            start = _Mark.read(since, now, whole=whole)
+            for tasks in TaskListing(self._client, project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
+                yield _page(tasks, now, start, whole=whole)
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         """Compares the number of tasks first, which is cheap; lists all ids only where it differs."""
@@ -70,8 +75,11 @@ class LabelStudioConnector:
         with self._understood():
             return self._queue(project).prune(keep, at_most)
 
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return read_labels(result, parse_label_config(schema.source))
+
     def file(self, project: ProjectId, address: str) -> bytes:
-        return fetch_file(self._client, project, address)
+        return fetch_file(self._client, project, address, self._file_hosts)
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._understood():
@@ -100,9 +108,9 @@ class _Mark:
     reading: str
 
     @classmethod
-    def read(cls, cursor: Cursor | None, now: Project) -> _Mark:
-        """From the start where there is no cursor, or where the project's settings make every task look different."""
-        afresh = cls(None, now.reading())
+    def read(cls, cursor: Cursor | None, now: Project, *, whole: bool) -> _Mark:
+        """From the start where there is no cursor, or where every task must be looked at in another way."""
+        afresh = cls(None, f"{now.reading()}{' whole' if whole else ''}")
         try:
             kept = orjson.loads(cursor or "{}")
             mark = cls(utc(kept["at"]), kept["reading"])
@@ -114,8 +122,8 @@ class _Mark:
         return Cursor(orjson.dumps({"at": self.at, "reading": self.reading}).decode())
 
 
-def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark) -> ChangePage:
+def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark, *, whole: bool) -> ChangePage:
     settled = utc((now.server_time - _SETTLING).isoformat())
     read_up_to = min(utc(tasks[-1].get("updated_at")), settled)
     mark = _Mark(max(read_up_to, start.at or ""), start.reading)
-    return ChangePage(tuple(read_task_seen(task, now.config) for task in tasks), mark.cursor())
+    return ChangePage(tuple(read_task_seen(task, now.config, whole=whole) for task in tasks), mark.cursor())

@@ -46,7 +46,7 @@ class LabelStudioDialect:
     """Label Studio's webhooks and ML-backend requests.
 
     Readers raise `PayloadError` on a malformed body; `read_setup` and `read_predict` also `SchemaError` on a
-    labeling config in which there is nothing to learn.
+    labeling config that cannot be read.
     """
 
     webhook_secret_header = WEBHOOK_SECRET_HEADER
@@ -62,7 +62,7 @@ class LabelStudioDialect:
         raw = as_object(payload.get("project"), "project (is 'send payload' on for this webhook?)")
         project = ProjectId(identifier(raw.get("id"), "project's id"))
         if kind == "project":
-            return LabelEvent(project, kind, _queue_version(raw), self._digest(raw))
+            return LabelEvent(project, kind, _queue_version(raw), self._digests(raw))
         return LabelEvent(project, kind)
 
     def read_setup(self, body: bytes) -> SetupRequest:
@@ -72,20 +72,19 @@ class LabelStudioDialect:
 
     def read_predict(self, body: bytes) -> PredictRequest:
         payload = _parse(body)
-        source = as_text(payload.get("label_config"), "label_config")
         params = as_object(payload.get("params") or {}, "params")
+        context = params.get("context")
         return PredictRequest(
             _project(payload),
             tuple(_task_or_none(raw) for raw in as_list(payload.get("tasks"), "tasks")),
-            self._config(source).schema,
-            source,
-            interactive=params.get("context") is not None,
+            self._config(as_text(payload.get("label_config"), "label_config")).schema,
+            None if context is None else as_object(context, "params' context"),
         )
 
     def write_predictions(
         self, request: PredictRequest, predictions: Sequence[Prediction | None], version: QueueVersion
     ) -> list[dict[str, object]]:
-        config = self._config(request.schema_source)
+        config = self._config(request.schema.source)
         missing = [None] * (len(request.tasks) - len(predictions))
         given = [*predictions, *missing][: len(request.tasks)]
         return [write_answer(prediction, config, version) for prediction in given]
@@ -100,11 +99,12 @@ class LabelStudioDialect:
             self._configs[xml] = config
         return config
 
-    def _digest(self, project: JsonObject) -> str | None:
+    def _digests(self, project: JsonObject) -> frozenset[str]:
         try:
-            return self._config(as_text(project.get("label_config"), "label_config")).schema.digest
+            schema = self._config(as_text(project.get("label_config"), "label_config")).schema
         except SchemaError:
-            return None
+            return frozenset()
+        return frozenset((schema.digest, schema.source_digest))
 
 
 def _parse(body: bytes) -> JsonObject:

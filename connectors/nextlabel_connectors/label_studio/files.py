@@ -79,7 +79,7 @@ class _Reader:
         url = httpx.URL(address)
         for _ in range(self._limits.redirects + 1):
             with self._open(url) as response:
-                if not response.is_redirect:
+                if not response.has_redirect_location:
                     return self._content(response)
                 url = url.join(response.headers["location"])
         raise FileUnavailable(f"it redirects more than {self._limits.redirects} times.")
@@ -94,23 +94,26 @@ class _Reader:
         path = url.path.removeprefix(self._own.path.rstrip("/"))
         if not _OWN_FILES.fullmatch(path) or {".", ".."} & set(path.replace("\\", "/").split("/")):
             raise FileUnavailable(f"Label Studio keeps no files at {path!r}, or asks for a login.")
-        credential, http = self._client._credential, self._client._http
-        headers = {"Authorization": credential.header(self._client._refresh), **_PLAIN}
-        return http.stream("GET", url, headers=headers, timeout=self._left())
+        return self._client.stream(url, headers=_PLAIN, timeout=self._left())
 
     @contextmanager
     def _open_foreign(self, url: httpx.URL) -> Iterator[httpx.Response]:
         """The host's name is looked up once, and what was checked is what is connected to."""
-        host, port = url.host.lower(), url.port or _PORTS[url.scheme]
+        host, port = url.raw_host.decode("ascii").lower(), url.port or _PORTS[url.scheme]
         anywhere = f"{host}:{port}" in self._allowed
         usual = port == _PORTS[url.scheme] and any(
             host == one or (one.startswith(".") and host.endswith(one)) for one in self._allowed
         )
         if not anywhere and not usual:
-            raise FileUnavailable(f"{host}:{port} is not among the hosts that files may be read from.")
+            raise FileUnavailable(
+                f"{host}:{port} is not among the hosts that files may be read from: name it in NEXTLABEL_FILE_HOSTS if "
+                "that is meant."
+            )
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         if not anywhere and not all(_is_public(one) for one in found):
-            raise FileUnavailable(f"{host} is in a private network: allow it as {host}:{port} if that is meant.")
+            raise FileUnavailable(
+                f"{host} is in a private network: name it as {host}:{port} in NEXTLABEL_FILE_HOSTS if that is meant."
+            )
         # No proxy of the environment: it would look the name up again.
         with (
             httpx.Client(trust_env=False) as http,

@@ -15,11 +15,14 @@ _PLAIN_FIELD = re.compile(r"\w+")
 _TEXTS = ("text", "hypertext")
 # These show one field as a whole.
 _WHOLES: Mapping[str, InputKind] = {"paragraphs": "dialogue", "table": "table", "image": "image"}
+_RECORDINGS = ("audio", "audioplus", "video", "timeseries")
 _HERE = ("", "text", "json")
 
 
 def inputs_of(tag: Element) -> tuple[Input, ...]:
     """What a control on this object tag is about. Raises `Unsupported` where that cannot be read from the task."""
+    if tag_name(tag) in _RECORDINGS or _is_page_elsewhere(tag):
+        return tuple(Input(field, "metadata") for field in _fields(tag))
     if tag_name(tag) in _TEXTS:
         _must_stand_in_the_task(tag)
         return tuple(Input(field) for field in _fields(tag))
@@ -40,6 +43,10 @@ def text_of(tag: Element) -> Input:
         raise Unsupported(f"It marks regions of a <{shown(tag.tag)}>; nextlabel learns only those of a <Text>.")
     _must_stand_in_the_task(tag)
     return Input(_only_field(tag))
+
+
+def _is_page_elsewhere(tag: Element) -> bool:
+    return tag_name(tag) == "hypertext" and attribute(tag, "valueType").strip().lower() == "url"
 
 
 def _must_stand_in_the_task(tag: Element) -> None:

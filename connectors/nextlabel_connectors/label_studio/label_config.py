@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from xml.etree.ElementTree import Element
 
-from nextlabel.errors import SchemaError
 from nextlabel.labeling import Input, Label, LabelSchema, Target
 from nextlabel_connectors.label_studio.config_xml import (
     Unsupported,
@@ -23,11 +22,6 @@ from nextlabel_connectors.label_studio.config_xml import (
 from nextlabel_connectors.label_studio.controls import Control, control_of
 from nextlabel_connectors.label_studio.inputs import inputs_of, text_of
 from nextlabel_connectors.label_studio.values import Form
-
-SUPPORTED = (
-    "<Choices>, <Taxonomy>, <Rating> or <Number> on a <Text>, <HyperText>, <Paragraphs>, <Table> or <Image>, "
-    "<Pairwise> on two of them, and <Labels> on a <Text>"
-)
 
 # Tags that point at another tag without labeling anything.
 _NOT_A_CONTROL = frozenset({"filter"})
@@ -55,7 +49,7 @@ class LabelConfig:
 
 
 def parse_label_config(xml: str) -> LabelConfig:
-    """Read a labeling config. Raises `SchemaError` when it is unreadable or holds nothing to learn."""
+    """Read a labeling config. Raises `SchemaError` when it is unreadable."""
     root = read_tree(xml)
     reader = _Reader(root)
     learned: dict[str, LearnedControl] = {}
@@ -68,9 +62,8 @@ def parse_label_config(xml: str) -> LabelConfig:
             learned[name] = reader.read(tag)
         except Unsupported as reason:
             left_out[name] = str(reason)
-    if not learned:
-        raise SchemaError(_nothing_to_learn(left_out))
-    return LabelConfig(LabelSchema(tuple(control.target for control in learned.values()), left_out), learned)
+    targets = tuple(control.target for control in learned.values())
+    return LabelConfig(LabelSchema(targets, left_out, source=xml, shown=reader.everything_shown()), learned)
 
 
 class _Reader:
@@ -95,6 +88,14 @@ class _Reader:
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
         return LearnedControl(target, objects[0].get("name", ""), control.form, _silence(control, around))
+
+    def everything_shown(self) -> tuple[Input, ...]:
+        """What of the task an annotator sees, as far as it can be read from the task."""
+        found: dict[Input, None] = {}
+        for tag in self._objects.values():
+            with suppress(Unsupported):
+                found |= dict.fromkeys(inputs_of(tag))
+        return tuple(found)
 
     def _shown(self, to_name: str, *, compared: bool) -> list[Element]:
         names = to_name.split(",")
@@ -125,6 +126,10 @@ def _inputs(control: Control, objects: list[Element]) -> tuple[Input, ...]:
     if not control.compared:
         return inputs_of(objects[0])
     sides = [inputs_of(tag) for tag in objects]
+    if any(one.kind == "metadata" for side in sides for one in side):
+        raise Unsupported(
+            "It compares recordings or pages, which nextlabel does not read; connect your own model for it."
+        )
     if any(len(side) > 1 for side in sides) or sides[0] == sides[1]:
         raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
     return (*sides[0], *sides[1])
@@ -136,11 +141,3 @@ def _silence(control: Control, around: list[Element]) -> Label | None:
     if control.kind not in ("choices", "spans") or asked_of_some or is_true(around[0], "required"):
         return None
     return ()
-
-
-def _nothing_to_learn(left_out: Mapping[str, str]) -> str:
-    found = " ".join(f"Control '{shown(name)}': {reason}" for name, reason in islice(left_out.items(), 10))
-    return (
-        f"The labeling config holds nothing that nextlabel can learn. {found or 'It has no control at all.'} "
-        f"Supported are {SUPPORTED}."
-    )

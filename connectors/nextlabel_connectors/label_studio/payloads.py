@@ -9,7 +9,18 @@ from itertools import chain
 from typing import cast
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import Annotation, AnnotationId, Guess, Label, Prediction, QueueVersion, Span, Task, TaskId
+from nextlabel.labeling import (
+    Annotation,
+    AnnotationId,
+    Guess,
+    Label,
+    Prediction,
+    QueueVersion,
+    Result,
+    Span,
+    Task,
+    TaskId,
+)
 from nextlabel.ports import TaskSeen
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
 
@@ -80,18 +91,18 @@ def read_task(raw: object) -> Task:
     return Task(TaskId(identifier(task.get("id"), "task's id")), as_object(task.get("data"), "task's data"))
 
 
-def read_task_seen(raw: object, config: LabelConfig) -> TaskSeen:
-    """A task of the Data Manager's listing, with its annotations."""
+def read_task_seen(raw: object, config: LabelConfig, *, whole: bool = False) -> TaskSeen:
+    """A task of the Data Manager's listing, with its annotations; ``whole`` keeps these as they are, too."""
     task = as_object(raw, "task")
     annotations = as_list(task.get("annotations") or [], "task's annotations")
     return TaskSeen(
         read_task(task),
-        tuple(read_annotation(annotation, config) for annotation in annotations),
+        tuple(read_annotation(annotation, config, whole=whole) for annotation in annotations),
         closed=task.get("is_labeled") is True,
     )
 
 
-def read_annotation(raw: object, config: LabelConfig) -> Annotation:
+def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) -> Annotation:
     """An annotation; a skipped one has no labels, whatever its result says."""
     annotation = as_object(raw, "annotation")
     skipped = annotation.get("was_cancelled") is True
@@ -101,6 +112,7 @@ def read_annotation(raw: object, config: LabelConfig) -> Annotation:
         {} if skipped else read_labels(result, config),
         utc(annotation.get("updated_at")),
         skipped,
+        annotation if whole else None,
     )
 
 
@@ -138,7 +150,7 @@ def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dic
     if prediction is None:
         return []
     uncertainty = _unit(prediction.uncertainty)
-    return [item for guess in _fitting(prediction, config) for item in _result_items(guess, uncertainty, config)]
+    return [item for guess in _fitting(prediction, config) for item in _items_of(guess, uncertainty, config)]
 
 
 def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
@@ -169,12 +181,22 @@ def write_window_item(
 
 
 def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
-    """Label Studio drops a whole prediction over one label that its config does not have."""
-    return [
-        guess
-        for guess in prediction.guesses
-        if guess.target in config.controls and config.controls[guess.target].target.read(guess.label) is not None
-    ]
+    """Label Studio drops a whole prediction over one label that its config does not have.
+
+    What a team's own model says is not looked into: it knows the config.
+    """
+    return [guess for guess in prediction.guesses if isinstance(guess.label, Result) or _fits(guess, config)]
+
+
+def _fits(guess: Guess, config: LabelConfig) -> bool:
+    control = config.controls.get(guess.target)
+    return control is not None and control.target.read(guess.label) is not None
+
+
+def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
+    if isinstance(guess.label, Result):
+        return [dict(item) for item in guess.label.items]
+    return _result_items(guess, uncertainty, config)
 
 
 def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from nextlabel.errors import ToolRejected
 from nextlabel.labeling import ProjectId, QueueVersion, TaskId
@@ -27,6 +27,14 @@ class Stored:
     task: TaskId
     score: float
     result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of an import: all was written but of tasks that have vanished; of those refused only their place."""
+
+    vanished: list[TaskId] = field(default_factory=list)
+    refused: list[TaskId] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +68,12 @@ class Predictions:
                     yield from stored(task, version)
                 last = task_id(task)
 
-    def write(self, items: Sequence[Item]) -> list[TaskId]:
-        """Import predictions; returns the tasks that have vanished, all others are written.
-
-        Raises `ToolRejected` when Label Studio drops one, which it does without a word.
-        """
-        gone: list[TaskId] = []
-        for start in range(0, len(items), _CHUNK):
-            gone += self._write_chunk(items[start : start + _CHUNK])
-        return gone
+    def write(self, items: Sequence[Item]) -> Written:
+        """Import predictions. Raises `ToolRejected` when Label Studio drops even a place in the order."""
+        written = [self._write_chunk(items[start : start + _CHUNK]) for start in range(0, len(items), _CHUNK)]
+        return Written(
+            [task for one in written for task in one.vanished], [task for one in written for task in one.refused]
+        )
 
     def remove(self, stored: Iterable[Stored]) -> int:
         """Remove predictions one by one, each in a short write of its own; returns how many were still there."""
@@ -91,7 +96,7 @@ class Predictions:
     def _versions(self) -> str:
         return f"{project_path(self.project)}model-versions"
 
-    def _write_chunk(self, items: Sequence[Item]) -> list[TaskId]:
+    def _write_chunk(self, items: Sequence[Item]) -> Written:
         try:
             created = self._import(items)
         except Refused as error:
@@ -99,17 +104,33 @@ class Predictions:
                 raise
             # One vanished task makes Label Studio refuse the whole chunk, and nothing of it is written.
             rest = [item for item in items if _task(item) not in gone]
-            return [*gone, *(self._write_chunk(rest) if rest else [])]
+            more = self._write_chunk(rest) if rest else Written()
+            return Written([*gone, *more.vanished], more.refused)
         if created == len(items):
-            return []
+            return Written()
         gone = self._gone(items)
-        if created + len(gone) != len(items):
+        if created + len(gone) == len(items):
+            return Written(gone)
+        refused = self._write_bare(items, set(gone))
+        return Written(gone, refused)
+
+    def _write_bare(self, items: Sequence[Item], gone: Collection[TaskId]) -> list[TaskId]:
+        """Those that were dropped, once more: only their place in the order, with nothing shown.
+
+        Label Studio drops what does not fit the labeling config: it may have changed meanwhile, and a team's own model
+        may say anything. Neither must take a task out of the order.
+        """
+        version = str(items[0]["model_version"])
+        there = self.listing.among([_task(item) for item in items], "id,predictions")
+        stored_ones = {task_id(task) for task in there if any(stored(task, version))}
+        dropped = [item for item in items if _task(item) not in stored_ones and _task(item) not in gone]
+        created = self._import([{**item, "result": []} for item in dropped])
+        if created != len(dropped):
             raise ToolRejected(
-                f"Label Studio took only {created} of {len(items)} predictions for project {self.project} and dropped "
-                "the others without a word, most likely because the labeling config has changed meanwhile; its log "
-                "says more ('Prediction validation failed')."
+                f"Label Studio took only {created} of {len(dropped)} bare predictions for project {self.project} and "
+                "dropped the others without a word; its log says more ('Prediction validation failed')."
             )
-        return gone
+        return [_task(item) for item in dropped]
 
     def _import(self, items: Sequence[Item]) -> int:
         answer = self.client.post(f"{project_path(self.project)}import/predictions", items)

@@ -32,7 +32,7 @@ class Project:
 
     @cached_property
     def config(self) -> LabelConfig:
-        """Raises `SchemaError` when there is nothing to learn."""
+        """Raises `SchemaError` when it cannot be read."""
         return parse_label_config(as_text(self.raw.get("label_config"), "label_config"))
 
     @property

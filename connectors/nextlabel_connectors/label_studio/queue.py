@@ -65,14 +65,15 @@ class Queue:
         project = self._fetch()
         items = _items(project, version, window, predictions)
         missing, stray = self._compare(project, version, items)
-        vanished = self._predictions.write(missing)
+        written = self._predictions.write(missing)
         # After the write, so that a version in force is never without its window.
         self._predictions.remove(stray)
+        vanished, refused = tuple(written.vanished), tuple(written.refused)
         wanted = [task for task in items if task not in set(vanished)]
         if not wanted:  # nothing to switch to: Label Studio takes no version without predictions
-            return QueueReceipt(version, 0, tuple(vanished), tuple(self.head(_PROOF)))
+            return QueueReceipt(version, 0, vanished, tuple(self.head(_PROOF)), refused)
         self._switch(project, version)
-        return QueueReceipt(version, len(wanted), tuple(vanished), tuple(self._prove(version, wanted)))
+        return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
 
     def prune(self, keep: Collection[QueueVersion], at_most: int) -> int:
         """Remove predictions of our old orders, oldest order first."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nextlabel.errors import SchemaError, ToolRejected, ToolUnavailable
+from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports import Door, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
@@ -63,12 +63,9 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
     yield _judged_version(client)
     try:
         found = fetch_project(client, project)
-        left_out = found.config.schema.left_out
-    except (ToolRejected, SchemaError) as error:
+    except ToolRejected as error:
         yield Finding("problem", str(error))
         return
-    for name, reason in left_out.items():
-        yield Finding("warning", f"Control '{name}' is left out: {reason}")
     setup = _Setup(client, project, door)
     yield from setup.webhook()
     yield from setup.ml_backend()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, TaskSeen
+from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
 from nextlabel.ranking import Ranking
 
 if TYPE_CHECKING:
     from nextlabel_connectors.memory.tool import MemoryTool
 
 _HEAD = 5
+_WAYS = ("labels", "whole")
 
 
 class MemoryConnector:
@@ -28,20 +29,18 @@ class MemoryConnector:
         with self._tool.opened(project, self._token) as it:
             return it.schema
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None) -> Iterator[ChangePage]:
+    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """A task that changes while pages are read moves behind the last page, and so is told again, never missed."""
-        cursor = int(since or 0)
+        tick, _, way = (since or "").partition(" ")
+        cursor = int(tick or 0) if way == _WAYS[whole] else 0
         while True:
             with self._tool.opened(project, self._token) as it:
                 changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
-                page = [
-                    TaskSeen(row.task, tuple(row.annotations.values()), row.closed)
-                    for row in changed[: self._tool.page_size]
-                ]
+                page = [row.seen(whole=whole) for row in changed[: self._tool.page_size]]
             if not page:
                 return
             cursor = changed[len(page) - 1].changed
-            yield ChangePage(tuple(page), Cursor(str(cursor)))
+            yield ChangePage(tuple(page), Cursor(f"{cursor} {_WAYS[whole]}"))
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         with self._tool.opened(project, self._token) as it:
@@ -77,6 +76,9 @@ class MemoryConnector:
                     del it.orders[version]
             return len(doomed)
 
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
+
     def file(self, project: ProjectId, address: str) -> bytes:
         raise FileUnavailable(f"{address}: this tool keeps no files.")
 
@@ -87,3 +89,8 @@ class MemoryConnector:
                 it.door = door
                 finding = Finding("done", f"Webhooks now go to {door.url}.")
         yield finding
+
+
+def _chosen(item: Mapping[str, object]) -> list[object]:
+    value = item.get("value")
+    return list(value.get("choices", ())) if isinstance(value, dict) else []

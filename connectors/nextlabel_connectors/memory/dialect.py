@@ -21,8 +21,9 @@ class JsonDialect:
         message = _message(request.body, "event", "project")
         project, kind = ProjectId(str(message["project"])), message["event"]
         if kind == "project":
-            version, digest = message.get("queue_version"), message.get("schema")
-            return LabelEvent(project, "project", QueueVersion(str(version)) if version else None, str(digest))
+            version, digests = message.get("queue_version"), message.get("schema")
+            found = frozenset(map(str, digests)) if isinstance(digests, list) else frozenset()
+            return LabelEvent(project, "project", QueueVersion(str(version)) if version else None, found)
         return LabelEvent(project, kind) if kind in ("labels", "tasks", "train") else None
 
     def read_setup(self, body: bytes) -> SetupRequest:
@@ -40,7 +41,6 @@ class JsonDialect:
             ProjectId(str(message["project"])),
             tuple(_task(task) for task in message["tasks"]),
             _schema(message["schema"]),
-            orjson.dumps(message["schema"]).decode(),
         )
 
     def write_predictions(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from nextlabel.hosting.interfaces import interface_of
+from nextlabel.hosting.interfaces import Hosted, interface_of, is_label_studio_ml
 from nextlabel.hosting.label_interface import LabelInterface
 
 # Each class is one that label-studio-ml's examples or their users have written, without its insides.
@@ -51,6 +53,11 @@ class ShowsNothing:
     def predict(self, tasks: Any, **kwargs: Any) -> Any: ...
 
 
+class HasParameters:
+    def get_params(self) -> Any: ...
+    def predict(self, tasks: Any, **kwargs: Any) -> Any: ...
+
+
 @pytest.mark.parametrize("made", [TakesTrainOutput, FitsWithWorkdir, UsesTrainOutput])
 def test_models_of_1_x_are_known_by_their_train_output_and_workdir(made: type[Any]) -> None:
     assert interface_of(made, two_x_installed=False) == "1.x"
@@ -64,6 +71,21 @@ def test_models_of_2_x_are_known_by_their_setup_events_and_context(made: type[An
 def test_a_model_that_shows_nothing_is_of_what_is_installed() -> None:
     assert interface_of(ShowsNothing, two_x_installed=False) == "1.x"
     assert interface_of(ShowsNothing, two_x_installed=True) == "2.x"
+
+
+def test_a_fit_of_1_x_that_looks_for_the_webhook_among_its_other_arguments_is_given_it() -> None:
+    class LooksForIt:
+        def fit(self, tasks: list[Any], workdir: str = "", **kwargs: Any) -> Any:
+            return {"project": kwargs["data"]["project"]["id"], "tasks": len(tasks)}
+
+    question = {"project": "7.17", "label_config": "<View/>", "folder": "0002"}
+    hosted = Hosted("1.x", LooksForIt(), question, {})
+    assert hosted.fit([{"id": 1, "annotations": []}], "START_TRAINING") == {"state": {"project": 7, "tasks": 1}}
+
+
+def test_a_class_that_predicts_tasks_is_no_estimator_of_scikit_learns() -> None:
+    assert all(map(is_label_studio_ml, (FitsWithWorkdir, ShowsNothing, HasParameters, object)))
+    assert not any(map(is_label_studio_ml, (LogisticRegression, LogisticRegression(), make_pipeline, 3)))
 
 
 def test_the_stand_in_reads_labeling_configs_as_models_ask_them() -> None:

@@ -22,8 +22,9 @@ relaxed = settings(
 OBJECTS = (
     '<Text name="text" value="$text"/><HyperText name="page" value="$title: $html"/>'
     '<Paragraphs name="talk" value="$talk"/><Table name="row" value="$row"/><Image name="image" value="$image"/>'
+    '<Audio name="sound" value="$sound"/><Video name="film" value="$film"/><TimeSeries name="pulse" value="$pulse"/>'
 )
-SHOWN = ("text", "page", "talk", "row", "image")
+SHOWN = ("text", "page", "talk", "row", "image", "sound", "film", "pulse")
 # No "$", which makes an option no fixed one, and nothing that would be the separator of paths.
 words = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"], exclude_characters="$>"), min_size=1, max_size=8

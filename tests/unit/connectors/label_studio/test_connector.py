@@ -100,9 +100,9 @@ def test_tasks_are_listed_only_where_their_number_differs() -> None:
     assert server.connector().vanished_tasks(PROJECT, {TaskId("5"), TaskId("6")}) == {"6"}
 
 
-def test_a_config_with_nothing_to_learn_is_a_schema_error() -> None:
+def test_a_config_that_cannot_be_read_is_a_schema_error() -> None:
     with pytest.raises(SchemaError):
-        Server(label_config="<View/>").connector().label_schema(PROJECT)
+        Server(label_config="<View").connector().label_schema(PROJECT)
 
 
 @pytest.mark.parametrize("task", [{"id": "x"}, TASK | {"data": []}, TASK | {"updated_at": None}, {}])

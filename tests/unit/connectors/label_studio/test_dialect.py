@@ -20,7 +20,8 @@ CONFIG = (
     '<View><Text name="text" value="$text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
 )
-DIGEST = parse_label_config(CONFIG).schema.digest
+SCHEMA = parse_label_config(CONFIG).schema
+DIGESTS = frozenset((SCHEMA.digest, SCHEMA.source_digest))
 PROJECT: dict[str, object] = {
     "id": 2,
     "label_config": CONFIG,
@@ -101,7 +102,7 @@ def test_an_event_tells_what_changed_in_which_project(dialect: Dialect, action: 
 
 def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_recognised(dialect: Dialect) -> None:
     assert dialect.read_event(event("PROJECT_UPDATED")) == LabelEvent(
-        project=ProjectId("2"), kind="project", queue_version=QueueVersion("0007.2"), schema_digest=DIGEST
+        project=ProjectId("2"), kind="project", queue_version=QueueVersion("0007.2"), schema_digests=DIGESTS
     )
 
 
@@ -116,10 +117,10 @@ def test_no_version_is_in_force_under_another_sampling_or_without_one(
     assert told.queue_version is None
 
 
-def test_a_project_with_nothing_to_learn_has_no_digest(dialect: Dialect) -> None:
-    told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | {"label_config": "<View/>"}))
+def test_a_project_whose_config_cannot_be_read_has_no_digest(dialect: Dialect) -> None:
+    told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | {"label_config": "<View"}))
     assert told is not None
-    assert told.schema_digest is None
+    assert told.schema_digests == frozenset()
 
 
 def test_an_event_of_no_concern_is_none(dialect: Dialect) -> None:
@@ -166,7 +167,7 @@ def test_no_garbage_makes_reading_an_event_fail_in_another_way(body: bytes) -> N
 
 def test_a_setup_introduces_the_project_by_its_number(dialect: Dialect) -> None:
     read = dialect.read_setup(setup_body())
-    assert (read.project, read.schema.digest, read.options) == ("2", DIGEST, None)
+    assert (read.project, read.schema.digest, read.options) == ("2", SCHEMA.digest, None)
 
 
 @pytest.mark.parametrize(
@@ -193,9 +194,13 @@ def test_extra_params_that_are_no_object_are_named_in_the_error(dialect: Dialect
         dialect.read_setup(setup_body(extra_params=sent))
 
 
-def test_a_config_with_nothing_to_learn_is_a_schema_error_that_says_so(dialect: Dialect) -> None:
-    with pytest.raises(SchemaError, match="Supported are"):
-        dialect.read_setup(setup_body(schema="<View/>"))
+def test_a_config_with_nothing_to_learn_is_read_for_it_may_be_learned_by_a_model_of_the_teams_own(
+    dialect: Dialect,
+) -> None:
+    schema = dialect.read_setup(setup_body(schema="<View/>")).schema
+    assert (schema.targets, schema.source) == ((), "<View/>")
+    with pytest.raises(SchemaError, match="nothing that nextlabel can learn"):
+        schema.check_learnable()
 
 
 @pytest.mark.parametrize("project", [None, 2, "", "x.1", ".1", "0.1", "-1.2", "²", "9" * 30])
@@ -211,9 +216,9 @@ def test_a_task_that_cannot_be_read_does_not_spoil_the_others(dialect: Dialect) 
 
 
 def test_a_context_makes_a_request_interactive(dialect: Dialect) -> None:
-    assert not dialect.read_predict(predict_body()).interactive
-    assert not dialect.read_predict(predict_body(params=None)).interactive
-    assert dialect.read_predict(predict_body(params={"context": {"result": []}})).interactive
+    assert dialect.read_predict(predict_body()).context is None
+    assert dialect.read_predict(predict_body(params=None)).context is None
+    assert dialect.read_predict(predict_body(params={"context": {"result": []}})).context == {"result": []}
 
 
 @relaxed

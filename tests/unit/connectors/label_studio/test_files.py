@@ -7,13 +7,16 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from nextlabel import wiring
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import ToolAccess
+from nextlabel.ports import Connection, ToolAccess
+from nextlabel.settings import Settings
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.files import FileLimits, fetch_file
 
@@ -77,8 +80,8 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def redirect(to: str) -> Answer:
-    return status(302, Location=to)
+def redirect(to: str, code: int = 302) -> Answer:
+    return status(code, Location=to)
 
 
 def file(content: bytes = CAT, **headers: str) -> Answer:
@@ -208,6 +211,33 @@ def test_a_redirect_is_held_to_the_same_rule_and_takes_no_token_along(tool: Host
     assert stranger.asked == [("/cat.png", None)]
 
 
+@pytest.mark.parametrize("code", [302, 303])
+def test_storage_that_label_studio_signs_an_address_of_is_asked_for_exactly_that(
+    tool: Host, stranger: Host, code: int
+) -> None:
+    signed = "/pets/a%20cat%2Bdog.png?X-Amz-Credential=AK%2F20261124%2Fs3&X-Amz-SignedHeaders=host&X-Amz-Signature=a+b~"
+    host, asked = f"127.0.0.1:{stranger.port}", "/tasks/12/resolve/?fileuri=czM6Ly9wZXRzLzE="
+    tool.pages[asked] = redirect(f"http://{host}{signed}", code)
+    stranger.pages[signed] = lambda handler: (file() if handler.headers["Host"] == host else status(403))(handler)
+    assert fetch(tool, asked, host) == CAT
+    assert stranger.asked == [(signed, None)]
+
+
+def test_the_hosts_that_an_installation_allows_are_those_of_its_environment(
+    tool: Host, stranger: Host, tmp_path: Path
+) -> None:
+    stranger.pages["/cat.png"] = file()
+    connection = Connection(ProjectId("7"), "label_studio", ToolAccess(tool.url, TOKEN))
+
+    def read(**environ: str) -> bytes:
+        parts = wiring.build(Settings.from_env({"NEXTLABEL_HOME": str(tmp_path), **environ}), "redis://127.0.0.1:9")
+        return parts.open_connector(connection).file(connection.project, f"{stranger.url}/cat.png")
+
+    with pytest.raises(FileUnavailable, match="NEXTLABEL_FILE_HOSTS"):
+        read()
+    assert read(NEXTLABEL_FILE_HOSTS=f"images.example.org, 127.0.0.1:{stranger.port}") == CAT
+
+
 def test_a_stranger_cannot_send_us_to_label_studios_api(tool: Host, stranger: Host) -> None:
     stranger.pages["/cat.png"] = redirect(f"{tool.url}/api/projects/1/next")
     with pytest.raises(FileUnavailable, match="keeps no files"):
@@ -239,7 +269,15 @@ def test_a_file_that_takes_too_long_is_given_up(tool: Host, answer: Answer) -> N
 
 
 @pytest.mark.parametrize(
-    "answer", [status(403), status(500), status(204), file(b"\x1f\x8b\x00", Content_Encoding="gzip")]
+    "answer",
+    [
+        status(403),
+        status(500),
+        status(204),
+        status(302),
+        status(304, Location="/data/b"),
+        file(b"\x1f\x8b\x00", Content_Encoding="gzip"),
+    ],
 )
 def test_an_answer_that_is_no_file_is_none(tool: Host, answer: Answer) -> None:
     tool.pages["/data/a"] = answer

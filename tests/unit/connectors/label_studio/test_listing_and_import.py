@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
 import orjson
@@ -34,11 +35,12 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
 class FakeLabelStudio:
     """A Label Studio made of a list of tasks: just the listing and the import, as measured on version 1.23.
 
-    ``tasks`` maps ids to times of change; ``meanwhile`` runs after each listing, as other people would.
+    ``tasks`` maps ids to times of change; ``meanwhile`` runs after each listing, as other people would. ``dropping`` is
+    what it drops without a word: predictions that say something, or every first one.
     """
 
     tasks: dict[int, str] = field(default_factory=dict)
-    dropping: bool = False
+    dropping: Literal["", "what says something", "the first"] = ""
     imported: list[dict[str, object]] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
@@ -54,7 +56,11 @@ class FakeLabelStudio:
 
     def _page(self, params: httpx.QueryParams) -> list[dict[str, object]]:
         query = orjson.loads(params["query"])
-        rows: list[dict[str, object]] = [{"id": task, "updated_at": time} for task, time in self.tasks.items()]
+        held = {item["task"]: item for item in self.imported}
+        rows: list[dict[str, object]] = [
+            {"id": task, "updated_at": time, "predictions": [{"id": task, **held[task]}] if task in held else []}
+            for task, time in self.tasks.items()
+        ]
         for item in query["filters"]["items"]:
             column = item["filter"].removeprefix("filter:tasks:")
             value = float(item["value"]) if item["type"] == "Number" else item["value"]
@@ -65,7 +71,8 @@ class FakeLabelStudio:
     def _import(self, items: list[dict[str, object]]) -> httpx.Response:
         if any(item["task"] not in self.tasks for item in items):
             return httpx.Response(400, json={"detail": "Validation error"})
-        taken = items[1:] if self.dropping else items
+        dropped = {"": [], "the first": items[:1], "what says something": [item for item in items if item["result"]]}
+        taken = [item for item in items if item not in dropped[self.dropping]]
         self.imported += taken
         return httpx.Response(201, json={"created": len(taken)})
 
@@ -114,23 +121,35 @@ def test_a_task_is_told_once_when_nothing_changes_meanwhile() -> None:
 
 
 def items(*tasks: int) -> list[dict[str, object]]:
-    return [{"task": task} for task in tasks]
+    return [{"task": task, "result": [], "score": 0.1, "model_version": "0001"} for task in tasks]
 
 
 def test_a_vanished_task_is_passed_over_and_the_others_are_written() -> None:
     tool = FakeLabelStudio(dict.fromkeys(range(1, 1200), moment(0)))
     written = [*range(1, 700), 5000, *range(700, 1200), 6000]
-    assert Predictions(tool.client(), PROJECT).write(items(*written)) == [TaskId("5000"), TaskId("6000")]
+    assert Predictions(tool.client(), PROJECT).write(items(*written)).vanished == [TaskId("5000"), TaskId("6000")]
     assert [item["task"] for item in tool.imported] == list(range(1, 1200))
 
 
 def test_predictions_that_label_studio_drops_without_a_word_are_noticed() -> None:
-    tool = FakeLabelStudio({1: moment(0), 2: moment(0)}, dropping=True)
-    with pytest.raises(ToolRejected, match="only 1 of 2 predictions"):
+    tool = FakeLabelStudio({1: moment(0), 2: moment(0)}, dropping="the first")
+    with pytest.raises(ToolRejected, match="only 0 of 1 bare predictions"):
         Predictions(tool.client(), PROJECT).write(items(1, 2))
+
+
+def test_a_prediction_that_label_studio_does_not_take_keeps_its_place_with_nothing_shown() -> None:
+    tool = FakeLabelStudio(dict.fromkeys(range(1, 4), moment(0)), dropping="what says something")
+    odd = {**items(2)[0], "result": [{"type": "no such control"}], "score": 0.2}
+    written = Predictions(tool.client(), PROJECT).write([*items(1), odd, *items(3, 9)])
+    assert (written.vanished, written.refused) == ([TaskId("9")], [TaskId("2")])
+    assert {item["task"]: (item["score"], item["result"]) for item in tool.imported} == {
+        1: (0.1, []),
+        2: (0.2, []),
+        3: (0.1, []),
+    }
 
 
 def test_nothing_is_written_when_every_task_has_vanished() -> None:
     tool = FakeLabelStudio()
-    assert Predictions(tool.client(), PROJECT).write(items(1, 2)) == [TaskId("1"), TaskId("2")]
+    assert Predictions(tool.client(), PROJECT).write(items(1, 2)).vanished == [TaskId("1"), TaskId("2")]
     assert tool.imported == []

@@ -1,0 +1,230 @@
+"""Learning a project with a team's own model: it is fitted on whole annotations, and orders tasks by its own scores."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import orjson
+
+from nextlabel.candidates import rarest_of, unlike_pool
+from nextlabel.errors import ConfigurationError, HostedModelError
+from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
+from nextlabel.estimators.project import Model
+from nextlabel.evaluation.promotion import Verdict
+from nextlabel.features.encoders import encoder_of
+from nextlabel.features.source import Source
+from nextlabel.hosting import HostedModel, HostedPrediction
+from nextlabel.hosting.hosts import Hosts
+from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
+from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
+from nextlabel.options import ProjectOptions
+from nextlabel.ranking import Features
+
+log = logging.getLogger("nextlabel.hosted")
+
+_TRIED = 8  # tasks that a new version must be able to predict before it serves
+_JUDGED, _JUDGED_SECONDS = 200, 20.0  # new labels that the version in service is held to, and time for it to be asked
+
+
+class HostedWorkbench:
+    """The tasks and whole annotations of one project, and the team's model for it. Fulfils `Workbench`."""
+
+    ranks_all = False
+
+    def __init__(
+        self,
+        project: ProjectId,
+        name: str,
+        hosts: Hosts,
+        *,
+        schema: LabelSchema,
+        annotated: Sequence[tuple[Task, tuple[Annotation, ...]]],
+        still_open: Sequence[Task],
+        source: Source,
+        options: ProjectOptions,
+        labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]],
+        embeddings: str = "",
+    ) -> None:
+        """``name`` is one of the hosts' models; ``labels_in`` reads a result (`Connector.labels_in`). Raises
+        `SettingsError` where there is no model of that name."""
+        self._project, self._name, self._hosts, self._schema = project, name, hosts, schema
+        self._annotated = annotated
+        self._labels_in = labels_in
+        self._source, self._options, self._embeddings = source, options, embeddings
+        self.open = still_open
+        self.learner = hosts.learner(project, name)
+        self.set_aside: Mapping[str, int] = {}
+
+    @property
+    def schema_digest(self) -> str:
+        return self._schema.source_digest
+
+    @cached_property
+    def labels(self) -> dict[TaskId, dict[str, Label]]:
+        """Of each task what stands for its annotations: they themselves may be large."""
+        return {
+            task.id: {self._name: _digest([[one.id, _result(one)] for one in told])} for task, told in self._annotated
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        return _digest(sorted((task, labels[self._name]) for task, labels in self.labels.items()))
+
+    def understands(self, learner: str) -> bool:
+        return learner.rpartition(" ")[0] == self._name
+
+    def ordered_by(self, strategy: str) -> str:
+        return f"{strategy}, scores of regions by {self._options.region_scores}"
+
+    def learn(self, incumbent: Incumbent | None) -> Lesson | None:
+        """Fit the model on every task with an annotation, from the version in service on; and try whether it predicts.
+
+        Raises `HostedModelError` where it fails.
+        """
+        previous = incumbent.model if incumbent and incumbent.same_kind else None
+        if isinstance(previous, HostedProject) and not previous.facts.learns:
+            return None
+        self._hosts.tidy(self._project)
+        foretold = self._foretold(incumbent) if incumbent and isinstance(previous, HostedProject) else {}
+        start = previous if isinstance(previous, HostedProject) and self._annotated else self._unfitted()
+        made = self._fitted(start) if self._annotated and start.facts.learns else start
+        began = time.monotonic()
+        said = list(made.ask(self._some_tasks()))
+        took = time.monotonic() - began
+        heard = any(one.result or one.score is not None for one in said)
+        trained = made.facts.trained
+        reason = f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(said)} tasks in {took:.1f} s"
+        if foretold:
+            reason += (
+                f"; of {foretold['new_labels']:.0f} new labels the version before had said {foretold['foretold']:.0%}"
+            )
+        model = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
+        return Lesson(
+            model, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)
+        )
+
+    def _foretold(self, incumbent: Incumbent) -> dict[str, float]:
+        """How many of the labels that have come since it was fitted the version in service says as well.
+
+        The only figure about a team's model that costs no further training: it has not seen these labels. Of what
+        annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
+        """
+        model = cast("HostedProject", incumbent.model)
+        new = [(task, told) for task, told in self._annotated if task.id not in incumbent.trained_on][-_JUDGED:]
+        try:
+            said = list(model.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+        except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
+            return {}
+        right = [
+            self._read(target, self._labels_in(one.result)) == label
+            for (_, told), one in zip(new, said, strict=False)
+            for target, label in self._truth(told)
+        ]
+        return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
+
+    def _truth(self, told: tuple[Annotation, ...]) -> Iterator[tuple[Target, Label]]:
+        said = labels_in_force(told)
+        for target in self._schema.targets:
+            label = self._read(target, said)
+            if label is not None:
+                yield target, label
+
+    def _read(self, target: Target, said: Mapping[str, object]) -> Label | None:
+        return target.read(said[target.name]) if target.name in said else None
+
+    def is_cold(self, model: Model, cold_start: int) -> bool:
+        """A model that only predicts need not wait for labels."""
+        learns = isinstance(model, HostedProject) and model.facts.learns
+        return not model.informative or (learns and len(self._annotated) < cold_start)
+
+    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
+        """As many open tasks, drawn at random, as the model predicts within the project's ``rank_seconds``."""
+        if not isinstance(model, HostedProject):
+            raise TypeError(f"{type(model).__name__} is no model of the team's own")
+        drawn = np.random.default_rng(seed).permutation(len(self.open))
+        said = list(_told(model.ask([self.open[n] for n in drawn], until=self._until()), progress))
+        in_order = np.argsort(drawn[: len(said)])
+        tasks = [self.open[drawn[n]] for n in in_order]
+        if len(tasks) < len(self.open):
+            log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
+        opinions = model.opinions([said[n] for n in in_order])
+        names = [_names(told) for _, told in self._annotated]
+        codes = rarest_of(names, sorted({name for row in names for name in row}))
+        features, labeled = self._features(tasks)
+        return Candidates(tasks, opinions, unlike_pool(tasks, features, opinions, codes, labeled, seed))
+
+    def _until(self) -> float:
+        return time.monotonic() + self._options.rank_seconds
+
+    def _unfitted(self) -> HostedProject:
+        """The model as its file makes it, which may well be one that others have trained."""
+        folder = self._hosts.new_folder(self._project) / "unfitted"
+        hosted = self._hosts.open(self._project, self._name, self._schema.source, folder)
+        facts = HostedFacts(self._name, self.learner, self._schema.source, learns=hosted.learns)
+        return self._version(facts, hosted, folder)
+
+    def _fitted(self, start: HostedProject) -> HostedProject:
+        tasks = [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
+        folder = self._hosts.new_folder(self._project) / "fitted"
+        train_output = start.hosted.fit(tasks, into=folder)
+        facts = HostedFacts(self._name, self.learner, self._schema.source, train_output, trained=True)
+        hosted = self._hosts.open(self._project, self._name, facts.label_config, folder, train_output)
+        return self._version(facts, hosted, folder)
+
+    def _version(self, facts: HostedFacts, hosted: HostedModel, files: Path | None) -> HostedProject:
+        return HostedProject(hosted, facts, files, lambda: self._options.region_scores)
+
+    def _some_tasks(self) -> Sequence[Task]:
+        return [*self.open[:_TRIED], *(task for task, _ in self._annotated[:_TRIED])][:_TRIED]
+
+    def _features(self, tasks: Sequence[Task]) -> tuple[Features | None, Features | None]:
+        """Of the open tasks and of those with an annotation, by what annotators see; None where that cannot be read."""
+        labeled = [task for task, _ in self._annotated]
+        everyone = [*tasks, *labeled]
+        if not self._schema.shown:
+            return None, None
+        try:
+            encoder = encoder_of(self._schema.shown, everyone, self._source, self._embeddings)
+            features = encoder.encode(everyone, self._source)
+        except ConfigurationError as error:
+            log.warning("project %s: batches are not made diverse: %s", self._project, error)
+            return None, None
+        return features[: len(tasks)], features[len(tasks) :]
+
+
+def _told(said: Iterator[HostedPrediction], progress: Progress) -> Iterator[HostedPrediction]:
+    for n, one in enumerate(said, start=1):
+        progress("rank", n)
+        yield one
+
+
+def _whole(annotation: Annotation) -> Mapping[str, object]:
+    return annotation.whole or {"id": annotation.id, "result": []}
+
+
+def _result(annotation: Annotation) -> object:
+    return _whole(annotation).get("result")
+
+
+def _names(told: Sequence[Annotation]) -> list[str]:
+    """The labels that were given, of whatever kind: in Label Studio's results they are lists of texts."""
+    found: list[str] = []
+    for annotation in told:
+        result = _result(annotation)
+        for item in result if isinstance(result, list) else ():
+            value = item.get("value") if isinstance(item, dict) else None
+            for said in value.values() if isinstance(value, dict) else ():
+                found += [one for one in said if isinstance(one, str)] if isinstance(said, list) else []
+    return found
+
+
+def _digest(said: object) -> str:
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

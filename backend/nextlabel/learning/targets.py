@@ -1,0 +1,164 @@
+"""Learning a project target by target, with nextlabel's own encoders and estimators."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import joblib
+import numpy as np
+
+from nextlabel.candidates import Examples, candidate_pool
+from nextlabel.estimators.fitting import Fitted, fit
+from nextlabel.estimators.project import Learned, Model, ProjectModel
+from nextlabel.evaluation.metrics import metrics_of
+from nextlabel.evaluation.promotion import Verdict, judge
+from nextlabel.features.encoders import Encoder, encoder_for
+from nextlabel.features.source import Source
+from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
+from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
+from nextlabel.ports import Labeled
+from nextlabel.ranking import Features, Floats
+
+
+class TargetsWorkbench:
+    """The tasks, what is labeled of each target, and their features, encoded once. Fulfils `Workbench`."""
+
+    learner = ""
+    ranks_all = True
+
+    def __init__(
+        self,
+        schema: LabelSchema,
+        labeled: Labeled,
+        still_open: Sequence[Task],
+        source: Source,
+        *,
+        seed: int,
+        embeddings: str = "",
+    ) -> None:
+        """``embeddings`` is a folder with a model for texts (`encoder_for`). Raises `SchemaError` where nothing can be
+        learned."""
+        schema.check_learnable()
+        self.schema, self.open, self.source = schema, still_open, source
+        self._seed, self._embeddings = seed, embeddings
+        tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
+        self.everyone = list(tasks.values())
+        self.labels: dict[TaskId, dict[str, Label]] = {}
+        self.set_aside: dict[str, int] = {}
+        self._row = {task: row for row, task in enumerate(tasks)}
+        self._encoded: dict[str, Features] = {}
+        for task, said in zip(labeled.tasks, labeled.labels, strict=True):
+            self._take(task.id, said)
+
+    def _take(self, task: TaskId, said: Mapping[str, object]) -> None:
+        """Only what the labeling config still has room for; the rest is kept in the store, not trained on."""
+        for target in self.schema.targets:
+            if target.name in said:
+                label = target.read(said[target.name])
+                if label is None:
+                    self.set_aside[target.name] = self.set_aside.get(target.name, 0) + 1
+                else:
+                    self.labels.setdefault(task, {})[target.name] = label
+
+    @property
+    def schema_digest(self) -> str:
+        return self.schema.digest
+
+    @cached_property
+    def digest(self) -> str:
+        said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+
+    def understands(self, learner: str) -> bool:
+        return learner == self.learner
+
+    def ordered_by(self, strategy: str) -> str:
+        return strategy
+
+    def learn(self, incumbent: Incumbent | None) -> Lesson:
+        """Fit every target's estimator, and judge the model against the one in service."""
+        learned: dict[str, Learned] = {}
+        fitted: dict[str, Fitted] = {}
+        for target in self.schema.targets:
+            encoder = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
+            examples = self._examples(target, encoder)
+            space = encoder.space(self._features(encoder, self.everyone))
+            fitted[target.name] = fit(target, examples.tasks, examples.features, examples.labels, space, self._seed)
+            learned[target.name] = Learned(encoder, fitted[target.name].model)
+        return Lesson(ProjectModel(learned), self._metrics(fitted), self._judge(incumbent, fitted))
+
+    def is_cold(self, model: Model, cold_start: int) -> bool:
+        return not model.informative or len(self.labels) < cold_start
+
+    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
+        progress("rank", len(self.open))
+        if not isinstance(model, ProjectModel):
+            raise TypeError(f"{type(model).__name__} is none of nextlabel's own models")
+        features = {name: self._features(learned.encoder, self.open) for name, learned in model.speaking.items()}
+        opinions = {
+            name: learned.estimator.predict(self.open, features[name]) for name, learned in model.speaking.items()
+        }
+        lead = next(target for target in self.schema.targets if target.name in opinions)
+        encoder = model.targets[lead.name].encoder
+        pool = candidate_pool(
+            self.open,
+            features[lead.name],
+            opinions,
+            self._examples(lead, encoder),
+            lambda: encoder.space(self._features(encoder, self.everyone)),
+            seed,
+        )
+        return Candidates(self.open, opinions, pool)
+
+    def _judge(self, incumbent: Incumbent | None, fitted: Mapping[str, Fitted]) -> Verdict:
+        """By the labels of all targets that the model in service has not seen."""
+        if incumbent is None or not incumbent.same_kind:
+            return Verdict(True, "the first model of this labeling config")
+        if not isinstance(incumbent.model, ProjectModel):
+            return Verdict(True, "the artifact of the model in service is lost or damaged")
+        candidate_losses: list[Floats] = [np.empty(0)]
+        incumbent_losses: list[Floats] = [np.empty(0)]
+        for target in self.schema.targets:
+            out_of_fold, known = fitted[target.name].out_of_fold, incumbent.model.targets.get(target.name)
+            if out_of_fold is None or known is None or not known.estimator.informative:
+                continue
+            examples = self._examples(target, known.encoder)
+            fresh = [
+                row
+                for row, (task, label) in enumerate(zip(examples.tasks, examples.labels, strict=True))
+                if target.read(incumbent.trained_on.get(task.id, {}).get(target.name)) != label
+            ]
+            truth = [examples.labels[row] for row in fresh]
+            said = known.estimator.predict([examples.tasks[row] for row in fresh], examples.features[fresh])
+            candidate_losses.append(out_of_fold.of(fresh).losses(truth))
+            incumbent_losses.append(said.losses(truth))
+        return judge(np.concatenate(candidate_losses), np.concatenate(incumbent_losses))
+
+    def _features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
+        key = str(joblib.hash(encoder.state()))
+        if key not in self._encoded:
+            self._encoded[key] = encoder.encode(self.everyone, self.source)
+        everyone = self._encoded[key]
+        return everyone if tasks is self.everyone else everyone[[self._row[task.id] for task in tasks]]
+
+    def _examples(self, target: Target, encoder: Encoder) -> Examples:
+        """What is labeled of a target."""
+        tasks = [task for task in self.everyone if target.name in self.labels.get(task.id, ())]
+        return Examples(target, tasks, self._labels_of(target), self._features(encoder, tasks))
+
+    def _labels_of(self, target: Target) -> list[Label]:
+        """In the order of the tasks."""
+        return [labels[target.name] for labels in self.labels.values() if target.name in labels]
+
+    def _metrics(self, fitted: Mapping[str, Fitted]) -> dict[str, float]:
+        """The figures of each target, under its name where there are several."""
+        figures: dict[str, float] = {}
+        for target in self.schema.targets:
+            said = fitted[target.name].out_of_fold
+            if said is not None:
+                before = f"{target.name}." if len(self.schema.targets) > 1 else ""
+                found = metrics_of(said, self._labels_of(target))
+                figures |= {before + name: figure for name, figure in found.items()}
+        return figures

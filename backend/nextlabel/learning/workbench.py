@@ -1,0 +1,102 @@
+"""What one turn of the loop works on: a project's tasks and labels, and a way to learn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nextlabel.estimators.project import Model
+from nextlabel.evaluation.promotion import Verdict
+from nextlabel.labeling import Label, Task, TaskId
+from nextlabel.opinions import Opinions
+from nextlabel.ranking import CandidatePool
+
+Progress = Callable[[str, int], None]
+"""Told what is going on: the step's name, and how many tasks it has come to so far."""
+
+Labels = Mapping[TaskId, Mapping[str, Label]]
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The model in service, and the labels that it was trained on; ``model`` is None where its artifact is lost.
+
+    ``same_kind`` is whether it was made by the same learner for the same labeling config.
+    """
+
+    model: Model | None
+    trained_on: Labels
+    same_kind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A new model, the figures about it, and whether it shall serve."""
+
+    model: Model
+    metrics: Mapping[str, float]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Open tasks to choose from, and what the model says of them; row by row the same task everywhere."""
+
+    tasks: Sequence[Task]
+    opinions: Mapping[str, Opinions]
+    pool: CandidatePool
+
+
+class Workbench(Protocol):
+    """One turn's work on one project."""
+
+    @property
+    def learner(self) -> str:
+        """What makes the models here (`ModelRecord.learner`)."""
+
+    @property
+    def schema_digest(self) -> str:
+        """Stands for the labeling config, as far as the learner minds it."""
+
+    @property
+    def labels(self) -> Labels:
+        """Every label in force, by task and target."""
+
+    @property
+    def set_aside(self) -> Mapping[str, int]:
+        """How many labels of each target the labeling config no longer has room for."""
+
+    @property
+    def digest(self) -> str:
+        """Stands for every label in force."""
+
+    @property
+    def open(self) -> Sequence[Task]:
+        """Tasks that nobody has labeled or skipped."""
+
+    @property
+    def ranks_all(self) -> bool:
+        """Whether every open task is a candidate, or only as many as there is time for."""
+
+    def understands(self, learner: str) -> bool:
+        """Whether what that learner has made can be asked here, even if it would be made otherwise now."""
+
+    def ordered_by(self, strategy: str) -> str:
+        """The name of the orders that it makes with a strategy: changes with whatever makes another order."""
+
+    def learn(self, incumbent: Incumbent | None) -> Lesson | None:
+        """A model of the labels in force; None where there is nothing to be learned beyond the one in service."""
+
+    def is_cold(self, model: Model, cold_start: int) -> bool:
+        """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""
+
+    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
+        """What the model says of the open tasks, or of as many as there is time for."""
+
+
+def order_seed(seed: int, labels: int) -> int:
+    """The seed of the order after so many labels: places that are drawn at random must not always be the same."""
+    return int(np.random.default_rng([seed, labels]).integers(2**31))

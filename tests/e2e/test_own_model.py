@@ -1,0 +1,94 @@
+"""A team's own model on a real Label Studio: files written for label-studio-ml, served, taught, and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.kinds import KINDS, REGIONS
+from e2e.running import Nextlabel, SettingsPages, findings, running, wait_for
+from e2e.test_every_kind import assert_served_in_order, assert_shown_and_right, taught
+from nextlabel.labeling import ProjectId
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+
+HERE = Path(__file__).parent
+OF_TEXTS = HERE.parent / "integration" / "models"
+
+
+@pytest.fixture(scope="module")
+def nextlabel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nextlabel]:
+    """As a team starts it that has several models, the first of which is for projects that do not say otherwise."""
+    models = (
+        f"boxes={HERE}/models/boxes.py:Boxes",
+        f"careless={HERE}/models/boxes.py:Careless",
+        f"one={OF_TEXTS}/one_x.py:TextClassifier",
+        f"two={OF_TEXTS}/two_x.py:TextClassifier",
+        f"failing={OF_TEXTS}/raising.py:Obedient",
+    )
+    folder = tmp_path_factory.mktemp("nextlabel")
+    with running(folder, *(part for model in models for part in ("--model", model))) as one:
+        yield one
+
+
+def test_regions_by_a_model_of_the_teams_own_are_taught_shown_and_in_its_order(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    project, number = taught(REGIONS, 30, 8, nextlabel, label_studio)
+    assert_shown_and_right(REGIONS, project, number, nextlabel, label_studio)
+    assert_served_in_order(REGIONS, project, number, nextlabel, owner)
+
+
+@pytest.mark.parametrize("model", ["one", "two"])
+def test_a_model_file_of_either_interface_serves_is_fitted_by_the_worker_and_orders_the_queue(
+    model: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    kind = KINDS["single choice"]
+    project, number = taught(kind, 30, 12, nextlabel, label_studio, f"model={model}")
+    assert nextlabel.trained(project)[-1].learner.startswith(f"{model} ")
+    assert_shown_and_right(kind, project, number, nextlabel, label_studio)
+    assert_served_in_order(kind, project, number, nextlabel, owner)
+    # … and Label Studio's own way to ask a model gets the same one.
+    SettingsPages(label_studio.legacy_access).retrieve_predictions(project)
+    version = nextlabel.queues(project)[0].version
+    assert owner.predictions_held(project)[version] >= 18
+
+
+def test_what_label_studio_does_not_take_of_a_models_predictions_costs_no_task_its_place(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    project = owner.create_project("careless", REGIONS.config)
+    owner.import_tasks(project, [dict(REGIONS.data(n)) for n in range(12)])
+    done = nextlabel.connect(project, label_studio.legacy_access, "model=careless", "cold_start=0")
+    findings(done)
+    assert "12 tasks in order, 9 of them with nothing shown" in " ".join(done.stderr.split())
+    queue = nextlabel.queues(project)[0]
+    assert len(queue.window) == 12
+    assert owner.predictions_held(project)[queue.version] == 12
+    for expected in queue.window[:3]:
+        task = owner.next_task(project)
+        assert task is not None
+        assert str(task["id"]) == expected
+        owner.skip(task["id"])
+
+
+def test_a_fit_that_fails_is_told_and_annotators_go_on(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    kind = KINDS["single choice"]
+    project = owner.create_project("failing", kind.config)
+    owner.import_tasks(project, [dict(kind.data(n)) for n in range(12)])
+    findings(nextlabel.connect(project, label_studio.legacy_access, "model=failing"))
+    served = nextlabel.queues(project)[0].version
+    for _ in range(3):
+        task = owner.next_task(project)
+        assert task is not None
+        assert served in [one["model_version"] for one in task["predictions"]]
+        owner.submit(task["id"], "winter")
+    rounds = nextlabel.parts().rounds
+    told = wait_for(lambda: [one for one in rounds.last(ProjectId(str(project)), 5) if one.failed], 30)
+    assert "cannot learn from 3 tasks" in told[0].summary
+    task = owner.next_task(project)
+    assert task is not None
+    assert served in [one["model_version"] for one in task["predictions"]]

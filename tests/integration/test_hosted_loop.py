@@ -1,0 +1,306 @@
+"""The loop with a team's own model: fitted on whole annotations, in the order of its scores, whatever becomes of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.conftest import Team
+from nextlabel import wiring
+from nextlabel.errors import ArtifactError, SettingsError
+from nextlabel.estimators.hosted import HostedProject
+from nextlabel.features.source import Source
+from nextlabel.labeling import Result, Task
+from nextlabel.options import ProjectOptions
+from nextlabel.ports import LabelEvent, ModelRecord
+from nextlabel.settings import Settings
+from nextlabel.wiring import Parts
+from nextlabel_connectors.memory import MemoryTool
+
+MODELS = Path(__file__).parent / "models"
+TeamOf = Callable[..., Team]
+
+
+@pytest.fixture
+def team_of(tool: MemoryTool, settings: Settings) -> Iterator[TeamOf]:
+    """Makes teams whose installation names these models; all share a tool and a database."""
+    opened: list[Parts] = []
+
+    def make(
+        models: str, *, home: Path | None = None, options: Mapping[str, object] | None = None, **limits: Any
+    ) -> Team:
+        files = (f"{MODELS}/{one}" if ".py" in one and "/" not in one else one for one in models.split(", "))
+        named = ", ".join(files)
+        own = replace(settings, models=named, home=home or settings.home, **limits)
+        parts = wiring.build(own, own.redis_url or "")
+        opened.append(parts)
+        team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+        team.choose(**options or {})
+        return team
+
+    yield make
+    for parts in opened:
+        parts.redis.close()
+        parts.database.dispose()
+
+
+def said(team: Team, task: Task) -> Result:
+    model = team.parts.models.load(team.project, team.serving.version)
+    (opinions,) = model.predict([task], Source()).values()
+    (guess,) = opinions.guesses("")
+    assert isinstance(guess.label, Result)
+    return guess.label
+
+
+def unsure(team: Team) -> dict[str, float]:
+    """How unsure the model in service is of each open task."""
+    with team.tool.opened(team.project) as it:
+        tasks = [row.task for row in it.rows.values() if not row.annotations]
+    model = team.parts.models.load(team.project, team.serving.version)
+    (opinions,) = model.predict(tasks, Source()).values()
+    return dict(zip([task.id for task in tasks], opinions.uncertainty.tolist(), strict=True))
+
+
+def history(team: Team, state: str) -> list[ModelRecord]:
+    return [record for record in team.parts.models.history(team.project) if record.state == state]
+
+
+@pytest.mark.parametrize(
+    "model", ["one_x.py:TextClassifier", "two_x.py:TextClassifier", "sklearn.linear_model.LogisticRegression"]
+)
+def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks_come_next(
+    model: str, team_of: TeamOf
+) -> None:
+    team = team_of(model)
+    team.import_mails(60)
+    team.run()
+    untaught = team.serving.version
+    done = team.work(20)
+    told = team.run()
+    assert told.failure == ""
+    assert set(team.serving.trained_on) == set(done)
+    assert team.serving.version != untaught
+    assert team.in_force() == team.serving.announced_version
+    doubt = unsure(team)
+    served = [doubt[task] for task in team.queue()]
+    assert served == sorted(served, reverse=True)
+    assert served[0] > served[-1]
+    task = team.take()
+    with team.tool.opened(team.project) as it:
+        (shown,) = (it.order[task] or pytest.fail("nothing shown")).guesses
+        assert shown.label == said(team, it.rows[task].task)
+    assert isinstance(shown.label, Result)
+    assert shown.label.items[0]["from_name"] == "label"
+    assert team.run().trained is None, "the same labels are not learned twice"
+
+
+def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_not_seen(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    tasks = team.import_mails(40)
+    team.work(15)
+    team.run()
+    assert "foretold" not in team.serving.metrics, "there was no version that could have"
+    with team.tool.opened(team.project) as it:
+        still_open = [row.task for row in it.rows.values() if not row.annotations]
+    expected = [said(team, task).items[0]["value"] == {"choices": [team.truth[task.id]]} for task in still_open]
+    team.work(len(still_open))
+    team.run()
+    assert len(team.serving.trained_on) == len(tasks)
+    assert team.serving.metrics["new_labels"] == len(still_open) == 25
+    assert team.serving.metrics["foretold"] == pytest.approx(sum(expected) / 25)
+    assert "of 25 new labels the version before had said" in team.serving.reason
+
+
+def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(20)
+    team.run()
+    done = team.work(10)
+    team.run()
+    with team.tool.opened(team.project) as it:
+        (annotation,) = it.rows[done[0]].annotations
+    team.tool.withdraw(team.project, annotation)
+    team.run()
+    assert set(team.serving.trained_on) == set(done[1:])
+
+
+@pytest.mark.parametrize(
+    ("model", "limits", "told"),
+    [
+        ("raising.py:Obedient", {}, "raised in fit: RuntimeError: cannot learn from 10 tasks"),
+        ("hanging.py:Hanging", {"model_fit_seconds": 2.0}, "did not fit within 2 s and was ended"),
+        ("greedy.py:Greedy", {"model_memory_mb": 1500}, "ran out of memory in fit"),
+    ],
+)
+def test_a_fit_that_fails_leaves_the_version_before_in_service_and_says_what_happened(
+    model: str, limits: dict[str, float], told: str, team_of: TeamOf
+) -> None:
+    team = team_of(model, **limits)
+    team.import_mails(30)
+    team.run()
+    before = team.serving
+    team.work(10)
+    done = team.run()
+    assert told in done.failure
+    assert told in done.sentence()
+    assert team.serving == before
+    (failed,) = history(team, "failed")
+    assert told in failed.reason
+    assert team.run().failure == "", "what has failed is not begun again with the same labels"
+    assert team.in_force() == before.announced_version, "annotators go on in the order there was"
+    team.take()
+
+    team.parts.service.event(LabelEvent(team.project, "train"))
+    assert told in team.run().failure, "a person who wants it tried again is heard"
+
+
+def test_the_window_is_refilled_by_the_version_before_a_failed_one(team_of: TeamOf) -> None:
+    team = team_of("raising.py:Obedient", options={"window": 10})
+    team.import_mails(40)
+    team.run()
+    for _ in range(3):
+        team.work(6)
+        assert team.run().failure
+        assert team.queue(4)
+        with team.tool.opened(team.project) as it:
+            assert len([task for task in it.order if not it.rows[task].annotations]) >= 5
+
+
+def test_a_model_that_only_predicts_orders_from_the_start_and_is_never_fitted(team_of: TeamOf) -> None:
+    team = team_of("predicting.py:Lengths")
+    team.import_mails(30)
+    team.run()
+    assert team.serving.version == "0001", "it is not called untrained"
+    doubt = unsure(team)
+    served = [doubt[task] for task in team.queue()]
+    assert served == sorted(served, reverse=True)
+    team.work(5)
+    assert team.run().trained is None
+    assert history(team, "failed") == []
+
+
+def test_a_task_on_which_the_model_fails_is_passed_over_and_the_others_are_ranked(team_of: TeamOf) -> None:
+    team = team_of("predicting.py:Lengths")
+    team.import_mails(20)
+    (odd,) = team.tool.add_tasks(team.project, ["raise an error"])
+    (worse,) = team.tool.add_tasks(team.project, ["leave at once"])
+    team.run()
+    doubt = unsure(team)
+    assert doubt[odd] == doubt[worse] == 0.5
+    assert len({doubt[task] for task in doubt}) > 3
+    assert set(team.queue()) == set(doubt)
+
+
+def test_a_model_that_fails_on_everything_leaves_the_order_as_it_was(team_of: TeamOf, tmp_path: Path) -> None:
+    file = tmp_path / "changing.py"
+    shutil.copy(MODELS / "predicting.py", file)
+    team = team_of(f"{file}:Lengths")
+    team.import_mails(20)
+    team.run()
+    before, order = team.serving, team.queue()
+    file.write_text(file.read_text().replace("def predict(self", "def predict_no_more(self"))
+    assert "predict" in team.run().failure
+    assert (team.serving, team.queue()) == (before, order)
+
+
+def test_an_edited_model_file_is_a_new_model_and_is_learned_with(team_of: TeamOf, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    shutil.copy(MODELS / "one_x.py", file)
+    team = team_of(f"{file}:TextClassifier")
+    team.import_mails(20)
+    team.work(10)
+    team.run()
+    first = team.serving
+    file.write_text(file.read_text().replace("C=10", "C=1"))
+    team.run()
+    assert team.serving.version > first.version
+    assert team.serving.labels_digest == first.labels_digest
+
+
+def test_only_as_many_tasks_are_ranked_as_there_is_time_for(team_of: TeamOf) -> None:
+    team = team_of("predicting.py:Slow", options={"rank_seconds": 1.0, "window": 50})
+    team.import_mails(60)
+    team.run()
+    with team.tool.opened(team.project) as it:
+        ranked = len(it.order)
+    assert 1 <= ranked < 50
+    assert team.run().receipt is None, "a short window is no reason to rank again"
+
+
+def test_a_project_may_be_learned_by_nextlabels_own_estimators_or_by_another_model(team_of: TeamOf) -> None:
+    team = team_of(f"a={MODELS}/one_x.py:TextClassifier, b={MODELS}/two_x.py:TextClassifier")
+    team.import_mails(30)
+    team.work(15)
+    learners = []
+    for option in ("", "b", "built-in", "a"):
+        team.choose(model=option)
+        assert team.run().trained is not None, option
+        learners.append(team.serving.learner.partition(" ")[0])
+        assert len(team.serving.trained_on) == 15
+        assert team.in_force() == team.serving.announced_version
+    assert learners == ["a", "b", "", "a"]
+    with pytest.raises(SettingsError, match="there are built-in, a, b"):
+        team.parts.hosts.chosen("c")
+
+
+def test_another_way_to_read_region_scores_makes_another_order(team_of: TeamOf) -> None:
+    team = team_of("predicting.py:Regions")
+    team.import_mails(20)
+    orders = []
+    for way in ("min", "max"):
+        team.choose(region_scores=way)
+        team.run()
+        orders.append(team.queue())
+        doubt = unsure(team)
+        served = [doubt[task] for task in team.queue()]
+        assert served == sorted(served, reverse=True)
+    assert orders[0] != orders[1]
+
+
+def test_a_version_serves_on_another_machine_from_its_artifact(team_of: TeamOf, tmp_path: Path) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(20)
+    team.work(10)
+    team.run()
+    task = Task(team.take(), {"text": "prize cash win"})
+    here = said(team, task)
+    elsewhere = team_of("one_x.py:TextClassifier", home=tmp_path / "other").parts
+    model = elsewhere.models.load(team.project, team.serving.version)
+    (opinions,) = model.predict([task], Source()).values()
+    assert opinions.guesses("")[0].label == here
+    assert isinstance(model, HostedProject)
+    assert model.files is not None
+    assert model.files.is_relative_to(tmp_path / "other")
+
+
+def test_files_of_a_version_that_were_changed_do_not_serve(team_of: TeamOf, tmp_path: Path) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(20)
+    team.work(10)
+    team.run()
+    (packed,) = Path(team.parts.settings.models_url).rglob(f"{team.serving.version}-*.tar")
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 1
+    packed.write_bytes(content)
+    elsewhere = team_of("one_x.py:TextClassifier", home=tmp_path / "other").parts
+    with pytest.raises(ArtifactError, match="is damaged"):
+        elsewhere.models.load(team.project, team.serving.version)
+    packed.unlink()
+    version = team.serving.version
+    team.run()
+    assert team.serving.version > version, "what is lost is trained again"
+
+
+def test_the_backend_decides_and_the_others_follow(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    connections = team_of("").parts.connections
+    assert connections.models() == ""
+    connections.note_models(f"noted={MODELS}/one_x.py:TextClassifier")
+    other = team_of("").parts
+    assert other.hosts.chosen(ProjectOptions().model) == "noted"
+    assert team.parts.hosts.chosen("") == "TextClassifier", "what a process was started with comes first"
