@@ -36,7 +36,7 @@ demo: setup label-studio ## The whole loop on 2,000 real e-mails; ANNOTATIONS=60
 	@$(BIN)/python -m demo $(if $(ANNOTATIONS),--annotations $(ANNOTATIONS))
 
 test: setup label-studio browser ## All tests, with a real Label Studio and a real Redis that they start themselves
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, and the floors of the house
 	$(BIN)/ruff format --check .

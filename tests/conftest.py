@@ -15,6 +15,14 @@ settings.register_profile("shared machine", deadline=None, suppress_health_check
 settings.load_profile("shared machine")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that needs Label Studio goes to one process, beside which the others work off the rest (`-n 2`)."""
+    for item in items:
+        if "label_studio" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("label_studio"))
+
+
 @pytest.fixture(scope="session")
 def label_studio() -> Iterator[LabelStudioServer]:
     """One Label Studio for the whole run. Without one installed its tests are skipped, but in CI they fail."""
