@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,7 +12,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, TaskId
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Progress, Workbench, order_seed
@@ -26,8 +26,11 @@ from nextlabel.ports import (
     QueryStrategy,
     QueueReceipt,
     QueueRecord,
+    Unreadable,
 )
 from nextlabel.predictions import predictions_of, utilities_of
+
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Round:
     """What one turn of the loop did, for the log and for `nextlabel status`.
 
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
-    learned again should it change back. ``failure`` is how the team's own model failed: what served before still does.
+    learned again should it change back. ``unreadable`` is what the tool told and cannot be read. ``failure`` is how the
+    team's own model failed: what served before still does.
     """
 
     project: ProjectId
@@ -46,11 +50,14 @@ class Round:
     verdict: Verdict | None = None
     receipt: QueueReceipt | None = None
     failure: str = ""
+    unreadable: Sequence[Unreadable] = ()
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
         said = [f"project {self.project}: {self.changed} changed tasks read, {self.labels} labels in force"]
         said += [f"{n} labels of '{target}' set aside: they no longer fit" for target, n in self.set_aside.items()]
+        if self.unreadable:
+            said.append(f"{len(self.unreadable)} set aside, because they cannot be read: {_named(self.unreadable)}")
         if self.trained is not None and self.verdict is not None:
             said.append(
                 f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
@@ -131,21 +138,26 @@ class ActiveLearning:
             outcome.verdict,
             receipt,
             outcome.failure,
+            self._store.unreadable(project),
         )
 
     def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> tuple[int, bool]:
         """Pull what changed; returns how many tasks, and whether open tasks appeared that were unknown."""
-        known = set(self._store.task_ids(project))
+        known = self._known(project)
         changed, appeared = 0, False
         for page in connector.changed_tasks(project, self._store.cursor(project), whole=whole):
             self._store.apply(project, page)
-            changed += len(page.tasks)
+            changed += len(page.tasks) + sum(one.annotation is None for one in page.unreadable)
             appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
             progress("sync", changed)
-        vanished = connector.vanished_tasks(project, self._store.task_ids(project))
+        vanished = connector.vanished_tasks(project, self._known(project))
         if vanished:
             self._store.forget_tasks(project, vanished)
         return changed + len(vanished), appeared
+
+    def _known(self, project: ProjectId) -> set[TaskId]:
+        """Every task that the tool has told, whether or not it can be read."""
+        return {*self._store.task_ids(project), *(one.task for one in self._store.unreadable(project))}
 
     def _workbench(
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
@@ -285,6 +297,12 @@ class ActiveLearning:
         queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
         self._registry.announce_queue(project, queue, fence=fence)
         return receipt
+
+
+def _named(unreadable: Sequence[Unreadable]) -> str:
+    """The first few by name and reason: there may be thousands."""
+    said = [f"{one.name} ({one.reason.rstrip('.')})" for one in unreadable[:_NAMED]]
+    return ", ".join(said) + (" and others" if len(unreadable) > _NAMED else "")
 
 
 def _made_by(record: ModelRecord, bench: Workbench) -> bool:

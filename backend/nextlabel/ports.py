@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 from nextlabel.estimators.project import Model
 from nextlabel.labeling import (
     Annotation,
+    AnnotationId,
     Cursor,
     Label,
     LabelSchema,
@@ -52,11 +53,29 @@ class TaskSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A task that the tool tells in a way that cannot be read, or one annotation on it, and what is wrong with it.
+
+    Where it is an annotation, its task is told all the same, with those that can be read.
+    """
+
+    task: TaskId
+    reason: str
+    annotation: AnnotationId | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person would look for in the tool."""
+        return f"task {self.task}" if self.annotation is None else f"annotation {self.annotation} of task {self.task}"
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
-    """Some changed tasks, and the cursor to keep once all of them are stored."""
+    """Some changed tasks, and the cursor to keep once all of them are stored; ``unreadable`` are to be set aside."""
 
     tasks: tuple[TaskSeen, ...]
     cursor: Cursor
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +124,17 @@ class Connector(Protocol):
     def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
-        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`. With ``whole`` every
-        annotation comes with `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError`
-        when the labeling config cannot be read.
+        A change may be told twice, never left out; what cannot be read is told by name, and keeps nothing else from
+        being read. Deleted tasks are found with `vanished_tasks`. With ``whole`` every annotation comes with
+        `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError` when the labeling
+        config cannot be read.
         """
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         """Those of the known tasks that are no longer in the tool.
 
-        ``known`` are all tasks told so far, the newest pull included, so that equal numbers mean equal tasks.
+        ``known`` are all tasks told so far, the newest pull and those that cannot be read included, so that equal
+        numbers mean equal tasks.
         """
 
     def reorder(
@@ -338,7 +359,11 @@ class LabelStore(Protocol):
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         """Store a page and its cursor together, or nothing at all. Twice is the same as once."""
 
-    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None: ...
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        """They have vanished, and whatever was set aside of them with them."""
+
+    def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
+        """What was set aside, and cannot be read to this day, in a stable order."""
 
     def cursor(self, project: ProjectId) -> Cursor | None: ...
 

@@ -284,8 +284,21 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     assert 0 < one["metrics"]["accuracy"] <= 1
     assert [version["state"] for version in one["versions"]] == ["retired", "in_service"]
     assert one["rounds"][0]["summary"] == "it went well"
+    assert one["unreadable"] == []
     assert "0002, trained on 12 labels" in connect(command="status").stdout
     assert team.tool.access.token not in connect("--json", command="status").output
+
+
+def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:
+    tasks = team.import_mails(9)
+    for task in tasks[:7]:
+        team.tool.spoil(team.project, task)
+    connect()
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["unreadable"] == [{"name": f"task {task}", "reason": "It is damaged."} for task in tasks[:7]]
+    said = connect(command="status").stdout
+    assert f"task {tasks[0]}: It is damaged." in said
+    assert "7 in all" in said
 
 
 # --- what `nextlabel work` does besides its workers --------------------------------------------------------

@@ -202,6 +202,30 @@ def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
     assert team.learned == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
 
 
+def test_a_task_that_cannot_be_read_is_set_aside_by_name_and_holds_nothing_up(team: Team) -> None:
+    team.import_mails(40)
+    team.run()
+    labeled = team.work(12)
+    spoiled = [labeled[0], team.queue()[0]]
+    for task in spoiled:
+        team.tool.spoil(team.project, task)
+    done = team.run()
+    assert [one.task for one in done.unreadable] == sorted(spoiled, key=lambda task: (len(task), task))
+    assert f"task {spoiled[0]} (It is damaged)" in done.sentence()
+    assert set(team.learned) == set(labeled[1:])
+    assert spoiled[1] not in team.queue(20)
+    for task in spoiled:
+        team.tool.mend(team.project, task)
+    done = team.run()
+    assert not done.unreadable
+    assert "set aside" not in done.sentence()
+    assert set(team.learned) == set(labeled)
+    team.tool.spoil(team.project, labeled[1])
+    team.run()
+    team.tool.delete_task(team.project, labeled[1])
+    assert not team.run().unreadable
+
+
 def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
     tasks = team.import_mails(20)
     team.run()

@@ -51,6 +51,7 @@ def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
         "open": len(still_open),
+        "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
         "labels": len(serving.trained_on) if serving else 0,
@@ -78,6 +79,10 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
     table = Table(title=f"Project {one['project']} on {one['url']}", show_header=False, title_justify="left")
     metrics = one["metrics"]
     table.add_row("tasks", f"{one['tasks']}, of which {one['open']} open")
+    for unreadable in one["unreadable"][:5]:
+        table.add_row("[yellow]set aside[/]", f"{unreadable['name']}: {unreadable['reason']}")
+    if len(one["unreadable"]) > 5:
+        table.add_row("[yellow]set aside[/]", f"{len(one['unreadable'])} in all: `nextlabel status --json` has them")
     table.add_row("model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels")
     if "accuracy" in metrics:
         table.add_row(

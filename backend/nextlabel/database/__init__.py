@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +69,12 @@ def _engine(url: str) -> Engine:
             "NEXTLABEL_DATABASE_URL cannot be read: write it as sqlite:///path or postgresql+psycopg://user@host/name."
         ) from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=_standard_json,
+        )
     if parsed.get_backend_name() != "sqlite":
         raise SettingsError(f"NEXTLABEL_DATABASE_URL names {parsed.get_backend_name()}: use sqlite or postgresql.")
     if parsed.database:
@@ -76,6 +83,22 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _standard_json(value: object) -> str:
+    """PostgreSQL knows no NaN and no infinity: where a task holds one, nothing stands in its place."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _prepare_sqlite(connection: object, record: object) -> None:

@@ -71,6 +71,16 @@ annotations = Table(
     Index("annotations_by_task", "project", "task"),
 )
 
+# What the tool told and could not be read: a task ("" for the annotation), or an annotation.
+unreadable = Table(
+    "unreadable",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("annotation", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
 models = Table(
     "models",
     metadata,

@@ -128,6 +128,19 @@ class ConnectorContract:
         assert isinstance(result, list)
         assert scene.connector.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
 
+    def test_a_task_that_cannot_be_read_is_told_by_name_and_keeps_no_other_from_being_read(self, scene: Scene) -> None:
+        scene.pull()
+        spoiled, labeled = scene.tasks[1], scene.tasks[2]
+        scene.harness.spoil(scene.project, spoiled)
+        scene.submit(labeled, "spam")
+        scene.pull()
+        assert {task: bool(one.reason) for task, one in scene.set_aside.items()} == {spoiled: True}
+        assert set(scene.told) == set(scene.tasks) - {spoiled}
+        assert scene.label_of(labeled) == "spam"
+        scene.harness.mend(scene.project, spoiled)
+        scene.pull()
+        assert (scene.set_aside, set(scene.told)) == ({}, set(scene.tasks))
+
     def test_deleted_tasks_are_found_to_have_vanished(self, scene: Scene) -> None:
         scene.harness.delete_task(scene.project, scene.tasks[1])
         assert set(scene.connector.vanished_tasks(scene.project, scene.tasks)) == {scene.tasks[1]}

@@ -38,6 +38,12 @@ class ToolHarness(Protocol):
 
     def delete_task(self, project: ProjectId, task: TaskId) -> None: ...
 
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        """Damage what the tool has stored of a task, so that it tells it in a way that cannot be read."""
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        """Undo `spoil`."""
+
     def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
         """Ask for a task as the tool's own page does, taking it; None when nothing is left for this annotator."""
 

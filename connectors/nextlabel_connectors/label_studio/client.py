@@ -104,7 +104,7 @@ class LabelStudioClient:
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            content = orjson.dumps(body)
+            content = write_json(body)
         try:
             return self._http.request(method, path, params=params, content=content, headers=headers)
         except httpx.TimeoutException as error:
@@ -236,6 +236,14 @@ def read_json(content: bytes) -> object:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return json.loads(content)
+
+
+def write_json(body: object) -> bytes:
+    """JSON, also of a text that holds half a surrogate pair: one such task must not stop a whole window."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return json.dumps(body).encode()
 
 
 def _said(response: httpx.Response) -> str:

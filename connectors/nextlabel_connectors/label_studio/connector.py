@@ -17,7 +17,7 @@ from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_task_seen, utc
+from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_tasks_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
@@ -126,4 +126,5 @@ def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark, *, whole: boo
     settled = utc((now.server_time - _SETTLING).isoformat())
     read_up_to = min(utc(tasks[-1].get("updated_at")), settled)
     mark = _Mark(max(read_up_to, start.at or ""), start.reading)
-    return ChangePage(tuple(read_task_seen(task, now.config, whole=whole) for task in tasks), mark.cursor())
+    told, unreadable = read_tasks_seen(tasks, now.config, whole=whole)
+    return ChangePage(tuple(told), mark.cursor(), tuple(unreadable))

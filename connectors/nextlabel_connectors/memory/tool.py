@@ -36,10 +36,14 @@ TARGET = "label"
 
 @dataclass(slots=True)
 class _Row:
-    """A task with its annotations and who made each; ``changed`` is the tick of the last change."""
+    """A task with its annotations and who made each; ``changed`` is the tick of the last change.
+
+    A ``spoiled`` one is told in a way that nobody can read.
+    """
 
     task: Task
     changed: int
+    spoiled: bool = False
     annotations: dict[AnnotationId, Annotation] = field(default_factory=dict)
     annotators: dict[AnnotationId, str] = field(default_factory=dict)
 
@@ -123,6 +127,18 @@ class MemoryTool:
             del it.rows[task]
             it.held = {by: held for by, held in it.held.items() if held != task}
             self._tell(project, "tasks")
+
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        """What is stored of a task is damaged: from now on it cannot be read."""
+        self._damage(project, task, spoiled=True)
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        self._damage(project, task, spoiled=False)
+
+    def _damage(self, project: ProjectId, task: TaskId, *, spoiled: bool) -> None:
+        with self.opened(project) as it:
+            row = it.rows[task]
+            row.spoiled, row.changed = spoiled, next(self._ticks)
 
     def take_next(self, project: ProjectId, by: str) -> tuple[TaskId, Prediction | None] | None:
         """The task this annotator holds, else the first in the queue that nobody holds, with its prediction."""

@@ -66,6 +66,12 @@ class LabelStudioHarness:
     def delete_task(self, project: ProjectId, task: TaskId) -> None:
         self._server.owner.delete_task(int(task))
 
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        self._server.store_data(int(task), "damaged")
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        self._server.store_data(int(task), {self._fields[project]: "mended"})
+
     def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
         task = self._people[by].next_task(int(project))
         if task is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx
@@ -153,6 +154,18 @@ def test_a_personal_token_that_was_revoked_says_where_to_make_a_new_one() -> Non
     tool = client(lambda request: refusal(401, "Token is blacklisted"), PERSONAL)
     with pytest.raises(ToolRejected, match=r"personal access token.*Access Token"):
         tool.get("/x")
+
+
+def test_half_a_surrogate_pair_is_sent_like_any_other_text() -> None:
+    got: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        got.append(json.loads(request.content))
+        return httpx.Response(200, json={})
+
+    client = LabelStudioClient(ToolAccess("http://ls", "x"), transport=httpx.MockTransport(answer))
+    client.post("/api/things", {"text": "half a pair \ud83d"})
+    assert got == [{"text": "half a pair \ud83d"}]
 
 
 def test_an_answer_without_content_is_none() -> None:
