@@ -44,7 +44,14 @@ class ToolError(NextlabelError):
 
 
 class ToolUnavailable(ToolError):
-    """The tool cannot be reached or is not well; the same request may work later."""
+    """The tool cannot be reached or is not well; the same request may work later.
+
+    ``retry_after`` is in how many seconds, where the tool itself says so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ToolRejected(ToolError):

@@ -9,6 +9,7 @@ from pathlib import Path
 import redis
 
 from nextlabel import discovery
+from nextlabel.circuits import ToolCircuits
 from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
@@ -45,6 +46,7 @@ class Parts:
     models: StoredModels
     rounds: RoundLog
     job_queue: RqJobQueue
+    circuits: ToolCircuits
     shards: RedisShards
     hosts: Hosts
     loop: ActiveLearning
@@ -99,6 +101,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         models=models,
         rounds=RoundLog(database),
         job_queue=job_queue,
+        circuits=ToolCircuits(client),
         shards=shards,
         hosts=hosts,
         loop=ActiveLearning(

@@ -12,11 +12,13 @@ import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from nextlabel.circuits import same_tool
 from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
     HostedModelError,
     NextlabelError,
+    SchemaError,
     StaleWorker,
     ToolRejected,
     ToolUnavailable,
@@ -24,13 +26,13 @@ from nextlabel.errors import (
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
+from nextlabel.ports import Connection
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
 log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
-_TOOL_DOWN_SECONDS = 10.0
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
 
 
@@ -51,10 +53,16 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
             parts.job_queue.request_retraining(project, quiet=_BUSY_SECONDS, max_wait=_BUSY_SECONDS)
             return "another worker is on it; asked again"
         try:
+            connection = parts.connections.get(project)
+            if wait := _wait_for_tool(parts, connection):
+                parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+                return f"its tool does not answer; asked again in {wait:.0f} s"
             done = parts.loop.run(project, parts.models.next_fence(project))
+            parts.circuits.succeeded(connection)
         except ToolUnavailable as error:
-            parts.job_queue.request_retraining(project, quiet=_TOOL_DOWN_SECONDS, max_wait=_TOOL_DOWN_SECONDS)
-            return _failed(parts, project, started, f"{error} Asked again in {_TOOL_DOWN_SECONDS:.0f} s.")
+            wait = parts.circuits.failed(connection, str(error), error.retry_after)
+            parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+            return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
         except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
             return _failed(parts, project, started, str(error))
     summary = done.sentence()
@@ -64,6 +72,23 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
     if done.receipt:
         parts.job_queue.request_pruning(project)
     return summary
+
+
+def _wait_for_tool(parts: Parts, connection: Connection) -> float:
+    """For how many seconds the tool is left alone. Once that is over, one project tries with a single request.
+
+    Raises what the connector raises.
+    """
+    wait, tries = parts.circuits.admit(connection)
+    if tries:
+        with suppress(ToolRejected, SchemaError):  # it answers, if only to refuse: the turn will say what is wrong
+            parts.open_connector(connection).label_schema(connection.project)
+        parts.circuits.answered(connection)
+        for other in parts.connections.all():
+            if same_tool(other, connection) and other.project != connection.project:
+                quiet = other.options.quiet_seconds
+                parts.job_queue.request_retraining(other.project, quiet=quiet, max_wait=quiet)
+    return wait
 
 
 def prune(project: str) -> int:

@@ -289,6 +289,17 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     assert team.tool.access.token not in connect("--json", command="status").output
 
 
+def test_status_tells_that_a_tool_does_not_answer(connect: Callable[..., Result], team: Team) -> None:
+    connect()
+    assert json.loads(connect("--json", command="status").stdout)["projects"][0]["tool_fails"] is None
+    for _ in range(3):
+        team.parts.circuits.failed(team.parts.connections.get(team.project), "It is down.")
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert (one["tool_fails"]["failures"], one["tool_fails"]["reason"]) == (3, "It is down.")
+    assert one["tool_fails"]["left_alone_seconds"] > 0
+    assert "3 times in a row" in connect(command="status").stdout
+
+
 def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:
     tasks = team.import_mails(9)
     for task in tasks[:7]:
@@ -326,6 +337,23 @@ def test_every_project_is_looked_at_on_a_schedule_whether_or_not_a_webhook_came(
     housekeeping._reconcile_at = 0
     housekeeping()
     assert jobs(team) == 2
+
+
+def test_of_a_tool_that_does_not_answer_one_project_is_looked_at_once_its_time_is_over(
+    team: Team, housekeeping: running._Housekeeping
+) -> None:
+    for it in (team, type(team)(team.tool, team.parts, team.tool.create_project(["ham", "spam"]))):
+        it.choose(quiet_seconds=0)
+    connection = team.parts.connections.get(team.project)
+    for _ in range(3):
+        team.parts.circuits.failed(connection, "It is down.")
+    housekeeping()
+    assert jobs(team) == 0
+    (key,) = team.parts.redis.keys("nextlabel:circuit:*")
+    team.parts.redis.hset(key, "until", "1")
+    housekeeping._reconcile_at = 0
+    housekeeping()
+    assert jobs(team) == 1
 
 
 def test_housekeeping_outlives_a_redis_that_is_away_for_a_while(

@@ -11,9 +11,11 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from nextlabel import worker
+from nextlabel import circuits, worker
+from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
+from nextlabel.loop import Round
 from nextlabel.ports import Connection, ToolAccess
 from nextlabel.round_log import LoggedRound
 
@@ -70,11 +72,114 @@ def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Te
     team.tool.take_down()
     said = worker.learn_project(team.parts, team.project)
     assert "down" in said
-    assert "Asked again in 10 s" in said
+    assert "Asked again in" in said
     assert told(team).failed
     due = due_in(redis_client, team)
     assert due is not None
-    assert worker._BUSY_SECONDS < due <= worker._TOOL_DOWN_SECONDS
+    assert circuits.SHORTEST - 1 < due <= 2 * circuits.SHORTEST
+
+
+def fail(team: Team, times: int) -> None:
+    for _ in range(times):
+        worker.learn_project(team.parts, team.project)
+
+
+def test_a_tool_that_stays_down_is_asked_ever_more_rarely_and_at_least_every_five_minutes(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team.parts.circuits._chance, "uniform", lambda low, high: high)
+    connection = team.parts.connections.get(team.project)
+    waits = [team.parts.circuits.failed(connection, "down") for _ in range(9)]
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300, 300]
+    team.parts.circuits.succeeded(connection)
+    assert team.parts.circuits.failed(connection, "down") == 10
+
+
+def test_workers_that_failed_together_do_not_come_back_together(team: Team) -> None:
+    connection = team.parts.connections.get(team.project)
+    waits = [team.parts.circuits.failed(connection, "down") for _ in range(30)]
+    assert len(set(waits)) == 30
+    assert min(waits) >= circuits.SHORTEST
+
+
+def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by_no_other(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    sibling, elsewhere = second_project(team), ProjectId("9")
+    team.parts.connections.save(Connection(elsewhere, "memory", ToolAccess("memory:other", "x")))
+    team.tool.take_down()
+    fail(team, 2)
+    assert "Asked again" in worker.learn_project(team.parts, sibling)
+    team.tool.bring_up()
+    for project in (team.project, sibling):
+        assert "does not answer; asked again" in worker.learn_project(team.parts, project)
+        due = redis_client.zscore("nextlabel:due", project)
+        assert due is not None
+        assert float(due) > time.time() + circuits.SHORTEST / 2
+    assert team.parts.models.history(team.project) == []
+    assert "token" in worker.learn_project(team.parts, elsewhere)
+
+
+def test_once_the_time_is_over_one_project_tries_and_its_success_has_all_of_them_pulled(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    sibling, connection = second_project(team), team.parts.connections.get(team.project)
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    assert team.parts.circuits.admit(connection) == (0.0, True)
+    assert "does not answer; asked again" in worker.learn_project(team.parts, sibling)  # while the first one tries
+    time_passes(redis_client)
+    team.tool.bring_up()
+    redis_client.delete("nextlabel:due", "nextlabel:first", "nextlabel:job")
+    assert "queue" not in worker.learn_project(team.parts, team.project)
+    assert team.parts.circuits.state(connection) is None
+    assert redis_client.zscore("nextlabel:due", sibling) is not None
+
+
+def test_a_tool_that_answers_only_to_refuse_is_there_again(team: Team, redis_client: redis.Redis) -> None:
+    sibling = second_project(team)
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    team.tool.bring_up()
+    team.parts.connections.save(Connection(team.project, "memory", ToolAccess(team.tool.access.url, "wrong")))
+    assert "token" in worker.learn_project(team.parts, team.project)
+    assert "does not answer" not in worker.learn_project(team.parts, sibling)
+
+
+def test_a_tool_that_still_fails_when_it_is_tried_is_left_alone_again(team: Team, redis_client: redis.Redis) -> None:
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    assert "is down" in worker.learn_project(team.parts, team.project)
+    state = team.parts.circuits.state(team.parts.connections.get(team.project))
+    assert state is not None
+    assert (state.failures, state.is_open, state.wait > 0) == (4, True, True)
+    assert "down" in state.reason
+
+
+def test_a_tool_that_says_when_to_come_back_is_left_alone_that_long_from_the_first_time_on(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*arguments: object) -> Round:
+        raise ToolUnavailable("Too many requests.", retry_after=120)
+
+    monkeypatch.setattr(team.parts.loop, "run", busy)
+    assert "Asked again in 120 s" in worker.learn_project(team.parts, team.project)
+    assert "does not answer; asked again in" in worker.learn_project(team.parts, second_project(team))
+
+
+def second_project(team: Team) -> ProjectId:
+    project = team.tool.create_project(["ham", "spam"])
+    team.parts.connections.save(Connection(project, "memory", team.tool.access))
+    return project
+
+
+def time_passes(redis_client: redis.Redis) -> None:
+    """Until every tool that was left alone may be tried again."""
+    for key in redis_client.keys("nextlabel:circuit:*"):
+        redis_client.hset(key, "until", "1")
 
 
 def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(

@@ -14,10 +14,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import SQLAlchemyError
 
+from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, note_models, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.model_store import preload
+from nextlabel.ports import Connection
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts, embedded_redis
@@ -176,8 +178,17 @@ class _Housekeeping:
                 self._embedded.ensure()
 
     def _reconcile(self) -> None:
-        """Have every project pulled, whether or not a webhook came: webhooks are hints."""
+        """Have every project pulled, whether or not a webhook came: webhooks are hints.
+
+        Of a tool that does not answer, one project only.
+        """
+        waiting: list[Connection] = []
         for connection in self._parts.connections.all():
+            circuit = self._parts.circuits.state(connection)
+            if circuit and circuit.is_open:
+                if circuit.wait or any(same_tool(connection, other) for other in waiting):
+                    continue
+                waiting.append(connection)  # one tries, and its success has the others pulled
             # Labels that are just being given are gathered as ever; but a long quiet time puts nothing off for good.
             quiet = min(connection.options.quiet_seconds, self._every)
             self._parts.job_queue.request_retraining(connection.project, quiet=quiet, max_wait=quiet)

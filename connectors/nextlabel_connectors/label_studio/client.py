@@ -138,7 +138,8 @@ class LabelStudioClient:
         if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
             raise ToolUnavailable(
                 f"Label Studio at {self.url} is unwell: it answered {path} with {status}. Look into its log; "
-                f"nextlabel tries again.{_said(response)}"
+                f"nextlabel tries again.{_said(response)}",
+                retry_after=_retry_after(response),
             )
         if response.is_redirect:
             target = response.headers.get("location", "")
@@ -268,6 +269,17 @@ def _server_time(response: httpx.Response) -> datetime:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
         return datetime.now(UTC)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; the header tells these or a time (RFC 9110)."""
+    told = response.headers.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        return max(0.0, (parsedate_to_datetime(told).astimezone(UTC) - _server_time(response)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _without_query(location: str) -> str:

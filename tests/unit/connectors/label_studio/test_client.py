@@ -64,6 +64,26 @@ def test_a_tool_that_is_down_or_something_else_is_unavailable(tool: LabelStudioC
 
 
 @pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "120"}, 120),
+        ({"retry-after": "Sun, 22 Nov 2026 07:01:00 GMT", "date": "Sun, 22 Nov 2026 07:00:00 GMT"}, 60),
+        ({"retry-after": "Sun, 22 Nov 2026 06:00:00 GMT", "date": "Sun, 22 Nov 2026 07:00:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-1"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_tool_that_says_when_to_come_back_is_heard(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    with pytest.raises(ToolUnavailable) as caught:
+        answering(httpx.Response(status, headers=headers)).get("/api/projects/1/")
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
     ("status", "says"),
     [
         (401, "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true"),
