@@ -145,6 +145,11 @@ class RqJobQueue:
                     "nextlabel.worker.help_out", job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
                 )
 
+    def is_first_in(self, seconds: int, what: str, project: ProjectId) -> bool:
+        """Whether nobody has asked this of the project for so many seconds, on whatever machine."""
+        with redis_errors():
+            return bool(self._redis.set(f"nextlabel:{what}:{project}", "1", nx=True, ex=seconds))
+
     def learning_waits(self) -> bool:
         """Whether a worker is wanted for a training."""
         with redis_errors():

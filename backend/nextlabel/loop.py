@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -82,6 +82,15 @@ class _Outcome:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pulled:
+    """What came of a pull: how many tasks changed, whether open ones appeared, and all tasks that there are now."""
+
+    changed: int
+    appeared: bool
+    known: Set[TaskId]
+
+
 class ActiveLearning:
     """The loop over one project at a time. Every step may run twice; nothing is published on a lost lease."""
 
@@ -118,7 +127,7 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema(project)
         hosted = self._hosts.chosen(connection.options.model)
-        changed, appeared = self._sync(connector, project, progress, whole=bool(hosted))
+        pulled = self._sync(connector, project, progress, whole=bool(hosted))
         bench = self._workbench(connection, connector, schema, hosted, progress)
         outcome = _Outcome()
         if self._is_news(project, bench):
@@ -126,12 +135,12 @@ class ActiveLearning:
             progress("fit", len(bench.labels))
             outcome = self._learn(connection, bench, fence)
         receipt = None
-        if appeared or self._order_is_due(connection, connector, bench):
+        if pulled.appeared or self._order_is_due(connection, connector, bench, pulled.known):
             self._registry.check_fence(project, fence)
             receipt = self._reorder(connection, connector, bench, outcome, fence, progress)
         return Round(
             project,
-            changed,
+            pulled.changed,
             len(bench.labels),
             bench.set_aside,
             outcome.version,
@@ -141,8 +150,8 @@ class ActiveLearning:
             self._store.unreadable(project),
         )
 
-    def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> tuple[int, bool]:
-        """Pull what changed; returns how many tasks, and whether open tasks appeared that were unknown."""
+    def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> _Pulled:
+        """Pull what changed."""
         known = self._known(project)
         changed, appeared = 0, False
         for page in connector.changed_tasks(project, self._store.cursor(project), whole=whole):
@@ -150,10 +159,11 @@ class ActiveLearning:
             changed += len(page.tasks) + sum(one.annotation is None for one in page.unreadable)
             appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
             progress("sync", changed)
-        vanished = connector.vanished_tasks(project, self._known(project))
+        known = self._known(project)
+        vanished = connector.vanished_tasks(project, known)
         if vanished:
             self._store.forget_tasks(project, vanished)
-        return changed + len(vanished), appeared
+        return _Pulled(changed + len(vanished), appeared, known.difference(vanished))
 
     def _known(self, project: ProjectId) -> set[TaskId]:
         """Every task that the tool has told, whether or not it can be read."""
@@ -242,7 +252,7 @@ class ActiveLearning:
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
 
-    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench) -> bool:
+    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench, known: Set[TaskId]) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = connection.project, connection.options
         serving, queues = self._registry.in_service(project), self._registry.queues(project)
@@ -257,7 +267,9 @@ class ActiveLearning:
         full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
         if left < min(len(still_open), full / 2):
             return True
-        return bool(left) and connector.queue_in_force(project) != queues[0].version
+        # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
+        standing = sum(task in known for task in queues[0].window)
+        return bool(left) and connector.queue_in_force(project, standing=standing) != queues[0].version
 
     def _reorder(
         self,

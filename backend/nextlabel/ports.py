@@ -142,8 +142,9 @@ class Connector(Protocol):
     ) -> QueueReceipt:
         """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds."""
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
-        """The version whose order the tool serves now; None when it serves some other order."""
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
+        """The version whose order the tool serves now; None when it serves some other order, or shows no predictions,
+        or fewer than ``standing`` tasks still have their place in the order."""
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
@@ -165,6 +166,12 @@ class Connector(Protocol):
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
 
         A refusal is a ``problem`` with its remedy, so that the report is whole; only `ToolUnavailable` is raised.
+        """
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        """What somebody has undone since `connect`, with the remedy; empty where all stands as it was made.
+
+        Changes nothing and makes two requests at most, so that it may be asked every minute.
         """
 
 
@@ -311,12 +318,16 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings."""
+    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
+
+    ``door_url`` is where the tool was told to find nextlabel; "" where it was never told.
+    """
 
     project: ProjectId
     connector: str
     access: ToolAccess
     options: ProjectOptions = field(default_factory=ProjectOptions)
+    door_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from nextlabel.features.cache import TextFeatureCache, VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import EMBED, Source
 from nextlabel.features.text import count_features
+from nextlabel.findings import StandingFindings
 from nextlabel.hosting import Limits
 from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.job_queue import RqJobQueue
@@ -45,6 +46,7 @@ class Parts:
     store: SqlLabelStore
     models: StoredModels
     rounds: RoundLog
+    findings: StandingFindings
     job_queue: RqJobQueue
     circuits: ToolCircuits
     shards: RedisShards
@@ -100,6 +102,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         store=store,
         models=models,
         rounds=RoundLog(database),
+        findings=StandingFindings(database),
         job_queue=job_queue,
         circuits=ToolCircuits(client),
         shards=shards,

@@ -26,13 +26,14 @@ from nextlabel.errors import (
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
-from nextlabel.ports import Connection
+from nextlabel.ports import Connection, Door, Finding
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
 log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
+_DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
 
 
@@ -71,6 +72,8 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
         parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
     if done.receipt:
         parts.job_queue.request_pruning(project)
+    with suppress(ToolUnavailable):  # the next turn will tell
+        _look_for_drift(parts, connection)
     return summary
 
 
@@ -89,6 +92,26 @@ def _wait_for_tool(parts: Parts, connection: Connection) -> float:
                 quiet = other.options.quiet_seconds
                 parts.job_queue.request_retraining(other.project, quiet=quiet, max_wait=quiet)
     return wait
+
+
+def _look_for_drift(parts: Parts, connection: Connection) -> None:
+    """Whether somebody has undone in the tool what `connect` made there: told once, and again when it changes.
+
+    It is not made again unasked. Nothing is lost without it, for labels are pulled and the order is written all the
+    same; and who removed it may have meant it. Order, sampling and version are what the loop is for: those it mends.
+    """
+    if not connection.door_url or not parts.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
+        return
+    credentials = parts.connections.credentials()
+    door = Door(connection.door_url, credentials.user, credentials.password, credentials.webhook_secret)
+    try:
+        found = list(parts.open_connector(connection).drift(connection.project, door))
+    except ToolRejected as error:
+        found = [Finding("warning", str(error))]
+    if parts.findings.replace(connection.project, found):
+        said = " ".join(one.message for one in found) or "All that `connect` made stands again."
+        log.log(logging.WARNING if found else logging.INFO, "project %s: %s", connection.project, said)
+        parts.rounds.add(connection.project, 0.0, said, failed=bool(found))
 
 
 def prune(project: str) -> int:

@@ -25,6 +25,7 @@ from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input
+from nextlabel.ports import Finding
 from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
@@ -298,6 +299,20 @@ def test_status_tells_that_a_tool_does_not_answer(connect: Callable[..., Result]
     assert (one["tool_fails"]["failures"], one["tool_fails"]["reason"]) == (3, "It is down.")
     assert one["tool_fails"]["left_alone_seconds"] > 0
     assert "3 times in a row" in connect(command="status").stdout
+
+
+def test_status_tells_what_somebody_undid_in_the_tool_until_it_is_connected_again(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    connect()
+    assert team.parts.connections.get(team.project).door_url == "http://localhost:9090"
+    team.parts.findings.replace(team.project, [Finding("warning", "The webhook is gone.")])
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["findings"] == [{"level": "warning", "message": "The webhook is gone."}]
+    assert "The webhook is gone." in connect(command="status").stdout
+    connect()
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["findings"] == []
 
 
 def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:

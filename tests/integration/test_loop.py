@@ -329,6 +329,26 @@ def test_a_person_who_changes_the_tools_order_is_corrected_at_the_next_turn(team
     assert_served_by_margin(team)
 
 
+def test_an_order_of_which_somebody_deleted_a_part_is_written_again_and_one_that_lost_only_tasks_is_not(
+    team: Team,
+) -> None:
+    team.import_mails(40)
+    team.run()
+    team.work(12)
+    team.run()
+    order = team.queue(20)
+    team.tool.delete_task(team.project, order[3])
+    assert team.run().receipt is None
+    team.work(2)  # labeled tasks keep their place, and do not stand in for places that were deleted
+    team.run()
+    order = team.queue()
+    team.tool.delete_predictions(team.project, [order[0]])
+    assert team.queue()[-1] == order[0]
+    assert team.run().receipt is not None
+    assert team.queue()[0] == order[0]
+    assert team.run().receipt is None
+
+
 def test_new_tasks_join_the_order_without_a_training(team: Team) -> None:
     team.choose(window=10)
     team.import_mails(40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.ports import Connection, Door, ToolAccess
 from nextlabel.round_log import LoggedRound
 
 if TYPE_CHECKING:
@@ -222,6 +223,51 @@ def test_a_model_that_cannot_be_stored_is_told(team: Team, monkeypatch: pytest.M
     said = worker.learn_project(team.parts, team.project)
     assert "NEXTLABEL_MODELS_URL" in said
     assert told(team).failed
+
+
+DOOR_URL = "http://nextlabel:9090"
+
+
+def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
+    """A turn after which drift is looked for; returns what it adds to the story, newest first."""
+    before = len(team.parts.rounds.last(team.project, 100))
+    redis_client.delete(f"nextlabel:drift:{team.project}")
+    worker.learn_project(team.parts, team.project)
+    rounds = team.parts.rounds.last(team.project, 100)
+    return [one.summary for one in rounds[: len(rounds) - before]]
+
+
+def connect(team: Team) -> None:
+    connection = replace(team.parts.connections.get(team.project), door_url=DOOR_URL)
+    team.parts.connections.save(connection)
+    credentials = team.parts.connections.credentials()
+    door = Door(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
+    list(team.tool.connector().connect(team.project, door))
+
+
+def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    team.import_mails(20)
+    connect(team)
+    worker.learn_project(team.parts, team.project)
+    assert look_again(team, redis_client) == []
+    team.tool.disconnect(team.project)
+    (said,) = look_again(team, redis_client)
+    assert "run `nextlabel connect` again" in said
+    assert [one.message for one in team.parts.findings.of(team.project)] == [said]
+    assert look_again(team, redis_client) == []
+    connect(team)
+    assert look_again(team, redis_client) == ["All that `connect` made stands again."]
+    assert team.parts.findings.of(team.project) == []
+
+
+def test_drift_is_looked_for_no_more_often_than_about_once_a_minute(team: Team) -> None:
+    connect(team)
+    worker.learn_project(team.parts, team.project)
+    team.tool.disconnect(team.project)
+    worker.learn_project(team.parts, team.project)
+    assert team.parts.findings.of(team.project) == []
 
 
 def test_a_lease_is_free_again_after_every_turn(team: Team) -> None:

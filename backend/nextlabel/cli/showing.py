@@ -68,6 +68,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "connector": connection.connector,
         "url": connection.access.url,
         "tool_fails": tool_fails,
+        "findings": [{"level": one.level, "message": one.message} for one in parts.findings.of(project)],
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
         "open": len(still_open),
@@ -105,6 +106,8 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
             f"{fails['failures']} times in a row since {fails['since'][:19].replace('T', ' ')}; asked again in "
             f"{fails['left_alone_seconds']:.0f} s: {fails['reason']}",
         )
+    for finding_ in one["findings"]:
+        table.add_row("[yellow]undone in the tool[/]", finding_["message"])
     for unreadable in one["unreadable"][:5]:
         table.add_row("[yellow]set aside[/]", f"{unreadable['name']}: {unreadable['reason']}")
     if len(one["unreadable"]) > 5:

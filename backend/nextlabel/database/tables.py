@@ -31,6 +31,7 @@ connections = Table(
     Column("url", Text, nullable=False),
     Column("token", Text, nullable=False),
     Column("options", JSON, nullable=False),
+    Column("door_url", Text, nullable=False, server_default=""),
 )
 
 # A row per project, made on first use, so that counting up needs no more than one UPDATE.
@@ -79,6 +80,17 @@ unreadable = Table(
     Column("task", String(64), primary_key=True),
     Column("annotation", String(64), primary_key=True),
     Column("reason", Text, nullable=False),
+)
+
+# What somebody has undone in the tool since it was connected, as it was last looked at.
+findings = Table(
+    "findings",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
 )
 
 models = Table(

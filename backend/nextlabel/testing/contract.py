@@ -285,6 +285,15 @@ class ConnectorContract:
         scene.harness.choose_another_order(scene.project)
         assert in_force() is None
 
+    def test_places_in_the_order_that_somebody_deleted_are_missed(self, scene: Scene) -> None:
+        scene.rank(V1, scene.tasks[:4])
+        assert scene.connector.queue_in_force(scene.project, standing=4) == V1
+        scene.harness.delete_predictions(scene.project, scene.tasks[1:3])
+        assert scene.connector.queue_in_force(scene.project, standing=4) is None
+        assert scene.connector.queue_in_force(scene.project, standing=2) == V1
+        scene.rank(V2, scene.tasks[:4])
+        assert scene.connector.queue_in_force(scene.project, standing=4) == V2
+
     # --- pruning -------------------------------------------------------------------------------------------
 
     def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene) -> None:
@@ -347,6 +356,17 @@ class ConnectorContract:
         assert "done" in {finding.level for finding in first}
         assert "done" not in {finding.level for finding in again}
 
+    def test_what_somebody_undoes_is_found_until_it_is_connected_again(self, scene: Scene) -> None:
+        door = scene.harness.door()
+        list(scene.connector.connect(scene.project, door))
+        assert list(scene.connector.drift(scene.project, door)) == []
+        scene.harness.disconnect(scene.project)
+        found = scene.connector.drift(scene.project, door)
+        assert {finding.level for finding in found} == {"warning"}
+        assert all("nextlabel connect" in finding.message for finding in found)
+        list(scene.connector.connect(scene.project, door))
+        assert list(scene.connector.drift(scene.project, door)) == []
+
     def test_a_malformed_event_is_a_payload_error(self, scene: Scene) -> None:
         list(scene.connector.connect(scene.project, scene.harness.door()))
         good = scene.harness.arrivals(lambda: scene.submit(scene.tasks[0]))[0]
@@ -395,6 +415,7 @@ CALLS: Mapping[str, Callable[[Scene], object]] = {
     "reorder": lambda it: it.rank(V3, it.tasks[:2]),
     "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
     "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
+    "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
     "prune": lambda it: it.connector.prune(it.project, set(), 10),
 }
 

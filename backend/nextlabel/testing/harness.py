@@ -63,6 +63,12 @@ class ToolHarness(Protocol):
     def choose_another_order(self, project: ProjectId) -> None:
         """Somebody sets the tool's queue to an order of their own."""
 
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        """Somebody deletes all predictions of these tasks."""
+
+    def disconnect(self, project: ProjectId) -> None:
+        """Somebody removes all that makes the tool call nextlabel."""
+
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores, by version, as its own pages tell."""
 

@@ -59,9 +59,9 @@ class MemoryConnector:
             vanished = tuple(task for task in ranked if task not in it.rows)
             return QueueReceipt(version, len(order), vanished, tuple(islice(it.queue(), _HEAD)))
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         with self._tool.opened(project, self._token) as it:
-            return it.in_force
+            return it.in_force if sum(task in it.rows for task in it.order) >= standing else None
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         with self._tool.opened(project, self._token) as it:
@@ -91,6 +91,14 @@ class MemoryConnector:
                 it.door = door
                 finding = Finding("done", f"Webhooks now go to {door.url}.")
         yield finding
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        with self._tool.opened(project, self._token) as it:
+            return [] if it.door == door else [_undone(door.url)]
+
+
+def _undone(door_url: str) -> Finding:
+    return Finding("warning", f"Webhooks no longer go to {door_url}: run `nextlabel connect` again.")
 
 
 def _chosen(item: Mapping[str, object]) -> list[object]:

@@ -187,6 +187,17 @@ class MemoryTool:
             it.in_force = None
             self._tell(project, "project")
 
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        with self.opened(project) as it:
+            for order in it.orders.values():
+                for task in tasks:
+                    order.pop(task, None)
+
+    def disconnect(self, project: ProjectId) -> None:
+        """Somebody removes what makes the tool call nextlabel."""
+        with self.opened(project) as it:
+            it.door = None
+
     def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:
             return {version: len(order) for version, order in it.orders.items()}

@@ -97,6 +97,13 @@ class LabelStudioHarness:
     def choose_another_order(self, project: ProjectId) -> None:
         self._server.owner.change_project(int(project), sampling="Sequential sampling")
 
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])
+
+    def disconnect(self, project: ProjectId) -> None:
+        self._server.owner.remove_ml_backends(int(project))
+        self._server.owner.remove_webhooks(int(project))
+
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         held = self._server.owner.predictions_held(int(project))
         return {QueueVersion(version): number for version, number in held.items()}
