@@ -1,10 +1,11 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, Update, delete, insert, select, update
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks, unreadable
@@ -33,8 +34,8 @@ class SqlLabelStore:
                 _forget_annotations(sql, project, [row["id"] for row in rows])
                 if rows:
                     sql.execute(insert(annotations), rows)
-            sql.execute(delete(cursors).where(cursors.c.project == project))
-            sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
+            if not sql.execute(_of(project).values(cursor=page.cursor)).rowcount:
+                sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
 
     def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         with self._database.write() as sql:
@@ -44,6 +45,15 @@ class SqlLabelStore:
         with self._database.read() as sql:
             found = sql.execute(select(cursors.c.cursor).where(cursors.c.project == project)).scalar()
         return None if found is None else Cursor(found)
+
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        with self._database.read() as sql:
+            found = sql.execute(select(cursors.c.full_at).where(cursors.c.project == project)).scalar()
+        return found and found.replace(tzinfo=found.tzinfo or UTC)  # SQLite keeps no time zone
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None:
+        with self._database.write() as sql:
+            sql.execute(_of(project).values(full_at=at))
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
         with self._database.read() as sql:
@@ -90,6 +100,10 @@ class SqlLabelStore:
 def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotation
     """Numeric ids in numeric order, so that the order does not depend on the database's collation."""
     return len(id), id
+
+
+def _of(project: ProjectId) -> Update:
+    return update(cursors).where(cursors.c.project == project)
 
 
 def _chunks(items: Collection[T]) -> Iterator[list[T]]:

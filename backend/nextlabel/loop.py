@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from nextlabel.errors import ArtifactError, HostedModelError
@@ -29,6 +30,7 @@ from nextlabel.ports import (
     Unreadable,
 )
 from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.pulling import pull
 
 _NAMED = 3
 
@@ -38,8 +40,8 @@ class Round:
     """What one turn of the loop did, for the log and for `nextlabel status`.
 
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
-    learned again should it change back. ``unreadable`` is what the tool told and cannot be read. ``failure`` is how the
-    team's own model failed: what served before still does.
+    learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
+    all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     """
 
     project: ProjectId
@@ -51,10 +53,12 @@ class Round:
     receipt: QueueReceipt | None = None
     failure: str = ""
     unreadable: Sequence[Unreadable] = ()
+    read_again: bool = False
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
-        said = [f"project {self.project}: {self.changed} changed tasks read, {self.labels} labels in force"]
+        read = f"all {self.changed} tasks read again" if self.read_again else f"{self.changed} changed tasks read"
+        said = [f"project {self.project}: {read}, {self.labels} labels in force"]
         said += [f"{n} labels of '{target}' set aside: they no longer fit" for target, n in self.set_aside.items()]
         if self.unreadable:
             said.append(f"{len(self.unreadable)} set aside, because they cannot be read: {_named(self.unreadable)}")
@@ -82,15 +86,6 @@ class _Outcome:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pulled:
-    """What came of a pull: how many tasks changed, whether open ones appeared, and all tasks that there are now."""
-
-    changed: int
-    appeared: bool
-    known: Set[TaskId]
-
-
 class ActiveLearning:
     """The loop over one project at a time. Every step may run twice; nothing is published on a lost lease."""
 
@@ -105,6 +100,7 @@ class ActiveLearning:
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
         embeddings: str = "",
+        full_pull_every: timedelta = timedelta(days=1),
     ) -> None:
         """``embeddings`` is a folder with a model for texts (`encoder_for`); without one words are counted."""
         self._connections = connections
@@ -115,6 +111,7 @@ class ActiveLearning:
         self._source = source
         self._hosts = hosts
         self._embeddings = embeddings
+        self._full_pull_every = full_pull_every
 
     def run(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
         """One turn: afterwards the model has seen every label, and the tool serves its order.
@@ -127,7 +124,14 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema(project)
         hosted = self._hosts.chosen(connection.options.model)
-        pulled = self._sync(connector, project, progress, whole=bool(hosted))
+        pulled = pull(
+            connector,
+            self._store,
+            project,
+            whole=bool(hosted),
+            full_every=self._full_pull_every,
+            progress=progress,
+        )
         bench = self._workbench(connection, connector, schema, hosted, progress)
         outcome = _Outcome()
         if self._is_news(project, bench):
@@ -148,26 +152,8 @@ class ActiveLearning:
             receipt,
             outcome.failure,
             self._store.unreadable(project),
+            pulled.again,
         )
-
-    def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> _Pulled:
-        """Pull what changed."""
-        known = self._known(project)
-        changed, appeared = 0, False
-        for page in connector.changed_tasks(project, self._store.cursor(project), whole=whole):
-            self._store.apply(project, page)
-            changed += len(page.tasks) + sum(one.annotation is None for one in page.unreadable)
-            appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
-            progress("sync", changed)
-        known = self._known(project)
-        vanished = connector.vanished_tasks(project, known)
-        if vanished:
-            self._store.forget_tasks(project, vanished)
-        return _Pulled(changed + len(vanished), appeared, known.difference(vanished))
-
-    def _known(self, project: ProjectId) -> set[TaskId]:
-        """Every task that the tool has told, whether or not it can be read."""
-        return {*self._store.task_ids(project), *(one.task for one in self._store.unreadable(project))}
 
     def _workbench(
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress

@@ -378,6 +378,11 @@ class LabelStore(Protocol):
 
     def cursor(self, project: ProjectId) -> Cursor | None: ...
 
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        """When everything was last read, from the start to the end; None where it never was, or is to be again."""
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None: ...
+
     def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
 
     def labeled(self, project: ProjectId) -> Labeled:

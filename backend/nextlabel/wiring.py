@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
@@ -116,6 +117,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             source=source,
             hosts=hosts,
             embeddings=settings.embeddings,
+            full_pull_every=timedelta(hours=settings.full_reconcile_hours),
         ),
         service=Service(
             connections=connections,

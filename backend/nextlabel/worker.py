@@ -68,7 +68,7 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
             return _failed(parts, project, started, str(error))
     summary = done.sentence()
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
-    if done.trained or done.receipt or done.failure:
+    if done.trained or done.receipt or done.failure or done.read_again:
         parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
     if done.receipt:
         parts.job_queue.request_pruning(project)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -352,6 +353,26 @@ def test_every_project_is_looked_at_on_a_schedule_whether_or_not_a_webhook_came(
     housekeeping._reconcile_at = 0
     housekeeping()
     assert jobs(team) == 2
+
+
+def test_at_the_start_everything_is_to_be_read_again_unless_that_has_just_been_done(
+    team: Team, settings: Settings
+) -> None:
+    team.import_mails(5)
+    team.run()
+    running._Housekeeping(team.parts, settings)()
+    just_now = team.parts.store.full_pull_at(team.project)
+    assert just_now is not None
+    team.parts.store.note_full_pull(team.project, just_now - timedelta(hours=1))
+    housekeeping = running._Housekeeping(team.parts, settings)
+    housekeeping()
+    assert team.parts.store.full_pull_at(team.project) is None
+    assert team.run().read_again
+    earlier = just_now - timedelta(hours=1)
+    team.parts.store.note_full_pull(team.project, earlier)
+    housekeeping._reconcile_at = 0
+    housekeeping()  # no longer the start
+    assert team.parts.store.full_pull_at(team.project) == earlier
 
 
 def test_of_a_tool_that_does_not_answer_one_project_is_looked_at_once_its_time_is_over(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Targ
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
+from nextlabel.ports import ChangePage
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
 from nextlabel.strategies import finding
@@ -224,6 +226,63 @@ def test_a_task_that_cannot_be_read_is_set_aside_by_name_and_holds_nothing_up(te
     team.run()
     team.tool.delete_task(team.project, labeled[1])
     assert not team.run().unreadable
+
+
+def a_day_passes(team: Team) -> None:
+    last = team.parts.store.full_pull_at(team.project)
+    assert last is not None
+    team.parts.store.note_full_pull(team.project, last - timedelta(hours=24, seconds=1))
+
+
+def test_what_the_tool_does_not_mark_as_changed_is_found_when_all_is_read_again_once_a_day(team: Team) -> None:
+    team.import_mails(30)
+    team.run()
+    labeled = team.work(12)
+    team.run()
+    with team.tool.without_a_trace(team.project):
+        with team.tool.opened(team.project) as it:
+            it.rows[labeled[0]].annotations.clear()
+        team.label(team.queue()[0], "spam")
+        team.import_mails(3)
+    unseen = team.run()
+    assert (unseen.changed, unseen.read_again) == (0, False)
+    a_day_passes(team)
+    done = team.run()
+    assert (done.changed, done.read_again) == (33, True)
+    assert "all 33 tasks read again, 12 labels in force" in done.sentence()
+    assert labeled[0] not in team.learned
+    assert len(team.learned) == 12
+    assert len(team.queue()) == 21
+    assert not team.run().read_again
+
+
+def test_when_the_clock_is_set_back_all_is_read_again(team: Team) -> None:
+    team.import_mails(5)
+    assert not team.run().read_again  # it was read for the first time
+    team.parts.store.note_full_pull(team.project, datetime.now(UTC) + timedelta(days=400))
+    assert team.run().read_again
+    assert not team.run().read_again
+
+
+def test_a_reading_of_everything_that_was_cut_short_is_begun_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.tool.page_size = 10
+    team.import_mails(30)
+    team.run()
+    a_day_passes(team)
+    stored = team.parts.store.apply
+    for pages in (1, 2):
+        left = iter([True] * pages)
+
+        def store_so_many(project: ProjectId, page: ChangePage, left: Iterator[bool] = left) -> None:
+            if not next(left, False):
+                raise ToolUnavailable("killed")
+            stored(project, page)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(team.parts.store, "apply", store_so_many)
+            with pytest.raises(ToolUnavailable):
+                team.run()
+    assert team.run().changed == 30
 
 
 def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:

@@ -72,6 +72,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
         "open": len(still_open),
+        "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
         "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,

@@ -48,6 +48,7 @@ cursors = Table(
     metadata,
     Column("project", String(64), primary_key=True),
     Column("cursor", Text, nullable=False),
+    Column("full_at", DateTime(timezone=True), nullable=True),
 )
 
 tasks = Table(

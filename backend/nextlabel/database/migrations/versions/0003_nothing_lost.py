@@ -1,4 +1,4 @@
-"""Nothing lost: what cannot be read is kept by name, and what has come off in the tool as it was found."""
+"""Nothing lost: what cannot be read, what has come off in the tool, and when all of it was last read."""
 
 from __future__ import annotations
 
@@ -25,4 +25,5 @@ def upgrade() -> None:
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
+    op.add_column("cursors", sa.Column("full_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connections", sa.Column("door_url", sa.Text, nullable=False, server_default=""))
