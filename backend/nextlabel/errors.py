@@ -15,6 +15,7 @@
     ├── ArtifactError          a stored model is missing, damaged or not trusted
     ├── FileUnavailable        this one file that a task points at cannot be read: go on without it
     ├── HostedModelError       a team's own model failed: the version in service stays, a person must look
+    ├── StorageError           what is learned cannot be kept, a disk is full or read-only: try again later
     └── JobQueueUnavailable    Redis cannot be reached: try again later
 """
 
@@ -68,6 +69,10 @@ class StaleWorker(NextlabelError):
 
 class ArtifactError(NextlabelError):
     """A stored model is missing, damaged, or holds types that nextlabel does not trust."""
+
+
+class StorageError(NextlabelError):
+    """The disk or the database takes nothing more; the same may work once there is room."""
 
 
 class JobQueueUnavailable(NextlabelError):

@@ -100,7 +100,10 @@ class Service:
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
+        alarm: Callable[[], str] = lambda: "",
     ) -> None:
+        """``alarm`` tells what keeps anything from being kept, "" where nothing does."""
+        self.alarm = alarm
         self.dialect = dialect
         self._connections = connections
         self._registry = registry

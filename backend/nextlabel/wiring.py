@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 
 from nextlabel import discovery
+from nextlabel.alarms import Alarms
 from nextlabel.circuits import ToolCircuits
 from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
@@ -50,6 +51,7 @@ class Parts:
     findings: StandingFindings
     job_queue: RqJobQueue
     circuits: ToolCircuits
+    alarms: Alarms
     shards: RedisShards
     hosts: Hosts
     loop: ActiveLearning
@@ -80,6 +82,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     )
     models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
+    alarms = Alarms(client, _folders(settings, database))
     job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
     shards = RedisShards(client, job_queue, {EMBED: partial(embedder, embeddings)})
@@ -106,6 +109,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         findings=StandingFindings(database),
         job_queue=job_queue,
         circuits=ToolCircuits(client),
+        alarms=alarms,
         shards=shards,
         hosts=hosts,
         loop=ActiveLearning(
@@ -127,6 +131,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             strategy=strategy,
             source=partial(source, at_once=True),
             hosts=hosts,
+            alarm=alarms.standing,
         ),
         redis=client,
     )
@@ -155,6 +160,13 @@ def _open(settings: Settings, connection: Connection) -> Connector:
     """The hosts that files may be read from are this installation's to say, so they are kept with no project."""
     access = replace(connection.access, file_hosts=settings.file_hosts)
     return discovery.connector_type(connection.connector).open(access)
+
+
+def _folders(settings: Settings, database: Database) -> list[Path]:
+    """Those of this machine that state is kept in."""
+    models = [] if "://" in settings.models_url else [Path(settings.models_url).expanduser()]
+    wanted = [settings.home, *models, *([database.folder] if database.folder else [])]
+    return [folder for folder in dict.fromkeys(wanted) if folder.is_dir()]
 
 
 def _make_home(home: Path) -> None:

@@ -12,6 +12,7 @@ import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from nextlabel.alarms import is_no_room
 from nextlabel.circuits import same_tool
 from nextlabel.errors import (
     ArtifactError,
@@ -20,6 +21,7 @@ from nextlabel.errors import (
     NextlabelError,
     SchemaError,
     StaleWorker,
+    StorageError,
     ToolRejected,
     ToolUnavailable,
 )
@@ -33,6 +35,7 @@ from nextlabel.wiring import Parts, build, embedded_redis
 log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
+_NO_ROOM_SECONDS = 15.0
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
 
@@ -64,8 +67,13 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
             wait = parts.circuits.failed(connection, str(error), error.retry_after)
             parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
             return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
+        except (StorageError, OSError) as error:
+            if isinstance(error, OSError) and not (is_no_room(error) or parts.alarms.look()):
+                raise
+            return _no_room(parts, project, started, error)
         except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
             return _failed(parts, project, started, str(error))
+    parts.alarms.clear()
     summary = done.sentence()
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
     if done.trained or done.receipt or done.failure or done.read_again:
@@ -190,9 +198,22 @@ def _wait_for_redis(parts: Parts) -> None:
             return
 
 
+def _no_room(parts: Parts, project: ProjectId, started: float, error: Exception) -> str:
+    """An alarm: a person must make room, and then it goes on by itself."""
+    sentence = parts.alarms.look() or (
+        str(error)
+        if isinstance(error, StorageError)
+        else f"Nothing can be written ({error}): make room, or make it writable; nextlabel goes on by itself."
+    )
+    parts.alarms.raise_(sentence)
+    parts.job_queue.request_retraining(project, quiet=_NO_ROOM_SECONDS, max_wait=_NO_ROOM_SECONDS)
+    return _failed(parts, project, started, sentence)
+
+
 def _failed(parts: Parts, project: ProjectId, started: float, sentence: str) -> str:
     log.error("project %s: %s", project, sentence)
-    parts.rounds.add(project, time.monotonic() - started, sentence, failed=True)
+    with suppress(StorageError):
+        parts.rounds.add(project, time.monotonic() - started, sentence, failed=True)
     return sentence
 
 

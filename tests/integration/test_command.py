@@ -137,7 +137,7 @@ def test_the_installed_command_says_its_version(environ: dict[str, str]) -> None
 
 
 def test_status_of_an_empty_home_is_empty_and_says_what_to_do_next(run: Run) -> None:
-    assert json.loads(run("status", "--json").stdout) == {"projects": []}
+    assert json.loads(run("status", "--json").stdout) == {"alarm": None, "projects": []}
     assert "nextlabel connect" in run("status").stdout
 
 

@@ -32,9 +32,12 @@ def status(project: str | None, as_json: bool) -> None:
         for connection in parts.connections.all()
         if project is None or connection.project == project
     ]
+    alarm = parts.alarms.look()
     if as_json:
-        click.echo(json.dumps({"projects": shown}))
+        click.echo(json.dumps({"alarm": alarm or None, "projects": shown}))
         return
+    if alarm:
+        click.secho(alarm, fg="red")
     if not shown:
         click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
     for one in shown:
