@@ -3,7 +3,7 @@
 Each failure in a row doubles the time until the next try, with full jitter (Brooker, "Exponential backoff and jitter",
 2015), so that workers that failed together do not come back together. From the third failure on the circuit is open:
 no project of that tool asks until the time is over, then one of them tries (half-open), and its success closes the
-circuit for all. What Redis forgets costs a few more tries.
+circuit for all; so does a webhook, for a tool that speaks is not down. What Redis forgets costs a few more tries.
 """
 
 from __future__ import annotations

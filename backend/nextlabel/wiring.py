@@ -82,6 +82,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     )
     models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
+    circuits = ToolCircuits(client)
     alarms = Alarms(client, _folders(settings, database))
     job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
@@ -108,7 +109,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         rounds=RoundLog(database),
         findings=StandingFindings(database),
         job_queue=job_queue,
-        circuits=ToolCircuits(client),
+        circuits=circuits,
         alarms=alarms,
         shards=shards,
         hosts=hosts,
@@ -132,6 +133,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             source=partial(source, at_once=True),
             hosts=hosts,
             alarm=alarms.standing,
+            heard=circuits.answered,
         ),
         redis=client,
     )

@@ -273,6 +273,7 @@ def test_connecting_while_the_tool_is_down_says_so(connect: Callable[..., Result
     assert (result.exit_code, "down" in result.stderr) == (1, True)
 
 
+@pytest.mark.every_database
 def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[..., Result], team: Team) -> None:
     team.import_mails(40)
     connect("--option", "window=15")

@@ -15,6 +15,8 @@ from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId
 from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
 
+pytestmark = pytest.mark.every_database
+
 ONE = ProjectId("1")
 
 

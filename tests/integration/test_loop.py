@@ -112,6 +112,7 @@ def test_a_project_that_was_never_connected_is_refused_with_how_to(team: Team) -
 # --- learning ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every_database
 def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Team) -> None:
     team.import_mails(60)
     team.run()
@@ -178,6 +179,7 @@ def test_a_label_of_which_nobody_told_us_is_learned_at_the_next_turn(team: Team)
     assert team.learned == {tasks[3]: "spam", tasks[4]: "ham"}
 
 
+@pytest.mark.every_database
 def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> None:
     tasks = team.import_mails(40)
     team.run()
@@ -204,6 +206,7 @@ def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
     assert team.learned == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
 
 
+@pytest.mark.every_database
 def test_a_task_that_cannot_be_read_is_set_aside_by_name_and_holds_nothing_up(team: Team) -> None:
     team.import_mails(40)
     team.run()
@@ -234,6 +237,7 @@ def a_day_passes(team: Team) -> None:
     team.parts.store.note_full_pull(team.project, last - timedelta(hours=24, seconds=1))
 
 
+@pytest.mark.every_database
 def test_what_the_tool_does_not_mark_as_changed_is_found_when_all_is_read_again_once_a_day(team: Team) -> None:
     team.import_mails(30)
     team.run()
@@ -285,6 +289,7 @@ def test_a_reading_of_everything_that_was_cut_short_is_begun_again(team: Team, m
     assert team.run().changed == 30
 
 
+@pytest.mark.every_database
 def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
     tasks = team.import_mails(20)
     team.run()
@@ -471,6 +476,7 @@ def test_the_last_tasks_are_served_in_order_and_then_nothing_is_due(team: Team) 
 # --- workers that lose their lease -------------------------------------------------------------------------
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("step", ["sync", "fit", "rank", "reorder"])
 def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, step: str) -> None:
     team.import_mails(60)
@@ -639,6 +645,7 @@ def all_of(team: Team, task: TaskId) -> dict[str, Label]:
     return {"label": team.truth[task], "stars": stars + len(about) / 4, "topics": about}
 
 
+@pytest.mark.every_database
 def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) -> None:
     team.ask_also(STARS, TOPICS)
     team.import_mails(90)

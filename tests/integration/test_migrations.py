@@ -22,6 +22,8 @@ from nextlabel.wiring import Parts
 if TYPE_CHECKING:
     from integration.conftest import Team
 
+pytestmark = pytest.mark.every_database
+
 MIGRATIONS = Path(nextlabel.database.__file__).parent / "migrations"
 
 

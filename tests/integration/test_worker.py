@@ -17,7 +17,7 @@ from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
-from nextlabel.ports import Connection, Door, ToolAccess
+from nextlabel.ports import Connection, Door, LabelEvent, ToolAccess
 from nextlabel.round_log import LoggedRound
 
 if TYPE_CHECKING:
@@ -149,6 +149,15 @@ def test_a_tool_that_answers_only_to_refuse_is_there_again(team: Team, redis_cli
     assert "does not answer" not in worker.learn_project(team.parts, sibling)
 
 
+def test_a_tool_that_sends_a_webhook_is_asked_at_once(team: Team) -> None:
+    team.tool.take_down()
+    fail(team, 3)
+    team.tool.bring_up()
+    assert "does not answer" in worker.learn_project(team.parts, team.project)
+    team.parts.service.event(LabelEvent(team.project, "labels"))
+    assert "changed tasks read" in worker.learn_project(team.parts, team.project)
+
+
 def test_a_tool_that_still_fails_when_it_is_tried_is_left_alone_again(team: Team, redis_client: redis.Redis) -> None:
     team.tool.take_down()
     fail(team, 3)
@@ -245,6 +254,7 @@ def connect(team: Team) -> None:
     list(team.tool.connector().connect(team.project, door))
 
 
+@pytest.mark.every_database
 def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
     team: Team, redis_client: redis.Redis
 ) -> None:
@@ -301,6 +311,7 @@ def test_pruning_a_tool_that_is_down_waits_for_the_next_time(
     assert "stay for now" in caplog.text
 
 
+@pytest.mark.every_database
 def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.round_log._KEPT", 5)
     for n in range(9):

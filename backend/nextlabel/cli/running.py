@@ -188,9 +188,8 @@ class _Housekeeping:
         Of a tool that does not answer, one project only.
         """
         waiting: list[Connection] = []
-        everything, self._everything = self._everything, False
         for connection in self._parts.connections.all():
-            if everything:
+            if self._everything:
                 self._have_all_read(connection.project)
             circuit = self._parts.circuits.state(connection)
             if circuit and circuit.is_open:
@@ -200,6 +199,7 @@ class _Housekeeping:
             # Labels that are just being given are gathered as ever; but a long quiet time puts nothing off for good.
             quiet = min(connection.options.quiet_seconds, self._every)
             self._parts.job_queue.request_retraining(connection.project, quiet=quiet, max_wait=quiet)
+        self._everything = False
 
     def _have_all_read(self, project: ProjectId) -> None:
         """Unless that has just been done: several may start at the same time, or again and again."""
