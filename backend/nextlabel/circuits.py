@@ -1,9 +1,10 @@
 """A circuit for each labeling tool, kept in Redis: one that is down is asked ever more rarely, and by one project only.
 
-Each failure in a row doubles the time until the next try, with full jitter (Brooker, "Exponential backoff and jitter",
-2015), so that workers that failed together do not come back together. From the third failure on the circuit is open:
-no project of that tool asks until the time is over, then one of them tries (half-open), and its success closes the
-circuit for all; so does a webhook, for a tool that speaks is not down. What Redis forgets costs a few more tries.
+Each failure in a row makes the time until the next try half as long again, with full jitter (Brooker, "Exponential
+backoff and jitter", 2015), so that workers that failed together do not come back together. From the third failure on
+the circuit is open: no project of that tool asks until the time is over, then one of them tries (half-open), and its
+success closes the circuit for all; so does a webhook, for a tool that speaks is not down. What Redis forgets costs a
+few more tries.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from nextlabel.job_queue import redis_errors
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection
 
-SHORTEST, LONGEST = 5.0, 300.0
+SHORTEST, LONGEST, _GROWTH = 5.0, 300.0, 1.5  # so that a tool is found again about as long after as it was down
 OPEN_FROM = 3
 TRY_SECONDS = 90.0  # that the one who tries may take, before another does
 _LONGEST_ASKED_FOR = 3600.0
@@ -76,14 +77,13 @@ class ToolCircuits:
             pipe.hset(key, "reason", reason)
             pipe.expire(key, _FORGET_SECONDS)
             failures, own, *_ = pipe.execute()
-        wait = self._backoff(own)
         asked_for = min(retry_after or 0.0, _LONGEST_ASKED_FOR)
-        if failures >= OPEN_FROM or asked_for:
-            quiet = max(asked_for, self._backoff(failures))
-            wait = max(wait, quiet)
-            with redis_errors():
-                self._redis.hset(key, "until", str(now + quiet))
-        return wait
+        if failures < OPEN_FROM and not asked_for:
+            return self._backoff(own)
+        quiet = max(asked_for, self._backoff(failures))
+        with redis_errors():
+            self._redis.hset(key, "until", str(now + quiet))
+        return quiet
 
     def answered(self, connection: Connection) -> None:
         """The tool answers again: everybody may ask it. Its failures still count, until a whole turn succeeds."""
@@ -108,7 +108,7 @@ class ToolCircuits:
         return Circuit(int(told["failures"]), wait, since, told.get("reason", ""), "until" in told)
 
     def _backoff(self, failures: int) -> float:
-        return self._chance.uniform(SHORTEST, min(LONGEST, SHORTEST * 2.0 ** min(failures, 10)))
+        return self._chance.uniform(SHORTEST, min(LONGEST, SHORTEST * _GROWTH ** min(failures, 20)))
 
 
 def same_tool(connection: Connection, other: Connection) -> bool:

@@ -90,10 +90,10 @@ def test_a_tool_that_stays_down_is_asked_ever_more_rarely_and_at_least_every_fiv
 ) -> None:
     monkeypatch.setattr(team.parts.circuits._chance, "uniform", lambda low, high: high)
     connection = team.parts.connections.get(team.project)
-    waits = [team.parts.circuits.failed(connection, "down") for _ in range(9)]
-    assert waits == [10, 20, 40, 80, 160, 300, 300, 300, 300]
+    waits = [round(team.parts.circuits.failed(connection, "down")) for _ in range(13)]
+    assert waits == [8, 11, 17, 25, 38, 57, 85, 128, 192, 288, 300, 300, 300]
     team.parts.circuits.succeeded(connection)
-    assert team.parts.circuits.failed(connection, "down") == 10
+    assert team.parts.circuits.failed(connection, "down") == 7.5
 
 
 def test_workers_that_failed_together_do_not_come_back_together(team: Team) -> None:

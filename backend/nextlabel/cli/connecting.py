@@ -68,6 +68,7 @@ def _connect(parts: Parts, wanted: Connection, console: Console, as_json: bool) 
         console.print(_MARKS[found.level], found.message, highlight=False)
     parts.findings.replace(wanted.project, ())
     done = _first_order(parts, wanted.project, console)
+    parts.circuits.succeeded(wanted)
     console.print(_MARKS["done"], done.sentence(), highlight=False)
     problems = sum(finding.level == "problem" for finding in findings)
     if problems:
