@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser demo test check format bench bench-published bench-savings bench-kinds lock clean
+.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,13 @@ browser: ## Debian's Chromium, for the tests in Label Studio's editor; as root, 
 demo: setup label-studio ## The whole loop on 2,000 real e-mails; ANNOTATIONS=60 stops after 60
 	@$(BIN)/python -m demo $(if $(ANNOTATIONS),--annotations $(ANNOTATIONS))
 
-test: setup label-studio browser ## All tests, with a real Label Studio and a real Redis that they start themselves
+postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as root, or where it is installed already
+	@test -n "$(NEXTLABEL_TEST_POSTGRES_URL)" || command -v initdb >/dev/null || \
+	    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } || \
+	    { test -z "$(CI)" && echo "No PostgreSQL: install it, or the tests on it are skipped."; }
+
+test: setup label-studio browser postgres ## All tests, with a real Label Studio and a real Redis that they start themselves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, and the floors of the house

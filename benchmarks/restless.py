@@ -56,7 +56,7 @@ class RestlessTool:
     ) -> QueueReceipt:
         return QueueReceipt(version, len(list(predictions)), (), window.task_ids()[:10])
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         return None
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
@@ -73,6 +73,9 @@ class RestlessTool:
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         yield from ()
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        return ()
 
 
 class _ConnectorType:

@@ -51,6 +51,7 @@ class SqlConnections:
             "url": connection.access.url,
             "token": connection.access.token,
             "options": asdict(connection.options),
+            "door_url": connection.door_url,
         }
         with self._database.write() as sql:
             sql.execute(delete(connections).where(connections.c.project == connection.project))
@@ -105,4 +106,5 @@ def _connection(row: Row[Any]) -> Connection:
         connector=row.connector,
         access=ToolAccess(row.url, row.token),
         options=ProjectOptions(**row.options),
+        door_url=row.door_url,
     )

@@ -15,6 +15,7 @@
     ├── ArtifactError          a stored model is missing, damaged or not trusted
     ├── FileUnavailable        this one file that a task points at cannot be read: go on without it
     ├── HostedModelError       a team's own model failed: the version in service stays, a person must look
+    ├── StorageError           what is learned cannot be kept, a disk is full or read-only: try again later
     └── JobQueueUnavailable    Redis cannot be reached: try again later
 """
 
@@ -44,7 +45,14 @@ class ToolError(NextlabelError):
 
 
 class ToolUnavailable(ToolError):
-    """The tool cannot be reached or is not well; the same request may work later."""
+    """The tool cannot be reached or is not well; the same request may work later.
+
+    ``retry_after`` is in how many seconds, where the tool itself says so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ToolRejected(ToolError):
@@ -61,6 +69,10 @@ class StaleWorker(NextlabelError):
 
 class ArtifactError(NextlabelError):
     """A stored model is missing, damaged, or holds types that nextlabel does not trust."""
+
+
+class StorageError(NextlabelError):
+    """The disk or the database takes nothing more; the same may work once there is room."""
 
 
 class JobQueueUnavailable(NextlabelError):

@@ -118,41 +118,46 @@ class RqJobQueue:
         self._take = connection.register_script(_TAKE)
 
     def request_retraining(self, project: ProjectId, *, quiet: float, max_wait: float) -> str:
-        with _redis_errors():
+        with redis_errors():
             job = self._request(
                 keys=[_DUE, _FIRST, _JOB], args=[project, time.time(), quiet, max_wait, f"learn-{uuid4().hex}"]
             )
         return _text(job)
 
     def request_pruning(self, project: ProjectId) -> None:
-        with _redis_errors():
+        with redis_errors():
             self._queue(PRUNE_QUEUE).enqueue(
                 "nextlabel.worker.prune", project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
             )
 
     def other_workers(self) -> int:
         """How many workers there are on all hosts, beside the one that this is asked in."""
-        with _redis_errors():
+        with redis_errors():
             workers = Worker.count(self._redis)
         return max(0, workers - (get_current_job() is not None))
 
     def request_help(self, most: int) -> None:
         """Have up to so many workers take shards of what others compute, once they are idle."""
-        with _redis_errors():
+        with redis_errors():
             queue = self._queue(HELP_QUEUE)
             for _ in range(most - queue.count):
                 queue.enqueue(
                     "nextlabel.worker.help_out", job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
                 )
 
+    def is_first_in(self, seconds: int, what: str, project: ProjectId) -> bool:
+        """Whether nobody has asked this of the project for so many seconds, on whatever machine."""
+        with redis_errors():
+            return bool(self._redis.set(f"nextlabel:{what}:{project}", "1", nx=True, ex=seconds))
+
     def learning_waits(self) -> bool:
         """Whether a worker is wanted for a training."""
-        with _redis_errors():
+        with redis_errors():
             return self._queue(LEARN_QUEUE).count > 0
 
     def dispatch_due(self) -> int:
         """Enqueue one job for every project that is due; returns how many. Any number of processes may do this."""
-        with _redis_errors():
+        with redis_errors():
             now = time.time()
             entries = self._take(
                 keys=[_DUE, _FIRST, _JOB, _TAKEN, _LAST],
@@ -173,7 +178,7 @@ class RqJobQueue:
         return len(entries)
 
     def status(self, job: str) -> JobStatus:
-        with _redis_errors():
+        with redis_errors():
             taken = (_text(entry).rpartition("|")[2] for entry in self._redis.zrange(_TAKEN, 0, -1))
             if job in (*map(_text, self._redis.hvals(_JOB)), *taken):
                 return JobStatus(job, "queued", "waits until labels pause")
@@ -192,7 +197,7 @@ class RqJobQueue:
 
     @contextmanager
     def lease(self, project: ProjectId) -> Iterator[RedisLease | None]:
-        with _redis_errors():
+        with redis_errors():
             lock = self._redis.lock(f"nextlabel:lease:{project}", timeout=_LEASE_SECONDS, thread_local=False)
             taken = lock.acquire(blocking=False)
         if not taken:
@@ -209,7 +214,8 @@ class RqJobQueue:
 
 
 @contextmanager
-def _redis_errors() -> Iterator[None]:
+def redis_errors() -> Iterator[None]:
+    """What Redis does not do is `JobQueueUnavailable`."""
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ResponseError) as error:

@@ -1,15 +1,16 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, Update, delete, insert, select, update
 
 from nextlabel.database import Database
-from nextlabel.database.tables import annotations, cursors, tasks
+from nextlabel.database.tables import annotations, cursors, tasks, unreadable
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force
-from nextlabel.ports import ChangePage, Labeled, TaskSeen
+from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
 
 T = TypeVar("T")
 
@@ -25,15 +26,16 @@ class SqlLabelStore:
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         seen = {one.task.id: one for one in page.tasks}  # told twice in one page: the later word counts
         with self._database.write() as sql:
-            _forget(sql, project, seen)
+            _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
+            _set_aside(sql, project, page.unreadable)
             for chunk in _chunks(seen.values()):
                 sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
                 rows = [row for one in chunk for row in _annotation_rows(project, one)]
                 _forget_annotations(sql, project, [row["id"] for row in rows])
                 if rows:
                     sql.execute(insert(annotations), rows)
-            sql.execute(delete(cursors).where(cursors.c.project == project))
-            sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
+            if not sql.execute(_of(project).values(cursor=page.cursor)).rowcount:
+                sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
 
     def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         with self._database.write() as sql:
@@ -44,9 +46,24 @@ class SqlLabelStore:
             found = sql.execute(select(cursors.c.cursor).where(cursors.c.project == project)).scalar()
         return None if found is None else Cursor(found)
 
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        with self._database.read() as sql:
+            found = sql.execute(select(cursors.c.full_at).where(cursors.c.project == project)).scalar()
+        return found and found.replace(tzinfo=found.tzinfo or UTC)  # SQLite keeps no time zone
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None:
+        with self._database.write() as sql:
+            sql.execute(_of(project).values(full_at=at))
+
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
         with self._database.read() as sql:
             return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
+
+    def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
+        with self._database.read() as sql:
+            found = sql.execute(select(unreadable).where(unreadable.c.project == project)).all()
+        told = [Unreadable(row.task, row.reason, AnnotationId(row.annotation) or None) for row in found]
+        return sorted(told, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
 
     def labeled(self, project: ProjectId) -> Labeled:
         kept = [(task, labels) for task, told in self._told(project) if (labels := labels_in_force(told))]
@@ -85,6 +102,10 @@ def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotat
     return len(id), id
 
 
+def _of(project: ProjectId) -> Update:
+    return update(cursors).where(cursors.c.project == project)
+
+
 def _chunks(items: Collection[T]) -> Iterator[list[T]]:
     remaining = iter(items)
     while chunk := list(islice(remaining, _CHUNK)):
@@ -95,6 +116,17 @@ def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> Non
     for chunk in _chunks(ids):
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.task.in_(chunk)))
         sql.execute(delete(tasks).where(tasks.c.project == project, tasks.c.id.in_(chunk)))
+        sql.execute(delete(unreadable).where(unreadable.c.project == project, unreadable.c.task.in_(chunk)))
+
+
+def _set_aside(sql: Connection, project: ProjectId, told: Collection[Unreadable]) -> None:
+    named = {(one.task, one.annotation or ""): one.reason for one in told}
+    rows = [
+        {"project": project, "task": task[:64], "annotation": annotation[:64], "reason": reason.replace("\0", "")}
+        for (task, annotation), reason in named.items()
+    ]
+    if rows:
+        sql.execute(insert(unreadable), rows)
 
 
 def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str]) -> None:

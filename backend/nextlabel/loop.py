@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from nextlabel.errors import ArtifactError, HostedModelError
@@ -12,7 +13,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, TaskId
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Progress, Workbench, order_seed
@@ -26,8 +27,12 @@ from nextlabel.ports import (
     QueryStrategy,
     QueueReceipt,
     QueueRecord,
+    Unreadable,
 )
 from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.pulling import pull
+
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Round:
     """What one turn of the loop did, for the log and for `nextlabel status`.
 
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
-    learned again should it change back. ``failure`` is how the team's own model failed: what served before still does.
+    learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
+    all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     """
 
     project: ProjectId
@@ -46,11 +52,16 @@ class Round:
     verdict: Verdict | None = None
     receipt: QueueReceipt | None = None
     failure: str = ""
+    unreadable: Sequence[Unreadable] = ()
+    read_again: bool = False
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
-        said = [f"project {self.project}: {self.changed} changed tasks read, {self.labels} labels in force"]
+        read = f"all {self.changed} tasks read again" if self.read_again else f"{self.changed} changed tasks read"
+        said = [f"project {self.project}: {read}, {self.labels} labels in force"]
         said += [f"{n} labels of '{target}' set aside: they no longer fit" for target, n in self.set_aside.items()]
+        if self.unreadable:
+            said.append(f"{len(self.unreadable)} set aside, because they cannot be read: {_named(self.unreadable)}")
         if self.trained is not None and self.verdict is not None:
             said.append(
                 f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
@@ -89,6 +100,7 @@ class ActiveLearning:
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
         embeddings: str = "",
+        full_pull_every: timedelta = timedelta(days=1),
     ) -> None:
         """``embeddings`` is a folder with a model for texts (`encoder_for`); without one words are counted."""
         self._connections = connections
@@ -99,6 +111,7 @@ class ActiveLearning:
         self._source = source
         self._hosts = hosts
         self._embeddings = embeddings
+        self._full_pull_every = full_pull_every
 
     def run(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
         """One turn: afterwards the model has seen every label, and the tool serves its order.
@@ -111,7 +124,14 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema(project)
         hosted = self._hosts.chosen(connection.options.model)
-        changed, appeared = self._sync(connector, project, progress, whole=bool(hosted))
+        pulled = pull(
+            connector,
+            self._store,
+            project,
+            whole=bool(hosted),
+            full_every=self._full_pull_every,
+            progress=progress,
+        )
         bench = self._workbench(connection, connector, schema, hosted, progress)
         outcome = _Outcome()
         if self._is_news(project, bench):
@@ -119,33 +139,21 @@ class ActiveLearning:
             progress("fit", len(bench.labels))
             outcome = self._learn(connection, bench, fence)
         receipt = None
-        if appeared or self._order_is_due(connection, connector, bench):
+        if pulled.appeared or self._order_is_due(connection, connector, bench, pulled.known):
             self._registry.check_fence(project, fence)
             receipt = self._reorder(connection, connector, bench, outcome, fence, progress)
         return Round(
             project,
-            changed,
+            pulled.changed,
             len(bench.labels),
             bench.set_aside,
             outcome.version,
             outcome.verdict,
             receipt,
             outcome.failure,
+            self._store.unreadable(project),
+            pulled.again,
         )
-
-    def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> tuple[int, bool]:
-        """Pull what changed; returns how many tasks, and whether open tasks appeared that were unknown."""
-        known = set(self._store.task_ids(project))
-        changed, appeared = 0, False
-        for page in connector.changed_tasks(project, self._store.cursor(project), whole=whole):
-            self._store.apply(project, page)
-            changed += len(page.tasks)
-            appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
-            progress("sync", changed)
-        vanished = connector.vanished_tasks(project, self._store.task_ids(project))
-        if vanished:
-            self._store.forget_tasks(project, vanished)
-        return changed + len(vanished), appeared
 
     def _workbench(
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
@@ -230,7 +238,7 @@ class ActiveLearning:
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
 
-    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench) -> bool:
+    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench, known: Set[TaskId]) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = connection.project, connection.options
         serving, queues = self._registry.in_service(project), self._registry.queues(project)
@@ -245,7 +253,9 @@ class ActiveLearning:
         full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
         if left < min(len(still_open), full / 2):
             return True
-        return bool(left) and connector.queue_in_force(project) != queues[0].version
+        # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
+        standing = sum(task in known for task in queues[0].window)
+        return bool(left) and connector.queue_in_force(project, standing=standing) != queues[0].version
 
     def _reorder(
         self,
@@ -285,6 +295,12 @@ class ActiveLearning:
         queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
         self._registry.announce_queue(project, queue, fence=fence)
         return receipt
+
+
+def _named(unreadable: Sequence[Unreadable]) -> str:
+    """The first few by name and reason: there may be thousands."""
+    said = [f"{one.name} ({one.reason.rstrip('.')})" for one in unreadable[:_NAMED]]
+    return ", ".join(said) + (" and others" if len(unreadable) > _NAMED else "")
 
 
 def _made_by(record: ModelRecord, bench: Workbench) -> bool:

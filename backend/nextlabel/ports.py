@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 from nextlabel.estimators.project import Model
 from nextlabel.labeling import (
     Annotation,
+    AnnotationId,
     Cursor,
     Label,
     LabelSchema,
@@ -52,11 +53,29 @@ class TaskSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A task that the tool tells in a way that cannot be read, or one annotation on it, and what is wrong with it.
+
+    Where it is an annotation, its task is told all the same, with those that can be read.
+    """
+
+    task: TaskId
+    reason: str
+    annotation: AnnotationId | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person would look for in the tool."""
+        return f"task {self.task}" if self.annotation is None else f"annotation {self.annotation} of task {self.task}"
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
-    """Some changed tasks, and the cursor to keep once all of them are stored."""
+    """Some changed tasks, and the cursor to keep once all of them are stored; ``unreadable`` are to be set aside."""
 
     tasks: tuple[TaskSeen, ...]
     cursor: Cursor
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +124,17 @@ class Connector(Protocol):
     def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
-        A change may be told twice, never left out. Deleted tasks are found with `vanished_tasks`. With ``whole`` every
-        annotation comes with `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError`
-        when the labeling config cannot be read.
+        A change may be told twice, never left out; what cannot be read is told by name, and keeps nothing else from
+        being read. Deleted tasks are found with `vanished_tasks`. With ``whole`` every annotation comes with
+        `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError` when the labeling
+        config cannot be read.
         """
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         """Those of the known tasks that are no longer in the tool.
 
-        ``known`` are all tasks told so far, the newest pull included, so that equal numbers mean equal tasks.
+        ``known`` are all tasks told so far, the newest pull and those that cannot be read included, so that equal
+        numbers mean equal tasks.
         """
 
     def reorder(
@@ -121,8 +142,9 @@ class Connector(Protocol):
     ) -> QueueReceipt:
         """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds."""
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
-        """The version whose order the tool serves now; None when it serves some other order."""
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
+        """The version whose order the tool serves now; None when it serves some other order, or shows no predictions,
+        or fewer than ``standing`` tasks still have their place in the order."""
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
@@ -144,6 +166,12 @@ class Connector(Protocol):
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
 
         A refusal is a ``problem`` with its remedy, so that the report is whole; only `ToolUnavailable` is raised.
+        """
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        """What somebody has undone since `connect`, with the remedy; empty where all stands as it was made.
+
+        Changes nothing and makes two requests at most, so that it may be asked every minute.
         """
 
 
@@ -290,12 +318,16 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings."""
+    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
+
+    ``door_url`` is where the tool was told to find nextlabel; "" where it was never told.
+    """
 
     project: ProjectId
     connector: str
     access: ToolAccess
     options: ProjectOptions = field(default_factory=ProjectOptions)
+    door_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,9 +370,18 @@ class LabelStore(Protocol):
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         """Store a page and its cursor together, or nothing at all. Twice is the same as once."""
 
-    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None: ...
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        """They have vanished, and whatever was set aside of them with them."""
+
+    def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
+        """What was set aside, and cannot be read to this day, in a stable order."""
 
     def cursor(self, project: ProjectId) -> Cursor | None: ...
+
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        """When everything was last read, from the start to the end; None where it never was, or is to be again."""
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None: ...
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
 

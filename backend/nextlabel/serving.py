@@ -18,6 +18,7 @@ from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, Pro
 from nextlabel.opinions import Opinions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import (
+    Connection,
     Connections,
     Credentials,
     Dialect,
@@ -100,7 +101,13 @@ class Service:
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
+        alarm: Callable[[], str] = lambda: "",
+        heard: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
+        """``alarm`` tells what keeps anything from being kept, "" where nothing does. ``heard`` is told of which
+        project a tool speaks to us: it is not down, or no longer."""
+        self._heard = heard
+        self.alarm = alarm
         self.dialect = dialect
         self._connections = connections
         self._registry = registry
@@ -109,7 +116,7 @@ class Service:
         self._source = source
         self._hosts = hosts
         self._cache = _Cache()
-        self._known: dict[ProjectId, tuple[ProjectOptions, float]] = {}
+        self._known: dict[ProjectId, tuple[Connection, float]] = {}
 
     def credentials(self) -> Credentials:
         return self._connections.credentials()
@@ -173,7 +180,9 @@ class Service:
         Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
         the project's settings is recognised and asks for nothing. Raises `NotConnected`.
         """
-        options = self._options(event.project)
+        connection = self._connection(event.project)
+        options = connection.options
+        self._heard(connection)
         if event.kind == "train":
             self._registry.forget_failures(event.project)
         if event.kind == "project" and self._is_echo(event):
@@ -221,16 +230,16 @@ class Service:
         model = self._registry.load(project, record.version)
         return InService(record.announced_version, record.version, model)
 
-    def _options(self, project: ProjectId) -> ProjectOptions:
+    def _connection(self, project: ProjectId) -> Connection:
         """Raises `NotConnected`."""
         known = self._known.get(project)
         if known is None or time.monotonic() - known[1] >= _NOTICE_WITHIN_SECONDS:
-            known = self._known[project] = (self._connections.get(project).options, time.monotonic())
+            known = self._known[project] = (self._connections.get(project), time.monotonic())
         return known[0]
 
     def _strategy_of(self, project: ProjectId) -> QueryStrategy:
         try:
-            return self._strategy(self._options(project).strategy)
+            return self._strategy(self._connection(project).options.strategy)
         except NotConnected:
             return self._strategy(ProjectOptions().strategy)
 

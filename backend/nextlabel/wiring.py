@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import redis
 
 from nextlabel import discovery
+from nextlabel.alarms import Alarms
+from nextlabel.circuits import ToolCircuits
 from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
@@ -17,6 +20,7 @@ from nextlabel.features.cache import TextFeatureCache, VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import EMBED, Source
 from nextlabel.features.text import count_features
+from nextlabel.findings import StandingFindings
 from nextlabel.hosting import Limits
 from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.job_queue import RqJobQueue
@@ -44,7 +48,10 @@ class Parts:
     store: SqlLabelStore
     models: StoredModels
     rounds: RoundLog
+    findings: StandingFindings
     job_queue: RqJobQueue
+    circuits: ToolCircuits
+    alarms: Alarms
     shards: RedisShards
     hosts: Hosts
     loop: ActiveLearning
@@ -75,6 +82,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
     )
     models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
+    circuits = ToolCircuits(client)
+    alarms = Alarms(client, _folders(settings, database))
     job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
     shards = RedisShards(client, job_queue, {EMBED: partial(embedder, embeddings)})
@@ -98,7 +107,10 @@ def build(settings: Settings, redis_url: str) -> Parts:
         store=store,
         models=models,
         rounds=RoundLog(database),
+        findings=StandingFindings(database),
         job_queue=job_queue,
+        circuits=circuits,
+        alarms=alarms,
         shards=shards,
         hosts=hosts,
         loop=ActiveLearning(
@@ -110,6 +122,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             source=source,
             hosts=hosts,
             embeddings=settings.embeddings,
+            full_pull_every=timedelta(hours=settings.full_reconcile_hours),
         ),
         service=Service(
             connections=connections,
@@ -119,6 +132,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
             strategy=strategy,
             source=partial(source, at_once=True),
             hosts=hosts,
+            alarm=alarms.standing,
+            heard=circuits.answered,
         ),
         redis=client,
     )
@@ -147,6 +162,13 @@ def _open(settings: Settings, connection: Connection) -> Connector:
     """The hosts that files may be read from are this installation's to say, so they are kept with no project."""
     access = replace(connection.access, file_hosts=settings.file_hosts)
     return discovery.connector_type(connection.connector).open(access)
+
+
+def _folders(settings: Settings, database: Database) -> list[Path]:
+    """Those of this machine that state is kept in."""
+    models = [] if "://" in settings.models_url else [Path(settings.models_url).expanduser()]
+    wanted = [settings.home, *models, *([database.folder] if database.folder else [])]
+    return [folder for folder in dict.fromkeys(wanted) if folder.is_dir()]
 
 
 def _make_home(home: Path) -> None:

@@ -12,25 +12,31 @@ import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from nextlabel.alarms import is_no_room
+from nextlabel.circuits import same_tool
 from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
     HostedModelError,
     NextlabelError,
+    SchemaError,
     StaleWorker,
+    StorageError,
     ToolRejected,
     ToolUnavailable,
 )
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
+from nextlabel.ports import Connection, Door, Finding
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
 log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
-_TOOL_DOWN_SECONDS = 10.0
+_NO_ROOM_SECONDS = 15.0
+_DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
 
 
@@ -51,19 +57,69 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
             parts.job_queue.request_retraining(project, quiet=_BUSY_SECONDS, max_wait=_BUSY_SECONDS)
             return "another worker is on it; asked again"
         try:
+            connection = parts.connections.get(project)
+            if wait := _wait_for_tool(parts, connection):
+                parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+                return f"its tool does not answer; asked again in {wait:.0f} s"
             done = parts.loop.run(project, parts.models.next_fence(project))
+            parts.circuits.succeeded(connection)
         except ToolUnavailable as error:
-            parts.job_queue.request_retraining(project, quiet=_TOOL_DOWN_SECONDS, max_wait=_TOOL_DOWN_SECONDS)
-            return _failed(parts, project, started, f"{error} Asked again in {_TOOL_DOWN_SECONDS:.0f} s.")
+            wait = parts.circuits.failed(connection, str(error), error.retry_after)
+            parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+            return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
+        except (StorageError, OSError) as error:
+            if isinstance(error, OSError) and not (is_no_room(error) or parts.alarms.look()):
+                raise
+            return _no_room(parts, project, started, error)
         except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
             return _failed(parts, project, started, str(error))
+    parts.alarms.clear()
     summary = done.sentence()
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
-    if done.trained or done.receipt or done.failure:
+    if done.trained or done.receipt or done.failure or done.read_again:
         parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
     if done.receipt:
         parts.job_queue.request_pruning(project)
+    with suppress(ToolUnavailable):  # the next turn will tell
+        _look_for_drift(parts, connection)
     return summary
+
+
+def _wait_for_tool(parts: Parts, connection: Connection) -> float:
+    """For how many seconds the tool is left alone. Once that is over, one project tries with a single request.
+
+    Raises what the connector raises.
+    """
+    wait, tries = parts.circuits.admit(connection)
+    if tries:
+        with suppress(ToolRejected, SchemaError):  # it answers, if only to refuse: the turn will say what is wrong
+            parts.open_connector(connection).label_schema(connection.project)
+        parts.circuits.answered(connection)
+        for other in parts.connections.all():
+            if same_tool(other, connection) and other.project != connection.project:
+                quiet = other.options.quiet_seconds
+                parts.job_queue.request_retraining(other.project, quiet=quiet, max_wait=quiet)
+    return wait
+
+
+def _look_for_drift(parts: Parts, connection: Connection) -> None:
+    """Whether somebody has undone in the tool what `connect` made there: told once, and again when it changes.
+
+    It is not made again unasked. Nothing is lost without it, for labels are pulled and the order is written all the
+    same; and who removed it may have meant it. Order, sampling and version are what the loop is for: those it mends.
+    """
+    if not connection.door_url or not parts.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
+        return
+    credentials = parts.connections.credentials()
+    door = Door(connection.door_url, credentials.user, credentials.password, credentials.webhook_secret)
+    try:
+        found = list(parts.open_connector(connection).drift(connection.project, door))
+    except ToolRejected as error:
+        found = [Finding("warning", str(error))]
+    if parts.findings.replace(connection.project, found):
+        said = " ".join(one.message for one in found) or "All that `connect` made stands again."
+        log.log(logging.WARNING if found else logging.INFO, "project %s: %s", connection.project, said)
+        parts.rounds.add(connection.project, 0.0, said, failed=bool(found))
 
 
 def prune(project: str) -> int:
@@ -142,9 +198,22 @@ def _wait_for_redis(parts: Parts) -> None:
             return
 
 
+def _no_room(parts: Parts, project: ProjectId, started: float, error: Exception) -> str:
+    """An alarm: a person must make room, and then it goes on by itself."""
+    sentence = parts.alarms.look() or (
+        str(error)
+        if isinstance(error, StorageError)
+        else f"Nothing can be written ({error}): make room, or make it writable; nextlabel goes on by itself."
+    )
+    parts.alarms.raise_(sentence)
+    parts.job_queue.request_retraining(project, quiet=_NO_ROOM_SECONDS, max_wait=_NO_ROOM_SECONDS)
+    return _failed(parts, project, started, sentence)
+
+
 def _failed(parts: Parts, project: ProjectId, started: float, sentence: str) -> str:
     log.error("project %s: %s", project, sentence)
-    parts.rounds.add(project, time.monotonic() - started, sentence, failed=True)
+    with suppress(StorageError):
+        parts.rounds.add(project, time.monotonic() - started, sentence, failed=True)
     return sentence
 
 

@@ -64,6 +64,42 @@ def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
         label_studio.owner.allow_legacy_tokens(True)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"show_collab_predictions": False}, {"model_version": ""}, {"sampling": "Sequential sampling"}],
+    ids=str,
+)
+def test_settings_that_somebody_changes_end_the_order_until_it_is_written_again(
+    label_studio: LabelStudioServer, harness: ToolHarness, change: dict[str, object]
+) -> None:
+    scene = set_scene(harness, 6)
+    scene.rank(QueueVersion("0001"), scene.tasks[:4])
+    label_studio.owner.change_project(int(scene.project), **change)
+    assert scene.connector.queue_in_force(scene.project, standing=4) is None
+    order = scene.tasks[3::-1]
+    scene.rank(QueueVersion("0001.2"), order)
+    assert scene.connector.queue_in_force(scene.project, standing=4) == "0001.2"
+    assert ids(scene.work(4)) == order
+
+
+def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: ToolHarness) -> None:
+    scene, door, owner = set_scene(harness, 1), harness.door(), label_studio.owner
+    project = int(scene.project)
+
+    def found() -> list[str]:
+        return [finding.message for finding in scene.connector.drift(scene.project, door)]
+
+    list(scene.connector.connect(scene.project, door))
+    owner.change_webhooks(project, is_active=False)
+    assert ["switched off" in said for said in found()] == [True]
+    owner.change_webhooks(project, is_active=True, headers={})
+    assert ["lacks its secret" in said for said in found()] == [True]
+    owner.remove_webhooks(project)
+    owner.remove_ml_backends(project)
+    assert [("webhook" in said, "ML backend" in said) for said in found()] == [(True, False), (False, True)]
+    assert (owner.webhooks(project), owner.ml_backends(project)) == ([], [])
+
+
 def test_a_missing_label_studio_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(LabelStudioMissing, match="make label-studio"):
         LabelStudioServer(tmp_path)

@@ -1,6 +1,7 @@
 """Real SQL, a real Redis and a labeling tool in this process, wired as in production.
 
-Set NEXTLABEL_TEST_POSTGRES_URL (to a database whose user may create others) to run what touches SQL on PostgreSQL too.
+Tests marked `every_database` run on SQLite and on a PostgreSQL that is started for them. Set
+NEXTLABEL_TEST_POSTGRES_URL (to a database whose user may create others) to use that one, for all of these tests.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
+from postgres import PostgresMissing, PostgresServer
 
 POSTGRES = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
 WORDS = {
@@ -64,13 +66,37 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
 # --- SQL ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session", params=["sqlite", *(["postgresql"] if POSTGRES else [])])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which databases a test runs on."""
+    if "database_template" in metafunc.fixturenames:
+        both = bool(POSTGRES) or metafunc.definition.get_closest_marker("every_database") is not None
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("database_template", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server for the whole run. Where none is installed its tests are skipped, but in CI they fail."""
+    if POSTGRES:
+        yield POSTGRES
+        return
+    try:
+        server = PostgresServer()
+    except PostgresMissing as missing:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    with server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
 def database_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a database that was migrated and is never changed: migrating one for every test would be slow."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'nextlabel.db'}"
     else:
-        url = _create_postgres()
+        url = _create_postgres(request.getfixturevalue("postgres_url"))
     database = Database(url)
     database.migrate()
     database.dispose()
@@ -88,7 +114,7 @@ def database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
         shutil.copy(url.database or "", copy)
         yield f"sqlite:///{copy}"
         return
-    made = _create_postgres(template=url.database or "")
+    made = _create_postgres(database_template, template=url.database or "")
     yield made
     _drop_postgres(made)
 
@@ -99,7 +125,7 @@ def new_database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
     if database_template.startswith("sqlite"):
         yield f"sqlite:///{tmp_path / 'folder that is not there yet' / 'nextlabel.db'}"
         return
-    made = _create_postgres()
+    made = _create_postgres(database_template)
     yield made
     _drop_postgres(made)
 
@@ -111,18 +137,20 @@ def database(database_url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def _create_postgres(template: str = "template0") -> str:
+def _create_postgres(server: str, template: str = "template0") -> str:
     name = f"nextlabel_{uuid4().hex}"
-    _administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 def _drop_postgres(url: str) -> None:
-    _administer(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+    _administer(url, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
 
-def _administer(statement: str) -> None:
-    engine = create_engine(make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+def _administer(server: str, statement: str) -> None:
+    """From the database that every server has: neither a template nor what is dropped may be in use."""
+    url = make_url(server).set(drivername="postgresql+psycopg", database="postgres")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as sql:
         sql.execute(text(statement))
     engine.dispose()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input
+from nextlabel.ports import Finding
 from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ def test_the_installed_command_says_its_version(environ: dict[str, str]) -> None
 
 
 def test_status_of_an_empty_home_is_empty_and_says_what_to_do_next(run: Run) -> None:
-    assert json.loads(run("status", "--json").stdout) == {"projects": []}
+    assert json.loads(run("status", "--json").stdout) == {"alarm": None, "projects": []}
     assert "nextlabel connect" in run("status").stdout
 
 
@@ -271,6 +273,7 @@ def test_connecting_while_the_tool_is_down_says_so(connect: Callable[..., Result
     assert (result.exit_code, "down" in result.stderr) == (1, True)
 
 
+@pytest.mark.every_database
 def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[..., Result], team: Team) -> None:
     team.import_mails(40)
     connect("--option", "window=15")
@@ -284,8 +287,46 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     assert 0 < one["metrics"]["accuracy"] <= 1
     assert [version["state"] for version in one["versions"]] == ["retired", "in_service"]
     assert one["rounds"][0]["summary"] == "it went well"
+    assert one["unreadable"] == []
     assert "0002, trained on 12 labels" in connect(command="status").stdout
     assert team.tool.access.token not in connect("--json", command="status").output
+
+
+def test_status_tells_that_a_tool_does_not_answer(connect: Callable[..., Result], team: Team) -> None:
+    connect()
+    assert json.loads(connect("--json", command="status").stdout)["projects"][0]["tool_fails"] is None
+    for _ in range(3):
+        team.parts.circuits.failed(team.parts.connections.get(team.project), "It is down.")
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert (one["tool_fails"]["failures"], one["tool_fails"]["reason"]) == (3, "It is down.")
+    assert one["tool_fails"]["left_alone_seconds"] > 0
+    assert "3 times in a row" in connect(command="status").stdout
+
+
+def test_status_tells_what_somebody_undid_in_the_tool_until_it_is_connected_again(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    connect()
+    assert team.parts.connections.get(team.project).door_url == "http://localhost:9090"
+    team.parts.findings.replace(team.project, [Finding("warning", "The webhook is gone.")])
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["findings"] == [{"level": "warning", "message": "The webhook is gone."}]
+    assert "The webhook is gone." in connect(command="status").stdout
+    connect()
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["findings"] == []
+
+
+def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:
+    tasks = team.import_mails(9)
+    for task in tasks[:7]:
+        team.tool.spoil(team.project, task)
+    connect()
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["unreadable"] == [{"name": f"task {task}", "reason": "It is damaged."} for task in tasks[:7]]
+    said = connect(command="status").stdout
+    assert f"task {tasks[0]}: It is damaged." in said
+    assert "7 in all" in said
 
 
 # --- what `nextlabel work` does besides its workers --------------------------------------------------------
@@ -313,6 +354,43 @@ def test_every_project_is_looked_at_on_a_schedule_whether_or_not_a_webhook_came(
     housekeeping._reconcile_at = 0
     housekeeping()
     assert jobs(team) == 2
+
+
+def test_at_the_start_everything_is_to_be_read_again_unless_that_has_just_been_done(
+    team: Team, settings: Settings
+) -> None:
+    team.import_mails(5)
+    team.run()
+    running._Housekeeping(team.parts, settings)()
+    just_now = team.parts.store.full_pull_at(team.project)
+    assert just_now is not None
+    team.parts.store.note_full_pull(team.project, just_now - timedelta(hours=1))
+    housekeeping = running._Housekeeping(team.parts, settings)
+    housekeeping()
+    assert team.parts.store.full_pull_at(team.project) is None
+    assert team.run().read_again
+    earlier = just_now - timedelta(hours=1)
+    team.parts.store.note_full_pull(team.project, earlier)
+    housekeeping._reconcile_at = 0
+    housekeeping()  # no longer the start
+    assert team.parts.store.full_pull_at(team.project) == earlier
+
+
+def test_of_a_tool_that_does_not_answer_one_project_is_looked_at_once_its_time_is_over(
+    team: Team, housekeeping: running._Housekeeping
+) -> None:
+    for it in (team, type(team)(team.tool, team.parts, team.tool.create_project(["ham", "spam"]))):
+        it.choose(quiet_seconds=0)
+    connection = team.parts.connections.get(team.project)
+    for _ in range(3):
+        team.parts.circuits.failed(connection, "It is down.")
+    housekeeping()
+    assert jobs(team) == 0
+    (key,) = team.parts.redis.keys("nextlabel:circuit:*")
+    team.parts.redis.hset(key, "until", "1")
+    housekeeping._reconcile_at = 0
+    housekeeping()
+    assert jobs(team) == 1
 
 
 def test_housekeeping_outlives_a_redis_that_is_away_for_a_while(

@@ -23,6 +23,8 @@ from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection, Credentials, ToolAccess
 from nextlabel.settings import Settings
 
+pytestmark = pytest.mark.every_database
+
 MIGRATE = "import sys; from nextlabel.database import Database; sys.stdin.readline(); Database(sys.argv[1]).migrate()"
 CREDENTIALS = """import sys
 from nextlabel.connections import SqlConnections

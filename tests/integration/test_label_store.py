@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from nextlabel.database import Database
 from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId
-from nextlabel.ports import ChangePage, Labeled, TaskSeen
+from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
+
+pytestmark = pytest.mark.every_database
 
 ONE = ProjectId("1")
 
@@ -160,6 +162,23 @@ def test_projects_do_not_mix(store: SqlLabelStore) -> None:
     assert (store.cursor(ONE), store.cursor(other), store.cursor(ProjectId("3"))) == ("one", "two", None)
 
 
+def test_what_cannot_be_read_is_kept_by_name_until_it_can_or_has_vanished(store: SqlLabelStore) -> None:
+    damaged = Unreadable(TaskId("2"), "It is damaged.")
+    half = Unreadable(TaskId("3"), "Half a label\0.", AnnotationId("31"))
+    store.apply(ONE, page(seen(1, "ham"), seen(2, "ham"), seen(3, "ham")))
+    for _ in range(2):
+        store.apply(ONE, ChangePage((seen(3, "spam"),), Cursor("c"), (half, damaged)))
+    assert [(one.name, one.reason) for one in store.unreadable(ONE)] == [
+        ("task 2", "It is damaged."),
+        ("annotation 31 of task 3", "Half a label."),
+    ]
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "ham"), "3": ("mail 3", "spam")}
+    store.apply(ONE, page(seen(3, "spam")))
+    assert store.unreadable(ONE) == [damaged]
+    store.forget_tasks(ONE, [TaskId("2")])
+    assert store.unreadable(ONE) == []
+
+
 def test_a_page_that_fails_leaves_the_labels_and_the_cursor_as_they_were(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, "ham"), cursor="before"))
     unstorable = TaskSeen(Task(TaskId("3"), {"text": object()}), (), closed=False)
@@ -189,6 +208,15 @@ def test_a_large_page_is_stored_and_forgotten_like_a_small_one(store: SqlLabelSt
     assert len(store.labeled(ONE)) == 2499
     store.forget_tasks(ONE, store.task_ids(ONE))
     assert len(store.labeled(ONE)) == 0
+
+
+def test_what_json_has_no_word_for_breaks_no_page(store: SqlLabelStore) -> None:
+    """Label Studio passes it on; SQLite keeps it, and PostgreSQL takes none of it."""
+    odd = {"n": [float("nan"), {"deep": float("inf")}], "text": "half a pair \ud83d", "zero": "\0"}
+    store.apply(ONE, page(TaskSeen(Task(TaskId("1"), odd), (), closed=False), seen(2, "ham")))
+    (kept,) = store.open(ONE)
+    assert (kept.data["text"], kept.data["zero"]) == (odd["text"], odd["zero"])
+    assert in_force(store.labeled(ONE)) == {"2": ("mail 2", "ham")}
 
 
 def test_task_data_comes_back_as_the_tool_told_it(store: SqlLabelStore) -> None:

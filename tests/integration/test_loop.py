@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Targ
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
+from nextlabel.ports import ChangePage
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
 from nextlabel.strategies import finding
@@ -110,6 +112,7 @@ def test_a_project_that_was_never_connected_is_refused_with_how_to(team: Team) -
 # --- learning ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every_database
 def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Team) -> None:
     team.import_mails(60)
     team.run()
@@ -176,6 +179,7 @@ def test_a_label_of_which_nobody_told_us_is_learned_at_the_next_turn(team: Team)
     assert team.learned == {tasks[3]: "spam", tasks[4]: "ham"}
 
 
+@pytest.mark.every_database
 def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> None:
     tasks = team.import_mails(40)
     team.run()
@@ -202,6 +206,90 @@ def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
     assert team.learned == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
 
 
+@pytest.mark.every_database
+def test_a_task_that_cannot_be_read_is_set_aside_by_name_and_holds_nothing_up(team: Team) -> None:
+    team.import_mails(40)
+    team.run()
+    labeled = team.work(12)
+    spoiled = [labeled[0], team.queue()[0]]
+    for task in spoiled:
+        team.tool.spoil(team.project, task)
+    done = team.run()
+    assert [one.task for one in done.unreadable] == sorted(spoiled, key=lambda task: (len(task), task))
+    assert f"task {spoiled[0]} (It is damaged)" in done.sentence()
+    assert set(team.learned) == set(labeled[1:])
+    assert spoiled[1] not in team.queue(20)
+    for task in spoiled:
+        team.tool.mend(team.project, task)
+    done = team.run()
+    assert not done.unreadable
+    assert "set aside" not in done.sentence()
+    assert set(team.learned) == set(labeled)
+    team.tool.spoil(team.project, labeled[1])
+    team.run()
+    team.tool.delete_task(team.project, labeled[1])
+    assert not team.run().unreadable
+
+
+def a_day_passes(team: Team) -> None:
+    last = team.parts.store.full_pull_at(team.project)
+    assert last is not None
+    team.parts.store.note_full_pull(team.project, last - timedelta(hours=24, seconds=1))
+
+
+@pytest.mark.every_database
+def test_what_the_tool_does_not_mark_as_changed_is_found_when_all_is_read_again_once_a_day(team: Team) -> None:
+    team.import_mails(30)
+    team.run()
+    labeled = team.work(12)
+    team.run()
+    with team.tool.without_a_trace(team.project):
+        with team.tool.opened(team.project) as it:
+            it.rows[labeled[0]].annotations.clear()
+        team.label(team.queue()[0], "spam")
+        team.import_mails(3)
+    unseen = team.run()
+    assert (unseen.changed, unseen.read_again) == (0, False)
+    a_day_passes(team)
+    done = team.run()
+    assert (done.changed, done.read_again) == (33, True)
+    assert "all 33 tasks read again, 12 labels in force" in done.sentence()
+    assert labeled[0] not in team.learned
+    assert len(team.learned) == 12
+    assert len(team.queue()) == 21
+    assert not team.run().read_again
+
+
+def test_when_the_clock_is_set_back_all_is_read_again(team: Team) -> None:
+    team.import_mails(5)
+    assert not team.run().read_again  # it was read for the first time
+    team.parts.store.note_full_pull(team.project, datetime.now(UTC) + timedelta(days=400))
+    assert team.run().read_again
+    assert not team.run().read_again
+
+
+def test_a_reading_of_everything_that_was_cut_short_is_begun_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.tool.page_size = 10
+    team.import_mails(30)
+    team.run()
+    a_day_passes(team)
+    stored = team.parts.store.apply
+    for pages in (1, 2):
+        left = iter([True] * pages)
+
+        def store_so_many(project: ProjectId, page: ChangePage, left: Iterator[bool] = left) -> None:
+            if not next(left, False):
+                raise ToolUnavailable("killed")
+            stored(project, page)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(team.parts.store, "apply", store_so_many)
+            with pytest.raises(ToolUnavailable):
+                team.run()
+    assert team.run().changed == 30
+
+
+@pytest.mark.every_database
 def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
     tasks = team.import_mails(20)
     team.run()
@@ -305,6 +393,26 @@ def test_a_person_who_changes_the_tools_order_is_corrected_at_the_next_turn(team
     assert_served_by_margin(team)
 
 
+def test_an_order_of_which_somebody_deleted_a_part_is_written_again_and_one_that_lost_only_tasks_is_not(
+    team: Team,
+) -> None:
+    team.import_mails(40)
+    team.run()
+    team.work(12)
+    team.run()
+    order = team.queue(20)
+    team.tool.delete_task(team.project, order[3])
+    assert team.run().receipt is None
+    team.work(2)  # labeled tasks keep their place, and do not stand in for places that were deleted
+    team.run()
+    order = team.queue()
+    team.tool.delete_predictions(team.project, [order[0]])
+    assert team.queue()[-1] == order[0]
+    assert team.run().receipt is not None
+    assert team.queue()[0] == order[0]
+    assert team.run().receipt is None
+
+
 def test_new_tasks_join_the_order_without_a_training(team: Team) -> None:
     team.choose(window=10)
     team.import_mails(40)
@@ -368,6 +476,7 @@ def test_the_last_tasks_are_served_in_order_and_then_nothing_is_due(team: Team) 
 # --- workers that lose their lease -------------------------------------------------------------------------
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("step", ["sync", "fit", "rank", "reorder"])
 def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, step: str) -> None:
     team.import_mails(60)
@@ -536,6 +645,7 @@ def all_of(team: Team, task: TaskId) -> dict[str, Label]:
     return {"label": team.truth[task], "stars": stars + len(about) / 4, "topics": about}
 
 
+@pytest.mark.every_database
 def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) -> None:
     team.ask_also(STARS, TOPICS)
     team.import_mails(90)

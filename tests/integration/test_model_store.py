@@ -22,6 +22,8 @@ from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.model_store import StoredModels
 from nextlabel.ports import ModelRecord, QueueRecord
 
+pytestmark = pytest.mark.every_database
+
 ONE, TWO = ProjectId("1"), ProjectId("2")
 V1, V2 = ModelVersion("0001"), ModelVersion("0002")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,12 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from nextlabel import worker
+from nextlabel import circuits, worker
+from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.loop import Round
+from nextlabel.ports import Connection, Door, LabelEvent, ToolAccess
 from nextlabel.round_log import LoggedRound
 
 if TYPE_CHECKING:
@@ -70,11 +73,123 @@ def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Te
     team.tool.take_down()
     said = worker.learn_project(team.parts, team.project)
     assert "down" in said
-    assert "Asked again in 10 s" in said
+    assert "Asked again in" in said
     assert told(team).failed
     due = due_in(redis_client, team)
     assert due is not None
-    assert worker._BUSY_SECONDS < due <= worker._TOOL_DOWN_SECONDS
+    assert circuits.SHORTEST - 1 < due <= 2 * circuits.SHORTEST
+
+
+def fail(team: Team, times: int) -> None:
+    for _ in range(times):
+        worker.learn_project(team.parts, team.project)
+
+
+def test_a_tool_that_stays_down_is_asked_ever_more_rarely_and_at_least_every_five_minutes(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team.parts.circuits._chance, "uniform", lambda low, high: high)
+    connection = team.parts.connections.get(team.project)
+    waits = [round(team.parts.circuits.failed(connection, "down")) for _ in range(13)]
+    assert waits == [8, 11, 17, 25, 38, 57, 85, 128, 192, 288, 300, 300, 300]
+    team.parts.circuits.succeeded(connection)
+    assert team.parts.circuits.failed(connection, "down") == 7.5
+
+
+def test_workers_that_failed_together_do_not_come_back_together(team: Team) -> None:
+    connection = team.parts.connections.get(team.project)
+    waits = [team.parts.circuits.failed(connection, "down") for _ in range(30)]
+    assert len(set(waits)) == 30
+    assert min(waits) >= circuits.SHORTEST
+
+
+def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by_no_other(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    sibling, elsewhere = second_project(team), ProjectId("9")
+    team.parts.connections.save(Connection(elsewhere, "memory", ToolAccess("memory:other", "x")))
+    team.tool.take_down()
+    fail(team, 2)
+    assert "Asked again" in worker.learn_project(team.parts, sibling)
+    team.tool.bring_up()
+    for project in (team.project, sibling):
+        assert "does not answer; asked again" in worker.learn_project(team.parts, project)
+        due = redis_client.zscore("nextlabel:due", project)
+        assert due is not None
+        assert float(due) > time.time() + circuits.SHORTEST / 2
+    assert team.parts.models.history(team.project) == []
+    assert "token" in worker.learn_project(team.parts, elsewhere)
+
+
+def test_once_the_time_is_over_one_project_tries_and_its_success_has_all_of_them_pulled(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    sibling, connection = second_project(team), team.parts.connections.get(team.project)
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    assert team.parts.circuits.admit(connection) == (0.0, True)
+    assert "does not answer; asked again" in worker.learn_project(team.parts, sibling)  # while the first one tries
+    time_passes(redis_client)
+    team.tool.bring_up()
+    redis_client.delete("nextlabel:due", "nextlabel:first", "nextlabel:job")
+    assert "queue" not in worker.learn_project(team.parts, team.project)
+    assert team.parts.circuits.state(connection) is None
+    assert redis_client.zscore("nextlabel:due", sibling) is not None
+
+
+def test_a_tool_that_answers_only_to_refuse_is_there_again(team: Team, redis_client: redis.Redis) -> None:
+    sibling = second_project(team)
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    team.tool.bring_up()
+    team.parts.connections.save(Connection(team.project, "memory", ToolAccess(team.tool.access.url, "wrong")))
+    assert "token" in worker.learn_project(team.parts, team.project)
+    assert "does not answer" not in worker.learn_project(team.parts, sibling)
+
+
+def test_a_tool_that_sends_a_webhook_is_asked_at_once(team: Team) -> None:
+    team.tool.take_down()
+    fail(team, 3)
+    team.tool.bring_up()
+    assert "does not answer" in worker.learn_project(team.parts, team.project)
+    team.parts.service.event(LabelEvent(team.project, "labels"))
+    assert "changed tasks read" in worker.learn_project(team.parts, team.project)
+
+
+def test_a_tool_that_still_fails_when_it_is_tried_is_left_alone_again(team: Team, redis_client: redis.Redis) -> None:
+    team.tool.take_down()
+    fail(team, 3)
+    time_passes(redis_client)
+    assert "is down" in worker.learn_project(team.parts, team.project)
+    state = team.parts.circuits.state(team.parts.connections.get(team.project))
+    assert state is not None
+    assert (state.failures, state.is_open, state.wait > 0) == (4, True, True)
+    assert "down" in state.reason
+
+
+def test_a_tool_that_says_when_to_come_back_is_left_alone_that_long_from_the_first_time_on(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*arguments: object) -> Round:
+        raise ToolUnavailable("Too many requests.", retry_after=120)
+
+    monkeypatch.setattr(team.parts.loop, "run", busy)
+    assert "Asked again in 120 s" in worker.learn_project(team.parts, team.project)
+    assert "does not answer; asked again in" in worker.learn_project(team.parts, second_project(team))
+
+
+def second_project(team: Team) -> ProjectId:
+    project = team.tool.create_project(["ham", "spam"])
+    team.parts.connections.save(Connection(project, "memory", team.tool.access))
+    return project
+
+
+def time_passes(redis_client: redis.Redis) -> None:
+    """Until every tool that was left alone may be tried again."""
+    for key in redis_client.keys("nextlabel:circuit:*"):
+        redis_client.hset(key, "until", "1")
 
 
 def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
@@ -119,6 +234,52 @@ def test_a_model_that_cannot_be_stored_is_told(team: Team, monkeypatch: pytest.M
     assert told(team).failed
 
 
+DOOR_URL = "http://nextlabel:9090"
+
+
+def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
+    """A turn after which drift is looked for; returns what it adds to the story, newest first."""
+    before = len(team.parts.rounds.last(team.project, 100))
+    redis_client.delete(f"nextlabel:drift:{team.project}")
+    worker.learn_project(team.parts, team.project)
+    rounds = team.parts.rounds.last(team.project, 100)
+    return [one.summary for one in rounds[: len(rounds) - before]]
+
+
+def connect(team: Team) -> None:
+    connection = replace(team.parts.connections.get(team.project), door_url=DOOR_URL)
+    team.parts.connections.save(connection)
+    credentials = team.parts.connections.credentials()
+    door = Door(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
+    list(team.tool.connector().connect(team.project, door))
+
+
+@pytest.mark.every_database
+def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    team.import_mails(20)
+    connect(team)
+    worker.learn_project(team.parts, team.project)
+    assert look_again(team, redis_client) == []
+    team.tool.disconnect(team.project)
+    (said,) = look_again(team, redis_client)
+    assert "run `nextlabel connect` again" in said
+    assert [one.message for one in team.parts.findings.of(team.project)] == [said]
+    assert look_again(team, redis_client) == []
+    connect(team)
+    assert look_again(team, redis_client) == ["All that `connect` made stands again."]
+    assert team.parts.findings.of(team.project) == []
+
+
+def test_drift_is_looked_for_no_more_often_than_about_once_a_minute(team: Team) -> None:
+    connect(team)
+    worker.learn_project(team.parts, team.project)
+    team.tool.disconnect(team.project)
+    worker.learn_project(team.parts, team.project)
+    assert team.parts.findings.of(team.project) == []
+
+
 def test_a_lease_is_free_again_after_every_turn(team: Team) -> None:
     team.tool.take_down()
     worker.learn_project(team.parts, team.project)
@@ -150,6 +311,7 @@ def test_pruning_a_tool_that_is_down_waits_for_the_next_time(
     assert "stay for now" in caplog.text
 
 
+@pytest.mark.every_database
 def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.round_log._KEPT", 5)
     for n in range(9):

@@ -46,6 +46,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_WEB_THREADS": "5",
         "NEXTLABEL_WORKERS": "6",
         "NEXTLABEL_RECONCILE_SECONDS": "7.5",
+        "NEXTLABEL_FULL_RECONCILE_HOURS": "48",
         "NEXTLABEL_MAX_REQUEST_MB": "8",
         "NEXTLABEL_EMBEDDINGS": "/srv/minilm",
         "NEXTLABEL_MODEL": "boxes.py:Boxes",

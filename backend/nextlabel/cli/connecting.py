@@ -43,17 +43,17 @@ def connect(
     redis_url, server = find_redis(settings)
     try:
         parts = build_parts(settings, redis_url)
-        wanted = Connection(ProjectId(project), settings.connector, access, _options(parts, project, options))
-        console = Console(stderr=as_json)
         door_url = (backend_url or settings.backend_url or "http://localhost:9090").rstrip("/")
-        ok = _connect(parts, wanted, door_url, console, as_json)
+        chosen = _options(parts, project, options)
+        wanted = Connection(ProjectId(project), settings.connector, access, chosen, door_url)
+        ok = _connect(parts, wanted, Console(stderr=as_json), as_json)
     finally:
         if server is not None:
             server.stop()
     sys.exit(0 if ok else 1)
 
 
-def _connect(parts: Parts, wanted: Connection, door_url: str, console: Console, as_json: bool) -> bool:
+def _connect(parts: Parts, wanted: Connection, console: Console, as_json: bool) -> bool:
     connector = parts.open_connector(wanted)
     schema = connector.label_schema(wanted.project)  # wrong address, token, project: refused before anything is kept
     hosted = parts.hosts.chosen(wanted.options.model)
@@ -61,12 +61,14 @@ def _connect(parts: Parts, wanted: Connection, door_url: str, console: Console, 
         schema.check_learnable()
     parts.connections.save(wanted)
     credentials = parts.connections.credentials()
-    door = Door(door_url, credentials.user, credentials.password, credentials.webhook_secret)
+    door = Door(wanted.door_url, credentials.user, credentials.password, credentials.webhook_secret)
     findings: list[Finding] = []
     for found in (*_learned_how(schema, hosted), *connector.connect(wanted.project, door)):
         findings.append(found)
         console.print(_MARKS[found.level], found.message, highlight=False)
+    parts.findings.replace(wanted.project, ())
     done = _first_order(parts, wanted.project, console)
+    parts.circuits.succeeded(wanted)
     console.print(_MARKS["problem" if done.failure else "done"], done.sentence(), highlight=False)
     problems = sum(finding.level == "problem" for finding in findings) + bool(done.failure)
     if problems:

@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -14,16 +15,21 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import SQLAlchemyError
 
+from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, note_models, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
+from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
+from nextlabel.ports import Connection
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts, embedded_redis
 from nextlabel.worker import run_worker
 
 log = logging.getLogger("nextlabel")
+
+_JUST_NOW = timedelta(minutes=10)
 
 _host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 _model = click.option(
@@ -154,6 +160,7 @@ class _Housekeeping:
         self._embedded = None if settings.redis_url else embedded_redis(settings)
         self._every = settings.reconcile_seconds
         self._reconcile_at = 0.0
+        self._everything = True  # at the start: nobody knows what happened while nobody looked
         self._pause_until = 0.0
 
     def __call__(self) -> None:
@@ -176,11 +183,29 @@ class _Housekeeping:
                 self._embedded.ensure()
 
     def _reconcile(self) -> None:
-        """Have every project pulled, whether or not a webhook came: webhooks are hints."""
+        """Have every project pulled, whether or not a webhook came: webhooks are hints.
+
+        Of a tool that does not answer, one project only.
+        """
+        waiting: list[Connection] = []
         for connection in self._parts.connections.all():
+            if self._everything:
+                self._have_all_read(connection.project)
+            circuit = self._parts.circuits.state(connection)
+            if circuit and circuit.is_open:
+                if circuit.wait or any(same_tool(connection, other) for other in waiting):
+                    continue
+                waiting.append(connection)  # one tries, and its success has the others pulled
             # Labels that are just being given are gathered as ever; but a long quiet time puts nothing off for good.
             quiet = min(connection.options.quiet_seconds, self._every)
             self._parts.job_queue.request_retraining(connection.project, quiet=quiet, max_wait=quiet)
+        self._everything = False
+
+    def _have_all_read(self, project: ProjectId) -> None:
+        """Unless that has just been done: several may start at the same time, or again and again."""
+        last = self._parts.store.full_pull_at(project)
+        if last is not None and abs(datetime.now(UTC) - last) > _JUST_NOW:
+            self._parts.store.note_full_pull(project, None)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.errors import JobQueueUnavailable
 from nextlabel.ports import Connection
 from nextlabel.strategies import finding
-from nextlabel.wiring import Parts
+from nextlabel.wiring import Parts, embedded_redis
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
@@ -24,22 +25,43 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for progr
 def status(project: str | None, as_json: bool) -> None:
     """What is in service, what it was trained on, how good it is, and what happened lately."""
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or "redis://localhost")
+    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    circuits = _Circuits(parts)
     shown = [
-        _status(parts, connection)
+        _status(parts, connection, circuits.of(connection))
         for connection in parts.connections.all()
         if project is None or connection.project == project
     ]
+    alarm = parts.alarms.look()
     if as_json:
-        click.echo(json.dumps({"projects": shown}))
+        click.echo(json.dumps({"alarm": alarm or None, "projects": shown}))
         return
+    if alarm:
+        click.secho(alarm, fg="red")
     if not shown:
         click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
     for one in shown:
         _print_status(Console(), one)
 
 
-def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
+class _Circuits:
+    """How the tools fail, as far as Redis can be asked: it is tried once, for there may be many projects."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._redis_answers = parts, True
+
+    def of(self, connection: Connection) -> dict[str, Any] | None:
+        try:
+            circuit = self._parts.circuits.state(connection) if self._redis_answers else None
+        except JobQueueUnavailable:
+            self._redis_answers, circuit = False, None
+        if circuit is None:
+            return None
+        told = {"failures": circuit.failures, "since": circuit.since.isoformat(), "reason": circuit.reason}
+        return {**told, "left_alone_seconds": round(circuit.wait, 1)}
+
+
+def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | None) -> dict[str, Any]:
     project = connection.project
     history, queues = parts.models.history(project), parts.models.queues(project)
     serving = next((record for record in history if record.state == "in_service"), None)
@@ -48,9 +70,13 @@ def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
         "project": project,
         "connector": connection.connector,
         "url": connection.access.url,
+        "tool_fails": tool_fails,
+        "findings": [{"level": one.level, "message": one.message} for one in parts.findings.of(project)],
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
         "open": len(still_open),
+        "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
+        "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
         "labels": len(serving.trained_on) if serving else 0,
@@ -78,6 +104,18 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
     table = Table(title=f"Project {one['project']} on {one['url']}", show_header=False, title_justify="left")
     metrics = one["metrics"]
     table.add_row("tasks", f"{one['tasks']}, of which {one['open']} open")
+    if fails := one["tool_fails"]:
+        table.add_row(
+            "[red]tool does not answer[/]",
+            f"{fails['failures']} times in a row since {fails['since'][:19].replace('T', ' ')}; asked again in "
+            f"{fails['left_alone_seconds']:.0f} s: {fails['reason']}",
+        )
+    for finding_ in one["findings"]:
+        table.add_row("[yellow]undone in the tool[/]", finding_["message"])
+    for unreadable in one["unreadable"][:5]:
+        table.add_row("[yellow]set aside[/]", f"{unreadable['name']}: {unreadable['reason']}")
+    if len(one["unreadable"]) > 5:
+        table.add_row("[yellow]set aside[/]", f"{len(one['unreadable'])} in all: `nextlabel status --json` has them")
     table.add_row("model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels")
     if "accuracy" in metrics:
         table.add_row(

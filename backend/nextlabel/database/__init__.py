@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from nextlabel.errors import SettingsError
+from nextlabel.errors import SettingsError, StorageError
 
+# What SQLite and PostgreSQL say of a disk that is full, read-only or broken.
+_NO_ROOM = (
+    "database or disk is full",
+    "readonly database",
+    "disk i/o error",
+    "unable to open database file",
+    "no space left on device",
+    "disk full",
+    "read-only transaction",
+)
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
 
 
@@ -25,16 +37,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one consistent state."""
-        with self._engine.connect() as connection, connection.begin():
+        """A transaction that sees one consistent state. Raises `StorageError` where the disk does not let even that."""
+        with _storage_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that changes something, all of it or nothing.
 
-        On SQLite it takes the write lock at once: a read that becomes a write later can fail half-way.
+        On SQLite it takes the write lock at once: a read that becomes a write later can fail half-way. Raises
+        `StorageError` where there is no room, or the database is read-only; then nothing has changed.
         """
+        with _storage_errors(), self._writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         with self._engine.connect().execution_options(nextlabel_write=True) as connection, connection.begin():
             yield connection
 
@@ -43,7 +61,7 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         try:
-            with self.write() as connection:
+            with self._writing() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 config.attributes["connection"] = connection
@@ -54,9 +72,29 @@ class Database:
                 f"({str(error.orig).strip()}): check NEXTLABEL_DATABASE_URL, or that NEXTLABEL_HOME can be written."
             ) from error
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its file is, if it is one."""
+        url = self._engine.url
+        return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else None
+
     def dispose(self) -> None:
         """Close pooled connections, e.g. before a fork."""
         self._engine.dispose()
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).strip()
+        if not any(sign in said.lower() for sign in _NO_ROOM):
+            raise
+        raise StorageError(
+            f"The database takes nothing more ({said}): make room on its disk, or make it writable. Nothing is lost "
+            "meanwhile, and nextlabel goes on by itself."
+        ) from error
 
 
 def _engine(url: str) -> Engine:
@@ -67,7 +105,12 @@ def _engine(url: str) -> Engine:
             "NEXTLABEL_DATABASE_URL cannot be read: write it as sqlite:///path or postgresql+psycopg://user@host/name."
         ) from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=_standard_json,
+        )
     if parsed.get_backend_name() != "sqlite":
         raise SettingsError(f"NEXTLABEL_DATABASE_URL names {parsed.get_backend_name()}: use sqlite or postgresql.")
     if parsed.database:
@@ -76,6 +119,22 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _standard_json(value: object) -> str:
+    """PostgreSQL knows no NaN and no infinity: where a task holds one, nothing stands in its place."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _prepare_sqlite(connection: object, record: object) -> None:

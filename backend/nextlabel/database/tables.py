@@ -31,6 +31,7 @@ connections = Table(
     Column("url", Text, nullable=False),
     Column("token", Text, nullable=False),
     Column("options", JSON, nullable=False),
+    Column("door_url", Text, nullable=False, server_default=""),
 )
 
 # A row per project, made on first use, so that counting up needs no more than one UPDATE.
@@ -47,6 +48,7 @@ cursors = Table(
     metadata,
     Column("project", String(64), primary_key=True),
     Column("cursor", Text, nullable=False),
+    Column("full_at", DateTime(timezone=True), nullable=True),
 )
 
 tasks = Table(
@@ -69,6 +71,27 @@ annotations = Table(
     Column("skipped", Boolean, nullable=False),
     Column("whole", JSON(none_as_null=True), nullable=True),
     Index("annotations_by_task", "project", "task"),
+)
+
+# What the tool told and could not be read: a task ("" for the annotation), or an annotation.
+unreadable = Table(
+    "unreadable",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("annotation", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+# What somebody has undone in the tool since it was connected, as it was last looked at.
+findings = Table(
+    "findings",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("level", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
 )
 
 models = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -227,4 +228,8 @@ def _names(told: Sequence[Annotation]) -> list[str]:
 
 
 def _digest(said: object) -> str:
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    try:
+        told = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # half a surrogate pair, or a number beyond 64 bits: real annotations hold both
+        told = json.dumps(said, sort_keys=True).encode()
+    return hashlib.sha256(told).hexdigest()[:16]

@@ -128,6 +128,19 @@ class ConnectorContract:
         assert isinstance(result, list)
         assert scene.connector.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
 
+    def test_a_task_that_cannot_be_read_is_told_by_name_and_keeps_no_other_from_being_read(self, scene: Scene) -> None:
+        scene.pull()
+        spoiled, labeled = scene.tasks[1], scene.tasks[2]
+        scene.harness.spoil(scene.project, spoiled)
+        scene.submit(labeled, "spam")
+        scene.pull()
+        assert {task: bool(one.reason) for task, one in scene.set_aside.items()} == {spoiled: True}
+        assert set(scene.told) == set(scene.tasks) - {spoiled}
+        assert scene.label_of(labeled) == "spam"
+        scene.harness.mend(scene.project, spoiled)
+        scene.pull()
+        assert (scene.set_aside, set(scene.told)) == ({}, set(scene.tasks))
+
     def test_deleted_tasks_are_found_to_have_vanished(self, scene: Scene) -> None:
         scene.harness.delete_task(scene.project, scene.tasks[1])
         assert set(scene.connector.vanished_tasks(scene.project, scene.tasks)) == {scene.tasks[1]}
@@ -272,6 +285,15 @@ class ConnectorContract:
         scene.harness.choose_another_order(scene.project)
         assert in_force() is None
 
+    def test_places_in_the_order_that_somebody_deleted_are_missed(self, scene: Scene) -> None:
+        scene.rank(V1, scene.tasks[:4])
+        assert scene.connector.queue_in_force(scene.project, standing=4) == V1
+        scene.harness.delete_predictions(scene.project, scene.tasks[1:3])
+        assert scene.connector.queue_in_force(scene.project, standing=4) is None
+        assert scene.connector.queue_in_force(scene.project, standing=2) == V1
+        scene.rank(V2, scene.tasks[:4])
+        assert scene.connector.queue_in_force(scene.project, standing=4) == V2
+
     # --- pruning -------------------------------------------------------------------------------------------
 
     def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene) -> None:
@@ -334,6 +356,17 @@ class ConnectorContract:
         assert "done" in {finding.level for finding in first}
         assert "done" not in {finding.level for finding in again}
 
+    def test_what_somebody_undoes_is_found_until_it_is_connected_again(self, scene: Scene) -> None:
+        door = scene.harness.door()
+        list(scene.connector.connect(scene.project, door))
+        assert list(scene.connector.drift(scene.project, door)) == []
+        scene.harness.disconnect(scene.project)
+        found = scene.connector.drift(scene.project, door)
+        assert {finding.level for finding in found} == {"warning"}
+        assert all("nextlabel connect" in finding.message for finding in found)
+        list(scene.connector.connect(scene.project, door))
+        assert list(scene.connector.drift(scene.project, door)) == []
+
     def test_a_malformed_event_is_a_payload_error(self, scene: Scene) -> None:
         list(scene.connector.connect(scene.project, scene.harness.door()))
         good = scene.harness.arrivals(lambda: scene.submit(scene.tasks[0]))[0]
@@ -382,6 +415,7 @@ CALLS: Mapping[str, Callable[[Scene], object]] = {
     "reorder": lambda it: it.rank(V3, it.tasks[:2]),
     "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
     "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
+    "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
     "prune": lambda it: it.connector.prune(it.project, set(), 10),
 }
 

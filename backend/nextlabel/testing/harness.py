@@ -38,6 +38,12 @@ class ToolHarness(Protocol):
 
     def delete_task(self, project: ProjectId, task: TaskId) -> None: ...
 
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        """Damage what the tool has stored of a task, so that it tells it in a way that cannot be read."""
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        """Undo `spoil`."""
+
     def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
         """Ask for a task as the tool's own page does, taking it; None when nothing is left for this annotator."""
 
@@ -56,6 +62,12 @@ class ToolHarness(Protocol):
 
     def choose_another_order(self, project: ProjectId) -> None:
         """Somebody sets the tool's queue to an order of their own."""
+
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        """Somebody deletes all predictions of these tasks."""
+
+    def disconnect(self, project: ProjectId) -> None:
+        """Somebody removes all that makes the tool call nextlabel."""
 
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores, by version, as its own pages tell."""

@@ -15,7 +15,7 @@ from nextlabel.labeling import (
     TaskId,
     labels_in_force,
 )
-from nextlabel.ports import ChangePage, Connector, QueueReceipt, TaskSeen
+from nextlabel.ports import ChangePage, Connector, QueueReceipt, TaskSeen, Unreadable
 from nextlabel.ranking import RankedTask, Ranking
 from nextlabel.testing.harness import Annotator, Served, ToolHarness
 
@@ -33,6 +33,7 @@ class Scene:
     tasks: list[TaskId]
     target: str
     told: dict[TaskId, TaskSeen] = field(default_factory=dict)
+    set_aside: dict[TaskId, Unreadable] = field(default_factory=dict)
     cursor: Cursor | None = None
 
     def pull(self) -> list[TaskId]:
@@ -45,7 +46,11 @@ class Scene:
 
     def note(self, page: ChangePage) -> None:
         """Store a page and its cursor, as the loop does."""
+        for task in (*(seen.task.id for seen in page.tasks), *(one.task for one in page.unreadable)):
+            self.told.pop(task, None)
+            self.set_aside.pop(task, None)
         self.told.update((seen.task.id, seen) for seen in page.tasks)
+        self.set_aside.update((one.task, one) for one in page.unreadable)
         self.cursor = page.cursor
 
     def label_of(self, task: TaskId) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import orjson
@@ -14,10 +15,13 @@ from nextlabel.web.authentication import Authentication
 
 
 class OrjsonProvider(JSONProvider):
-    """JSON by orjson, which also takes numpy's numbers."""
+    """JSON by orjson, which also takes numpy's numbers; what it does not take by the standard library."""
 
     def dumps(self, obj: object, **kwargs: object) -> str:
-        return orjson.dumps(obj, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        try:
+            return orjson.dumps(obj, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        except orjson.JSONEncodeError:  # half a surrogate pair, which a span of a task's text may hold
+            return json.dumps(obj)
 
     def loads(self, s: str | bytes, **kwargs: object) -> object:
         return orjson.loads(s)

@@ -14,6 +14,7 @@ from nextlabel.errors import (
     NextlabelError,
     NotConnected,
     PayloadError,
+    StorageError,
     ToolRejected,
     ToolUnavailable,
 )
@@ -27,6 +28,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotConnected, 404),
     (ConfigurationError, 400),
     (JobQueueUnavailable, 503),
+    (StorageError, 503),
     (ToolUnavailable, 503),
     (ToolRejected, 502),
     (ArtifactError, 500),

@@ -18,8 +18,10 @@ def routes(service: Service, authentication: Authentication) -> Blueprint:
 
     @blueprint.get("/")
     @blueprint.get("/health")
-    def health() -> Response:
-        return jsonify(status="UP", model_class="nextlabel")
+    def health() -> tuple[Response, int]:
+        if alarm := service.alarm():
+            return jsonify(status="DOWN", error=alarm), 503
+        return jsonify(status="UP", model_class="nextlabel"), 200
 
     @blueprint.post("/setup")
     def setup() -> Response:

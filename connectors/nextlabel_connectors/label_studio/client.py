@@ -104,7 +104,7 @@ class LabelStudioClient:
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            content = orjson.dumps(body)
+            content = write_json(body)
         try:
             return self._http.request(method, path, params=params, content=content, headers=headers)
         except httpx.TimeoutException as error:
@@ -138,7 +138,8 @@ class LabelStudioClient:
         if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
             raise ToolUnavailable(
                 f"Label Studio at {self.url} is unwell: it answered {path} with {status}. Look into its log; "
-                f"nextlabel tries again.{_said(response)}"
+                f"nextlabel tries again.{_said(response)}",
+                retry_after=_retry_after(response),
             )
         if response.is_redirect:
             target = response.headers.get("location", "")
@@ -238,6 +239,14 @@ def read_json(content: bytes) -> object:
         return json.loads(content)
 
 
+def write_json(body: object) -> bytes:
+    """JSON, also of a text that holds half a surrogate pair: one such task must not stop a whole window."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return json.dumps(body).encode()
+
+
 def _said(response: httpx.Response) -> str:
     try:
         detail = _detail(orjson.loads(response.content))
@@ -260,6 +269,17 @@ def _server_time(response: httpx.Response) -> datetime:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
         return datetime.now(UTC)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; the header tells these or a time (RFC 9110)."""
+    told = response.headers.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        return max(0.0, (parsedate_to_datetime(told).astimezone(UTC) - _server_time(response)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _without_query(location: str) -> str:

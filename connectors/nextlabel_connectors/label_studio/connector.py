@@ -15,9 +15,10 @@ from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
 from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
+from nextlabel_connectors.label_studio.drift import drift
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_task_seen, utc
+from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_tasks_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
@@ -63,9 +64,9 @@ class LabelStudioConnector:
         with self._understood():
             return self._queue(project).reorder(version, window, predictions)
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         with self._understood():
-            return self._queue(project).in_force()
+            return self._queue(project).in_force(standing)
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         with self._understood():
@@ -84,6 +85,10 @@ class LabelStudioConnector:
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._understood():
             yield from connect(self._client, project, door)
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        with self._understood():
+            return list(drift(self._client, project, door))
 
     def _queue(self, project: ProjectId) -> Queue:
         return Queue(self._client, project)
@@ -126,4 +131,5 @@ def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark, *, whole: boo
     settled = utc((now.server_time - _SETTLING).isoformat())
     read_up_to = min(utc(tasks[-1].get("updated_at")), settled)
     mark = _Mark(max(read_up_to, start.at or ""), start.reading)
-    return ChangePage(tuple(read_task_seen(task, now.config, whole=whole) for task in tasks), mark.cursor())
+    told, unreadable = read_tasks_seen(tasks, now.config, whole=whole)
+    return ChangePage(tuple(told), mark.cursor(), tuple(unreadable))

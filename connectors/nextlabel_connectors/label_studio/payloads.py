@@ -21,7 +21,7 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import TaskSeen
+from nextlabel.ports import TaskSeen, Unreadable
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
 
 JsonObject = Mapping[str, object]
@@ -91,15 +91,38 @@ def read_task(raw: object) -> Task:
     return Task(TaskId(identifier(task.get("id"), "task's id")), as_object(task.get("data"), "task's data"))
 
 
-def read_task_seen(raw: object, config: LabelConfig, *, whole: bool = False) -> TaskSeen:
-    """A task of the Data Manager's listing, with its annotations; ``whole`` keeps these as they are, too."""
+def read_task_seen(raw: object, config: LabelConfig, *, whole: bool = False) -> tuple[TaskSeen, Sequence[Unreadable]]:
+    """A task of the Data Manager's listing with its annotations, and those of them that cannot be read.
+
+    ``whole`` keeps annotations as they are, too.
+    """
     task = as_object(raw, "task")
-    annotations = as_list(task.get("annotations") or [], "task's annotations")
-    return TaskSeen(
-        read_task(task),
-        tuple(read_annotation(annotation, config, whole=whole) for annotation in annotations),
-        closed=task.get("is_labeled") is True,
-    )
+    seen = read_task(task)
+    annotations: list[Annotation] = []
+    unreadable: list[Unreadable] = []
+    for annotation in as_list(task.get("annotations") or [], "task's annotations"):
+        try:
+            annotations.append(read_annotation(annotation, config, whole=whole))
+        except PayloadError as error:
+            unreadable.append(Unreadable(seen.id, str(error), _name_of(annotation)))
+    return TaskSeen(seen, tuple(annotations), closed=task.get("is_labeled") is True), unreadable
+
+
+def read_tasks_seen(
+    raw: Iterable[JsonObject], config: LabelConfig, *, whole: bool = False
+) -> tuple[list[TaskSeen], list[Unreadable]]:
+    """Tasks of the Data Manager's listing, and what of them cannot be read; only that is set aside."""
+    told: list[TaskSeen] = []
+    set_aside: list[Unreadable] = []
+    for task in raw:
+        try:
+            seen, unreadable = read_task_seen(task, config, whole=whole)
+        except PayloadError as error:
+            set_aside.append(Unreadable(TaskId(identifier(task.get("id"), "task's id")), str(error)))
+        else:
+            told.append(seen)
+            set_aside += unreadable
+    return told, set_aside
 
 
 def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) -> Annotation:
@@ -114,6 +137,12 @@ def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) ->
         skipped,
         annotation if whole else None,
     )
+
+
+def _name_of(annotation: object) -> AnnotationId:
+    """What to call an annotation that cannot be read, even where it is its id that cannot."""
+    told = annotation.get("id") if isinstance(annotation, dict) else None
+    return AnnotationId("without an id" if told is None else _shown(told))
 
 
 def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Label]:

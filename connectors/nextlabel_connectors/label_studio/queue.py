@@ -47,13 +47,17 @@ class Queue:
     def _fetch(self) -> Project:
         return fetch_project(self.client, self.project)
 
-    def in_force(self) -> QueueVersion | None:
-        """None under another sampling, and where the version is empty or a mere ML backend's title."""
+    def in_force(self, standing: int = 1) -> QueueVersion | None:
+        """None under another sampling, where no predictions are shown, where the version is empty or a mere ML
+        backend's title, and where it has fewer than ``standing`` predictions.
+
+        Answers to `/predict` that Label Studio has stored count too: they may hide as many that were deleted.
+        """
         project = self._fetch()
         version = QueueVersion(project.version)
-        if not version or not project.by_uncertainty:
+        if not version or not _serves(project, version):
             return None
-        return version if self._predictions.counts().get(version) else None
+        return version if self._predictions.counts().get(version, 0) >= max(1, standing) else None
 
     def head(self, n: int) -> list[TaskId]:
         """The first ``n`` open tasks by the scores of the version in force; none where there is no such order."""

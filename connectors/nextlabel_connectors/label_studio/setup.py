@@ -66,7 +66,7 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
     except ToolRejected as error:
         yield Finding("problem", str(error))
         return
-    setup = _Setup(client, project, door)
+    setup = Setup(client, project, door)
     yield from setup.webhook()
     yield from setup.ml_backend()
     yield from setup.stray_webhooks()
@@ -75,44 +75,46 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
 
 
 @dataclass(frozen=True, slots=True)
-class _Setup:
+class Setup:
+    """What makes one project of Label Studio call the door."""
+
     client: LabelStudioClient
     project: ProjectId
     door: Door
 
     def webhook(self) -> Iterator[Finding]:
-        wanted = self._wanted_webhook()
-        existing = self._webhooks()
-        if any(_matches(webhook, wanted) for webhook in existing):
-            yield Finding("unchanged", f"Webhook to {self._webhook_url}.")
+        wanted = self.wanted_webhook()
+        existing = self.webhooks()
+        if any(matches(webhook, wanted) for webhook in existing):
+            yield Finding("unchanged", f"Webhook to {self.webhook_url}.")
             return
         try:
             if existing:
                 self.client.patch(f"/api/webhooks/{existing[0].get('id')}/", wanted)
             else:
-                self.client.post("/api/webhooks/", {**wanted, "project": int(self.project), "url": self._webhook_url})
+                self.client.post("/api/webhooks/", {**wanted, "project": int(self.project), "url": self.webhook_url})
         except (Refused, ToolUnavailable) as error:
             yield Finding(
-                "warning" if "Enter a valid URL" in str(error) else "problem", _remedy(error, self._webhook_url)
+                "warning" if "Enter a valid URL" in str(error) else "problem", _remedy(error, self.webhook_url)
             )
             return
-        if any(_matches(webhook, wanted) for webhook in self._webhooks()):
+        if any(matches(webhook, wanted) for webhook in self.webhooks()):
             done = "corrected" if existing else "made"
-            yield Finding("done", f"Webhook to {self._webhook_url} {done}, with its secret header.")
+            yield Finding("done", f"Webhook to {self.webhook_url} {done}, with its secret header.")
         else:
-            yield Finding("problem", _PRIVATE_ADDRESS.format(url=self._webhook_url))
+            yield Finding("problem", _PRIVATE_ADDRESS.format(url=self.webhook_url))
 
     def ml_backend(self) -> Iterator[Finding]:
         """Listing the backends makes Label Studio call each one, so that its state is what it is now."""
-        backends = self._ml_backends()
-        ours = [backend for backend in backends if _address(backend) == self._url]
-        others = [str(backend.get("title")) for backend in backends if _address(backend) != self._url]
-        if ours and self._accepted(ours[0]):
-            yield Finding("unchanged", f"ML backend '{ours[0].get('title')}' at {self._url}.")
+        backends = self.ml_backends()
+        ours = [backend for backend in backends if address(backend) == self.url]
+        others = [str(backend.get("title")) for backend in backends if address(backend) != self.url]
+        if ours and self.accepted(ours[0]):
+            yield Finding("unchanged", f"ML backend '{ours[0].get('title')}' at {self.url}.")
         else:
             yield self._put_ml_backend(ours)
         if len(ours) > 1:
-            yield Finding("warning", f"The project has {len(ours)} ML backends at {self._url}: remove all but one.")
+            yield Finding("warning", f"The project has {len(ours)} ML backends at {self.url}: remove all but one.")
         if others:
             yield Finding(
                 "warning",
@@ -122,15 +124,15 @@ class _Setup:
 
     def stray_webhooks(self) -> Iterator[Finding]:
         """Webhooks to our address without the header: the first one is put right, further ones are told."""
-        wanted = self._wanted_webhook()
-        wrong = [webhook for webhook in self._webhooks() if not _matches(webhook, wanted)]
-        if len(wrong) == len(self._webhooks()) > 0:
+        wanted = self.wanted_webhook()
+        wrong = [webhook for webhook in self.webhooks() if not matches(webhook, wanted)]
+        if len(wrong) == len(self.webhooks()) > 0:
             self.client.patch(f"/api/webhooks/{wrong.pop(0).get('id')}/", wanted)
-            yield Finding("done", f"Webhook to {self._webhook_url} corrected: now with its secret header.")
+            yield Finding("done", f"Webhook to {self.webhook_url} corrected: now with its secret header.")
         if wrong:
             yield Finding(
                 "warning",
-                f"{len(wrong)} more webhook(s) go to {self._webhook_url}, without the secret header, and will be "
+                f"{len(wrong)} more webhook(s) go to {self.webhook_url}, without the secret header, and will be "
                 "turned away: remove them in the project's settings.",
             )
 
@@ -156,7 +158,7 @@ class _Setup:
     def _put_ml_backend(self, ours: Sequence[JsonObject]) -> Finding:
         backend = {
             "project": int(self.project),
-            "url": self._url,
+            "url": self.url,
             "title": ours[0].get("title") if ours else self.door.title,
             "auth_method": "BASIC_AUTH",
             "basic_auth_user": self.door.user,
@@ -165,10 +167,8 @@ class _Setup:
         try:
             self._write_ml_backend(ours, backend)
         except (Refused, ToolUnavailable) as error:
-            return Finding("problem", _remedy(error, self._url))
-        return Finding(
-            "done", f"ML backend '{backend['title']}' at {self._url} {'corrected' if ours else 'connected'}."
-        )
+            return Finding("problem", _remedy(error, self.url))
+        return Finding("done", f"ML backend '{backend['title']}' at {self.url} {'corrected' if ours else 'connected'}.")
 
     def _write_ml_backend(self, ours: Sequence[JsonObject], backend: JsonObject) -> None:
         """Label Studio gives our health check one second, which a busy machine can miss: ask more than once."""
@@ -185,7 +185,7 @@ class _Setup:
             else:
                 return
 
-    def _accepted(self, backend: JsonObject) -> bool:
+    def accepted(self, backend: JsonObject) -> bool:
         """A stored password cannot be read back, but Label Studio has just shown it to us."""
         return (
             backend.get("state") == _CONNECTED
@@ -194,14 +194,14 @@ class _Setup:
         )
 
     @property
-    def _url(self) -> str:
+    def url(self) -> str:
         return self.door.url.rstrip("/")
 
     @property
-    def _webhook_url(self) -> str:
-        return f"{self._url}/webhook"
+    def webhook_url(self) -> str:
+        return f"{self.url}/webhook"
 
-    def _wanted_webhook(self) -> dict[str, object]:
+    def wanted_webhook(self) -> dict[str, object]:
         return {
             "headers": {WEBHOOK_SECRET_HEADER: self.door.webhook_secret},
             "send_payload": True,
@@ -210,13 +210,13 @@ class _Setup:
             "actions": list(WEBHOOK_ACTIONS),
         }
 
-    def _webhooks(self) -> list[JsonObject]:
+    def webhooks(self) -> list[JsonObject]:
         """The project's webhooks to our address."""
         answer = self.client.get("/api/webhooks/", {"project": self.project}).data
         webhooks = [as_object(webhook, "webhook") for webhook in as_list(answer, "list of webhooks")]
-        return [webhook for webhook in webhooks if webhook.get("url") == self._webhook_url]
+        return [webhook for webhook in webhooks if webhook.get("url") == self.webhook_url]
 
-    def _ml_backends(self) -> list[JsonObject]:
+    def ml_backends(self) -> list[JsonObject]:
         answer = self.client.get("/api/ml", {"project": self.project}).data
         return [as_object(backend, "ML backend") for backend in as_list(answer, "list of ML backends")]
 
@@ -263,12 +263,12 @@ def _remedy(error: Exception, url: str) -> str:
     return str(error)
 
 
-def _matches(webhook: JsonObject, wanted: JsonObject) -> bool:
+def matches(webhook: JsonObject, wanted: JsonObject) -> bool:
     actions = as_list(webhook.get("actions") or [], "webhook's actions")
     return sorted(map(str, actions)) == list(WEBHOOK_ACTIONS) and all(
         webhook.get(key) == value for key, value in wanted.items() if key != "actions"
     )
 
 
-def _address(backend: JsonObject) -> str:
+def address(backend: JsonObject) -> str:
     return str(backend.get("url")).rstrip("/")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
+from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, Unreadable
 from nextlabel.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ class MemoryConnector:
         while True:
             with self._tool.opened(project, self._token) as it:
                 changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
-                page = [row.seen(whole=whole) for row in changed[: self._tool.page_size]]
+                page = changed[: self._tool.page_size]
+                told = tuple(row.seen(whole=whole) for row in page if not row.spoiled)
             if not page:
                 return
-            cursor = changed[len(page) - 1].changed
-            yield ChangePage(tuple(page), Cursor(f"{cursor} {_WAYS[whole]}"))
+            cursor = page[-1].changed
+            spoiled = tuple(Unreadable(row.task.id, "It is damaged.") for row in page if row.spoiled)
+            yield ChangePage(told, Cursor(f"{cursor} {_WAYS[whole]}"), spoiled)
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         with self._tool.opened(project, self._token) as it:
@@ -57,9 +59,9 @@ class MemoryConnector:
             vanished = tuple(task for task in ranked if task not in it.rows)
             return QueueReceipt(version, len(order), vanished, tuple(islice(it.queue(), _HEAD)))
 
-    def queue_in_force(self, project: ProjectId) -> QueueVersion | None:
+    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         with self._tool.opened(project, self._token) as it:
-            return it.in_force
+            return it.in_force if sum(task in it.rows for task in it.order) >= standing else None
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         with self._tool.opened(project, self._token) as it:
@@ -89,6 +91,14 @@ class MemoryConnector:
                 it.door = door
                 finding = Finding("done", f"Webhooks now go to {door.url}.")
         yield finding
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        with self._tool.opened(project, self._token) as it:
+            return [] if it.door == door else [_undone(door.url)]
+
+
+def _undone(door_url: str) -> Finding:
+    return Finding("warning", f"Webhooks no longer go to {door_url}: run `nextlabel connect` again.")
 
 
 def _chosen(item: Mapping[str, object]) -> list[object]:

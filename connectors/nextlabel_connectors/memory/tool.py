@@ -36,10 +36,14 @@ TARGET = "label"
 
 @dataclass(slots=True)
 class _Row:
-    """A task with its annotations and who made each; ``changed`` is the tick of the last change."""
+    """A task with its annotations and who made each; ``changed`` is the tick of the last change.
+
+    A ``spoiled`` one is told in a way that nobody can read.
+    """
 
     task: Task
     changed: int
+    spoiled: bool = False
     annotations: dict[AnnotationId, Annotation] = field(default_factory=dict)
     annotators: dict[AnnotationId, str] = field(default_factory=dict)
 
@@ -124,6 +128,18 @@ class MemoryTool:
             it.held = {by: held for by, held in it.held.items() if held != task}
             self._tell(project, "tasks")
 
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        """What is stored of a task is damaged: from now on it cannot be read."""
+        self._damage(project, task, spoiled=True)
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        self._damage(project, task, spoiled=False)
+
+    def _damage(self, project: ProjectId, task: TaskId, *, spoiled: bool) -> None:
+        with self.opened(project) as it:
+            row = it.rows[task]
+            row.spoiled, row.changed = spoiled, next(self._ticks)
+
     def take_next(self, project: ProjectId, by: str) -> tuple[TaskId, Prediction | None] | None:
         """The task this annotator holds, else the first in the queue that nobody holds, with its prediction."""
         with self.opened(project) as it:
@@ -165,11 +181,31 @@ class MemoryTool:
             row.changed = next(self._ticks)
             self._tell(project, "labels")
 
+    @contextmanager
+    def without_a_trace(self, project: ProjectId) -> Iterator[None]:
+        """What people do meanwhile moves no time of change, as when a database is restored from a backup."""
+        with self.opened(project) as it:
+            before = {task: row.changed for task, row in it.rows.items()}
+            yield
+            for task, row in it.rows.items():
+                row.changed = before.get(task, 1)
+
     def choose_another_order(self, project: ProjectId) -> None:
         """Somebody switches the queue back to oldest first."""
         with self.opened(project) as it:
             it.in_force = None
             self._tell(project, "project")
+
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        with self.opened(project) as it:
+            for order in it.orders.values():
+                for task in tasks:
+                    order.pop(task, None)
+
+    def disconnect(self, project: ProjectId) -> None:
+        """Somebody removes what makes the tool call nextlabel."""
+        with self.opened(project) as it:
+            it.door = None
 
     def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:

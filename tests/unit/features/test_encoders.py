@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import skops.io
 
+from nextlabel.estimators.fitting import fit
+from nextlabel.features.cache import TextFeatureCache, VectorCache
 from nextlabel.features.encoders import Encoder, TextEncoder, encoder_for, restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.tabular import TabularEncoder
-from nextlabel.labeling import Input, InputKind, Target, Task, TaskId
+from nextlabel.labeling import Input, InputKind, Label, Target, TargetKind, Task, TaskId
 from nextlabel.ranking import Floats
 
 SOURCE = Source()
@@ -69,6 +74,26 @@ def test_a_pair_of_which_something_is_missing_or_odd_breaks_nothing(name: str) -
     assert np.isfinite(rows).all()
     assert len(encoded(encoder_for(target, tasks, SOURCE), [])) == 0
     assert len(encoded(encoder_for(target, [], SOURCE), tasks)) == len(tasks)
+
+
+ODD: list[Any] = [None, True, -1, 10**400, float("nan"), float("inf"), "", "\x00", "\ud800", "9" * 5000, "http://["]
+ODD += [[], {}, [None], [{"text": None, "author": 7}], {"k": 10**400}, {"k": float("nan")}, [[1, 2], [3]]]
+
+
+@pytest.mark.parametrize("kind", ["text", "dialogue", "table", "image", "metadata"])
+@pytest.mark.parametrize("learned", ["choice", "number"])
+def test_no_value_of_one_task_breaks_what_is_learned_from_the_others(
+    kind: InputKind, learned: TargetKind, tmp_path: Path
+) -> None:
+    target = Target("t", learned, (Input("f", kind),), ("a", "b") if learned == "choice" else ())
+    values = [*ODD, "plain words here", 3.0]
+    tasks = [Task(TaskId(str(n)), {"f": value, "other": value}) for n, value in enumerate(values)]
+    labels: list[Label] = ["ab"[n % 2] if learned == "choice" else float(n) for n in range(len(tasks))]
+    source = Source(TextFeatureCache(tmp_path).features, VectorCache(tmp_path))
+    encoder = encoder_for(target, tasks, source)
+    features = encoder.encode(tasks, source)
+    fitted = fit(target, tasks, features, labels, encoder.space(features), 1)
+    assert len(fitted.model.predict(tasks, features).confidence) == len(tasks)
 
 
 def test_records_are_encoded_as_numbers_and_texts_as_words() -> None:

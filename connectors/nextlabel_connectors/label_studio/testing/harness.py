@@ -66,6 +66,12 @@ class LabelStudioHarness:
     def delete_task(self, project: ProjectId, task: TaskId) -> None:
         self._server.owner.delete_task(int(task))
 
+    def spoil(self, project: ProjectId, task: TaskId) -> None:
+        self._server.store_data(int(task), "damaged")
+
+    def mend(self, project: ProjectId, task: TaskId) -> None:
+        self._server.store_data(int(task), {self._fields[project]: "mended"})
+
     def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
         task = self._people[by].next_task(int(project))
         if task is None:
@@ -90,6 +96,13 @@ class LabelStudioHarness:
 
     def choose_another_order(self, project: ProjectId) -> None:
         self._server.owner.change_project(int(project), sampling="Sequential sampling")
+
+    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])
+
+    def disconnect(self, project: ProjectId) -> None:
+        self._server.owner.remove_ml_backends(int(project))
+        self._server.owner.remove_webhooks(int(project))
 
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         held = self._server.owner.predictions_held(int(project))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx
@@ -60,6 +61,26 @@ def test_a_tool_that_is_down_or_something_else_is_unavailable(tool: LabelStudioC
     with pytest.raises(ToolUnavailable, match=says) as caught:
         tool.get("/api/projects/1/")
     assert URL in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "120"}, 120),
+        ({"retry-after": "Sun, 22 Nov 2026 07:01:00 GMT", "date": "Sun, 22 Nov 2026 07:00:00 GMT"}, 60),
+        ({"retry-after": "Sun, 22 Nov 2026 06:00:00 GMT", "date": "Sun, 22 Nov 2026 07:00:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-1"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_tool_that_says_when_to_come_back_is_heard(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    with pytest.raises(ToolUnavailable) as caught:
+        answering(httpx.Response(status, headers=headers)).get("/api/projects/1/")
+    assert caught.value.retry_after == seconds
 
 
 @pytest.mark.parametrize(
@@ -153,6 +174,18 @@ def test_a_personal_token_that_was_revoked_says_where_to_make_a_new_one() -> Non
     tool = client(lambda request: refusal(401, "Token is blacklisted"), PERSONAL)
     with pytest.raises(ToolRejected, match=r"personal access token.*Access Token"):
         tool.get("/x")
+
+
+def test_half_a_surrogate_pair_is_sent_like_any_other_text() -> None:
+    got: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        got.append(json.loads(request.content))
+        return httpx.Response(200, json={})
+
+    client = LabelStudioClient(ToolAccess("http://ls", "x"), transport=httpx.MockTransport(answer))
+    client.post("/api/things", {"text": "half a pair \ud83d"})
+    assert got == [{"text": "half a pair \ud83d"}]
 
 
 def test_an_answer_without_content_is_none() -> None:

@@ -105,10 +105,30 @@ def test_a_config_that_cannot_be_read_is_a_schema_error() -> None:
         Server(label_config="<View").connector().label_schema(PROJECT)
 
 
-@pytest.mark.parametrize("task", [{"id": "x"}, TASK | {"data": []}, TASK | {"updated_at": None}, {}])
+@pytest.mark.parametrize("task", [{"id": "x"}, TASK | {"id": "x"}, TASK | {"updated_at": None}, {}])
 def test_an_answer_that_makes_no_sense_is_a_tool_that_is_not_well(task: dict[str, Any]) -> None:
     with pytest.raises(ToolUnavailable, match="does not understand"):
         read(Server(task), None)
+
+
+GOOD = {"id": 3, "updated_at": "2026-11-22T06:00:00Z", "result": []}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "read_ids", "name"),
+    [
+        ([GOOD, GOOD | {"id": 4, "result": {"a": 1}}], ["3"], "annotation 4 of task 5"),
+        ([GOOD | {"updated_at": "yesterday"}], [], "annotation 3 of task 5"),
+        ([GOOD, GOOD | {"id": None}], ["3"], "annotation without an id of task 5"),
+        (["nonsense", GOOD], ["3"], "annotation without an id of task 5"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_set_aside_and_its_task_told_with_the_others(
+    annotations: list[Any], read_ids: list[str], name: str
+) -> None:
+    (page,) = Server(TASK | {"annotations": annotations}).connector().changed_tasks(PROJECT, None)
+    assert [[one.id for one in seen.annotations] for seen in page.tasks] == [read_ids]
+    assert [one.name for one in page.unreadable] == [name]
 
 
 def test_a_project_that_is_no_number_is_rejected_without_asking() -> None:

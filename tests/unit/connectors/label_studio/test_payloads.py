@@ -261,11 +261,12 @@ def test_a_window_item_names_task_score_and_version() -> None:
 
 
 def test_a_task_is_seen_with_all_its_annotations_and_label_studios_own_word_that_it_is_done() -> None:
-    seen = read_task_seen(
+    seen, unreadable = read_task_seen(
         {"id": 5, "data": {"text": "hi"}, "is_labeled": True, "annotations": [annotation(), annotation(id=4)]}, CONFIG
     )
     assert (seen.task.id, seen.task.data, seen.closed) == ("5", {"text": "hi"}, True)
     assert [said.id for said in seen.annotations] == ["3", "4"]
+    assert not unreadable
 
 
 @relaxed

@@ -1,0 +1,71 @@
+"""A disk that takes nothing more is an alarm, not the end: nothing is damaged or lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from nextlabel.alarms import Alarms, complaint
+
+PROGRAM = Path(__file__).with_name("filling.py")
+# A mount that nobody else sees; root of a namespace of its own may make one where the kernel lets it.
+IN_A_MOUNT = 'mkdir -p "$0" && mount -t tmpfs -o size=16m,mode=700 tmpfs "$0" && exec "$@"'
+
+
+def run(how: str, home: Path, redis_url: str) -> dict[str, Any]:
+    program = [sys.executable, str(PROGRAM), how, str(home), redis_url]
+    if how != "limited":
+        program = ["unshare", "--map-root-user", "--mount", "sh", "-c", IN_A_MOUNT, str(home), *program]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def may_mount(folder: Path) -> bool:
+    program = ["unshare", "--map-root-user", "--mount", "sh", "-c", IN_A_MOUNT, str(folder), "true"]
+    try:
+        return subprocess.run(program, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [("full", "No space left on device"), ("read-only", "Read-only file system"), ("limited", "File too large")],
+)
+def test_on_a_disk_that_takes_nothing_more_the_last_model_serves_and_all_is_learned_once_there_is_room(
+    how: str, says: str, tmp_path: Path, redis_url: str
+) -> None:
+    if how != "limited" and not may_mount(tmp_path / "try"):
+        pytest.skip("this machine lets nobody mount a small disk; a limit on the size of files is tried instead")
+    told = run(how, tmp_path / "home", redis_url)
+    assert "12 labels in force" in told["before"]
+    assert all(says in said and "goes on by itself" in said for said in told["during"]), told["during"]
+    assert says in told["alarm"]
+    assert told["unwell"] == [503, told["alarm"]]
+    assert told["served"][0] == told["served"][1] == "0001"
+    assert "30 labels in force" in told["after"]
+    assert told["learned"] == told["given"]
+    assert (told["well"], told["sound"]) == ([200, ""], "ok")
+
+
+def test_an_alarm_of_another_machine_is_heard_until_it_is_cleared(redis_client: redis.Redis, tmp_path: Path) -> None:
+    here, there = Alarms(redis_client, [tmp_path]), Alarms(redis_client, [tmp_path])
+    assert here.standing() == ""
+    there.raise_("The database takes nothing more.")
+    assert here.look() == "The database takes nothing more."
+    assert here.standing() == ""  # looked at a moment ago
+    there.clear()
+    assert here.look() == ""
+
+
+def test_a_folder_that_can_be_written_is_no_reason_for_alarm_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+    assert complaint([tmp_path]) == ""
+    assert list(tmp_path.iterdir()) == []
+    assert str(tmp_path / "gone") in complaint([tmp_path, tmp_path / "gone"])

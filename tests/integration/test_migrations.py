@@ -1,0 +1,106 @@
+"""Migrations on real data: whatever an earlier version kept is there after an update, and the loop goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, select
+
+import nextlabel.database
+from nextlabel import wiring
+from nextlabel.database import Database
+from nextlabel.database.tables import metadata
+from nextlabel.wiring import Parts
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+pytestmark = pytest.mark.every_database
+
+MIGRATIONS = Path(nextlabel.database.__file__).parent / "migrations"
+
+
+@contextmanager
+def at_revision(url: str, revision: str) -> Iterator[Connection]:
+    """A database as that revision leaves it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    database = Database(url)
+    with database.write() as sql:
+        config.attributes["connection"] = sql
+        command.upgrade(config, revision)
+        yield sql
+    database.dispose()
+
+
+def copy(rows_of: Database, sql: Connection) -> set[str]:
+    """Everything that the older tables have a place for; returns the names of the tables that got something."""
+    older = MetaData()
+    older.reflect(sql)
+    filled = set()
+    with rows_of.read() as source:
+        for name, table in older.tables.items():
+            if name not in metadata.tables:
+                continue
+            columns = [column.name for column in table.columns if (name, column.name) != ("rounds", "id")]
+            known = metadata.tables[name]
+            found = source.execute(select(*(known.c[column] for column in columns)).order_by(*known.primary_key)).all()
+            rows = [dict(zip(columns, row, strict=True)) for row in found]
+            if rows:
+                sql.execute(table.insert(), rows)
+                filled.add(name)
+    return filled
+
+
+def kept(parts: Parts, team: Team) -> dict[str, object]:
+    """What the code sees in a database."""
+    history = parts.models.history(team.project)
+    return {
+        "connection": parts.connections.get(team.project),
+        "credentials": parts.connections.credentials(),
+        "cursor": parts.store.cursor(team.project),
+        "tasks": sorted(parts.store.task_ids(team.project)),
+        "open": parts.store.open(team.project),
+        "labeled": parts.store.labeled(team.project),
+        "models": history,
+        "loaded": [parts.models.is_intact(team.project, record.version) for record in history],
+        "queues": parts.models.queues(team.project),
+        "rounds": parts.rounds.last(team.project, 100),
+    }
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
+    revision: str, team: Team, new_database_url: str
+) -> None:
+    team.import_mails(30)
+    team.run()
+    team.work(12)
+    team.tool.skip(team.project, team.take(), "ann")
+    team.parts.rounds.add(team.project, 1.5, "it went well", failed=False)
+    team.run()
+    team.parts.connections.credentials()
+    before, next_fence = kept(team.parts, team), team.parts.models.next_fence(team.project)
+    with at_revision(new_database_url, revision) as sql:
+        assert copy(team.parts.database, sql) >= set(metadata.tables) - {"unreadable", "findings"}
+    settings = replace(team.parts.settings, database_url=new_database_url)
+    parts = wiring.build(settings, settings.redis_url or "")
+    parts.database.migrate()
+    assert kept(parts, team) == before
+    assert parts.models.next_fence(team.project) == next_fence + 1
+    goes_on = replace(team, parts=parts)
+    assert goes_on.run().trained is None
+    task = goes_on.work(1)[0]
+    assert goes_on.run().trained == "0003"
+    assert set(goes_on.learned) == {task, *team.learned}
+    assert parts.rounds.last(team.project, 1)[0].summary == "it went well"
+    parts.rounds.add(team.project, 1.0, "it goes on", failed=False)
+    assert parts.rounds.last(team.project, 1)[0].summary == "it goes on"
+    parts.database.dispose()

@@ -1,0 +1,118 @@
+"""A PostgreSQL of our own for tests: started in a folder of its own behind a socket, and gone when we are gone."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from nextlabel.embedded_redis import end_with_parent
+
+_USER = "nextlabel"
+_START_SECONDS = 60.0
+_DEBIAN = Path("/usr/lib/postgresql")
+# Nothing here has to outlive the machine.
+_CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
+
+
+class PostgresMissing(Exception):
+    """There is no PostgreSQL installed."""
+
+
+class PostgresServer:
+    """A server that only this machine's users reach. It refuses to run as root: then it runs as somebody else."""
+
+    def __init__(self) -> None:
+        """Raises `PostgresMissing`."""
+        self._programs = _programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="nextlabel-pg-"))  # a socket's path must be short
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://{_USER}@/postgres?host={self._folder}"
+
+    def __enter__(self) -> Self:
+        account = _unprivileged()
+        if account:
+            shutil.chown(self._folder, account["user"], account["group"])
+        data, log = self._folder / "data", self._folder / "log"
+        initdb = [
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            _USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+            "--no-sync",
+        ]
+        self._run(*initdb, check=True, **account)
+        options = [option for careless in _CARELESS for option in ("-c", careless)]
+        server = ["postgres", "-D", str(data), "-k", str(self._folder), "-c", "listen_addresses=", *options]
+        with log.open("wb") as told:
+            self._process = process = subprocess.Popen[bytes](
+                [str(self._programs / server[0]), *server[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=told,
+                cwd=self._folder,
+                preexec_fn=end_with_parent(signal.SIGQUIT),
+                start_new_session=True,
+                **account,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while self._run("pg_isready", "-q", "-h", str(self._folder)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text(errors="replace")[-2000:]
+                self.close()
+                raise RuntimeError(f"PostgreSQL did not start. Its log ends:\n{said}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it at once and remove its data."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str, check: bool = False, **account: Any) -> int:
+        command = [str(self._programs / program), *arguments]
+        return subprocess.run(command, check=check, capture_output=True, cwd=self._folder, **account).returncode
+
+
+def _programs() -> Path:
+    """The newest that Debian has installed, else those on the PATH."""
+    versions = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
+    found = versions[0] if versions else shutil.which("initdb")
+    if found is None:
+        raise PostgresMissing(
+            "There is no PostgreSQL: run `make postgres` as root, or set NEXTLABEL_TEST_POSTGRES_URL."
+        )
+    return Path(found).resolve().parent
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Whom a child of root runs as, in `subprocess`'s words; nobody else where we are not root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {account.pw_name for account in pwd.getpwall()}
+    account = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
