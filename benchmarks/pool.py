@@ -57,8 +57,8 @@ class PoolTool:
         told = int(since or 0)
         known = set(self.labeled)
         for start in range(1, self.size + 1, _PAGE) if since is None else ():
-            numbers = range(start, min(start + _PAGE, self.size + 1))
-            yield ChangePage(tuple(self._seen(n, n in known) for n in numbers), Cursor("0"))
+            page = range(start, min(start + _PAGE, self.size + 1))
+            yield ChangePage(tuple(self._seen(n, n in known) for n in page), Cursor("0"))
         for start in range(told, len(self.labeled), _PAGE):
             numbers = self.labeled[start : start + _PAGE]
             yield ChangePage(tuple(self._seen(n, True) for n in numbers), Cursor(str(start + len(numbers))))

@@ -25,8 +25,8 @@ from benchmarks.mails import short_texts
 from benchmarks.page import write_table
 from benchmarks.pool import PoolTool
 from benchmarks.processes import parts_of, temporary_home
-from nextlabel.features.cache import TextFeatureCache
 from nextlabel.features.source import Source
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import ActiveLearning
 from nextlabel.model_store import preload
@@ -98,7 +98,7 @@ def measured(size: int, classes: int) -> Iterator[tuple[str, float]]:
             known = set(labeled)
             labeled += [n for n in drawn if n not in known][: labels - len(labeled)]
             caught_up = _apart(home, size, classes, labeled)
-            rounds = []
+            rounds: list[Turn] = []
             for _ in range(_ROUNDS):
                 labeled += list((rounds or [caught_up])[-1].next)[:_NEW]
                 rounds.append(_apart(home, size, classes, labeled))

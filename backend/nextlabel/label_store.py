@@ -1,10 +1,11 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks
@@ -14,6 +15,7 @@ from nextlabel.ports import ChangePage, Labeled, TaskSeen
 T = TypeVar("T")
 
 _CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
+_STREAMED = 5_000  # rows read at a time
 
 
 class SqlLabelStore:
@@ -45,8 +47,11 @@ class SqlLabelStore:
         return None if found is None else Cursor(found)
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        return _TaskIds(self._database, project)
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
         with self._database.read() as sql:
-            return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
+            return {task for chunk in _chunks(tasks) for task in _among(sql, project, chunk)}
 
     def labeled(self, project: ProjectId) -> Labeled:
         kept = [(task, labels) for task, told in self._told(project) if (labels := labels_in_force(told))]
@@ -76,8 +81,41 @@ class SqlLabelStore:
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
-            still_open = [Task(TaskId(row.id), row.data) for row in sql.execute(found)]
-        return sorted(still_open, key=lambda task: _stable(task.id))
+            still_open = [Task(TaskId(row.id), row.data) for row in _streamed(sql, found)]
+        still_open.sort(key=lambda task: _stable(task.id))
+        return still_open
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskIds(Collection[TaskId]):
+    """The tasks of a project, counted or read when they are asked for."""
+
+    database: Database
+    project: ProjectId
+
+    def __len__(self) -> int:
+        with self.database.read() as sql:
+            return sql.execute(select(func.count()).where(tasks.c.project == self.project)).scalar() or 0
+
+    def __iter__(self) -> Iterator[TaskId]:
+        with self.database.read() as sql:
+            found = sql.execute(select(tasks.c.id).where(tasks.c.project == self.project)).scalars().all()
+        return iter([TaskId(task) for task in found])
+
+    def __contains__(self, task: object) -> bool:
+        with self.database.read() as sql:
+            return bool(_among(sql, self.project, [str(task)]))
+
+
+def _streamed(sql: Connection, found: Select[Any]) -> Iterator[Row[Any]]:
+    """Row by row: all of them at once would be in memory twice."""
+    return iter(sql.execution_options(yield_per=_STREAMED).execute(found))
+
+
+def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[TaskId]:
+    """Those of at most `_CHUNK` ids that are of tasks."""
+    found = select(tasks.c.id).where(tasks.c.project == project, tasks.c.id.in_(ids))
+    return [TaskId(task) for task in sql.execute(found).scalars()]
 
 
 def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotation

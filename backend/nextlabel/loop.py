@@ -135,12 +135,12 @@ class ActiveLearning:
 
     def _sync(self, connector: Connector, project: ProjectId, progress: Progress, *, whole: bool) -> tuple[int, bool]:
         """Pull what changed; returns how many tasks, and whether open tasks appeared that were unknown."""
-        known = set(self._store.task_ids(project))
         changed, appeared = 0, False
         for page in connector.changed_tasks(project, self._store.cursor(project), whole=whole):
+            still_open = {seen.task.id for seen in page.tasks if not seen.closed}
+            appeared = appeared or len(self._store.known(project, still_open)) < len(still_open)
             self._store.apply(project, page)
             changed += len(page.tasks)
-            appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
             progress("sync", changed)
         vanished = connector.vanished_tasks(project, self._store.task_ids(project))
         if vanished:
@@ -238,12 +238,12 @@ class ActiveLearning:
             return False
         if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
             return True
-        still_open = {task.id for task in bench.open}
-        if len(still_open) > queues[0].pool:  # tasks came that this order does not know
+        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
             return True
-        left = sum(task in still_open for task in queues[0].window)
+        window = set(queues[0].window)
+        left = sum(task.id in window for task in bench.open)
         full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(still_open), full / 2):
+        if left < min(len(bench.open), full / 2):
             return True
         return bool(left) and connector.queue_in_force(project) != queues[0].version
 
@@ -269,7 +269,8 @@ class ActiveLearning:
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
         window = (self._strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
         version = self._registry.reserve_queue(project, serving.version, fence=fence)
-        row = {task.id: n for n, task in enumerate(candidates.tasks)}
+        asked = set(window.task_ids())
+        row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
         shown = predictions_of(
             [candidates.tasks[n] for n in rows],

@@ -342,7 +342,11 @@ class LabelStore(Protocol):
 
     def cursor(self, project: ProjectId) -> Cursor | None: ...
 
-    def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        """All tasks; how many there are is known without reading them."""
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
+        """Those of some tasks that the tool has told of."""
 
     def labeled(self, project: ProjectId) -> Labeled:
         """Tasks with a label of any target in force (the last one wins), in a stable order."""
