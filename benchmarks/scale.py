@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import re
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -42,14 +43,18 @@ _NEW, _ROUNDS = 20, 3
 
 @dataclass(slots=True)
 class Turn:
-    """Seconds of a turn and of each of its steps, the peak of its memory in MB, and bytes written to the tool.
+    """Seconds of a turn, those that the processor was at work on it, and those of each of its steps; the peaks of its
+    memory in MB, and bytes written to the tool.
 
-    ``next`` are the tasks that annotators get next.
+    ``peak`` has mapped files in it, which go when memory runs short; ``own`` has not. ``next`` are the tasks that
+    annotators get next.
     """
 
     seconds: float = 0.0
+    busy: float = 0.0
     steps: dict[str, float] = field(default_factory=dict)
     peak: float = 0.0
+    own: float = 0.0
     written: int = 0
     next: Sequence[int] = ()
 
@@ -93,6 +98,7 @@ def measured(size: int, classes: int) -> Iterator[tuple[str, float]]:
         yield "first features, s", first.steps["features"]
         yield "first order, s", first.seconds - first.steps["sync"] - first.steps["features"]
         yield "first turn, peak MB", first.peak
+        yield "first turn, peak MB without mapped files", first.own
         drawn = np.random.default_rng(0).permutation(np.arange(1, size + 1)).tolist()
         for labels in LABELS:
             known = set(labeled)
@@ -104,9 +110,11 @@ def measured(size: int, classes: int) -> Iterator[tuple[str, float]]:
                 rounds.append(_apart(home, size, classes, labeled))
             middle = sorted(rounds, key=lambda turn: turn.seconds)[len(rounds) // 2]
             yield f"{labels:,} labels: a round after {_NEW} more, s", middle.seconds
+            yield f"{labels:,} labels: the same, processor time, s", min(turn.busy for turn in rounds)
             for step in ("sync", "prepare", "features", "fit", "rank", "reorder"):
                 yield f"{labels:,} labels: of it {step}, s", middle.steps.get(step, 0.0)
             yield f"{labels:,} labels: peak MB", max(turn.peak for turn in rounds)
+            yield f"{labels:,} labels: peak MB without mapped files", max(turn.own for turn in rounds)
             yield f"{labels:,} labels: kB written to the tool", middle.written / 1000
 
 
@@ -122,9 +130,12 @@ def _turn(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:
     parts.connections.save(Connection(PROJECT, "label_studio", ToolAccess("http://pool", "none")))
     steps = _Steps()
     loop = _loop(parts, tool, steps.of_features)
-    with stopwatch() as seconds:
+    began = time.process_time()
+    with _OwnMemory() as own, stopwatch() as seconds:
         done = loop.run(PROJECT, parts.models.next_fence(PROJECT), steps)
-    turn.seconds, turn.steps, turn.written, turn.peak = seconds(), steps.seconds(), tool.written, _peak_mb()
+    turn.seconds, turn.steps, turn.written = seconds(), steps.seconds(), tool.written
+    turn.busy = time.process_time() - began
+    turn.peak, turn.own = _status_mb("VmHWM"), own.peak
     if done.receipt is None:
         raise RuntimeError(f"No order was made: {done.sentence()}")
     turn.next = [int(task) for task in parts.models.queues(PROJECT)[0].window[:_NEW]]
@@ -179,9 +190,29 @@ class _Steps:
         return dict(self._taken)
 
 
-def _peak_mb() -> float:
-    """The most memory that this process has had, mapped files among it."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+class _OwnMemory(threading.Thread):
+    """Looks twenty times a second how much memory the process has, without mapped files."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0.0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> _OwnMemory:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.05):
+            self.peak = max(self.peak, _status_mb("RssAnon"))
+
+
+def _status_mb(name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 
