@@ -78,6 +78,13 @@ class SqlLabelStore:
         ]
         return sorted(((task, told) for task, told in kept if told), key=lambda pair: _stable(pair[0].id))
 
+    def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
+        """How many tasks are open, of all or of some."""
+        mine = (tasks.c.project == project) & ~tasks.c.closed
+        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in _chunks(among)]
+        with self._database.read() as sql:
+            return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:

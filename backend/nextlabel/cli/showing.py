@@ -43,20 +43,19 @@ def _status(parts: Parts, connection: Connection) -> dict[str, Any]:
     project = connection.project
     history, queues = parts.models.history(project), parts.models.queues(project)
     serving = next((record for record in history if record.state == "in_service"), None)
-    still_open = {task.id for task in parts.store.open(project)}
     return {
         "project": project,
         "connector": connection.connector,
         "url": connection.access.url,
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
-        "open": len(still_open),
+        "open": parts.store.count_open(project),
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
         "labels": len(serving.trained_on) if serving else 0,
         "metrics": dict(serving.metrics) if serving else {},
         "queue": queues[0].version if queues else None,
-        "window_left": sum(task in still_open for task in queues[0].window) if queues else 0,
+        "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
         "versions": [
             {
                 "version": record.version,
