@@ -1,4 +1,4 @@
-"""``python -m benchmarks.scale [SIZE …] [--classes 2|20] [--write]``: the loop on pools of any size, against the first.
+"""``python -m benchmarks.scale [SIZE,…]``: the loop on pools of any size, against the first; writes docs/benchmarks.md.
 
 Every turn is taken by a new process, as RQ forks one for each job: its peak of memory is its own, and nothing is kept
 from the turn before but what is on disk.
@@ -36,7 +36,7 @@ from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 
 PROJECT = ProjectId("1")
-SIZES = (10_000, 100_000)
+CLASSES = (2, 20)
 LABELS = (200, 2_000)
 _NEW, _ROUNDS = 20, 3
 
@@ -61,28 +61,26 @@ class Turn:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("sizes", nargs="*", type=int, metavar="SIZE", help=f"how many tasks; {SIZES} without one")
-    parser.add_argument("--classes", type=int, default=2, choices=(2, 20))
-    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
-    given = parser.parse_args()
-    sizes, console = given.sizes or SIZES, Console(stderr=True)
-    before = load()
-    figures: dict[str, dict[int, float]] = defaultdict(dict)
+    parser.add_argument("sizes", nargs="?", default="10000,100000", metavar="SIZES", help="how many tasks: %(default)s")
+    sizes = [int(size) for size in parser.parse_args().sizes.split(",")]
+    console, before = Console(stderr=True), load()
+    figures: dict[str, list[float]] = defaultdict(list)
     for size in sizes:
-        for name, figure in measured(size, given.classes):
-            figures[name][size] = figure
-            console.print(f"[dim]{size:>9,} tasks, {name}: {figure:,.2f}[/]", highlight=False)
-    heading, rows = ["what", *(f"{size:,} tasks" for size in sizes)], [_row(*each, sizes) for each in figures.items()]
+        for classes in CLASSES:
+            for name, figure in measured(size, classes):
+                figures[name].append(figure)
+                console.print(f"[dim]{size:>9,} tasks, {name}: {figure:,.2f}[/]", highlight=False)
+    heading = ["", *(f"{size:,} tasks" for size in sizes)]
+    rows = [f"| {name} | {' | '.join(_cells(each))} |" for name, each in figures.items()]
     print("\n".join([" | ".join(heading), *rows]))
     print(f"At the start: {before}; at the end: {load()}.")
-    if given.write:
-        write_table(f"scale-{given.classes}", heading, rows)
+    write_table("scale", heading, rows)
 
 
-def _row(name: str, figures: dict[int, float], sizes: Sequence[int]) -> str:
-    first = figures[sizes[0]]
-    cells = [f"{_number(figures[size])} ({figures[size] / first:.1f}×)" for size in sizes[1:]]
-    return f"| {name} | {' | '.join([_number(first), *cells])} |"
+def _cells(figures: Sequence[float]) -> list[str]:
+    """Figures, and how many times the first of them each of the others is."""
+    first, *others = figures
+    return [_number(first), *(f"{_number(one)} ({one / first:.1f}×)" for one in others)]
 
 
 def _number(figure: float) -> str:
@@ -90,32 +88,41 @@ def _number(figure: float) -> str:
 
 
 def measured(size: int, classes: int) -> Iterator[tuple[str, float]]:
-    """The first turn; then, at each number of labels, the median of turns after `_NEW` more."""
+    """The first turn; then, at each number of labels, turns after `_NEW` more."""
     with temporary_home() as home:
         labeled: list[int] = []
         first = _apart(home, size, classes, labeled)
-        yield "first pull, s", first.steps["sync"]
-        yield "first features, s", first.steps["features"]
-        yield "first order, s", first.seconds - first.steps["sync"] - first.steps["features"]
-        yield "first turn, peak MB", first.peak
-        yield "first turn, peak MB without mapped files", first.own
+        if classes == CLASSES[0]:
+            yield "first pull, s", first.steps["sync"]
+            yield "first features, s", first.steps["features"]
+            yield "first order, s", first.seconds - first.steps["sync"] - first.steps["features"]
+            yield "first turn: processor time, s", first.busy
+            yield from _memory("first turn", [first])
         drawn = np.random.default_rng(0).permutation(np.arange(1, size + 1)).tolist()
         for labels in LABELS:
             known = set(labeled)
             labeled += [n for n in drawn if n not in known][: labels - len(labeled)]
-            caught_up = _apart(home, size, classes, labeled)
-            rounds: list[Turn] = []
+            turns = [_apart(home, size, classes, labeled)]
             for _ in range(_ROUNDS):
-                labeled += list((rounds or [caught_up])[-1].next)[:_NEW]
-                rounds.append(_apart(home, size, classes, labeled))
-            middle = sorted(rounds, key=lambda turn: turn.seconds)[len(rounds) // 2]
-            yield f"{labels:,} labels: a round after {_NEW} more, s", middle.seconds
-            yield f"{labels:,} labels: the same, processor time, s", min(turn.busy for turn in rounds)
-            for step in ("sync", "prepare", "features", "fit", "rank", "reorder"):
-                yield f"{labels:,} labels: of it {step}, s", middle.steps.get(step, 0.0)
-            yield f"{labels:,} labels: peak MB", max(turn.peak for turn in rounds)
-            yield f"{labels:,} labels: peak MB without mapped files", max(turn.own for turn in rounds)
-            yield f"{labels:,} labels: kB written to the tool", middle.written / 1000
+                labeled += turns[-1].next
+                turns.append(_apart(home, size, classes, labeled))
+            yield from _rounds(f"{labels:,} labels of {classes} classes", turns[1:])
+
+
+def _rounds(name: str, turns: Sequence[Turn]) -> Iterator[tuple[str, float]]:
+    """The median of the turns, with its steps."""
+    middle = sorted(turns, key=lambda turn: turn.seconds)[len(turns) // 2]
+    yield f"**{name}: a round after {_NEW} more, s**", middle.seconds
+    for step in ("sync", "prepare", "features", "fit", "rank", "reorder"):
+        yield f"{name}: of it {step}, s", middle.steps.get(step, 0.0)
+    yield f"{name}: processor time, s", middle.busy
+    yield from _memory(name, turns)
+    yield f"{name}: written to the tool, kB", middle.written / 1000
+
+
+def _memory(name: str, turns: Sequence[Turn]) -> Iterator[tuple[str, float]]:
+    yield f"{name}: peak of memory, MB", max(turn.peak for turn in turns)
+    yield f"{name}: the same without mapped files, MB", max(turn.own for turn in turns)
 
 
 def _apart(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:

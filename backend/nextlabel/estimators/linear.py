@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nextlabel.features.spaces import Space, restore_space
 from nextlabel.ranking import Features, Floats
 
-_BLOCK = 50_000  # rows weighed at once: weights of words take as much memory as the counts themselves
+_BLOCK = 10_000  # rows weighed at once: weights of words take as much memory as the counts themselves
 
 
 class LinearScores:

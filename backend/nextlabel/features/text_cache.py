@@ -22,7 +22,7 @@ log = logging.getLogger("nextlabel.features")
 _LOT = 4_000_000  # characters counted before they are kept: what a killed worker loses at most, 50,000 short texts
 _FULL = 8_000_000  # words: a segment of so many is not merged again
 _MAX_SMALL = 12  # segments that are not full
-_HELD = 2**29  # bytes of counts that are held in memory; more stand in a file that is mapped
+_HELD = 2**28  # bytes of counts that are held in memory; more stand in a file that is mapped
 
 Keys = NDArray[np.uint64]
 Places = NDArray[np.intp]
