@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from nextlabel.features.matrices import matrix_of
 from nextlabel.features.segments import Segments, Words
 from nextlabel.features.text import COLUMNS, SIGNATURE, content_hash, count_features, no_rows
 from nextlabel.ranking import Floats
@@ -143,10 +144,9 @@ class _Segment:
         self.keys: Keys = words[2 : 2 + 4 * rows].view(np.uint64).reshape(-1, 2)
         self._ends, self._sums = np.split(words[2 + 4 * rows : 2 + 6 * rows], 2)
         self._columns, self._values = np.split(words[2 + 6 * rows :], 2)
-        indptr = np.concatenate(([0], self._ends)).astype(np.int32)
-        parts = self._values.view(np.float32), self._columns.view(np.int32), indptr
-        self.counts = csr_matrix(parts, shape=(rows, COLUMNS))
-        self.sizes = np.diff(indptr)
+        starts = np.concatenate(([0], self._ends)).astype(np.int32)
+        self.counts = matrix_of(self._values.view(np.float32), self._columns.view(np.int32), starts, COLUMNS)
+        self.sizes = np.diff(starts)
 
     def intact(self) -> NDArray[np.bool_]:
         """Of each row whether it is as it was written."""
@@ -205,8 +205,9 @@ def _room(n: int, folder: Path) -> tuple[NDArray[np.int32], Floats]:
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
                 os.posix_fallocate(file.fileno(), 0, 8 * n)  # a full disk would end the process later on
-                words = np.asarray(np.memmap(file, dtype=np.int32, mode="r+", shape=(2 * n,)))
-            return words[:n], words[n:].view(np.float32)
+                columns = np.memmap(file, dtype=np.int32, mode="r+", shape=(n,))
+                counts = np.memmap(file, dtype=np.float32, mode="r+", offset=4 * n, shape=(n,))
+            return np.asarray(columns), np.asarray(counts)
         except OSError as error:
             log.warning("%s: no room for counts of texts, they are held in memory (%s).", folder, error)
     return np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)

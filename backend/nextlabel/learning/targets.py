@@ -16,6 +16,7 @@ from nextlabel.estimators.project import Learned, Model, ProjectModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Verdict, judge
 from nextlabel.features.encoders import Encoder, encoder_for
+from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
 from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
@@ -141,7 +142,7 @@ class TargetsWorkbench:
         key = str(joblib.hash(encoder.state()))
         if key not in self._encoded:
             self._encoded[key] = encoder.encode(self.everyone, self.source)
-        return self._encoded[key] if tasks is self.everyone else _rows(self._encoded[key], self._rows_of(tasks))
+        return self._encoded[key] if tasks is self.everyone else rows_of(self._encoded[key], self._rows_of(tasks))
 
     def _rows_of(self, tasks: Sequence[Task]) -> NDArray[np.intp]:
         return np.fromiter((self._row[task.id] for task in tasks), dtype=np.intp, count=len(tasks))
@@ -165,10 +166,3 @@ class TargetsWorkbench:
                 found = metrics_of(said, self._labels_of(target))
                 figures |= {before + name: figure for name, figure in found.items()}
         return figures
-
-
-def _rows(features: Features, rows: NDArray[np.intp]) -> Features:
-    """Those rows; where they follow one another, as the open tasks' mostly do, without a copy."""
-    if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
-        return features[rows[0] : rows[-1] + 1]
-    return features[rows]
