@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds lock clean
+.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds bench-scale lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,9 @@ bench-savings: setup ## Labels that the default needs beside random order's; hou
 
 bench-kinds: setup ## How well each kind of target is learned from 200 labels; minutes, data fetched at run time
 	@$(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
+
+bench-scale: setup ## Rounds on 10,000 and 100,000 tasks; SIZES=10000,1000000 for others
+	@$(BIN)/python -m benchmarks.scale $(SIZES)
 
 RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 

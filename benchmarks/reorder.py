@@ -15,8 +15,8 @@ import httpx
 from benchmarks.figures import Figure, over_repeats, stopwatch
 from benchmarks.mails import TWO, short_texts, truth
 from benchmarks.processes import parts_of, temporary_home
-from nextlabel.features.cache import TextFeatureCache
 from nextlabel.features.source import Source
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ActiveLearning
 from nextlabel.ports import Connection, Connector

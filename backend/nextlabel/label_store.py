@@ -1,11 +1,12 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last told them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Update, delete, insert, select, update
+from sqlalchemy import CompoundSelect, Connection, Row, Select, Update, delete, func, insert, select, union, update
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks, unreadable
@@ -15,6 +16,7 @@ from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
 T = TypeVar("T")
 
 _CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
+_STREAMED = 5_000  # rows read at a time
 
 
 class SqlLabelStore:
@@ -56,8 +58,11 @@ class SqlLabelStore:
             sql.execute(_of(project).values(full_at=at))
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        return _TaskIds(self._database, project)
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
         with self._database.read() as sql:
-            return [TaskId(i) for i in sql.execute(select(tasks.c.id).where(tasks.c.project == project)).scalars()]
+            return {task for chunk in _chunks(tasks) for task in _among(sql, project, chunk)}
 
     def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
         with self._database.read() as sql:
@@ -90,11 +95,58 @@ class SqlLabelStore:
         ]
         return sorted(((task, told) for task, told in kept if told), key=lambda pair: _stable(pair[0].id))
 
+    def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
+        """How many tasks are open, of all or of some."""
+        mine = (tasks.c.project == project) & ~tasks.c.closed
+        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in _chunks(among)]
+        with self._database.read() as sql:
+            return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
-            still_open = [Task(TaskId(row.id), row.data) for row in sql.execute(found)]
-        return sorted(still_open, key=lambda task: _stable(task.id))
+            still_open = [Task(TaskId(row.id), row.data) for row in _streamed(sql, found)]
+        still_open.sort(key=lambda task: _stable(task.id))
+        return still_open
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskIds(Collection[TaskId]):
+    """The tasks of a project, counted or read when they are asked for."""
+
+    database: Database
+    project: ProjectId
+
+    def __len__(self) -> int:
+        with self.database.read() as sql:
+            return sql.execute(select(func.count()).select_from(_told_of(self.project).subquery())).scalar() or 0
+
+    def __iter__(self) -> Iterator[TaskId]:
+        with self.database.read() as sql:
+            found = sql.execute(_told_of(self.project)).scalars().all()
+        return iter([TaskId(task) for task in found])
+
+    def __contains__(self, task: object) -> bool:
+        with self.database.read() as sql:
+            return bool(_among(sql, self.project, [str(task)]))
+
+
+def _streamed(sql: Connection, found: Select[Any]) -> Iterator[Row[Any]]:
+    """Row by row: all of them at once would be in memory twice."""
+    return iter(sql.execution_options(yield_per=_STREAMED).execute(found))
+
+
+def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[TaskId]:
+    """Those of at most `_CHUNK` ids that are of tasks, whether or not these can be read."""
+    readable = select(tasks.c.id).where(tasks.c.project == project, tasks.c.id.in_(ids))
+    others = select(unreadable.c.task).where(unreadable.c.project == project, unreadable.c.task.in_(ids))
+    return [TaskId(task) for task in sql.execute(union(readable, others)).scalars()]
+
+
+def _told_of(project: ProjectId) -> CompoundSelect[Any]:
+    """The ids of a project's tasks, of those that cannot be read too."""
+    readable = select(tasks.c.id).where(tasks.c.project == project)
+    return union(readable, select(unreadable.c.task).where(unreadable.c.project == project))
 
 
 def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, TaskId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Progress, Workbench, order_seed
@@ -139,7 +139,7 @@ class ActiveLearning:
             progress("fit", len(bench.labels))
             outcome = self._learn(connection, bench, fence)
         receipt = None
-        if pulled.appeared or self._order_is_due(connection, connector, bench, pulled.known):
+        if pulled.appeared or self._order_is_due(connection, connector, bench):
             self._registry.check_fence(project, fence)
             receipt = self._reorder(connection, connector, bench, outcome, fence, progress)
         return Round(
@@ -238,7 +238,7 @@ class ActiveLearning:
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
 
-    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench, known: Set[TaskId]) -> bool:
+    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = connection.project, connection.options
         serving, queues = self._registry.in_service(project), self._registry.queues(project)
@@ -246,15 +246,15 @@ class ActiveLearning:
             return False
         if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
             return True
-        still_open = {task.id for task in bench.open}
-        if len(still_open) > queues[0].pool:  # tasks came that this order does not know
+        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
             return True
-        left = sum(task in still_open for task in queues[0].window)
+        window = set(queues[0].window)
+        left = sum(task.id in window for task in bench.open)
         full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(still_open), full / 2):
+        if left < min(len(bench.open), full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
-        standing = sum(task in known for task in queues[0].window)
+        standing = len(self._store.known(project, queues[0].window))
         return bool(left) and connector.queue_in_force(project, standing=standing) != queues[0].version
 
     def _reorder(
@@ -279,7 +279,8 @@ class ActiveLearning:
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
         window = (self._strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
         version = self._registry.reserve_queue(project, serving.version, fence=fence)
-        row = {task.id: n for n, task in enumerate(candidates.tasks)}
+        asked = set(window.task_ids())
+        row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
         shown = predictions_of(
             [candidates.tasks[n] for n in rows],

@@ -383,7 +383,11 @@ class LabelStore(Protocol):
 
     def note_full_pull(self, project: ProjectId, at: datetime | None) -> None: ...
 
-    def task_ids(self, project: ProjectId) -> Collection[TaskId]: ...
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        """All tasks that the tool has told of, even those that cannot be read; counted without being listed."""
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
+        """Those of some tasks that the tool has told of."""
 
     def labeled(self, project: ProjectId) -> Labeled:
         """Tasks with a label of any target in force (the last one wins), in a stable order."""

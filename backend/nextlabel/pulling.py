@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from nextlabel.labeling import ProjectId, TaskId
+from nextlabel.labeling import ProjectId
 from nextlabel.learning.workbench import Progress
 from nextlabel.ports import Connector, LabelStore
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came of a pull: how many tasks changed, whether open ones appeared, and all tasks that there are now.
+    """What came of a pull: how many tasks changed, and whether open ones appeared.
 
     ``again`` is whether all were read, though they had been before.
     """
 
     changed: int
     appeared: bool
-    known: Set[TaskId]
     again: bool
 
 
@@ -41,25 +39,19 @@ def pull(
     """
     since, started = store.cursor(project), datetime.now(UTC)
     full = since is None or _is_due(store.full_pull_at(project), started, full_every)
-    known = known_tasks(store, project)
     changed, appeared = 0, False
     for page in connector.changed_tasks(project, None if full else since, whole=whole):
+        still_open = {seen.task.id for seen in page.tasks if not seen.closed}
+        appeared = appeared or len(store.known(project, still_open)) < len(still_open)
         store.apply(project, page)
         changed += len(page.tasks) + sum(one.annotation is None for one in page.unreadable)
-        appeared = appeared or any(seen.task.id not in known and not seen.closed for seen in page.tasks)
         progress("sync", changed)
-    known = known_tasks(store, project)
-    vanished = connector.vanished_tasks(project, known)
+    vanished = connector.vanished_tasks(project, store.task_ids(project))
     if vanished:
         store.forget_tasks(project, vanished)
     if full:
         store.note_full_pull(project, started)
-    return Pulled(changed + len(vanished), appeared, known.difference(vanished), full and since is not None)
-
-
-def known_tasks(store: LabelStore, project: ProjectId) -> set[TaskId]:
-    """Every task that the tool has told, whether or not it can be read."""
-    return {*store.task_ids(project), *(one.task for one in store.unreadable(project))}
+    return Pulled(changed + len(vanished), appeared, full and since is not None)
 
 
 def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:

@@ -16,10 +16,11 @@ from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
-from nextlabel.features.cache import TextFeatureCache, VectorCache
+from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import EMBED, Source
 from nextlabel.features.text import count_features
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.findings import StandingFindings
 from nextlabel.hosting import Limits
 from nextlabel.hosting.hosts import Circumstances, Hosts, read_models

@@ -153,6 +153,17 @@ def test_tasks_come_in_the_order_of_their_numbers(store: SqlLabelStore) -> None:
     assert [task.id for task in store.labeled(ONE).tasks] == ["4", "30", "200"]
 
 
+def test_tasks_are_counted_and_looked_up_without_being_read(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1), seen(2, "ham"), seen(3, None), *(seen(task) for task in range(10, 1210))))
+    asked = [TaskId(str(task)) for task in range(1300)]
+    told = {"1", "2", "3", *map(str, range(10, 1210))}
+    assert store.known(ONE, asked) == told
+    assert (len(store.task_ids(ONE)), set(store.task_ids(ONE))) == (1203, told)
+    assert [task in store.task_ids(ONE) for task in ("3", "4")] == [True, False]
+    assert (store.count_open(ONE), store.count_open(ONE, asked[:10]), store.count_open(ONE, [])) == (1201, 1, 0)
+    assert (len(store.task_ids(ProjectId("2"))), store.known(ProjectId("2"), asked)) == (0, set())
+
+
 def test_projects_do_not_mix(store: SqlLabelStore) -> None:
     other = ProjectId("2")
     store.apply(ONE, page(seen(1, "spam"), cursor="one"))

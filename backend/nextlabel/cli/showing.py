@@ -65,7 +65,6 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
     project = connection.project
     history, queues = parts.models.history(project), parts.models.queues(project)
     serving = next((record for record in history if record.state == "in_service"), None)
-    still_open = {task.id for task in parts.store.open(project)}
     return {
         "project": project,
         "connector": connection.connector,
@@ -74,7 +73,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "findings": [{"level": one.level, "message": one.message} for one in parts.findings.of(project)],
         "options": asdict(connection.options),
         "tasks": len(parts.store.task_ids(project)),
-        "open": len(still_open),
+        "open": parts.store.count_open(project),
         "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
         "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
@@ -82,7 +81,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "labels": len(serving.trained_on) if serving else 0,
         "metrics": dict(serving.metrics) if serving else {},
         "queue": queues[0].version if queues else None,
-        "window_left": sum(task in still_open for task in queues[0].window) if queues else 0,
+        "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
         "versions": [
             {
                 "version": record.version,

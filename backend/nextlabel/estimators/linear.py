@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from nextlabel.features.spaces import Space, restore_space
 from nextlabel.ranking import Features, Floats
 
+_BLOCK = 10_000  # rows weighed at once: weights of words take as much memory as the counts themselves
+
 
 class LinearScores:
     """k scores of each row: weights of the active columns of a space (columns × k), and k intercepts."""
@@ -24,7 +26,11 @@ class LinearScores:
 
     def of(self, features: Features) -> Floats:
         """n × k."""
-        return self.of_weighed(self._space.weigh(features))
+        n = features.shape[0]
+        if n <= _BLOCK:
+            return self.of_weighed(self._space.weigh(features))
+        blocks = (features[start : start + _BLOCK] for start in range(0, n, _BLOCK))
+        return np.concatenate([self.of_weighed(self._space.weigh(block)) for block in blocks])
 
     def of_weighed(self, weighed: Features) -> Floats:
         """The same from features as the space weighs them."""

@@ -28,8 +28,9 @@ class Rows:
         n, columns = features.shape
         self._root: Floats | None = None
         if columns > n:
-            held = inner_products(features, features) if products is None else products
-            self._root = np.asarray(cholesky(held + _NUGGET * np.eye(n), lower=True, check_finite=False))
+            held = inner_products(features, features) if products is None else products.copy()
+            held[np.diag_indices(n)] += _NUGGET
+            self._root = np.asarray(cholesky(held, lower=True, overwrite_a=True, check_finite=False))
 
     @property
     def numbers(self) -> Floats:

@@ -20,6 +20,7 @@ _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none
 _FAINTEST = 1e-3  # of the landmarks' directions: fainter ones, as between near doubles, are made of rounding errors
 _BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
+_COUNTED = 10_000_000  # columns counted at once, 8 bytes each
 
 
 class Space(Protocol):
@@ -47,7 +48,9 @@ class TfIdf:
     @classmethod
     def of(cls, pool: csr_matrix) -> TfIdf:
         """Smoothed IDF as in scikit-learn: ln((1 + n) / (1 + df)) + 1."""
-        frequency = np.bincount(pool.indices, minlength=COLUMNS)
+        frequency = np.zeros(COLUMNS, dtype=np.int64)
+        for start in range(0, len(pool.indices), _COUNTED):
+            frequency += np.bincount(pool.indices[start : start + _COUNTED], minlength=COLUMNS)
         return cls((np.log((1 + pool.shape[0]) / (1 + frequency)) + 1).astype(np.float32))
 
     def weigh(self, features: Features) -> csr_matrix:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlabel.candidates import Examples, candidate_pool
 from nextlabel.estimators.fitting import Fitted, fit
@@ -15,6 +16,7 @@ from nextlabel.estimators.project import Learned, Model, ProjectModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Verdict, judge
 from nextlabel.features.encoders import Encoder, encoder_for
+from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
 from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
@@ -43,11 +45,11 @@ class TargetsWorkbench:
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
         self._seed, self._embeddings = seed, embeddings
-        tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
-        self.everyone = list(tasks.values())
+        self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
+        self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
         self.set_aside: dict[str, int] = {}
-        self._row = {task: row for row, task in enumerate(tasks)}
+        self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoded: dict[str, Features] = {}
         for task, said in zip(labeled.tasks, labeled.labels, strict=True):
             self._take(task.id, said)
@@ -140,12 +142,14 @@ class TargetsWorkbench:
         key = str(joblib.hash(encoder.state()))
         if key not in self._encoded:
             self._encoded[key] = encoder.encode(self.everyone, self.source)
-        everyone = self._encoded[key]
-        return everyone if tasks is self.everyone else everyone[[self._row[task.id] for task in tasks]]
+        return self._encoded[key] if tasks is self.everyone else rows_of(self._encoded[key], self._rows_of(tasks))
+
+    def _rows_of(self, tasks: Sequence[Task]) -> NDArray[np.intp]:
+        return np.fromiter((self._row[task.id] for task in tasks), dtype=np.intp, count=len(tasks))
 
     def _examples(self, target: Target, encoder: Encoder) -> Examples:
         """What is labeled of a target."""
-        tasks = [task for task in self.everyone if target.name in self.labels.get(task.id, ())]
+        tasks = [self._tasks[task] for task, labels in self.labels.items() if target.name in labels]
         return Examples(target, tasks, self._labels_of(target), self._features(encoder, tasks))
 
     def _labels_of(self, target: Target) -> list[Label]:

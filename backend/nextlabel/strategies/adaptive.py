@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
 from nextlabel.ranking import CandidatePool, Features, Floats, Ranking
-from nextlabel.strategies.base import PoolStrategy, finite
+from nextlabel.strategies.base import PoolStrategy, finite, part_of
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.geometry import Rows, in_order, sketch
 from nextlabel.uncertainty import margin
@@ -75,13 +75,7 @@ def _representatives(pool: CandidatePool, rng: np.random.Generator) -> Iterator[
     before the first is asked for."""
     everyone = rng.permutation(len(pool))
     some = np.sort(everyone[:_SAMPLE])
-    sample = replace(
-        pool,
-        tasks=[pool.tasks[n] for n in some],
-        probabilities=pool.probabilities[some],
-        features=None if pool.features is None else pool.features[some],
-        costs=None,
-    )
+    sample = replace(part_of(pool, some), costs=None)
     place = {task: int(n) for task, n in zip(sample.tasks, some, strict=True)}
     yield from (place[task] for task in Diverse().rank(sample, len(sample)).task_ids())
     yield from everyone[_SAMPLE:].tolist()

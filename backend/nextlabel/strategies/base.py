@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -9,6 +11,8 @@ from scipy.sparse import csr_matrix
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
 from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+
+_LOOKED_AT = 10_000_000  # numbers looked at at once
 
 
 class PoolStrategy:
@@ -20,6 +24,17 @@ class PoolStrategy:
     def utilities(self, probabilities: Floats) -> Floats:
         """n utilities in [0, 1] by the margin (Scheffer, Decomain & Wrobel, 2001)."""
         return uncertainty.margin(probabilities)
+
+
+def part_of(pool: CandidatePool, rows: NDArray[np.integer]) -> CandidatePool:
+    """Some of the pool's tasks, as a pool of their own; what is labeled stays as it is."""
+    return replace(
+        pool,
+        tasks=[pool.tasks[n] for n in rows],
+        probabilities=pool.probabilities[rows],
+        features=None if pool.features is None else pool.features[rows],
+        costs=None if pool.costs is None else pool.costs[rows],
+    )
 
 
 def missing(strategy: str, what: str, remedy: str = "choose 'margin', which does without") -> SettingsError:
@@ -50,7 +65,7 @@ def need_labels(pool: CandidatePool, strategy: str) -> tuple[Features, NDArray[n
 
 def finite(values: Features, what: str) -> Features:
     """The same numbers. Raises ValueError, by name, where some are NaN or infinite."""
-    numbers = values.data if isinstance(values, csr_matrix) else np.asarray(values)
-    if not np.isfinite(numbers).all():
+    numbers = (values.data if isinstance(values, csr_matrix) else np.asarray(values)).reshape(-1)
+    if not all(np.isfinite(numbers[start : start + _LOOKED_AT]).all() for start in range(0, len(numbers), _LOOKED_AT)):
         raise ValueError(f"{what} hold NaN or infinite values")
     return values

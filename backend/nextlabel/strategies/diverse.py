@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
 from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.strategies.base import part_of
 from nextlabel.strategies.geometry import directions, space_of
 
 _CLUSTERS = 20
 _MAX_FITTED = 20_000  # clusters are found on a sample this large; every task is still given its cluster
+_MAX_RANKED = 100_000  # of a larger pool as many tasks are drawn at random and ranked: they represent it as well
 
 
 class Diverse:
@@ -29,14 +31,17 @@ class Diverse:
         size = min(size, len(pool))
         if size < 1:
             return Ranking((), self.name)
-        order = _representatives_first(pool)[:size]
+        order = _representatives_first(pool, size)[:size]
         return Ranking(tuple(RankedTask(pool.tasks[i], 1 - n / len(pool)) for n, i in enumerate(order)), self.name)
 
 
-def _representatives_first(pool: CandidatePool) -> NDArray[np.integer]:
+def _representatives_first(pool: CandidatePool, size: int) -> NDArray[np.integer]:
     rng = np.random.default_rng(pool.seed)
     if pool.features is None or len(pool) <= 2:
         return rng.permutation(len(pool))
+    if size <= _MAX_RANKED < len(pool):
+        some = np.sort(rng.permutation(len(pool))[:_MAX_RANKED])
+        return np.asarray(some[_representatives_first(part_of(pool, some), size)])
     space = directions(space_of(pool, Diverse.name))
     points = np.vstack([space.points, space.labeled])
     sample = rng.permutation(len(points))[:_MAX_FITTED]

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from nextlabel.errors import ArtifactError
-from nextlabel.estimators import choice
+from nextlabel.estimators import choice, linear
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.estimators.restoring import restore
@@ -159,10 +159,12 @@ def test_as_many_classes_as_labels_are_learned_and_not_judged() -> None:
     assert [target.labels[i] for i in in_sample(result, counts).argmax(axis=1)] == list(target.labels)
 
 
+@pytest.mark.parametrize("double", [60, 0])
 @pytest.mark.parametrize("classes", [("ham", "spam"), TARGET.labels])
-def test_few_labels_are_fitted_by_their_products_to_the_same_model_as_by_their_columns(
-    classes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+def test_labels_are_fitted_by_their_products_to_the_same_model_as_by_their_columns(
+    classes: tuple[str, ...], double: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choice, "_DOUBLE", double)
     by_products = fitted(60, classes, noise=0.3)
     monkeypatch.setattr(choice, "_MAX_PRODUCTS", 0)
     by_columns = fitted(60, classes, noise=0.3)
@@ -170,6 +172,14 @@ def test_few_labels_are_fitted_by_their_products_to_the_same_model_as_by_their_c
     np.testing.assert_allclose(p, q, atol=5e-3)
     p, q = (held_out(one).probabilities for one in (by_products, by_columns))
     np.testing.assert_allclose(p, q, atol=2e-2)
+
+
+def test_many_tasks_are_scored_block_by_block_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fitted(60, TARGET.labels)
+    at_once = probabilities(model, ANY_TASKS)
+    monkeypatch.setattr(linear, "_BLOCK", 2)
+    assert len(ANY_TASKS) > 2
+    np.testing.assert_allclose(probabilities(model, ANY_TASKS), at_once, rtol=1e-6)
 
 
 def test_a_class_with_a_single_label_does_not_keep_the_others_from_being_judged() -> None:

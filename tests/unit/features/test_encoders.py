@@ -10,10 +10,11 @@ import pytest
 import skops.io
 
 from nextlabel.estimators.fitting import fit
-from nextlabel.features.cache import TextFeatureCache, VectorCache
+from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import Encoder, TextEncoder, encoder_for, restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.tabular import TabularEncoder
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Input, InputKind, Label, Target, TargetKind, Task, TaskId
 from nextlabel.ranking import Floats
 

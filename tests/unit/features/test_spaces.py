@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from nextlabel.estimators.choice import fit_choice
+from nextlabel.features import spaces
 from nextlabel.features.spaces import AsItIs, Centred, Curved, Space, TfIdf, active, inner_products, restore_space
 from nextlabel.features.text import COLUMNS, count_features
 from nextlabel.ranking import Features, Floats
@@ -79,7 +80,9 @@ def test_what_was_weighed_is_left_as_it_was(name: str) -> None:
     np.testing.assert_array_equal(dense(rows), before)
 
 
-def test_words_are_weighed_as_in_scikit_learn() -> None:
+@pytest.mark.parametrize("counted", [10_000_000, 7])
+def test_words_are_weighed_as_in_scikit_learn(counted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spaces, "_COUNTED", counted)
     expected = TfidfTransformer(sublinear_tf=True).fit_transform(COUNTS)
     np.testing.assert_allclose(dense(TfIdf.of(COUNTS).weigh(COUNTS)), dense(expected), atol=1e-6)
 

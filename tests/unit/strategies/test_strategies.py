@@ -14,7 +14,7 @@ from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
 from nextlabel.predictions import utilities_of
 from nextlabel.ranking import CandidatePool, Features
-from nextlabel.strategies import finding
+from nextlabel.strategies import diverse, finding
 from unit.strategies.pools import CentroidLearner, without
 
 BY_SIZE = {"cluster", "typical"}  # as many clusters as tasks are asked for: another size, other tasks
@@ -174,10 +174,16 @@ def test_random_order_does_not_listen_to_the_model() -> None:
     assert strategy.rank(pool, 40) == strategy.rank(other, 40)
 
 
-def test_a_diverse_start_asks_for_one_of_each_kind_before_two_of_any() -> None:
+@pytest.mark.parametrize("ranked", [38, 30])
+def test_a_diverse_start_asks_for_one_of_each_kind_before_two_of_any(
+    ranked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large pool among a sample; a ranking longer than that is of the whole pool."""
+    monkeypatch.setattr(diverse, "_MAX_RANKED", ranked)
     kinds = ["win a cash prize now", "see you at the meeting", "invoice attached please pay", "lunch at noon today"]
     texts = [kind for kind, size in zip(kinds, (20, 10, 5, 3), strict=True) for _ in range(size)]
     tasks = [TaskId(f"{text}/{n}") for n, text in enumerate(texts)]
     pool = CandidatePool(tasks, np.full((len(texts), 2), 0.5), count_features(texts))
     first = [task.partition("/")[0] for task in finding.make("diverse").rank(pool, 4).task_ids()]
     assert sorted(first) == sorted(kinds)
+    assert sorted(finding.make("diverse").rank(pool, 38).task_ids()) == sorted(tasks)

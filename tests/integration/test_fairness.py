@@ -1,0 +1,134 @@
+"""Several projects, backends and workers: however long one project takes, the others go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
+
+from nextlabel import wiring, worker
+from nextlabel.job_queue import QUEUES
+from nextlabel.labeling import ProjectId
+from nextlabel.ports import LabelEvent
+from nextlabel.settings import Settings
+from nextlabel.wiring import Parts
+from nextlabel_connectors.memory import MemoryTool
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+PATIENT = '''
+import time
+from pathlib import Path
+from nextlabel.strategies.uncertainty import Margin
+
+class Patient(Margin):
+    """Does not end before it may."""
+
+    def rank(self, pool, size):
+        Path("{folder}/waiting").touch()
+        while Path("{folder}/hold").exists():
+            time.sleep(0.01)
+        return super().rank(pool, size)
+'''
+
+
+class Worker(SimpleWorker):
+    """Works in a thread, which gets no signals."""
+
+    death_penalty_class = TimerDeathPenalty
+
+    def _install_signal_handlers(self) -> None:
+        pass
+
+
+@contextmanager
+def workers(n: int, settings: Settings) -> Iterator[None]:
+    """So many at work, each as in a process of its own."""
+    ended = threading.Event()
+
+    def work() -> None:
+        with wiring.connect_redis(settings.redis_url or "") as client:
+            while not ended.wait(0.02):
+                Worker(list(QUEUES), connection=client, serializer=JSONSerializer).work(
+                    burst=True, logging_level="ERROR"
+                )
+
+    threads = [threading.Thread(target=work) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def hold(settings: Settings, tmp_path: Path) -> Path:
+    """While this file is there, whoever asks for the order `patient` waits."""
+    settings.strategies_folder.mkdir(parents=True)
+    (settings.strategies_folder / "patient.py").write_text(PATIENT.format(folder=tmp_path))
+    (tmp_path / "hold").touch()
+    return tmp_path / "hold"
+
+
+@pytest.fixture
+def backends(settings: Settings) -> Iterator[list[Parts]]:
+    """Two, as on two hosts, both of which take webhooks and dispatch what is due."""
+    both = [wiring.build(settings, settings.redis_url or "") for _ in range(2)]
+    yield both
+    for parts in both:
+        parts.redis.close()
+        parts.database.dispose()
+
+
+def test_while_one_project_takes_hours_another_learns_every_label_and_then_so_does_the_first(
+    hold: Path,
+    backends: list[Parts],
+    tool: MemoryTool,
+    team: Team,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: wiring.build(settings, settings.redis_url or ""))
+    slow = type(team)(tool, team.parts, tool.create_project(["ham", "spam"]))
+    slow.choose(strategy="patient", quiet_seconds=0)
+    team.choose(quiet_seconds=0)
+    given: dict[ProjectId, set[str]] = {slow.project: set(), team.project: set()}
+
+    def label(one: Team, n: int = 2) -> None:
+        """Labels, of which both backends are told."""
+        given[one.project] |= set(one.work(n))
+        for parts in backends:
+            parts.service.event(LabelEvent(one.project, "labels"))
+
+    def has_learned(one: Team) -> bool:
+        for parts in backends:
+            parts.job_queue.dispatch_due()
+        serving = one.parts.models.in_service(one.project)
+        return serving is not None and set(serving.trained_on) == given[one.project]
+
+    for one in (slow, team):
+        one.import_mails(60)
+    label(slow, 10)
+    with workers(2, settings):
+        try:
+            eventually(lambda: has_learned(slow) and (hold.parent / "waiting").exists())
+            for _ in range(3):
+                label(slow)
+                label(team)
+                eventually(lambda: has_learned(team))
+            assert not has_learned(slow)
+        finally:
+            hold.unlink()
+        eventually(lambda: has_learned(slow) and slow.in_force() == slow.serving.announced_version)
