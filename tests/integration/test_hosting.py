@@ -367,7 +367,7 @@ def test_a_model_that_cannot_be_loaded_says_why(host: Maker, tmp_path: Path) -> 
         (f"{MODELS}/raising.py:Missing", r"it has no Missing; it has Obedient, Unmade"),
         (f"{MODELS}/raising.py:Unmade", r"could not be loaded: OSError: weights.bin is not there"),
         (f"{needy}:Needy", r"needs a Python module that is not there .*torch_of_the_future.*: install it"),
-        ("no_such_package.models:Mine", r"needs a Python module that is not there .*no_such_package"),
+        ("sklearn.no_such_module:Mine", r"needs a Python module that is not there .*no_such_module"),
     ):
         model = HostedModel(ModelSource.parse(source), project="1", label_config=CONFIG, folder=tmp_path / "empty")
         with model, pytest.raises(HostedModelError, match=told):

@@ -69,8 +69,8 @@ def _connect(parts: Parts, wanted: Connection, console: Console, as_json: bool) 
     parts.findings.replace(wanted.project, ())
     done = _first_order(parts, wanted.project, console)
     parts.circuits.succeeded(wanted)
-    console.print(_MARKS["done"], done.sentence(), highlight=False)
-    problems = sum(finding.level == "problem" for finding in findings)
+    console.print(_MARKS["problem" if done.failure else "done"], done.sentence(), highlight=False)
+    problems = sum(finding.level == "problem" for finding in findings) + bool(done.failure)
     if problems:
         console.print(f"[red]{problems} problem{'s' if problems > 1 else ''} to mend[/]; then run this again.")
     if as_json:

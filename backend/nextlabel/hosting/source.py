@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from nextlabel.errors import SettingsError
@@ -22,7 +23,8 @@ class ModelSource:
 
     @classmethod
     def parse(cls, text: str) -> ModelSource:
-        """Raises `SettingsError` saying what to write. Only the file's existence is looked at: nothing is imported."""
+        """Raises `SettingsError` saying what to write. Only whether the file or package is there is looked at:
+        nothing is imported."""
         text = text.strip()
         is_dotted = ":" not in text and not text.endswith(".py")
         module, mark, name = (part.strip() for part in text.rpartition("." if is_dotted else ":"))
@@ -35,6 +37,11 @@ class ModelSource:
             return cls(str(path), name)
         if not all(part.isidentifier() for part in module.split(".")):
             raise SettingsError(f"The model {text!r} is neither a .py file nor a dotted name: {_HOW}.")
+        package = module.partition(".")[0]
+        if find_spec(package) is None:
+            raise SettingsError(
+                f"The model {text!r} is not there: no package '{package}' is installed beside nextlabel."
+            )
         return cls(module, name)
 
     @property

@@ -15,8 +15,8 @@ def test_a_model_is_named_by_its_file_or_its_module(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     assert ModelSource.parse("./model.py:MyModel") == ModelSource(str(tmp_path / "model.py"), "MyModel")
     assert str(ModelSource.parse(f"{tmp_path}/model.py:MyModel")) == "model.py:MyModel"
-    assert ModelSource.parse(" our.models:MyModel ") == ModelSource("our.models", "MyModel")
-    assert ModelSource.parse("our.models:MyModel").path is None
+    assert ModelSource.parse(" sklearn.models:MyModel ") == ModelSource("sklearn.models", "MyModel")
+    assert ModelSource.parse("sklearn.models:MyModel").path is None
     assert ModelSource.parse("sklearn.svm.SVC") == ModelSource("sklearn.svm", "SVC")
 
 
@@ -32,6 +32,11 @@ def test_what_names_no_model_is_told_how_to(text: str) -> None:
 def test_a_file_that_is_not_there_is_named_in_full() -> None:
     with pytest.raises(SettingsError, match=r"/no/such/model.py is no file"):
         ModelSource.parse("/no/such/model.py:MyModel")
+
+
+def test_a_package_that_is_not_installed_is_named() -> None:
+    with pytest.raises(SettingsError, match="no package 'no_such_package' is installed"):
+        ModelSource.parse("no_such_package.models:Mine")
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -192,7 +192,7 @@ def test_neighbours_are_found_in_a_sample_of_a_large_cluster(monkeypatch: pytest
 # --- all of them ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [KCenter, FacilityLocation, lambda: Determinantal(theta=0)], ids=str)
+@pytest.mark.parametrize("make", [KCenter, FacilityLocation, lambda: Determinantal(theta=0)], ids="abc")
 @given(seeds, st.integers(1, 12))
 @settings(max_examples=20, deadline=None)
 def test_a_copy_is_never_asked_for_before_all_that_differ(
@@ -204,7 +204,7 @@ def test_a_copy_is_never_asked_for_before_all_that_differ(
     assert len({int(rows[row]) for row in first}) == distinct
 
 
-@pytest.mark.parametrize("make", [Nearest, Volume, lambda space: Likeness(space, 0, 40)], ids=str)
+@pytest.mark.parametrize("make", [Nearest, Volume, lambda space: Likeness(space, 0, 40)], ids="abc")
 @given(seeds, st.sampled_from([1, 2, 7]), st.integers(0, 5))
 @settings(max_examples=15, deadline=None)
 def test_looking_again_only_at_the_front_changes_no_pick(
