@@ -116,6 +116,16 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     assert "of 25 new labels the version before had said" in team.serving.reason
 
 
+def test_an_annotation_that_holds_half_a_surrogate_pair_reaches_the_model_like_any_other(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(30)
+    team.work(12)
+    team.label(team.take(), "half a pair \ud83d")
+    done = team.run()
+    assert done.labels == 13
+    assert r"'half a pair \ud83d' is not in list" in done.failure  # the model's own words
+
+
 def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     team.import_mails(20)

@@ -446,6 +446,7 @@ def test_a_model_whose_file_is_lost_is_told_with_the_remedy(client: Client, part
     assert "retrain" in error(client.predict(task(1)), 500)
 
 
+@pytest.mark.every_database
 def test_no_secret_is_ever_logged_or_answered(client: Client, parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
     answers = []
     with caplog.at_level(logging.DEBUG):

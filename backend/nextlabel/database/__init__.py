@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -105,12 +105,14 @@ def _engine(url: str) -> Engine:
             "NEXTLABEL_DATABASE_URL cannot be read: write it as sqlite:///path or postgresql+psycopg://user@host/name."
         ) from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             hide_parameters=True,
             json_serializer=_standard_json,
         )
+        event.listen(engine, "handle_error", _hide_row)
+        return engine
     if parsed.get_backend_name() != "sqlite":
         raise SettingsError(f"NEXTLABEL_DATABASE_URL names {parsed.get_backend_name()}: use sqlite or postgresql.")
     if parsed.database:
@@ -119,6 +121,16 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _hide_row(context: ExceptionContext) -> None:
+    """PostgreSQL's errors show the row that was refused in the lines after the first, and rows hold secrets."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    said = str(original)
+    short = said.partition("\n")[0]
+    original.args = (short,)
+    if wrapped is not None:
+        wrapped.args = tuple(str(arg).replace(said, short) for arg in wrapped.args)
 
 
 def _standard_json(value: object) -> str:
