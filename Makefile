@@ -42,7 +42,7 @@ postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as roo
 	    { test -z "$(CI)" && echo "No PostgreSQL: install it, or the tests on it are skipped."; }
 
 test: setup label-studio browser postgres ## All tests, with a real Label Studio and a real Redis that they start themselves
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, and the floors of the house
 	$(BIN)/ruff format --check .

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 
@@ -15,12 +17,20 @@ settings.register_profile("shared machine", deadline=None, suppress_health_check
 settings.load_profile("shared machine")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that needs Label Studio goes to one process, beside which the others work off the rest (`-n 2`)."""
-    for item in items:
-        if "label_studio" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("label_studio"))
+class _Beside(LoadScopeScheduling):  # type: ignore[misc]
+    """All that needs Label Studio in one process, beside which the others work off the rest.
+
+    pytest-xdist's own groups (3.8) have no effect under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(("tests/e2e/", "tests/contract/test_label_studio.py")):
+            return "Label Studio"
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Beside(config, log)
 
 
 @pytest.fixture(scope="session")
