@@ -91,13 +91,32 @@ class LabelStudioPerson:
 
     def open_tasks(self, project: int) -> list[dict[str, Any]]:
         """All tasks without a label, with their predictions, taking none."""
+        return [task for task in self.tasks(project) if not task["is_labeled"]]
+
+    def tasks(self, project: int) -> list[dict[str, Any]]:
+        """All tasks (of a thousand at most), with their annotations and predictions, taking none."""
         found = self._json("GET", "/api/tasks", params={"project": project, "fields": "all", "page_size": 1000})
-        return [task for task in found["tasks"] if not task["is_labeled"]]
+        return list(found["tasks"])
 
     def predictions_held(self, project: int) -> dict[str, int]:
         """How many predictions are stored, by model version."""
         held = self._json("GET", f"/api/projects/{project}/model-versions", params={"extended": "true"})
         return {version["model_version"]: version["count"] for version in held["static"]}
+
+    def delete_predictions(self, project: int) -> None:
+        """The Data Manager's action on all tasks."""
+        self._json(
+            "POST",
+            "/api/dm/actions",
+            params={"id": "delete_tasks_predictions", "project": project},
+            json={"selectedItems": {"all": True, "excluded": []}, "ordering": [], "filters": None},
+        )
+
+    def disconnect(self, project: int) -> None:
+        """Remove the project's webhooks and ML backends."""
+        for path in ("/api/webhooks/", "/api/ml/"):
+            for one in self._call("GET", path, params={"project": project}).json():
+                self._call("DELETE", f"{path}{one['id']}/")
 
     # --- annotators ----------------------------------------------------------------------------------------
 
