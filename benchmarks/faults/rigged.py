@@ -27,8 +27,8 @@ from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.queue import Queue
 
 Action = Literal["child", "parent", "both", "wait"]
-"""Who is killed with -9: the process that RQ forked for the job, the worker that it was forked from, or both. Or nobody:
-the job waits until it may go on."""
+"""Who is killed with -9: the process that RQ forked for the job, the worker that it was forked from, or both.
+Or nobody: the job waits until it may go on."""
 
 _STEPS: dict[str, tuple[type, str, Literal["before", "after"]]] = {
     "before the pull": (LabelStudioConnector, "changed_tasks", "before"),

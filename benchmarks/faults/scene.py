@@ -62,6 +62,7 @@ class Scene:
     rig: Rig
     annotations: list[int] = field(default_factory=list)
     labeled: list[int] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     mended_at: float = 0.0
 
     @property
@@ -81,6 +82,7 @@ class Scene:
             label = truth(str(task["data"]["text"]))
             self.annotations.append(self._patiently(lambda: self.owner.submit(task["id"], label)))  # noqa: B023
             self.labeled.append(task["id"])
+            self.said.append(label)
 
     def train_with(self, step: str, action: Action) -> None:
         """Have a trap at that step of the loop, and labels that make a worker come by."""
@@ -119,7 +121,7 @@ class Scene:
                 time.sleep(_CALM_SECONDS)
                 if (still := self._look()) is not None and still.right:
                     return self._ask_for_next(still), took
-            time.sleep(0.3)
+            time.sleep(0.5)
         if verdict is None:
             raise NotRecovered("nothing could be read")
         return verdict, time.monotonic() - start
@@ -192,6 +194,8 @@ def _set_up(server: LabelStudioServer, nextlabel: Nextlabel, tool: Relay, postbo
     parts = parts_of(nextlabel.home)
     it = Scene(server, owner, nextlabel, tool, postbox, project, parts, Rig(nextlabel.home))
     it.label(_FIRST_LABELS)
+    while min(it.said.count(label) for label in TWO) < 2:
+        it.label(1)
     verdict, _ = it.recover()
     if not verdict.right:
         raise NotRecovered(f"it was not right before anything had happened: {verdict}")

@@ -62,7 +62,7 @@ def _no_token(it: Scene) -> str:
         it.owner.allow_legacy_tokens()
     it.mended()
     it.label(1)
-    return f"for {_SECONDS:.0f} s"
+    return f"legacy tokens switched off for {_SECONDS:.0f} s"
 
 
 def _another_order(it: Scene) -> None:
@@ -91,9 +91,7 @@ FAULTS = (
     Fault("tool-429", "Label Studio answers 429", _answers(Behaviour(status=429, body=b'{"detail": "slowly"}'))),
     Fault("tool-html", "a page of HTML instead of JSON", _answers(Behaviour(status=200, body=_HTML, kind="text/html"))),
     Fault("tool-cut", "connections are cut in the middle of an answer", _answers(Behaviour(cut=True))),
-    Fault(
-        "token-revoked", "the token is refused (legacy tokens are switched off), and then good again", _no_token, True
-    ),
+    Fault("token-revoked", "the token is refused, and then good again", _no_token, alone=True),
     Fault("order-changed", "somebody resets sampling and model version in Label Studio", _another_order),
     Fault("predictions-deleted", "somebody deletes all predictions", _no_predictions),
     Fault("unhooked", "somebody removes the webhook and the ML backend", _nothing_calls),

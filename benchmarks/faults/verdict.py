@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
+from itertools import pairwise
 from typing import Any
 
 from nextlabel import uncertainty
@@ -124,23 +125,24 @@ def _wrong(
 ) -> str:
     """In what the queue is not the ranking of the version in service; empty where it is."""
     if serving is None or not queues:
-        return "there is no model in service" if serving is None else "no order was announced"
-    queue = queues[0]
+        return "there is no model in service, or no order of it"
+    if serving.schema_digest != parse_label_config(settings["label_config"]).schema.digest:
+        return "the model in service is of another labeling config"
+    return _of_queue(queues[0], settings, tasks, serving, parts)
+
+
+def _of_queue(queue: QueueRecord, settings: Raw, tasks: Sequence[Raw], serving: ModelRecord, parts: Parts) -> str:
     still_open = {_id(task): task for task in tasks if not task["is_labeled"]}
     served = _served(still_open, queue.version)
     if queue.model != serving.version:
         return f"the order is {queue.version}, the model in service {serving.version}"
-    if serving.schema_digest != parse_label_config(settings["label_config"]).schema.digest:
-        return "the model in service is of another labeling config"
     if settings["model_version"] != queue.version or settings["sampling"] != "Uncertainty sampling":
         return f"Label Studio serves '{settings['model_version']}' by {settings['sampling']}, not {queue.version}"
     if served != [task for task in queue.window if task in still_open]:
         return f"what Label Studio serves is not the window of {queue.version}"
     if missing := still_open.keys() - set(served):
         return f"{len(missing)} open tasks are not in the order"
-    return (
-        "" if _by_margin(still_open, served, serving, settings, parts) else "the order is not by this model's margins"
-    )
+    return _by_margin([Task(task, still_open[task]["data"]) for task in served], serving, settings, parts)
 
 
 def _served(still_open: Mapping[TaskId, Raw], version: str) -> list[TaskId]:
@@ -153,16 +155,15 @@ def _served(still_open: Mapping[TaskId, Raw], version: str) -> list[TaskId]:
     return sorted(scores, key=scores.__getitem__)
 
 
-def _by_margin(
-    still_open: Mapping[TaskId, Raw], served: Sequence[TaskId], serving: ModelRecord, settings: Raw, parts: Parts
-) -> bool:
+def _by_margin(served: Sequence[Task], serving: ModelRecord, settings: Raw, parts: Parts) -> str:
     """Whether the tasks stand by what the model in service itself says of them now, the least sure first."""
     model = parts.models.load(ProjectId(str(settings["id"])), serving.version)
-    opinions = model.predict([Task(task, still_open[task]["data"]) for task in served], Source())[CONTROL]
+    opinions = model.predict(served, Source())[CONTROL]
     if not model.informative or not isinstance(opinions, ChoiceOpinions):
-        return False
+        return "the model in service knows nothing"
     margins = uncertainty.margin(opinions.probabilities).tolist()
-    return all(one >= next_ - _SAME for one, next_ in zip(margins, margins[1:], strict=False))
+    falls = [f"{one:.6f} before {after:.6f}" for one, after in pairwise(margins) if one < after - _SAME]
+    return f"the order is not by the margins of {serving.version}: {falls[0]}" if falls else ""
 
 
 def _id(task: Raw) -> TaskId:
