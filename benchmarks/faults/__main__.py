@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.faults import killed, meanwhile, state, unwell, webhooks
 from benchmarks.faults.fault import Fault
-from benchmarks.faults.scene import NotPossible, NotRecovered, scene
+from benchmarks.faults.scene import NotPossible, NotRecovered, Scene, scene
 from benchmarks.faults.table import Row, print_rows, write_rows
 from benchmarks.figures import load
 from nextlabel_connectors.label_studio.testing import LabelStudioServer
@@ -54,31 +55,48 @@ def main() -> int:
 def _run(chosen: Sequence[Fault], lanes: int, console: Console) -> list[Row]:
     """Those that every project would feel come last, one by one."""
     _LOGS.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Row] = {}
     with LabelStudioServer() as server:
         server.owner.allow_legacy_tokens()
-
-        def one(fault: Fault) -> Row:
-            row = _row(fault, server)
-            said = row.skipped or row.failure or f"{row.in_tool} labels, {row.seconds:.1f} s"
-            console.print(f"[dim]{time.strftime('%H:%M:%S')} {fault.name}: {said}[/]", soft_wrap=True)
-            return row
-
+        together, alone = ([one for one in chosen if one.alone is apart] for apart in (False, True))
         with ThreadPoolExecutor(lanes) as pool:
-            rows = list(pool.map(lambda it: None if it.alone else one(it), chosen))
-        return [row or one(fault) for fault, row in zip(chosen, rows, strict=True)]
+            shares = [pool.submit(_share, server, together[n::lanes], rows, console) for n in range(lanes)]
+            for share in shares:
+                share.result()
+        _share(server, alone, rows, console)
+    return [rows[one.name] for one in chosen]
 
 
-def _row(fault: Fault, server: LabelStudioServer) -> Row:
+def _share(server: LabelStudioServer, faults: Sequence[Fault], rows: dict[str, Row], console: Console) -> None:
+    """One fault after the other, in the same project as long as it is in good order."""
+    with ExitStack() as stack:
+        it: Scene | None = None
+        for fault in faults:
+            plain = not fault.settings and fault.disk_mb is None
+            try:
+                if it is None or not plain:
+                    stack.close()
+                    it = stack.enter_context(scene(server, fault.settings, fault.disk_mb, _LOGS / f"{fault.name}.log"))
+                row = _row(fault, it)
+            except NotPossible as reason:
+                row = Row(fault.name, fault.done, skipped=str(reason))
+            except Exception:
+                row = Row(fault.name, fault.done, failure=traceback.format_exc().strip())
+            rows[fault.name] = row
+            said = row.skipped or row.failure or f"{row.in_tool} labels, {row.seconds:.1f} s"
+            console.print(f"[dim]{time.strftime('%H:%M:%S')} {fault.name}: {said}[/]", soft_wrap=True, markup=True)
+            if row.failure or row.skipped or fault.spoils or not plain or it is None or it.is_worn:
+                it = None
+
+
+def _row(fault: Fault, it: Scene) -> Row:
     start, remark = time.monotonic(), ""
+    it.freshen()
     try:
-        with scene(server, fault.settings, fault.disk_mb, _LOGS / f"{fault.name}.log") as it:
-            remark = fault.happens(it) or ""
-            verdict, seconds = it.recover()
-    except NotPossible as reason:
-        return Row(fault.name, fault.done, skipped=str(reason))
-    except Exception as error:
-        sentence = str(error) if isinstance(error, NotRecovered) else traceback.format_exc().strip()
-        return Row(fault.name, fault.done, remark, failure=sentence, seconds=time.monotonic() - start)
+        remark = fault.happens(it) or ""
+        verdict, seconds = it.recover()
+    except NotRecovered as error:
+        return Row(fault.name, fault.done, remark, failure=str(error), seconds=time.monotonic() - start)
     wrong = verdict.wrong or ("" if verdict.right else f"{verdict.lost} lost, {verdict.double} double")
     counts = (verdict.in_tool, verdict.trained_on, verdict.lost, verdict.double)
     return Row(fault.name, fault.done, remark, *counts, seconds, wrong)

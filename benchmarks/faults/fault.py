@@ -14,12 +14,14 @@ class Fault:
 
     ``happens`` makes it happen to a project that has learned its first labels, has more labels given meanwhile, and
     ends once nothing is in the way any more; what it returns is remarked in the table. ``alone`` are faults that every
-    project on the same Label Studio would feel. ``disk_mb`` is how small nextlabel's disk is.
+    project on the same Label Studio would feel. After one that ``spoils`` its project the next has a new one.
+    ``settings`` are nextlabel's, ``disk_mb`` is how small its disk is.
     """
 
     name: str
     done: str
     happens: Callable[[Scene], str | None]
     alone: bool = False
+    spoils: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     disk_mb: int | None = None

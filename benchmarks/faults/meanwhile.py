@@ -96,9 +96,9 @@ def _odd_tasks(it: Scene) -> str:
 
 
 FAULTS = (
-    Fault("config-changed", "the labeling config is changed in mid-training", _another_config),
-    Fault("task-deleted", "tasks are deleted in mid-ranking", _task_deleted),
-    Fault("annotation-withdrawn", "annotations are withdrawn and changed in mid-training", _withdrawn),
-    Fault("odd-annotations", "annotations that nobody could make in the editor", _odd_annotations),
-    Fault("odd-tasks", "tasks whose data is not what the config expects", _odd_tasks),
+    Fault("config-changed", "the labeling config is changed in mid-training", _another_config, spoils=True),
+    Fault("task-deleted", "tasks are deleted in mid-ranking", _task_deleted, spoils=True),
+    Fault("annotation-withdrawn", "annotations are withdrawn and changed in mid-training", _withdrawn, spoils=True),
+    Fault("odd-annotations", "annotations that nobody could make in the editor", _odd_annotations, spoils=True),
+    Fault("odd-tasks", "tasks whose data is not what the config expects", _odd_tasks, spoils=True),
 )

@@ -91,7 +91,7 @@ class Rig:
             os.kill(os.getppid(), signal.SIGKILL)
         if action in ("child", "both"):
             os.kill(os.getpid(), signal.SIGKILL)
-        while action == "wait" and not (self._folder / "go").exists():
+        while action == "wait" and self._folder.exists() and not (self._folder / "go").exists():
             time.sleep(0.02)
 
     def shift(self) -> float:

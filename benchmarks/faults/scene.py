@@ -33,7 +33,8 @@ from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelSt
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
 RECONCILE_SECONDS = 10
-_TASKS, _CHARACTERS = 60, 80
+_TASKS, _CHARACTERS = 120, 80
+_FEW = 40  # open tasks: too few for another fault
 _FIRST_LABELS = 8
 _PATIENCE = 150.0
 _CALM_SECONDS = 2.0  # that it must stay right, lest a worker thought dead come after it
@@ -89,6 +90,20 @@ class Scene:
         self.rig.set(step, action)
         self.label()
         self.wait(lambda: self.rig.sprung, f"nobody came to the step '{step}'")
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether hardly any task is left to label."""
+        return len(self.owner.open_tasks(self.project)) < _FEW
+
+    def freshen(self) -> None:
+        """Nothing is left of the fault before."""
+        self.tool.reset()
+        self.postbox.reset()
+        self.mended_at = 0.0
+
+    def kill_redis(self) -> None:
+        os.kill(int(self.redis.info("server")["process_id"]), signal.SIGKILL)
 
     def kill(self, name: str) -> int:
         """kill -9 of all processes of nextlabel's with that text in their command; how many there were."""

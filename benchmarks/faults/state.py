@@ -22,7 +22,7 @@ def _redis_killed(it: Scene) -> None:
     it.rig.set("before fit", "wait")
     it.label(2)
     it.wait(lambda: it.rig.sprung, "no worker read the labels")
-    it.kill("--unixsocket")
+    it.kill_redis()
     it.rig.let_go()
     it.label(3)
     it.mended()
@@ -33,7 +33,7 @@ def _redis_empty(it: Scene) -> None:
     it.label(2)
     it.wait(lambda: it.rig.sprung, "no worker read the labels")
     shutil.rmtree(it.nextlabel.home / "redis" / "appendonlydir")
-    it.kill("--unixsocket")
+    it.kill_redis()
     it.rig.let_go()
     it.label(3)
     it.mended()
@@ -138,8 +138,8 @@ FAULTS = (
     Fault("redis-flushed", "Redis is flushed in mid-training", _redis_flushed),
     Fault("sql-locked", "another writer locks the database (SQLite)", _locked),
     Fault("disk-full", "the disk is full", _full, disk_mb=_DISK_MB),
-    Fault("clock-forward", "the processes' clock jumps an hour ahead", _clock(_HOUR)),
-    Fault("clock-back", "the processes' clock jumps an hour back", _clock(-_HOUR)),
+    Fault("clock-forward", "the processes' clock jumps an hour ahead", _clock(_HOUR), spoils=True),
+    Fault("clock-back", "the processes' clock jumps an hour back", _clock(-_HOUR), spoils=True),
     Fault("artifact-flipped", "bytes of the artifact in service are flipped", _flipped),
     Fault("artifacts-gone", "all artifacts are deleted", _no_artifacts),
     Fault("lease-lost", "a worker loses its lease in mid-training, a second one overtakes it", _busy, settings=_TWO),

@@ -94,5 +94,5 @@ FAULTS = (
     Fault("token-revoked", "the token is refused, and then good again", _no_token, alone=True),
     Fault("order-changed", "somebody resets sampling and model version in Label Studio", _another_order),
     Fault("predictions-deleted", "somebody deletes all predictions", _no_predictions),
-    Fault("unhooked", "somebody removes the webhook and the ML backend", _nothing_calls),
+    Fault("unhooked", "somebody removes the webhook and the ML backend", _nothing_calls, spoils=True),
 )

@@ -72,6 +72,6 @@ FAULTS = (
     Fault("webhook-lost", "webhooks never arrive", _lost),
     Fault("webhook-refused", "webhooks are answered with 502 by something in between", _refused),
     Fault("webhook-x100", "every webhook arrives a hundred times", _a_hundred_times),
-    Fault("webhook-backwards", "webhooks arrive late and in the wrong order", _backwards),
+    Fault("webhook-backwards", "webhooks arrive late and in the wrong order", _backwards, spoils=True),
     Fault("webhook-forged", "webhooks without the secret", _forged),
 )
