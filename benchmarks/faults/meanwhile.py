@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.scene import Scene
 from benchmarks.mails import TWO
-from nextlabel.errors import ToolRejected
+from nextlabel.errors import ToolError
 from nextlabel_connectors.label_studio.testing.people import CONTROL, OBJECT, single_choice
 
 
@@ -77,7 +77,7 @@ def _odd_annotations(it: Scene) -> str:
         task = it.owner.next_task(it.project)
         if task is None:
             break
-        with suppress(ToolRejected):
+        with suppress(ToolError):
             it.owner.submit_result(task["id"], result)
             taken += 1
     it.mended()
@@ -88,7 +88,7 @@ def _odd_annotations(it: Scene) -> str:
 def _odd_tasks(it: Scene) -> str:
     taken = 0
     for data in _ODD_DATA:
-        with suppress(ToolRejected):
+        with suppress(ToolError):
             taken += len(it.owner.import_tasks(it.project, [data]))
     it.mended()
     it.label(2)

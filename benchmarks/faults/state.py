@@ -13,7 +13,7 @@ import redis
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.scene import NotRecovered, Scene
 
-_LOCKED_SECONDS, _FULL_SECONDS = 20.0, 15.0
+_LOCKED_SECONDS, _FULL_SECONDS = 20.0, 30.0
 _HOUR = 3600.0
 _DISK_MB = 48
 
