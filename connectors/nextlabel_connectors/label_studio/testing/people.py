@@ -114,9 +114,9 @@ class LabelStudioPerson:
 
     def disconnect(self, project: int) -> None:
         """Remove the project's webhooks and ML backends."""
-        for path in ("/api/webhooks/", "/api/ml/"):
+        for path, end in (("/api/webhooks/", "/"), ("/api/ml/", "")):
             for one in self._call("GET", path, params={"project": project}).json():
-                self._call("DELETE", f"{path}{one['id']}/")
+                self._call("DELETE", f"{path}{one['id']}{end}")
 
     # --- annotators ----------------------------------------------------------------------------------------
 
