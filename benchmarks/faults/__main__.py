@@ -83,6 +83,8 @@ def _share(server: LabelStudioServer, faults: Sequence[Fault], rows: dict[str, R
             except Exception:
                 row = Row(fault.name, fault.done, failure=traceback.format_exc().strip())
             rows[fault.name] = row
+            with (_LOGS / "rows.jsonl").open("a", encoding="utf-8") as file:  # what is known should the run be ended
+                print(json.dumps(asdict(row)), file=file)
             said = row.skipped or row.failure or f"{row.in_tool} labels, {row.seconds:.1f} s"
             console.print(f"[dim]{time.strftime('%H:%M:%S')} {fault.name}: {said}[/]", soft_wrap=True, markup=True)
             if row.failure or row.skipped or fault.spoils or not plain or it is None or it.is_worn:
