@@ -12,6 +12,7 @@ import redis
 
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.scene import NotRecovered, Scene
+from nextlabel.job_queue import RqJobQueue
 
 _LOCKED_SECONDS, _FULL_SECONDS = 20.0, 30.0
 _HOUR = 3600.0
@@ -126,7 +127,7 @@ def _crowd(it: Scene) -> None:
         it.label(1)
         with suppress(redis.RedisError):
             it.redis.delete(f"nextlabel:lease:{it.project}")
-        it.parts.job_queue.__class__(it.redis).request_retraining(it.id, quiet=0, max_wait=0)
+            RqJobQueue(it.redis).request_retraining(it.id, quiet=0, max_wait=0)
     it.mended()
 
 

@@ -72,13 +72,14 @@ def _another_order(it: Scene) -> None:
 
 
 def _no_predictions(it: Scene) -> None:
-    it.owner.delete_predictions(it.project)
+    it.owner.delete_predictions(it.project, [task["id"] for task in it.owner.tasks(it.project)])
     it.mended()
     it.label(1)
 
 
 def _nothing_calls(it: Scene) -> str:
-    it.owner.disconnect(it.project)
+    it.owner.remove_webhooks(it.project)
+    it.owner.remove_ml_backends(it.project)
     it.mended()
     it.label(4)
     return "labels are pulled all the same"

@@ -103,20 +103,30 @@ class LabelStudioPerson:
         held = self._json("GET", f"/api/projects/{project}/model-versions", params={"extended": "true"})
         return {version["model_version"]: version["count"] for version in held["static"]}
 
-    def delete_predictions(self, project: int) -> None:
-        """The Data Manager's action on all tasks."""
-        self._json(
-            "POST",
-            "/api/dm/actions",
-            params={"id": "delete_tasks_predictions", "project": project},
-            json={"selectedItems": {"all": True, "excluded": []}, "ordering": [], "filters": None},
-        )
+    def delete_predictions(self, project: int, tasks: Sequence[int]) -> None:
+        """As the Data Manager does it: select tasks, "Delete predictions"."""
+        chosen_ones = {"selectedItems": {"all": False, "included": list(tasks)}}
+        action = {"project": project, "id": "delete_tasks_predictions"}
+        self._call("POST", "/api/dm/actions", params=action, json=chosen_ones)
 
-    def disconnect(self, project: int) -> None:
-        """Remove the project's webhooks and ML backends."""
-        for path, end in (("/api/webhooks/", "/"), ("/api/ml/", "")):
-            for one in self._call("GET", path, params={"project": project}).json():
-                self._call("DELETE", f"{path}{one['id']}{end}")
+    def webhooks(self, project: int) -> list[dict[str, Any]]:
+        return list(self._call("GET", "/api/webhooks/", params={"project": project}).json())
+
+    def change_webhooks(self, project: int, **settings: object) -> None:
+        """As their page does it, which sends all of a webhook: what is left out would be lost."""
+        for webhook in self.webhooks(project):
+            self._call("PATCH", f"/api/webhooks/{webhook['id']}/", json={**webhook, **settings})
+
+    def remove_webhooks(self, project: int) -> None:
+        for webhook in self.webhooks(project):
+            self._call("DELETE", f"/api/webhooks/{webhook['id']}/")
+
+    def ml_backends(self, project: int) -> list[dict[str, Any]]:
+        return list(self._call("GET", "/api/ml", params={"project": project}).json())
+
+    def remove_ml_backends(self, project: int) -> None:
+        for backend in self.ml_backends(project):
+            self._call("DELETE", f"/api/ml/{backend['id']}")
 
     # --- annotators ----------------------------------------------------------------------------------------
 
