@@ -142,9 +142,12 @@ class Scene:
         return verdict, time.monotonic() - start
 
     def _ask_for_next(self, verdict: Verdict) -> Verdict:
-        """Whether an annotator gets the top of the window; the person holds no other task now."""
+        """Whether an annotator gets the top of the window; the person holds no other task now.
+
+        Nobody gets a task twice: of some odd annotations Label Studio keeps one, fails, and leaves the task open.
+        """
         queue = self.parts.models.queues(self.id)[0]
-        still_open = {str(task["id"]) for task in self.owner.open_tasks(self.project)}
+        still_open = {str(task["id"]) for task in self.owner.open_tasks(self.project) if not task["annotations"]}
         first = next((task for task in queue.window if task in still_open), None)
         task = self.owner.next_task(self.project)
         if task is not None and str(task["id"]) == first:
