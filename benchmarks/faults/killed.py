@@ -9,9 +9,9 @@ from benchmarks.faults.rigged import STEPS, Action
 from benchmarks.faults.scene import Scene
 
 _WHO: dict[Action, str] = {
-    "child": "the worker's child is killed",
-    "parent": "the worker is killed, its child goes on",
-    "both": "the worker and its child are killed",
+    "child": "the worker's child is killed {}",
+    "parent": "the worker is killed {}; its child goes on",
+    "both": "the worker and its child are killed {}",
 }
 _BOTH = ("before fit", "after promote, before reorder", "in the middle of the window")
 
@@ -27,7 +27,7 @@ def _killed(step: str, who: Action) -> Callable[[Scene], None]:
 
 def _fault(step: str, who: Action) -> Fault:
     slug = step.replace(",", "").replace(" ", "-")
-    return Fault(f"{who}-killed-{slug}", f"{_WHO[who]} {step}", _killed(step, who))
+    return Fault(f"{who}-killed-{slug}", _WHO[who].format(step), _killed(step, who))
 
 
 def _backend(it: Scene) -> str:
@@ -54,5 +54,9 @@ FAULTS = (
     *(_fault(step, "parent") for step in STEPS),
     *(_fault(step, "both") for step in _BOTH),
     Fault("backend-killed", "the backend is killed, all its processes", _backend),
-    Fault("all-killed", "nextlabel is killed, all its processes and its Redis, and started again", _everything),
+    Fault(
+        "all-killed",
+        "nextlabel is killed, all its processes (its Redis ends with them), and started again",
+        _everything,
+    ),
 )

@@ -34,12 +34,12 @@ def _a_hundred_times(it: Scene) -> str:
     it.postbox.behaviour = _TAKEN
     it.label(5)
     it.postbox.behaviour = PASSES
-    kept, before = list(it.postbox.kept), len(it.parts.models.history(it.id))
+    kept = list(it.postbox.kept)
     statuses = [status for _ in range(100) for status in it.postbox.deliver(kept)]
     it.label(1)
     if set(statuses) - {200, 201}:
         raise NotRecovered(f"webhooks were answered with {sorted(set(statuses))}")
-    return f"{len(statuses)} webhooks, {len(it.parts.models.history(it.id)) - before} trainings by their end"
+    return f"{len(statuses)} webhooks"
 
 
 def _backwards(it: Scene) -> str:
