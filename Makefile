@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds bench-scale lock clean
+.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --constraint requirements.lock -o docker/requirements.lock
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
+
+faults: setup label-studio ## All that can fail made to fail, labels and queue checked; FAULTS=redis,tool-down for some
+	@$(BIN)/python -m benchmarks.faults $(FAULTS)
 
 clean: ## Remove environments and caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

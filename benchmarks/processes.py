@@ -22,7 +22,6 @@ from nextlabel.wiring import Parts, build
 _ROOT = Path(__file__).parent.parent
 _START_SECONDS, _STOP_SECONDS = 60.0, 20.0
 _PLUGIN = "Metadata-Version: 2.1\nName: nextlabel-benchmark\nVersion: 0\n"
-_ENTRY_POINT = "[nextlabel.connectors]\nbenchmark = benchmarks.restless:CONNECTOR\n"
 
 
 def free_port() -> int:
@@ -46,18 +45,23 @@ def parts_of(home: Path) -> Parts:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What the children see: this installation's settings only, and the benchmark's connector as a plug-in.
-
-    The plug-in comes in as any other does, by an entry point of an installed distribution.
-    """
-    plugin = home / "plugin" / "nextlabel_benchmark-0.dist-info"
-    plugin.mkdir(parents=True, exist_ok=True)
-    (plugin / "METADATA").write_text(_PLUGIN)
-    (plugin / "entry_points.txt").write_text(_ENTRY_POINT)
+    """What the children see: this installation's settings only, and the benchmark's connector as a plug-in."""
     ours = ("NEXTLABEL_", "REDIS_", "LABEL_STUDIO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    path = os.pathsep.join((str(plugin.parent), str(_ROOT)))
+    path = plugged_in(home / "plugin", "benchmarks.restless:CONNECTOR")
     return {**kept, "NEXTLABEL_HOME": str(home), "NEXTLABEL_LOG_LEVEL": "WARNING", "PYTHONPATH": path}
+
+
+def plugged_in(folder: Path, connector: str) -> str:
+    """A PYTHONPATH on which that object (``module:NAME``) is the connector "benchmark".
+
+    It comes in as any plug-in does, by an entry point of an installed distribution.
+    """
+    plugin = folder / "nextlabel_benchmark-0.dist-info"
+    plugin.mkdir(parents=True, exist_ok=True)
+    (plugin / "METADATA").write_text(_PLUGIN)
+    (plugin / "entry_points.txt").write_text(f"[nextlabel.connectors]\nbenchmark = {connector}\n")
+    return os.pathsep.join(filter(None, (str(folder), str(_ROOT), os.environ.get("PYTHONPATH"))))
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from e2e.running import Nextlabel, SettingsPages, findings, running, texts
+from e2e.running import SettingsPages, texts
+from nextlabel.testing.installation import Nextlabel, findings, running
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 

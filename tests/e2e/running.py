@@ -1,30 +1,13 @@
-"""A real nextlabel for the end-to-end tests: `nextlabel up` as a user starts it, and a project connected to it."""
+"""What the end-to-end tests share: texts of two classes, and what the owner can do on a project's settings pages."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
-import redis
 
-from nextlabel.embedded_redis import EmbeddedRedis, end_with_parent
-from nextlabel.labeling import ProjectId
-from nextlabel.ports import ModelRecord, QueueRecord, ToolAccess
-from nextlabel.settings import Settings
-from nextlabel.wiring import Parts, build
-
-T = TypeVar("T")
+from nextlabel.ports import ToolAccess
 
 
 def texts(n: int, start: int = 0) -> list[str]:
@@ -45,136 +28,6 @@ def label_of_number(i: int) -> str:
 def label_of(text: str) -> str:
     """The label that a careful annotator gives."""
     return label_of_number(int(text.split(":", maxsplit=1)[0].removeprefix("note ")))
-
-
-def wait_for(what: Callable[[], T | None], seconds: float = 40.0, why: str = "") -> T:
-    """Ask until the answer is true; fails with the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = what()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s {why}"
-        time.sleep(0.1)
-
-
-@dataclass
-class Nextlabel:
-    """`nextlabel up` on a free port, with a home of its own."""
-
-    home: Path
-    environ: dict[str, str] = field(default_factory=dict)
-    arguments: Sequence[str] = ()
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        return (self.home.parent / "up.log").read_text(encoding="utf-8")
-
-    def start(self) -> None:
-        self.port = self.port or free_port()
-        with (self.home.parent / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "nextlabel",
-                    "up",
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(self.port),
-                    *self.arguments,
-                ],
-                env=self._environ(),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent(),
-                start_new_session=True,
-            )
-        wait_for(self.healthy, 60, "for nextlabel to be healthy")
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait(timeout=60)
-
-    def healthy(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log
-        try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def command(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """A `nextlabel` command against the same home."""
-        return subprocess.run(
-            [sys.executable, "-m", "nextlabel", *arguments],
-            env=self._environ() | environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def connect(self, project: int, access: ToolAccess, *options: str) -> subprocess.CompletedProcess[str]:
-        flags = [part for option in options for part in ("--option", option)]
-        return self.command(
-            *("connect", "--url", access.url, "--token", access.token, "--project", str(project)),
-            *("--backend-url", self.url, "--json", *flags),
-        )
-
-    def parts(self) -> Parts:
-        """A look into its state, as another process of the same home."""
-        return build(Settings.from_env(self._environ()), EmbeddedRedis(self.home).url)
-
-    def redis(self) -> redis.Redis:
-        return redis.Redis.from_url(EmbeddedRedis(self.home).url)
-
-    def trained(self, project: int) -> Sequence[ModelRecord]:
-        """The models that learned from at least one label, oldest first."""
-        return [record for record in self.parts().models.history(ProjectId(str(project))) if record.trained_on]
-
-    def queues(self, project: int) -> Sequence[QueueRecord]:
-        return self.parts().models.queues(ProjectId(str(project)))
-
-    def http(self) -> httpx.Client:
-        """A client with the credentials that Label Studio has."""
-        found = json.loads(self.command("credentials", "--json").stdout)
-        return httpx.Client(base_url=self.url, auth=(found["user"], found["password"]), timeout=30)
-
-    def _environ(self) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("NEXTLABEL_", "LABEL_STUDIO", "REDIS_"))}
-        return inherited | {"NEXTLABEL_HOME": str(self.home)} | self.environ
-
-
-@contextmanager
-def running(folder: Path, *arguments: str, **environ: str) -> Iterator[Nextlabel]:
-    """nextlabel, up and healthy; taken down at the end."""
-    one = Nextlabel(folder / "home", environ, arguments)
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """What `nextlabel connect --json` reported; fails with its messages when it did not succeed."""
-    assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout)["findings"])
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from e2e.kinds import KINDS, Kind
-from e2e.running import Nextlabel, findings, wait_for
 from e2e.test_the_loop import learned
+from nextlabel.testing.installation import Nextlabel, findings, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 _TASKS, _LABELS = 40, 14

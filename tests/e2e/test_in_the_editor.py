@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from e2e.kinds import KINDS
-from e2e.running import Nextlabel
 from e2e.test_every_kind import taught
+from nextlabel.testing.installation import Nextlabel
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 SCREENSHOTS = Path(".cache/screenshots")

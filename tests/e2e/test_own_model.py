@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from e2e.kinds import KINDS, REGIONS
-from e2e.running import Nextlabel, SettingsPages, findings, running, wait_for
+from e2e.running import SettingsPages
 from e2e.test_every_kind import assert_served_in_order, assert_shown_and_right, taught
 from nextlabel.labeling import ProjectId
+from nextlabel.testing.installation import Nextlabel, findings, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 HERE = Path(__file__).parent

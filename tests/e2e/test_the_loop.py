@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from e2e.running import Nextlabel, SettingsPages, label_of, wait_for
+from e2e.running import SettingsPages, label_of
 from nextlabel.labeling import ProjectId, TaskId
+from nextlabel.testing.installation import Nextlabel, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import labels_in
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e.running import Nextlabel, findings, free_port, running, texts, wait_for
+from e2e.running import texts
 from e2e.test_the_loop import label_next, learned
 from nextlabel.ports import ToolAccess
+from nextlabel.testing.installation import Nextlabel, findings, free_port, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
@@ -147,32 +148,17 @@ def test_a_worker_killed_in_the_middle_of_a_training_loses_nothing(
     for _ in range(3):
         label_next(owner, project)
     wait_for(lambda: nextlabel.redis().exists(f"nextlabel:lease:{project}"), why="for the training to start")
-    for pid in _processes("worker-process", nextlabel.home):
+    for pid in nextlabel.processes("worker-process"):
         os.kill(pid, signal.SIGKILL)
     wait_for(learned(nextlabel, project, 3), 90)
 
 
 def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path) -> None:
     with running(tmp_path) as nextlabel:
-        assert len(_processes("nextlabel", nextlabel.home)) > 3
+        assert len(nextlabel.processes("-m\0nextlabel")) > 3
         nextlabel.stop(signal.SIGKILL)
         deadline = time.monotonic() + 30
-        while left := _processes("", nextlabel.home):
+        while left := nextlabel.processes():
             assert time.monotonic() < deadline, left
             time.sleep(0.2)
         nextlabel.start()  # … and what was left on disk does not stop the next start
-
-
-def _processes(name: str, home: Path) -> list[int]:
-    """Processes of that home, by their environment or their arguments."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            command, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if os.fsencode(home) in environ + command and name.encode() in command:
-            found.append(int(process.name))
-    return found

@@ -84,6 +84,25 @@ def test_a_child_that_only_a_person_can_mend_is_not_started_again(tmp_path: Path
     assert (tmp_path / "starts").read_text().split() == ["start"]
 
 
+@pytest.mark.parametrize("code", [3, EXIT_CONFIGURATION])
+def test_a_child_that_has_stood_is_started_again_however_often_it_fails(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_STANDS_AFTER_SECONDS", 0.2)
+    starts, ailing = tmp_path / "starts", tmp_path / "ailing"
+    children = Shell({"OUT": str(starts), "AILING": str(ailing)})
+    children.start("ailing", f'echo start >> "$OUT"; while [ ! -e "$AILING" ]; do sleep 0.05; done; exit {code}')
+
+    def ail_then_end() -> None:
+        if children._children[0].has_stood:
+            ailing.touch()
+        if starts.exists() and len(starts.read_text().split()) > 2 * supervisor._HOPELESS_AFTER:
+            tell(signal.SIGTERM)()
+
+    children.run(ail_then_end)
+    assert len(starts.read_text().split()) > 2 * supervisor._HOPELESS_AFTER
+
+
 def test_a_child_that_does_not_listen_is_killed_after_a_while(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     children = Shell({}, grace=0.2)

@@ -19,8 +19,10 @@ from nextlabel.errors import NextlabelError
 log = logging.getLogger("nextlabel.supervisor")
 
 _RESTART_SECONDS = 1.0
+_STANDS_AFTER_SECONDS = 10.0
 _TICK_SECONDS = 0.1
-_HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds
+_HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds, of a child that never lived longer
+_LONGEST_PAUSE_SECONDS = 10.0
 
 
 class ChildFailed(NextlabelError):
@@ -34,6 +36,8 @@ class _Child:
     process: subprocess.Popen[bytes]
     started: float
     short_lives: int = 0
+    has_stood: bool = False
+    again_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -41,7 +45,8 @@ class Supervisor:
     """Runs ``nextlabel`` sub-commands as children until SIGTERM or SIGINT, restarting those that die.
 
     Children end with this process even when it is killed with -9 (on Linux). ``grace`` is how long they may take
-    to finish what they are doing.
+    to finish what they are doing. A child that has never stood is given up after a few starts; one that has is started
+    again for as long as it takes, for what ails it (a full disk, say) will be over.
     """
 
     environ: Mapping[str, str]
@@ -54,7 +59,7 @@ class Supervisor:
         self._children.append(_Child(name, arguments, self._spawn(arguments), time.monotonic()))
 
     def run(self, tick: Callable[[], None] = lambda: None) -> None:
-        """Watch the children, calling ``tick`` ten times a second. Raises `ChildFailed` when one is hopeless."""
+        """Watch the children, calling ``tick`` ten times a second. Raises `ChildFailed` when one does not come up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
@@ -83,16 +88,21 @@ class Supervisor:
         self._stopping = True
 
     def _revive(self, child: _Child) -> None:
-        code = child.process.poll()
+        code, now = child.process.poll(), time.monotonic()
         if code is None:
-            return
-        lived = time.monotonic() - child.started
-        child.short_lives = child.short_lives + 1 if lived < 10 else 0
-        if child.short_lives >= _HOPELESS_AFTER or code == EXIT_CONFIGURATION:
+            child.has_stood = child.has_stood or now - child.started >= _STANDS_AFTER_SECONDS
+        elif child.again_at is None:
+            self._plan(child, code, now)
+        elif now >= child.again_at:
+            child.process, child.started, child.again_at = self._spawn(child.arguments), now, None
+
+    def _plan(self, child: _Child, code: int, now: float) -> None:
+        """When to start it again, ever later while it does not live long; raises `ChildFailed` where it is hopeless."""
+        child.short_lives = child.short_lives + 1 if now - child.started < _STANDS_AFTER_SECONDS else 0
+        if not child.has_stood and (child.short_lives >= _HOPELESS_AFTER or code == EXIT_CONFIGURATION):
             raise ChildFailed(f"The {child.name} process does not stay up (exit code {code}): see the messages above.")
         log.warning("%s ended (exit code %s) and is started again", child.name, code)
-        time.sleep(_RESTART_SECONDS)
-        child.process, child.started = self._spawn(child.arguments), time.monotonic()
+        child.again_at = now + min(_RESTART_SECONDS * 2 ** max(0, child.short_lives - 1), _LONGEST_PAUSE_SECONDS)
 
     def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "nextlabel", *arguments]

@@ -91,8 +91,12 @@ class LabelStudioPerson:
 
     def open_tasks(self, project: int) -> list[dict[str, Any]]:
         """All tasks without a label, with their predictions, taking none."""
+        return [task for task in self.tasks(project) if not task["is_labeled"]]
+
+    def tasks(self, project: int) -> list[dict[str, Any]]:
+        """All tasks (of a thousand at most), with their annotations and predictions, taking none."""
         found = self._json("GET", "/api/tasks", params={"project": project, "fields": "all", "page_size": 1000})
-        return [task for task in found["tasks"] if not task["is_labeled"]]
+        return list(found["tasks"])
 
     def predictions_held(self, project: int) -> dict[str, int]:
         """How many predictions are stored, by model version."""
