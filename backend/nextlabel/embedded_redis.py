@@ -72,10 +72,13 @@ class EmbeddedRedis:
     def _answers(self) -> bool:
         try:
             return bool(redis.Redis.from_url(self.url, socket_timeout=2).ping())  # `Redis()` tries ten times
+        except redis.ResponseError:
+            return True  # it is there, and says what keeps it from working, such as a full disk
         except (redis.RedisError, OSError):
             return False
 
     def _start(self) -> None:
+        self.stop()  # one that no longer answers: two must never write one file
         self._socket.unlink(missing_ok=True)
         log = self._folder / "redis.log"
         command = [

@@ -57,6 +57,18 @@ def test_the_second_to_ask_uses_the_server_of_the_first_and_cannot_stop_it(
     assert not answers(url)
 
 
+def test_a_server_that_refuses_commands_is_there_all_the_same_and_no_second_one_writes_its_file(
+    server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    url = server.ensure()
+    process = process_of(url)
+    client(url).execute_command("ACL", "SETUSER", "default", "-ping")  # as it refuses them while its disk is full
+    assert not answers(url)
+    for one in (server, EmbeddedRedis(tmp_path)):
+        assert one.ensure() == url
+        assert process_of(url) == process
+
+
 def test_those_who_ask_at_the_same_moment_get_one_server(tmp_path: Path) -> None:
     servers = [EmbeddedRedis(tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
