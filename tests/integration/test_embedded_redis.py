@@ -62,7 +62,8 @@ def test_a_server_that_refuses_commands_is_there_all_the_same_and_no_second_one_
 ) -> None:
     url = server.ensure()
     process = process_of(url)
-    client(url).execute_command("ACL", "SETUSER", "default", "-ping")  # as it refuses them while its disk is full
+    # As it refuses them while its disk is full.
+    client(url).acl_setuser("default", enabled=True, nopass=True, commands=["-ping"])
     assert not answers(url)
     for one in (server, EmbeddedRedis(tmp_path)):
         assert one.ensure() == url
