@@ -5,14 +5,14 @@ Texts are short and distinct: the halves of two real ones, and a number. What a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
 from benchmarks.mails import TWENTY, TWO, short_texts, topic, truth
-from nextlabel.errors import FileUnavailable
+from benchmarks.still_tool import StillTool
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
@@ -26,7 +26,7 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, TaskSeen
+from nextlabel.ports import ChangePage, QueueReceipt, TaskSeen
 from nextlabel.ranking import Ranking
 
 _PAGE = 1000  # tasks, as many as are asked for of Label Studio
@@ -34,7 +34,7 @@ _HALF = 40
 
 
 @dataclass(slots=True)
-class PoolTool:
+class PoolTool(StillTool):
     """``size`` tasks, numbered from 1, of which some were ``labeled``, in that order; fulfils `ports.Connector`.
 
     ``written`` is how many bytes of predictions it was sent.
@@ -88,24 +88,6 @@ class PoolTool:
 
     def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         return self.in_force
-
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
-        return ()
-
-    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
-        return ()
-
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
-        return 0
-
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        return {}
-
-    def file(self, project: ProjectId, address: str) -> bytes:
-        raise FileUnavailable(f"{address}: there are no files here.")
-
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        yield from ()
 
 
 def text(n: int) -> str:

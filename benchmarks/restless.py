@@ -6,11 +6,11 @@ It needs no server: what it says follows from the clock. The workers of ``nextla
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 from benchmarks.mails import TWO, mails
-from nextlabel.errors import FileUnavailable
+from benchmarks.still_tool import StillTool
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
@@ -24,7 +24,7 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import ChangePage, Connector, Dialect, Door, Finding, QueueReceipt, TaskSeen, ToolAccess
+from nextlabel.ports import ChangePage, Connector, Dialect, QueueReceipt, TaskSeen, ToolAccess
 from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio.testing.people import CONTROL
@@ -34,7 +34,7 @@ _LABELED = 500
 _CHANGED = 20
 
 
-class RestlessTool:
+class RestlessTool(StillTool):
     """The demo's mails, the first 500 labeled; each pull finds twenty of the labels changed."""
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
@@ -58,24 +58,6 @@ class RestlessTool:
 
     def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         return None
-
-    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
-        return ()
-
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
-        return 0
-
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        return {}
-
-    def file(self, project: ProjectId, address: str) -> bytes:
-        raise FileUnavailable(f"{address}: there are no files here.")
-
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        yield from ()
-
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
-        return ()
 
 
 class _ConnectorType:

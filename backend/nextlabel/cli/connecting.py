@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -136,7 +135,7 @@ def _options(parts: Parts, project: str, given: tuple[str, ...]) -> ProjectOptio
         changes[name.strip()] = value.strip()
     options = current.updated(changes)
     finding.make(options.strategy)
-    return replace(options)
+    return options
 
 
 def _needed(value: str | None, option: str, variable: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import orjson
@@ -25,7 +24,7 @@ from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
-from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
+from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson, Progress
 from nextlabel.options import ProjectOptions
 from nextlabel.ranking import Features
 
@@ -90,12 +89,13 @@ class HostedWorkbench:
 
         Raises `HostedModelError` where it fails.
         """
-        previous = incumbent.model if incumbent and incumbent.same_kind else None
-        if isinstance(previous, HostedProject) and not previous.facts.learns:
+        model = incumbent.model if incumbent and incumbent.same_kind else None
+        previous = model if isinstance(model, HostedProject) else None
+        if previous and not previous.facts.learns:
             return None
         self._hosts.tidy(self._project)
-        foretold = self._foretold(incumbent) if incumbent and isinstance(previous, HostedProject) else {}
-        start = previous if isinstance(previous, HostedProject) and self._annotated else self._unfitted()
+        foretold = self._foretold(previous, incumbent.trained_on) if incumbent and previous else {}
+        start = previous if previous and self._annotated else self._unfitted()
         made = self._fitted(start) if self._annotated and start.facts.learns else start
         began = time.monotonic()
         said = list(made.ask(self._some_tasks()))
@@ -107,26 +107,26 @@ class HostedWorkbench:
             reason += (
                 f"; of {foretold['new_labels']:.0f} new labels the version before had said {foretold['foretold']:.0%}"
             )
-        model = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
+        version = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
         return Lesson(
-            model, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)
+            version, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)
         )
 
-    def _foretold(self, incumbent: Incumbent) -> dict[str, float]:
+    def _foretold(self, previous: HostedProject, trained_on: Labels) -> dict[str, float]:
         """How many of the labels that have come since it was fitted the version in service says as well.
 
         The only figure about a team's model that costs no further training: it has not seen these labels. Of what
         annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
         """
-        model = cast("HostedProject", incumbent.model)
-        new = [(task, told) for task, told in self._annotated if task.id not in incumbent.trained_on][-_JUDGED:]
+        new = [(task, told) for task, told in self._annotated if task.id not in trained_on][-_JUDGED:]
         try:
-            said = list(model.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+            said = list(previous.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
         except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
             return {}
+        guessed = [self._labels_in(one.result) for one in said]
         right = [
-            self._read(target, self._labels_in(one.result)) == label
-            for (_, told), one in zip(new, said, strict=False)
+            self._read(target, guess) == label
+            for (_, told), guess in zip(new, guessed, strict=False)
             for target, label in self._truth(told)
         ]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}

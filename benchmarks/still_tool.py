@@ -1,0 +1,31 @@
+"""What a labeling tool does that takes no part in a measurement: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from nextlabel.errors import FileUnavailable
+from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
+from nextlabel.ports import Door, Finding
+
+
+class StillTool:
+    """Base of connectors to tools that are only read, or only written to."""
+
+    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
+        return ()
+
+    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+        return 0
+
+    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+        return {}
+
+    def file(self, project: ProjectId, address: str) -> bytes:
+        raise FileUnavailable(f"{address}: there are no files here.")
+
+    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+        yield from ()
+
+    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+        return ()
