@@ -18,7 +18,7 @@ from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
-from nextlabel.features.source import EMBED, Source
+from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.findings import StandingFindings
@@ -35,6 +35,7 @@ from nextlabel.serving import Service
 from nextlabel.settings import Settings
 from nextlabel.shards import RedisShards
 from nextlabel.strategies import finding
+from nextlabel.work import EMBED
 
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 

@@ -1,6 +1,6 @@
 """A process that takes shards, as a worker does in its job, but notes what it does and waits where a test wants it to.
 
-``python helping.py REDIS_URL MODEL NOTES [LEASE_SECONDS]``: it appends the first text of each step to ``NOTES/texts``,
+``python helping.py REDIS_URL MODEL NOTES``: it appends the first text of each step to ``NOTES/texts``,
 waits for ``NOTES/hold`` to go before it computes, and writes into ``NOTES/done`` how many shards it did.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nextlabel.features.embedding import embedder
-from nextlabel.features.source import EMBED
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.ranking import Floats
-from nextlabel.shards import RedisShards, board
+from nextlabel.shards import RedisShards
 from nextlabel.wiring import connect_redis
+from nextlabel.work import EMBED
 
 
 def main(url: str, model: str, notes: Path) -> None:
@@ -40,6 +40,4 @@ def main(url: str, model: str, notes: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 4:
-        board.LEASE_SECONDS = float(sys.argv[4])
     main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

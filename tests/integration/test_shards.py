@@ -24,13 +24,13 @@ from nextlabel import wiring
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder, load_model, signature
-from nextlabel.features.source import EMBED, SHARD, Work
 from nextlabel.features.text import content_hash, read_text
 from nextlabel.job_queue import HELP_QUEUE, RqJobQueue
 from nextlabel.ranking import Floats
 from nextlabel.settings import Settings
 from nextlabel.shards import RedisShards, sharing
 from nextlabel.shards.board import Board, read
+from nextlabel.work import EMBED, SHARD, Work, numbers
 from tiny_models import WORDS, sentences, static
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ class Crew:
     model: Path
     folder: Path
     holding: bool = False
-    lease: float = 10.0
     size: int = 1
     busy: bool = False
     helpers: list[Helper] = field(default_factory=list)
@@ -98,7 +97,7 @@ class Crew:
         if self.holding if holding is None else holding:
             (notes / "hold").touch()
         program = [sys.executable, str(Path(__file__).with_name("helping.py"))]
-        arguments = [self.url, str(self.model), str(notes), str(self.lease)]
+        arguments = [self.url, str(self.model), str(notes)]
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.helpers.append(Helper(subprocess.Popen([*program, *arguments], env=environ), notes))
 
@@ -124,7 +123,8 @@ class Owner:
     def __init__(self, client: redis.Redis, crew: sharing.Workers, model: Path, texts: Sequence[str] = TEXTS) -> None:
         self.shards, self.texts = RedisShards(client, crew, {}), texts
         self.embed = load_model(model).embed
-        self.work = Work(EMBED, signature(model), texts, load_model(model).width)
+        self.work = Work(EMBED, signature(model), texts, numbers(load_model(model).width))
+        self.width = load_model(model).width
         self.steps: list[range] = []
         self.before: Callable[[], None] = lambda: None
 
@@ -134,7 +134,7 @@ class Owner:
         return self.embed([self.texts[place] for place in places])
 
     def run(self) -> Floats:
-        rows = np.full((len(self.texts), self.work.width), np.nan, dtype=np.float32)
+        rows = np.full((len(self.texts), self.width), np.nan, dtype=np.float32)
         for places, found in self.shards.rows(self.work, self.compute):
             assert np.isnan(rows[places.start : places.stop]).all(), "a shard came twice"
             rows[places.start : places.stop] = found
@@ -204,8 +204,8 @@ def test_what_is_soon_done_is_not_shared(redis_client: redis.Redis, crew: Crew, 
 def test_any_text_reaches_a_helper_as_it_is(redis_client: redis.Redis) -> None:
     """Also half of a surrogate pair, which UTF-8 has no place for."""
     board, odd = Board(redis_client, "one"), ["\ud800", "👍 é", '"\x00\\\n', ""]
-    board.publish(Work(EMBED, "a model", odd, 3), {5: odd})
-    taken = board.take()
+    board.publish(Work(EMBED, "a model", odd, numbers(3)), {5: odd})
+    taken = board.take(1.0)
     assert taken is not None
     assert (taken[0], read(taken[1])) == (5, odd)
     board.close()
@@ -231,7 +231,7 @@ def test_a_helper_that_is_killed_with_a_shard_in_its_hands_loses_nothing(
 def test_a_shard_of_a_helper_that_was_killed_is_taken_by_another_once_its_lease_ran_out(
     owner: Owner, crew: Crew, redis_client: redis.Redis, eventually: Waiting
 ) -> None:
-    crew.holding, crew.lease = True, 0.5
+    crew.holding, owner.work = True, replace(owner.work, lease=0.5)
 
     def kill_and_send_another() -> None:
         (killed,) = crew.helpers
@@ -412,7 +412,7 @@ def test_helping_ends_at_once_where_there_is_nothing_to_do_or_a_training_waits(
 
 
 def test_long_texts_make_small_shards() -> None:
-    lengths = [len(shard) for shard in sharing._cut(["x" * 300_000] * 7 + ["y"] * 300 + ["z" * 2_000_000] * 2)]
+    lengths = [len(shard) for shard in sharing._cut(["x" * 300_000] * 7 + ["y"] * 300 + ["z" * 2_000_000] * 2, 250)]
     assert lengths == [3, 3, 250, 51, 1, 1]
 
 

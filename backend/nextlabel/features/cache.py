@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.features.segments import Segments, Words
-from nextlabel.features.source import EMBED, InPlace, Shards, Told, Work, nobody, slices
 from nextlabel.ranking import Floats
+from nextlabel.work import EMBED, InPlace, Shards, Told, Work, nobody, numbers, slices
 
 _MAX_SEGMENTS = 12
 _FULL_SEGMENT = 50_000  # rows: a segment of so many is not merged again
@@ -75,7 +75,7 @@ class VectorCache:
 
         if texts is None:
             return ((piece, rows_of(piece)) for piece in slices(range(len(missing)), _BLOCK))
-        work = Work(EMBED, signature, [texts[place] for place in missing], width)
+        work = Work(EMBED, signature, [texts[place] for place in missing], numbers(width))
         return self._shards.rows(work, rows_of)
 
 

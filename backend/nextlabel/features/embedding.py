@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.errors import ArtifactError, ConfigurationError
-from nextlabel.features.source import Source, Told
+from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
 from nextlabel.labeling import Task
 from nextlabel.ranking import Features, Floats
+from nextlabel.work import Told
 
 log = logging.getLogger("nextlabel.embedding")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,53 +10,7 @@ from scipy.sparse import csr_matrix
 
 from nextlabel.features.text import count_features
 from nextlabel.ranking import Floats
-
-SHARD = 250  # items: three seconds of MiniLM, and 384 kB of its vectors
-
-EMBED = "embed"
-"""The kind of `Work` that gives texts their vectors; it needs the model of that signature."""
-
-Told = Callable[[int, int], None]
-"""Told how many of how many have been computed so far."""
-
-
-def nobody(done: int, total: int) -> None:
-    """Tells nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A row of ``width`` numbers for each item, told so that another process can compute the same.
-
-    ``kind`` names what is done and ``needs`` what it is done with, such as a model's signature. An item's row depends
-    on nothing else: not on the other items, nor on who computes it.
-    """
-
-    kind: str
-    needs: str
-    items: Sequence[str]
-    width: int
-
-
-class Shards(Protocol):
-    """Computes what takes long in shards, alone or with the help of other processes."""
-
-    def rows(self, work: Work, compute: Callable[[range], Floats]) -> Iterator[tuple[range, Floats]]:
-        """Places and their rows, shard by shard in any order, each place once. ``compute`` is what this process does
-        for some places, len(places) × ``work.width``; what it raises is raised."""
-
-
-class InPlace:
-    """`Shards` of this process alone, first to last."""
-
-    def rows(self, work: Work, compute: Callable[[range], Floats]) -> Iterator[tuple[range, Floats]]:
-        for places in slices(range(len(work.items)), SHARD):
-            yield places, compute(places)
-
-
-def slices(places: range, size: int) -> list[range]:
-    """The places cut into runs of ``size``."""
-    return [places[start : start + size] for start in range(0, len(places), size)]
+from nextlabel.work import Told, nobody
 
 
 class Vectors(Protocol):

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
 import redis
 
-from nextlabel.features.source import Work
-from nextlabel.ranking import Floats
+from nextlabel.work import Work
 
-LEASE_SECONDS = 10.0  # of a shard that was taken; a helper renews it after every step
 KEPT_SECONDS = 30  # after the owner was heard of last
 
 _OPEN = "nextlabel:shards"  # the computations that want help
@@ -62,6 +60,15 @@ return redis.call('LPOP', KEYS[1]) or redis.call('ZRANGE', KEYS[2], 0, 0)[1] or 
 """
 
 
+class Head(NamedTuple):
+    """What helpers know of a computation: see `Work`."""
+
+    kind: str
+    needs: str
+    step: int
+    lease: float
+
+
 class Board:
     """The shards of one computation, by number. All methods raise `redis.RedisError`."""
 
@@ -71,10 +78,10 @@ class Board:
 
     # --- the owner ---
 
-    def publish(self, work: Work, shards: Mapping[int, Sequence[str]]) -> None:
+    def publish(self, work: Work[Any], shards: Mapping[int, Sequence[str]]) -> None:
         """Let helpers take these. What the work is stands beside them anew each time: Redis may have been flushed."""
         with self._redis.pipeline() as pipe:
-            pipe.hset(self._keys["head"], mapping={"kind": work.kind, "needs": work.needs})
+            pipe.hset(self._keys["head"], "work", json.dumps(Head(work.kind, work.needs, work.step, work.lease)))
             pipe.hset(self._keys["items"], mapping={str(shard): _write(items) for shard, items in shards.items()})
             pipe.rpush(self._keys["waiting"], *map(str, shards))
             pipe.sadd(_OPEN, self.name)
@@ -88,10 +95,10 @@ class Board:
             head, *_ = pipe.execute()
         return bool(head)
 
-    def collect(self) -> Iterator[tuple[int, Floats]]:
-        """Shards that came back, with their numbers one after the other; each is told once."""
+    def collect(self) -> Iterator[tuple[int, bytes]]:
+        """Shards that came back, with their rows as `work.write` wrote them; each is told once."""
         while isinstance(found := self._redis.lpop(self._keys["rows"]), bytes):
-            yield int.from_bytes(found[:4], "little"), np.frombuffer(found[4:], dtype="<f4")
+            yield int.from_bytes(found[:4], "little"), found[4:]
 
     def reclaim(self) -> int | None:
         """A shard that its owner had best do itself: one that waits, else one that a helper has had for long."""
@@ -123,26 +130,26 @@ class Board:
         """Those that want help, in any order."""
         return [cls(client, name.decode()) for name in client.smembers(_OPEN) if isinstance(name, bytes)]
 
-    def head(self) -> tuple[str, str] | None:
-        """The kind of the work and what it needs; None when it is over."""
-        kind, needs = self._redis.hmget(self._keys["head"], ["kind", "needs"])
-        if isinstance(kind, bytes) and isinstance(needs, bytes):
-            return kind.decode(), needs.decode()
+    def head(self) -> Head | None:
+        """What the work is; None when it is over."""
+        told = self._redis.hget(self._keys["head"], "work")
+        if isinstance(told, bytes):
+            return Head(*json.loads(told))
         self._redis.srem(_OPEN, self.name)
         return None
 
-    def take(self) -> tuple[int, bytes] | None:
-        """A shard and its items, as `read` reads them, under a lease."""
-        taken = self._run(_TAKE, ("waiting", "taken", "items"), LEASE_SECONDS, KEPT_SECONDS)
+    def take(self, lease: float) -> tuple[int, bytes] | None:
+        """A shard and its items, as `read` reads them, for so many seconds."""
+        taken = self._run(_TAKE, ("waiting", "taken", "items"), lease, KEPT_SECONDS)
         return (int(taken[0]), taken[1]) if isinstance(taken, list) else None
 
-    def renew(self, shard: int) -> bool:
+    def renew(self, shard: int, lease: float) -> bool:
         """False when nobody wants it any more."""
-        return bool(self._run(_RENEW, ("taken",), shard, LEASE_SECONDS))
+        return bool(self._run(_RENEW, ("taken",), shard, lease))
 
-    def finish(self, shard: int, rows: Floats) -> bool:
+    def finish(self, shard: int, rows: bytes) -> bool:
         """Hand the rows to the owner; False when somebody else was quicker or it is over."""
-        told = shard.to_bytes(4, "little") + np.ascontiguousarray(rows, dtype="<f4").tobytes()
+        told = shard.to_bytes(4, "little") + rows
         return bool(self._run(_FINISH, ("taken", "items", "rows"), shard, told, KEPT_SECONDS))
 
     def _run(self, script: str, parts: Sequence[str], *arguments: bytes | float) -> object:

@@ -13,25 +13,26 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Protocol
+from typing import Generic, NamedTuple, Protocol
 from uuid import uuid4
 
-import numpy as np
 import redis
 
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.features.source import SHARD, InPlace, Work, slices
-from nextlabel.ranking import Floats
-from nextlabel.shards.board import Board, read
+from nextlabel.shards.board import Board, Head, read
+from nextlabel.work import InPlace, Numbers, Rows, Work, slices, write
 
 log = logging.getLogger("nextlabel.shards")
 
-Compute = Callable[[str], Callable[[Sequence[str]], Floats] | None]
+Do = Callable[[Sequence[str]], Numbers | Sequence[object]]
+"""Items → a row of each."""
+
+Compute = Callable[[str], Do | None]
 """From what a kind of work needs to how it is done; None where this process cannot."""
 
 _LONGEST = 1_000_000  # characters in a shard of several items
-_STEP = 25  # items computed before a helper renews its lease, or the owner looks whether shards came back
-_MOST_OUT = 64  # shards of one computation in Redis at a time, 768 kB each at the most: 500 rows of 384 numbers
+_MOST_BYTES = 8_000_000  # of a shard's rows; of more its owner makes them without a detour
+_MOST_OUT = 64  # shards of one computation in Redis at a time
 _EXCHANGE_SECONDS, _ASK_SECONDS, _AWAY_SECONDS, _LOOK_SECONDS = 0.2, 10.0, 30.0, 0.2
 _AWAY = (redis.RedisError, JobQueueUnavailable)
 
@@ -50,7 +51,7 @@ class Workers(Protocol):
 
 
 class RedisShards:
-    """Computes in shards with the help of all workers of one Redis; fulfils `features.source.Shards`.
+    """Computes in shards with the help of all workers of one Redis; fulfils `work.Shards`.
 
     ``computers`` says by kind of work how this process does it for others.
     """
@@ -58,10 +59,10 @@ class RedisShards:
     def __init__(self, client: redis.Redis, workers: Workers, computers: Mapping[str, Compute]) -> None:
         self._redis, self._workers, self._computers = client, workers, computers
 
-    def rows(self, work: Work, compute: Callable[[range], Floats]) -> Iterator[tuple[range, Floats]]:
+    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Iterator[tuple[range, Rows]]:
         """As `Shards.rows`. What fits into two shards is computed here; what a helper failed at, too, so that it is
         raised here if it fails again. Redis may go away or lose everything meanwhile."""
-        shards = _cut(work.items)
+        shards = _cut(work.items, work.shard)
         if len(shards) <= 2:
             return InPlace().rows(work, compute)
         return _Owner(Board(self._redis, uuid4().hex), self._workers, work, shards, compute).rows()
@@ -82,22 +83,27 @@ class RedisShards:
         return done
 
 
-class _Owner:
+class _Owner(Generic[Rows]):
     """One computation in the process that wants its rows."""
 
     def __init__(
-        self, board: Board, workers: Workers, work: Work, shards: Sequence[range], compute: Callable[[range], Floats]
+        self,
+        board: Board,
+        workers: Workers,
+        work: Work[Rows],
+        shards: Sequence[range],
+        compute: Callable[[range], Rows],
     ) -> None:
         self._board, self._workers, self._work, self._compute = board, workers, work, compute
         self._shards = shards
         self._left = set(range(len(shards)))  # their rows are not here yet; of those,
         self._todo = deque(range(len(shards)))  # the ones that nobody else knows of
         self._out: set[int] = set()  # and the ones that were published
-        self._arrived: list[tuple[range, Floats]] = []
+        self._arrived: list[tuple[range, Rows]] = []
         self._helpers = 0
         self._exchange_at = self._ask_at = self._away_until = 0.0  # monotonic seconds
 
-    def rows(self) -> Iterator[tuple[range, Floats]]:
+    def rows(self) -> Iterator[tuple[range, Rows]]:
         try:
             while self._left or self._arrived:
                 self._exchange()
@@ -121,22 +127,22 @@ class _Owner:
                 self._go_alone(error)
         return shard if shard in self._left else min(self._left)
 
-    def _do(self, shard: int) -> Iterator[tuple[range, Floats]]:
-        """A shard's rows; nothing where a helper was quicker."""
+    def _do(self, shard: int) -> list[tuple[range, Rows]]:
+        """A shard's rows, step by step; nothing where a helper was quicker."""
         parts = []
-        for step in slices(self._shards[shard], _STEP):
-            parts.append(self._compute(step))
+        for step in slices(self._shards[shard], self._work.step):
+            parts.append((step, self._compute(step)))
             if time.monotonic() >= self._exchange_at:
                 self._exchange()
             if shard not in self._left:
-                return
+                return []
         if shard in self._out:
             try:
                 self._board.drop(shard)
             except redis.RedisError as error:
                 self._go_alone(error)
         self._settle(shard)
-        yield self._shards[shard], np.concatenate(parts)
+        return parts
 
     def _settle(self, shard: int) -> None:
         """Its rows are here."""
@@ -164,16 +170,17 @@ class _Owner:
             self._go_alone(error)
 
     def _collect(self) -> None:
-        for shard, numbers in self._board.collect():
-            self._take_in(shard, numbers)
+        for shard, told in self._board.collect():
+            self._take_in(shard, told)
         if self._out and not self._board.stay():  # Redis was flushed: nobody has these any more
             self._take_back()
 
-    def _take_in(self, shard: int, numbers: Floats) -> None:
+    def _take_in(self, shard: int, told: bytes) -> None:
         """Rows that came twice, or are not what they should be, are left alone: the latter are computed here."""
-        if shard in self._left and len(numbers) == len(self._shards[shard]) * self._work.width:
+        rows = self._work.read(told, len(self._shards[shard])) if shard in self._left else None
+        if rows is not None:
             self._settle(shard)
-            self._arrived.append((self._shards[shard], numbers.reshape(-1, self._work.width)))
+            self._arrived.append((self._shards[shard], rows))
 
     def _publish(self) -> None:
         """From the end, as this process works from the beginning: two for each helper, so that none has to wait."""
@@ -202,40 +209,41 @@ class _Helper:
 
     def __init__(self, client: redis.Redis, computers: Mapping[str, Compute]) -> None:
         self._redis, self._computers = client, computers
-        self._known: dict[str, Callable[[Sequence[str]], Floats] | None] = {}
+        self._known: dict[str, _Known | None] = {}
 
     def look(self) -> int | None:
         """Compute a shard of each computation that is open; returns how many, or None where there is none to help."""
         done = None
         for board in Board.open(self._redis):
-            compute = self._computer(board)
-            if compute is not None:
-                done = (done or 0) + self._do(board, compute)
+            known = self._known_of(board)
+            if known is not None:
+                done = (done or 0) + self._do(board, *known)
         return done
 
-    def _computer(self, board: Board) -> Callable[[Sequence[str]], Floats] | None:
+    def _known_of(self, board: Board) -> _Known | None:
         """How the work is done; None where it is over, or left to others who have what it needs."""
         head = board.head()
         if head is None:
             return None
         if board.name not in self._known:
-            kind, needs = head
-            make = self._computers.get(kind)
-            self._known[board.name] = make(needs) if make else None
+            self._known[board.name] = self._prepare(board, head)
         return self._known[board.name]
 
-    def _do(self, board: Board, compute: Callable[[Sequence[str]], Floats]) -> int:
-        taken = board.take()
+    def _prepare(self, board: Board, head: Head) -> _Known | None:
+        try:
+            do = make(head.needs) if (make := self._computers.get(head.kind)) else None
+        except Exception as error:
+            log.warning("leaves %s to its owner: %s", board.name, error)
+            return None
+        return None if do is None else _Known(head, do)
+
+    def _do(self, board: Board, head: Head, do: Do) -> int:
+        taken = board.take(head.lease)
         if taken is None:
             return 0
         shard, coded = taken
         try:
-            items, parts = read(coded), []
-            for step in slices(range(len(items)), _STEP):
-                parts.append(compute(items[step.start : step.stop]))
-                if not board.renew(shard):
-                    return 0
-            return int(board.finish(shard, np.concatenate(parts)))
+            rows = self._rows(board, shard, head, do, read(coded))
         except redis.RedisError:
             raise
         except Exception as error:
@@ -243,14 +251,31 @@ class _Helper:
             self._known[board.name] = None
             board.drop(shard)
             return 0
+        return int(board.finish(shard, rows)) if rows is not None else 0
+
+    def _rows(self, board: Board, shard: int, head: Head, do: Do, items: Sequence[str]) -> bytes | None:
+        """Those of a shard, written; None when nobody wants it any more."""
+        parts: list[bytes] = []
+        for step in slices(range(len(items)), head.step):
+            parts.append(write(do(items[step.start : step.stop])))
+            if not board.renew(shard, head.lease):
+                return None
+        if (size := sum(map(len, parts))) > _MOST_BYTES:
+            raise OverflowError(f"{size:,} bytes are too many to hand over")
+        return b"".join(parts)
 
 
-def _cut(items: Sequence[str]) -> list[range]:
-    """Shards of up to `SHARD` items, fewer where these are long."""
+class _Known(NamedTuple):
+    head: Head
+    do: Do
+
+
+def _cut(items: Sequence[str], most: int) -> list[range]:
+    """Shards of up to so many items, fewer where these are long."""
     starts, length = [0], 0
     for place, item in enumerate(items):
         length += len(item)
-        if place - starts[-1] == SHARD or (length > _LONGEST and place > starts[-1]):
+        if place - starts[-1] == most or (length > _LONGEST and place > starts[-1]):
             starts.append(place)
             length = len(item)
     return [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(items)], strict=True)]
