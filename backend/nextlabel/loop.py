@@ -15,8 +15,9 @@ from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
 from nextlabel.learning.hosted import HostedWorkbench
+from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.learning.workbench import Incumbent, Progress, Workbench, order_seed
+from nextlabel.learning.workbench import Incumbent, Workbench, order_seed
 from nextlabel.ports import (
     Connection,
     Connections,
@@ -31,6 +32,7 @@ from nextlabel.ports import (
 )
 from nextlabel.predictions import predictions_of, utilities_of
 from nextlabel.pulling import pull
+from nextlabel.work import InPlace, Progress, Shards
 
 _NAMED = 3
 
@@ -99,10 +101,12 @@ class ActiveLearning:
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
+        shards: Shards = InPlace(),  # noqa: B008
         embeddings: str = "",
         full_pull_every: timedelta = timedelta(days=1),
     ) -> None:
-        """``embeddings`` is a folder with a model for texts (`encoder_for`); without one words are counted."""
+        """``shards`` has other workers help; ``embeddings`` is a folder with a model for texts (`encoder_for`), without
+        one words are counted."""
         self._connections = connections
         self._store = store
         self._registry = registry
@@ -110,6 +114,7 @@ class ActiveLearning:
         self._strategy = strategy
         self._source = source
         self._hosts = hosts
+        self._shards = shards
         self._embeddings = embeddings
         self._full_pull_every = full_pull_every
 
@@ -274,7 +279,9 @@ class ActiveLearning:
         fresh = outcome.model if outcome.version == serving.version else None
         model = fresh or self._registry.load(project, serving.version)
         chosen = self._strategy(options.strategy)
-        candidates = bench.candidates(model, order_seed(options.seed, len(bench.labels)), progress)
+        seed = order_seed(options.seed, len(bench.labels))
+        scorer = Scorer(project, serving.version, self._shards, options.rank_seconds, seed, progress)
+        candidates = bench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
         window = (self._strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)

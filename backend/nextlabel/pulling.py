@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from nextlabel.labeling import ProjectId
-from nextlabel.learning.workbench import Progress
 from nextlabel.ports import Connector, LabelStore
+from nextlabel.work import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,16 @@ from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.job_queue import RqJobQueue
 from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import ProjectId
+from nextlabel.learning import scoring
 from nextlabel.loop import ActiveLearning
 from nextlabel.model_store import StoredModels
 from nextlabel.ports import Connection, Connector
 from nextlabel.round_log import RoundLog
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
-from nextlabel.shards import RedisShards
+from nextlabel.shards import Compute, RedisShards
 from nextlabel.strategies import finding
-from nextlabel.work import EMBED
+from nextlabel.work import EMBED, SCORE
 
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
@@ -88,7 +89,11 @@ def build(settings: Settings, redis_url: str) -> Parts:
     alarms = Alarms(client, _folders(settings, database))
     job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
     embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
-    shards = RedisShards(client, job_queue, {EMBED: partial(embedder, embeddings)})
+    helping: dict[str, Compute] = {
+        EMBED: partial(embedder, embeddings),
+        SCORE: scoring.helper(models.load, hosts.learner),
+    }
+    shards = RedisShards(client, job_queue, helping)
     strategy = lru_cache(maxsize=64)(finding.make)
     open_connector = partial(_open, settings)
 
@@ -123,6 +128,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             strategy=strategy,
             source=source,
             hosts=hosts,
+            shards=shards,
             embeddings=settings.embeddings,
             full_pull_every=timedelta(hours=settings.full_reconcile_hours),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +22,9 @@ EMBED = "embed"
 
 SCORE = "score"
 """The kind of `Work` that asks a version about tasks; it needs that version, and the team's model where it is one."""
+
+Progress = Callable[[str, int], None]
+"""Told what is going on: the step's name, and how many tasks it has come to so far."""
 
 Told = Callable[[int, int], None]
 """Told how many of how many have been computed so far."""
@@ -55,7 +58,7 @@ class Work(Generic[Rows]):
 class Shards(Protocol):
     """Computes what takes long in shards, alone or with the help of other processes."""
 
-    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Iterator[tuple[range, Rows]]:
+    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Generator[tuple[range, Rows], None, None]:
         """Places and their rows, piece by piece in any order, each place once. ``compute`` is what this process does
         for some places; what it raises is raised."""
 
@@ -63,7 +66,7 @@ class Shards(Protocol):
 class InPlace:
     """`Shards` of this process alone, first to last."""
 
-    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Iterator[tuple[range, Rows]]:
+    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Generator[tuple[range, Rows], None, None]:
         for places in slices(range(len(work.items)), work.shard):
             yield places, compute(places)
 

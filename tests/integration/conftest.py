@@ -23,12 +23,12 @@ from nextlabel import discovery, wiring
 from nextlabel.database import Database
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId
-from nextlabel.learning.workbench import Progress
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ConnectorType, ModelRecord
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
+from nextlabel.work import Progress
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
 from postgres import PostgresMissing, PostgresServer

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
@@ -52,6 +52,7 @@ class HostedProject:
 
     def __init__(self, hosted: HostedModel, facts: HostedFacts, files: Path | None, way: Callable[[], str]) -> None:
         self.hosted, self.facts, self.files, self._way = hosted, facts, files, way
+        self._asker = _Asker(hosted, None)
 
     @property
     def informative(self) -> bool:
@@ -66,6 +67,19 @@ class HostedProject:
         """By the model's name, as if it were the only target: what it says, it says of all controls at once."""
         results = [Result(tuple(one.result)) for one in said]
         return {self.facts.name: ResultOpinions(results, uncertainties(said, self._way()))}
+
+    def start(self) -> None:
+        """Have the model's process ready. Raises `HostedModelError`."""
+        _ = self.hosted.learns
+
+    def say(self, tasks: Sequence[Task]) -> list[tuple[object, ...]]:
+        """As `SlowModel.say`; the model may fail on a few tasks in all."""
+        said = self._asker.answers([task_json(task) for task in tasks])
+        return [(one.result, one.score, one.region_scores, one.model_version) for one in said]
+
+    def heard(self, said: Sequence[object]) -> ResultOpinions:
+        """As `SlowModel.heard`."""
+        return self.opinions([_prediction(one) for one in said])[self.facts.name]
 
     def ask(
         self, tasks: Sequence[Task], context: Mapping[str, object] | None = None, until: float = float("inf")
@@ -115,6 +129,11 @@ def task_json(task: Task, annotations: Sequence[Mapping[str, object]] = ()) -> d
     """A task as models for label-studio-ml are given it."""
     number = int(task.id) if task.id.isdecimal() else task.id
     return {"id": number, "data": dict(task.data), "annotations": list(annotations), "predictions": []}
+
+
+def _prediction(said: object) -> HostedPrediction:
+    result, score, region_scores, version = cast("tuple[Any, Any, Any, Any]", said)
+    return HostedPrediction(result, score, tuple(region_scores), version)
 
 
 class _Asker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nextlabel.estimators.prior import Prior
 from nextlabel.features.encoders import Encoder, TextEncoder
@@ -29,6 +29,17 @@ class Estimator(Protocol):
 
     def state(self) -> dict[str, object]:
         """Plain values and arrays from which it can be restored; no code."""
+
+
+@runtime_checkable
+class SlowModel(Protocol):
+    """Says of each task by itself what it has to say, and takes long for each."""
+
+    def say(self, tasks: Sequence[Task]) -> Sequence[object]:
+        """A plain value of each task, such as JSON holds, from which `heard` makes the opinions."""
+
+    def heard(self, said: Sequence[object]) -> Opinions:
+        """The opinions of n tasks, in whatever process each was asked about."""
 
 
 class Model(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pycrfsuite
@@ -83,7 +83,15 @@ class SpanTagger:
         A text's uncertainty is that of its words together (`strategies.sequence.mnlp`), 0 where
         there is no word. A task without a text has no spans and the uncertainty 0: a label of it would teach nothing.
         """
-        return _together([self._read_spans(_read(task, self._field)) for task in tasks])
+        return _together(self.say(tasks))
+
+    def say(self, tasks: Sequence[Task]) -> list[_Opinion]:
+        """As `SlowModel.say`."""
+        return [self._read_spans(_read(task, self._field)) for task in tasks]
+
+    def heard(self, said: Sequence[object]) -> SpanOpinions:
+        """As `SlowModel.heard`."""
+        return _together([_opinion_of(one) for one in said])
 
     def _read_spans(self, words: _Words | None) -> _Opinion:
         if words is None:
@@ -200,6 +208,12 @@ class _Opinion(NamedTuple):
     spans: tuple[Span, ...]
     chances: tuple[float, ...]
     uncertainty: float
+
+
+def _opinion_of(said: object) -> _Opinion:
+    """Also of what came as JSON, which knows lists only."""
+    spans, chances, uncertainty = cast("_Opinion", said)
+    return _Opinion(tuple(Span(*span) for span in spans), tuple(chances), uncertainty)
 
 
 class _Run(NamedTuple):

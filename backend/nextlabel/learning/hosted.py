@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import orjson
 
 from nextlabel.candidates import rarest_of, unlike_pool
@@ -21,10 +20,11 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.source import Source
-from nextlabel.hosting import HostedModel, HostedPrediction
+from nextlabel.hosting import HostedModel
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
-from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson, Progress
+from nextlabel.learning.scoring import Scorer
+from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson
 from nextlabel.options import ProjectOptions
 from nextlabel.ranking import Features
 
@@ -146,24 +146,18 @@ class HostedWorkbench:
         learns = isinstance(model, HostedProject) and model.facts.learns
         return not model.informative or (learns and len(self._annotated) < cold_start)
 
-    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
+    def candidates(self, model: Model, scorer: Scorer) -> Candidates:
         """As many open tasks, drawn at random, as the model predicts within the project's ``rank_seconds``."""
         if not isinstance(model, HostedProject):
             raise TypeError(f"{type(model).__name__} is no model of the team's own")
-        drawn = np.random.default_rng(seed).permutation(len(self.open))
-        said = list(_told(model.ask([self.open[n] for n in drawn], until=self._until()), progress))
-        in_order = np.argsort(drawn[: len(said)])
-        tasks = [self.open[drawn[n]] for n in in_order]
+        asked, opinions = scorer.opinions({model.facts.name: model}, self.open)
+        tasks = [self.open[n] for n in asked]
         if len(tasks) < len(self.open):
             log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
-        opinions = model.opinions([said[n] for n in in_order])
         names = [_names(told) for _, told in self._annotated]
         codes = rarest_of(names, sorted({name for row in names for name in row}))
         features, labeled = self._features(tasks)
-        return Candidates(tasks, opinions, unlike_pool(tasks, features, opinions, codes, labeled, seed))
-
-    def _until(self) -> float:
-        return time.monotonic() + self._options.rank_seconds
+        return Candidates(tasks, opinions, unlike_pool(tasks, features, opinions, codes, labeled, scorer.seed))
 
     def _unfitted(self) -> HostedProject:
         """The model as its file makes it, which may well be one that others have trained."""
@@ -199,12 +193,6 @@ class HostedWorkbench:
             log.warning("project %s: batches are not made diverse: %s", self._project, error)
             return None, None
         return features[: len(tasks)], features[len(tasks) :]
-
-
-def _told(said: Iterator[HostedPrediction], progress: Progress) -> Iterator[HostedPrediction]:
-    for n, one in enumerate(said, start=1):
-        progress("rank", n)
-        yield one
 
 
 def _whole(annotation: Annotation) -> Mapping[str, object]:

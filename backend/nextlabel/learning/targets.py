@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from nextlabel.candidates import Examples, candidate_pool
 from nextlabel.estimators.fitting import Fitted, fit
-from nextlabel.estimators.project import Learned, Model, ProjectModel
+from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Verdict, judge
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
-from nextlabel.learning.workbench import Candidates, Incumbent, Lesson, Progress
+from nextlabel.learning.scoring import Scorer
+from nextlabel.learning.workbench import Candidates, Incumbent, Lesson
+from nextlabel.opinions import Opinions
 from nextlabel.ports import Labeled
 from nextlabel.ranking import Features, Floats
 
@@ -28,7 +30,6 @@ class TargetsWorkbench:
     """The tasks, what is labeled of each target, and their features, encoded once. Fulfils `Workbench`."""
 
     learner = ""
-    ranks_all = True
 
     def __init__(
         self,
@@ -79,6 +80,10 @@ class TargetsWorkbench:
     def ordered_by(self, strategy: str) -> str:
         return strategy
 
+    @property
+    def ranks_all(self) -> bool:
+        return all(target.kind != "spans" for target in self.schema.targets)
+
     def learn(self, incumbent: Incumbent | None) -> Lesson:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
@@ -94,25 +99,32 @@ class TargetsWorkbench:
     def is_cold(self, model: Model, cold_start: int) -> bool:
         return not model.informative or len(self.labels) < cold_start
 
-    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
-        progress("rank", len(self.open))
+    def candidates(self, model: Model, scorer: Scorer) -> Candidates:
+        scorer.progress("rank", len(self.open))
         if not isinstance(model, ProjectModel):
             raise TypeError(f"{type(model).__name__} is none of nextlabel's own models")
-        features = {name: self._features(learned.encoder, self.open) for name, learned in model.speaking.items()}
+        estimators = {name: learned.estimator for name, learned in model.speaking.items()}
+        slow = {name: one for name, one in estimators.items() if isinstance(one, SlowModel)}
+        tasks, said = self.open, dict[str, Opinions]()
+        if slow:
+            asked, said = scorer.opinions(slow, self.open)
+            tasks = [self.open[n] for n in asked]
+        features = {name: self._features(learned.encoder, tasks) for name, learned in model.speaking.items()}
         opinions = {
-            name: learned.estimator.predict(self.open, features[name]) for name, learned in model.speaking.items()
+            name: said[name] if name in said else estimator.predict(tasks, features[name])
+            for name, estimator in estimators.items()
         }
         lead = next(target for target in self.schema.targets if target.name in opinions)
         encoder = model.targets[lead.name].encoder
         pool = candidate_pool(
-            self.open,
+            tasks,
             features[lead.name],
             opinions,
             self._examples(lead, encoder),
             lambda: encoder.space(self._features(encoder, self.everyone)),
-            seed,
+            scorer.seed,
         )
-        return Candidates(self.open, opinions, pool)
+        return Candidates(tasks, opinions, pool)
 
     def _judge(self, incumbent: Incumbent | None, fitted: Mapping[str, Fitted]) -> Verdict:
         """By the labels of all targets that the model in service has not seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,11 +11,9 @@ import numpy as np
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.labeling import Label, Task, TaskId
+from nextlabel.learning.scoring import Scorer
 from nextlabel.opinions import Opinions
 from nextlabel.ranking import CandidatePool
-
-Progress = Callable[[str, int], None]
-"""Told what is going on: the step's name, and how many tasks it has come to so far."""
 
 Labels = Mapping[TaskId, Mapping[str, Label]]
 
@@ -93,8 +91,9 @@ class Workbench(Protocol):
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""
 
-    def candidates(self, model: Model, seed: int, progress: Progress) -> Candidates:
-        """What the model says of the open tasks, or of as many as there is time for."""
+    def candidates(self, model: Model, scorer: Scorer) -> Candidates:
+        """What the model says of the open tasks, or of as many as there is time for; ``scorer`` asks where that takes
+        long, and has the seed of this order."""
 
 
 def order_seed(seed: int, labels: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Generic, NamedTuple, Protocol
@@ -59,7 +59,7 @@ class RedisShards:
     def __init__(self, client: redis.Redis, workers: Workers, computers: Mapping[str, Compute]) -> None:
         self._redis, self._workers, self._computers = client, workers, computers
 
-    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Iterator[tuple[range, Rows]]:
+    def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Generator[tuple[range, Rows], None, None]:
         """As `Shards.rows`. What fits into two shards is computed here; what a helper failed at, too, so that it is
         raised here if it fails again. Redis may go away or lose everything meanwhile."""
         shards = _cut(work.items, work.shard)
@@ -103,7 +103,7 @@ class _Owner(Generic[Rows]):
         self._helpers = 0
         self._exchange_at = self._ask_at = self._away_until = 0.0  # monotonic seconds
 
-    def rows(self) -> Iterator[tuple[range, Rows]]:
+    def rows(self) -> Generator[tuple[range, Rows], None, None]:
         try:
             while self._left or self._arrived:
                 self._exchange()
