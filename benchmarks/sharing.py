@@ -1,76 +1,175 @@
-"""``python -m benchmarks.sharing [TEXTS]``: how much sooner a first pass of MiniLM ends when another worker helps.
+"""``python -m benchmarks.sharing``: how much sooner long work ends when other workers help.
 
-The worker is a real one, of another home, as on another host. Models and sentences are fetched at the first run.
+A first pass of embedding; and open tasks that a version is asked about, the tagger of spans and a team's own model. The
+workers are real ones, of another home, as on another host. Models and sentences are fetched at the first run.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from scipy.sparse import csr_matrix
 
 from benchmarks.embedding_models import lay_out
 from benchmarks.figures import load
+from benchmarks.page import write_table
+from benchmarks.pool import text
+from benchmarks.processes import temporary_home
 from benchmarks.rated import rated
+from benchmarks.sentence_model import FOLDER
 from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.estimators.hosted import HostedFacts, HostedProject
+from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
+from nextlabel.estimators.spans import fit_spans
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import EmbeddingEncoder
+from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.source import Source
-from nextlabel.job_queue import RqJobQueue
-from nextlabel.shards import RedisShards
-from nextlabel.wiring import connect_redis
+from nextlabel.labeling import Input, ModelVersion, ProjectId, Span, Target, Task, TaskId
+from nextlabel.learning.scoring import Scorer
+from nextlabel.ports import Connection, ModelRecord, ToolAccess
+from nextlabel.settings import Settings
+from nextlabel.wiring import Parts, build
 
 MODELS = Path(__file__).resolve().parent.parent / ".cache" / "embeddings" / "models"
-ROUNDS = 2
-
-
-@contextmanager
-def helped(url: str, model: Path, home: Path, workers: int) -> Iterator[RedisShards]:
-    """Shards that so many workers may help with."""
-    environ = os.environ | {"REDIS_URL": url, "NEXTLABEL_EMBEDDINGS": str(model), "NEXTLABEL_HOME": str(home)}
-    command = [sys.executable, "-m", "nextlabel", "worker-process"]
-    processes = [subprocess.Popen(command, env=environ) for _ in range(workers)]
-    with connect_redis(url) as client:
-        jobs = RqJobQueue(client)
-        try:
-            while jobs.other_workers() < workers:
-                time.sleep(0.1)
-            yield RedisShards(client, jobs, {})
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait()
-
-
-def seconds(model: Path, texts: Sequence[str], shards: RedisShards, folder: Path) -> float:
-    start = time.perf_counter()
-    EmbeddingEncoder.of(["text"], model, texts, Source(vectors=VectorCache(folder, shards)))
-    return time.perf_counter() - start
+WORKERS = (1, 2, 4)
+PROJECT, VERSION = ProjectId("1"), ModelVersion("0001")
+TEXTS, SPANS, HOSTED = 4_000, 40_000, 3_000
+_CONFIG = (
+    '<View><Text name="text" value="$text"/><Choices name="label" toName="text">'
+    '<Choice value="ham"/><Choice value="spam"/></Choices></View>'
+)
+_ENTITIES = Target("entities", "spans", (Input("text"),), ("names", "numbers"))
 
 
 def main() -> None:
-    texts = list(dict.fromkeys(rated("movieReviewSnippets")[0]))[: int(sys.argv[1]) if len(sys.argv) > 1 else 4000]
-    model = lay_out(MODELS)["minilm"]
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        server = EmbeddedRedis(home)
-        url = server.ensure()
-        try:
-            for attempt in range(ROUNDS):
-                took = []
-                for workers in (0, 1):
-                    before = load()
-                    with helped(url, model, home / "another host", workers) as shards:
-                        took.append(seconds(model, texts, shards, home / f"{attempt}-{workers}"))
-                    print(f"{len(texts)} texts, {workers} to help: {took[-1]:.1f} s ({before})", flush=True)
-                print(f"ratio {took[0] / took[1]:.2f}", flush=True)
-        finally:
-            server.stop()
+    argparse.ArgumentParser(prog="python -m benchmarks.sharing", description=__doc__).parse_args()
+    minilm, before = lay_out(MODELS)["minilm"], load()
+    rows = []
+    for name, prepare in (
+        (f"embedding {TEXTS:,} sentences with MiniLM", _embedding),
+        (f"the tagger of spans asked about {SPANS:,} short texts", _spans),
+        (f"a team's own transformer asked about {HOSTED:,} sentences", _hosted),
+    ):
+        took, said = [], []
+        with temporary_home() as home, _installation(home, minilm) as (parts, environ):
+            work = prepare(parts, minilm)
+            for workers in WORKERS:
+                with _helped(parts, environ, home, workers - 1):
+                    began = time.perf_counter()
+                    said.append(work())
+                    took.append(time.perf_counter() - began)
+        if len(set(said)) != 1:
+            raise RuntimeError(f"{name}: not the same however many workers there are.")
+        cells = [f"{took[0]:.1f} s", *(f"{one:.1f} s ({took[0] / one:.2f}×)" for one in took[1:])]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+        print(rows[-1], flush=True)
+    print(f"At the start: {before}; at the end: {load()}.")
+    write_table("sharing", ["", *(f"{n} worker{'s' * (n > 1)}" for n in WORKERS)], rows)
+
+
+@contextmanager
+def _installation(home: Path, minilm: Path) -> Iterator[tuple[Parts, Mapping[str, str]]]:
+    """This process as its worker, and what the others are started with."""
+    server = EmbeddedRedis(home)
+    os.environ[FOLDER] = str(minilm)
+    ours = {
+        "REDIS_URL": server.ensure(),
+        "NEXTLABEL_EMBEDDINGS": str(minilm),
+        "NEXTLABEL_MODEL": f"{Path(__file__).parent / 'sentence_model.py'}:Moods",
+        "NEXTLABEL_DATABASE_URL": f"sqlite:///{home / 'nextlabel.db'}",
+        "NEXTLABEL_MODELS_URL": str(home / "models"),
+    }
+    parts = build(Settings.from_env(ours | {"NEXTLABEL_HOME": str(home)}), ours["REDIS_URL"])
+    parts.database.migrate()
+    parts.connections.save(Connection(PROJECT, "label_studio", ToolAccess("http://nowhere", "none")))
+    try:
+        yield parts, os.environ | ours
+    finally:
+        parts.database.dispose()
+        server.stop()
+
+
+@contextmanager
+def _helped(parts: Parts, environ: Mapping[str, str], home: Path, workers: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "nextlabel", "worker-process"]
+    environ = {**environ, "NEXTLABEL_HOME": str(home / "another host")}
+    processes = [subprocess.Popen(command, env=environ) for _ in range(workers)]
+    try:
+        while parts.job_queue.other_workers() < workers:
+            time.sleep(0.1)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+        while parts.job_queue.other_workers():
+            time.sleep(0.1)
+
+
+def _embedding(parts: Parts, minilm: Path) -> Callable[[], bytes]:
+    texts = _sentences(TEXTS)
+
+    def work() -> bytes:
+        vectors = VectorCache(parts.settings.home / uuid4().hex, parts.shards)
+        tasks = [Task(TaskId(str(n)), {"text": one}) for n, one in enumerate(texts)]
+        source = Source(vectors=vectors)
+        features = EmbeddingEncoder.of(["text"], minilm, texts, source).encode(tasks, source)
+        return csr_matrix(features).data.tobytes()
+
+    return work
+
+
+def _spans(parts: Parts, minilm: Path) -> Callable[[], bytes]:
+    tasks = [Task(TaskId(str(n)), {"text": text(n)}) for n in range(1, SPANS + 1)]
+    tagger, _ = fit_spans(_ENTITIES, tasks[:200], [_marked(text(n)) for n in range(1, 201)], judged=False)
+    _keep(parts, ProjectModel({_ENTITIES.name: Learned(TextEncoder(["text"]), tagger)}), "")
+    return _asking(parts, _ENTITIES.name, tagger, tasks)
+
+
+def _marked(said: str) -> tuple[Span, ...]:
+    found = re.finditer(r"\b(?:[A-Z][a-z]+|\d+)\b", said)
+    return tuple(Span(one.start(), one.end(), "numbers" if one[0].isdigit() else "names") for one in found)
+
+
+def _hosted(parts: Parts, minilm: Path) -> Callable[[], bytes]:
+    name, learner = "Moods", parts.hosts.learner(PROJECT, "Moods")
+    folder = parts.hosts.new_folder(PROJECT) / "unfitted"
+    facts = HostedFacts(name, learner, _CONFIG, learns=False)
+    model = HostedProject(parts.hosts.open(PROJECT, name, _CONFIG, folder), facts, None, lambda: "score")
+    _keep(parts, model, learner)
+    model.start()
+    tasks = [Task(TaskId(str(n)), {"text": one}) for n, one in enumerate(_sentences(HOSTED))]
+    return _asking(parts, name, model, tasks)
+
+
+def _keep(parts: Parts, model: Model, learner: str) -> None:
+    record = ModelRecord(VERSION, "", "", {}, {}, "trained", "", learner=learner)
+    parts.models.save(PROJECT, record, model, fence=parts.models.next_fence(PROJECT))
+
+
+def _asking(parts: Parts, name: str, model: SlowModel, tasks: list[Task]) -> Callable[[], bytes]:
+    def work() -> bytes:
+        asked, said = Scorer(PROJECT, VERSION, parts.shards, 3600.0, 0).opinions({name: model}, tasks)
+        if len(asked) != len(tasks):
+            raise RuntimeError(f"Only {len(asked)} of {len(tasks)} tasks were asked about.")
+        return np.asarray(said[name].uncertainty).tobytes()
+
+    return work
+
+
+def _sentences(n: int) -> list[str]:
+    return list(dict.fromkeys(rated("movieReviewSnippets")[0]))[:n]
 
 
 if __name__ == "__main__":

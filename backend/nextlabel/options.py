@@ -21,8 +21,10 @@ class ProjectOptions:
 
     For a model of the team's own: ``model`` is the name of one that the installation has, "built-in" for nextlabel's
     own estimators, "" for what the installation starts with; ``parameters`` is what the model is given as extra params;
-    ``region_scores`` how the scores of several regions make one uncertainty (`nextlabel.hosting.uncertainty`); and
-    ``rank_seconds`` how long it may predict open tasks for one order, drawn at random where there are too many.
+    ``region_scores`` how the scores of several regions make one uncertainty (`nextlabel.hosting.uncertainty`).
+
+    ``rank_seconds`` is how long a model that is slow task by task, one of the team's own or the tagger of spans, may be
+    asked about open tasks for one order, drawn at random where there are too many.
     """
 
     strategy: str = "adaptive"
