@@ -41,8 +41,8 @@ postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as roo
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } || \
 	    { test -z "$(CI)" && echo "No PostgreSQL: install it, or the tests on it are skipped."; }
 
-test: setup label-studio browser postgres ## All tests, with a real Label Studio and a real Redis that they start themselves
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+test: setup label-studio browser postgres ## All tests, with servers that they start themselves; DATABASE=postgresql for the label store there
+	NEXTLABEL_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, and the floors of the house
 	$(BIN)/ruff format --check .

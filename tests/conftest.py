@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+import postgres
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 
 # Machines are shared: how long an example took says nothing of it.
@@ -44,3 +45,36 @@ def label_studio() -> Iterator[LabelStudioServer]:
         pytest.skip(str(missing))
     with server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server for the whole run. Where none is installed its tests are skipped, but in CI they fail."""
+    if postgres.URL:
+        yield postgres.URL
+        return
+    try:
+        server = postgres.PostgresServer()
+    except postgres.PostgresMissing as missing:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    with server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def new_store(request: pytest.FixtureRequest) -> Iterator[postgres.NewStore]:
+    """Settings for the label store of an installation to be started: nothing, or a database on PostgreSQL."""
+    made: list[str] = []
+    server = request.getfixturevalue("postgres_url") if postgres.ON_POSTGRES else ""
+
+    def make() -> dict[str, str]:
+        if not server:
+            return {}
+        made.append(postgres.create_database(server))
+        return {"NEXTLABEL_DATABASE_URL": made[-1]}
+
+    yield make
+    for url in made:
+        postgres.drop_database(url)

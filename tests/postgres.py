@@ -1,4 +1,8 @@
-"""A PostgreSQL of our own for tests: started in a folder of its own behind a socket, and gone when we are gone."""
+"""A PostgreSQL of our own for tests: started in a folder of its own behind a socket, and gone when we are gone.
+
+NEXTLABEL_TEST_POSTGRES_URL names another to use, by a database whose user may create others; with
+NEXTLABEL_TEST_DATABASE=postgresql the label store of every test is on it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,21 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
+
+from sqlalchemy import create_engine, make_url, text
 
 from nextlabel.embedded_redis import end_with_parent
+
+ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_DATABASE") == "postgresql"
+NewStore = Callable[[], dict[str, str]]
+"""Settings for the label store of an installation to be started."""
+
+URL = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
 
 _USER = "nextlabel"
 _START_SECONDS = 60.0
@@ -96,6 +110,26 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str, check: bool = False, **account: Any) -> int:
         command = [str(self._programs / program), *arguments]
         return subprocess.run(command, check=check, capture_output=True, cwd=self._folder, **account).returncode
+
+
+def create_database(server: str, template: str = "template0") -> str:
+    """The URL of a new one on the server of that URL."""
+    name = f"nextlabel_{uuid4().hex}"
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str) -> None:
+    _administer(url, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+
+def _administer(server: str, statement: str) -> None:
+    """From the database that every server has: neither a template nor what is dropped may be in use."""
+    url = make_url(server).set(drivername="postgresql+psycopg", database="postgres")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as sql:
+        sql.execute(text(statement))
+    engine.dispose()
 
 
 def _programs() -> Path:

@@ -10,13 +10,14 @@ from e2e.running import SettingsPages, texts
 from nextlabel.testing.installation import Nextlabel, findings, running
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
+from postgres import NewStore
 
 LABELS = ("winter", "kitchen")
 
 
 @pytest.fixture(scope="module")
-def nextlabel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nextlabel]:
-    with running(tmp_path_factory.mktemp("nextlabel"), NEXTLABEL_RECONCILE_SECONDS="15") as one:
+def nextlabel(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> Iterator[Nextlabel]:
+    with running(tmp_path_factory.mktemp("nextlabel"), NEXTLABEL_RECONCILE_SECONDS="15", **new_store()) as one:
         yield one
 
 

@@ -13,13 +13,14 @@ from e2e.test_every_kind import assert_served_in_order, assert_shown_and_right, 
 from nextlabel.labeling import ProjectId
 from nextlabel.testing.installation import Nextlabel, findings, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+from postgres import NewStore
 
 HERE = Path(__file__).parent
 OF_TEXTS = HERE.parent / "integration" / "models"
 
 
 @pytest.fixture(scope="module")
-def nextlabel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nextlabel]:
+def nextlabel(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> Iterator[Nextlabel]:
     """As a team starts it that has several models, the first of which is for projects that do not say otherwise."""
     models = (
         f"boxes={HERE}/models/boxes.py:Boxes",
@@ -29,7 +30,7 @@ def nextlabel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nextlabel]:
         f"failing={OF_TEXTS}/raising.py:Obedient",
     )
     folder = tmp_path_factory.mktemp("nextlabel")
-    with running(folder, *(part for model in models for part in ("--model", model))) as one:
+    with running(folder, *(part for model in models for part in ("--model", model)), **new_store()) as one:
         yield one
 
 

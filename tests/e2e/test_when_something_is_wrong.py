@@ -16,6 +16,7 @@ from nextlabel.ports import ToolAccess
 from nextlabel.testing.installation import Nextlabel, findings, free_port, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
+from postgres import NewStore
 
 MakeProject = Callable[..., int]
 
@@ -84,10 +85,10 @@ def test_a_backend_that_label_studio_cannot_reach_is_a_problem_with_a_remedy(
     assert "--backend-url" in done.stdout
 
 
-def test_a_blocked_private_address_is_a_problem_with_a_remedy(tmp_path: Path) -> None:
+def test_a_blocked_private_address_is_a_problem_with_a_remedy(tmp_path: Path, new_store: NewStore) -> None:
     with (
         LabelStudioServer(env={"ML_BLOCK_LOCAL_IP": "true", "SSRF_PROTECTION_ENABLED": "true"}) as strict,
-        running(tmp_path) as nextlabel,
+        running(tmp_path, **new_store()) as nextlabel,
     ):
         owner = strict.owner
         project = owner.create_project("strict", single_choice(("a", "b")))
@@ -121,8 +122,10 @@ def test_malformed_requests_are_answered_with_a_sentence_and_change_nothing(
                 assert len(answer.json()["error"]) > 10
 
 
-def test_labels_given_while_label_studio_restarts_and_redis_is_gone_are_all_learned(tmp_path: Path) -> None:
-    with LabelStudioServer() as server, running(tmp_path, NEXTLABEL_RECONCILE_SECONDS="3") as nextlabel:
+def test_labels_given_while_label_studio_restarts_and_redis_is_gone_are_all_learned(
+    tmp_path: Path, new_store: NewStore
+) -> None:
+    with LabelStudioServer() as server, running(tmp_path, NEXTLABEL_RECONCILE_SECONDS="3", **new_store()) as nextlabel:
         owner = server.owner
         project = owner.create_project("outage", single_choice(("winter", "kitchen")))
         owner.import_tasks(project, [{"text": text} for text in texts(40)])
@@ -153,8 +156,8 @@ def test_a_worker_killed_in_the_middle_of_a_training_loses_nothing(
     wait_for(learned(nextlabel, project, 3), 90)
 
 
-def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path) -> None:
-    with running(tmp_path) as nextlabel:
+def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path, new_store: NewStore) -> None:
+    with running(tmp_path, **new_store()) as nextlabel:
         assert len(nextlabel.processes("-m\0nextlabel")) > 3
         nextlabel.stop(signal.SIGKILL)
         deadline = time.monotonic() + 30

@@ -1,23 +1,20 @@
 """Real SQL, a real Redis and a labeling tool in this process, wired as in production.
 
-Tests marked `every_database` run on SQLite and on a PostgreSQL that is started for them. Set
-NEXTLABEL_TEST_POSTGRES_URL (to a database whose user may create others) to use that one, for all of these tests.
+Tests marked `every_database` run on SQLite and on PostgreSQL; with NEXTLABEL_TEST_DATABASE=postgresql all run there.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pytest
 import redis
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
 from nextlabel import discovery, wiring
 from nextlabel.database import Database
@@ -31,9 +28,8 @@ from nextlabel.wiring import Parts
 from nextlabel.work import Progress
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
-from postgres import PostgresMissing, PostgresServer
+from postgres import ON_POSTGRES, create_database, drop_database
 
-POSTGRES = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
 WORDS = {
     "ham": ["meeting", "lunch", "report", "thanks", "project", "agenda", "friday", "team", "notes", "call"],
     "spam": ["prize", "cash", "win", "free", "offer", "click", "now", "winner", "bonus", "deal"],
@@ -69,25 +65,9 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Which databases a test runs on."""
     if "database_template" in metafunc.fixturenames:
-        both = bool(POSTGRES) or metafunc.definition.get_closest_marker("every_database") is not None
-        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        both = metafunc.definition.get_closest_marker("every_database") is not None
+        kinds = ["postgresql"] if ON_POSTGRES else ["sqlite", "postgresql"] if both else ["sqlite"]
         metafunc.parametrize("database_template", kinds, indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A server for the whole run. Where none is installed its tests are skipped, but in CI they fail."""
-    if POSTGRES:
-        yield POSTGRES
-        return
-    try:
-        server = PostgresServer()
-    except PostgresMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-    with server:
-        yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -96,13 +76,13 @@ def database_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'nextlabel.db'}"
     else:
-        url = _create_postgres(request.getfixturevalue("postgres_url"))
+        url = create_database(request.getfixturevalue("postgres_url"))
     database = Database(url)
     database.migrate()
     database.dispose()
     yield url
     if request.param == "postgresql":
-        _drop_postgres(url)
+        drop_database(url)
 
 
 @pytest.fixture
@@ -114,9 +94,9 @@ def database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
         shutil.copy(url.database or "", copy)
         yield f"sqlite:///{copy}"
         return
-    made = _create_postgres(database_template, template=url.database or "")
+    made = create_database(database_template, template=url.database or "")
     yield made
-    _drop_postgres(made)
+    drop_database(made)
 
 
 @pytest.fixture
@@ -125,9 +105,9 @@ def new_database_url(database_template: str, tmp_path: Path) -> Iterator[str]:
     if database_template.startswith("sqlite"):
         yield f"sqlite:///{tmp_path / 'folder that is not there yet' / 'nextlabel.db'}"
         return
-    made = _create_postgres(database_template)
+    made = create_database(database_template)
     yield made
-    _drop_postgres(made)
+    drop_database(made)
 
 
 @pytest.fixture
@@ -135,25 +115,6 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
-
-
-def _create_postgres(server: str, template: str = "template0") -> str:
-    name = f"nextlabel_{uuid4().hex}"
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-def _drop_postgres(url: str) -> None:
-    _administer(url, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
-
-
-def _administer(server: str, statement: str) -> None:
-    """From the database that every server has: neither a template nor what is dropped may be in use."""
-    url = make_url(server).set(drivername="postgresql+psycopg", database="postgres")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as sql:
-        sql.execute(text(statement))
-    engine.dispose()
 
 
 # --- everything, wired -------------------------------------------------------------------------------------

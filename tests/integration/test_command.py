@@ -28,6 +28,7 @@ from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input
 from nextlabel.ports import Finding
 from nextlabel.settings import Settings
+from postgres import NewStore
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -36,11 +37,12 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(tmp_path: Path, new_store: NewStore) -> dict[str, str]:
     """An installation that nothing was set up in but its home, with as few processes as there can be."""
     kept = {name: value for name, value in os.environ.items() if "NEXTLABEL" not in name and "LABEL_STUDIO" not in name}
     kept.pop("REDIS_URL", None)
-    return kept | {"NEXTLABEL_HOME": str(tmp_path / "home"), "NEXTLABEL_WEB_WORKERS": "1", "OMP_NUM_THREADS": "1"}
+    ours = {"NEXTLABEL_HOME": str(tmp_path / "home"), "NEXTLABEL_WEB_WORKERS": "1", "OMP_NUM_THREADS": "1"}
+    return kept | ours | new_store()
 
 
 @pytest.fixture
