@@ -164,6 +164,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     _yield_to_the_web()
     parts = build(settings, redis_url)
     _wait_for_redis(parts)
+    _ask_again_for_the_killed(parts)
     worker = Worker(
         list(QUEUES),
         connection=parts.redis,
@@ -196,6 +197,14 @@ def _wait_for_redis(parts: Parts) -> None:
             time.sleep(2)
         else:
             return
+
+
+def _ask_again_for_the_killed(parts: Parts) -> None:
+    """A worker that is started may follow one that was killed with its job: RQ takes a minute to find that out."""
+    with suppress(NextlabelError):  # then the project is looked at again on schedule
+        for connection in parts.connections.all():
+            if parts.job_queue.is_abandoned(connection.project):
+                parts.job_queue.request_retraining(connection.project, quiet=0, max_wait=0)
 
 
 def _no_room(parts: Parts, project: ProjectId, started: float, error: Exception) -> str:

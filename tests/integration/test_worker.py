@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from nextlabel import circuits, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
+from nextlabel.liveness import Process
 from nextlabel.loop import Round
 from nextlabel.ports import Connection, Door, LabelEvent, ToolAccess
 from nextlabel.round_log import LoggedRound
@@ -67,6 +70,35 @@ def test_under_a_busy_lease_nothing_is_done_and_it_is_asked_for_again(team: Team
     due = due_in(redis_client, team)
     assert due is not None
     assert due <= worker._BUSY_SECONDS
+
+
+def kill_holder(redis_client: redis.Redis, project: ProjectId) -> None:
+    """As if a worker of this machine had been killed in the middle of a turn."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    alive = Process.this()
+    assert alive is not None
+    killed = replace(alive, pid=ended.pid)
+    redis_client.set(f"nextlabel:lease:{project}", f"{killed}:0123", px=60_000)
+
+
+def test_the_lease_of_a_worker_that_was_killed_is_no_hindrance(team: Team, redis_client: redis.Redis) -> None:
+    team.import_mails(20)
+    kill_holder(redis_client, team.project)
+    assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+
+
+def test_a_worker_that_starts_has_the_turn_taken_again_in_which_another_was_killed(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    with team.parts.job_queue.lease(team.project):
+        worker._ask_again_for_the_killed(team.parts)
+    assert due_in(redis_client, team) is None
+    kill_holder(redis_client, team.project)
+    worker._ask_again_for_the_killed(team.parts)
+    due = due_in(redis_client, team)
+    assert due is not None
+    assert due <= 0
 
 
 def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:
