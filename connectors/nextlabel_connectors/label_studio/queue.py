@@ -91,14 +91,21 @@ class Queue:
             if version != current and version not in keep and _OURS.fullmatch(version):
                 left = at_most - removed
                 if held <= min(left, _AT_ONCE):
-                    self._predictions.remove_version(version)
-                    removed += held
+                    removed += self._clear(version, held)
                 elif removed:  # it fits into the next lot
                     break
                 else:
                     some = list(islice(self._predictions.of_version(version), min(left, _ONE_BY_ONE)))
                     return self._predictions.remove(some)
         return removed
+
+    def _clear(self, version: QueueVersion, held: int) -> int:
+        """Remove a version at once; where Label Studio fails over one of its tasks, some of what the others have."""
+        try:
+            self._predictions.remove_version(version)
+        except Failed:
+            return self._predictions.remove(list(islice(self._predictions.of_version(version), _ONE_BY_ONE)))
+        return held
 
     def _compare(
         self, project: Project, version: QueueVersion, items: Mapping[TaskId, Item]

@@ -119,6 +119,8 @@ class FakeQueue:
         return {"static": [{"model_version": version, "count": count} for version, count in newest_first]}
 
     def _drop(self, version: str) -> object:
+        if any(p["model_version"] == version and p["task"] in self.broken for p in self.predictions.values()):
+            raise Breaks
         self.predictions = {n: p for n, p in self.predictions.items() if p["model_version"] != version}
         return {"dropped": version}
 
@@ -254,8 +256,9 @@ def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_it
     assert reorder(tool, "0001", 4, 9, 3, 7) == (4, (), ("4", "3", "7"))
     assert reorder(tool, "0001", 4, 9, 3, 99) == (3, ("99",), ("4", "3"))
     reorder(tool, "0002", 3, 4)
-    assert sum(tool.connector().prune(PROJECT, (), 3) for _ in range(3)) == 4
-    assert tool.versions() == {"0002": 2}
+    reorder(tool, "0003", 3)
+    assert [tool.connector().prune(PROJECT, (), 100) for _ in range(2)] == [4, 0]
+    assert tool.versions() == {"0001": 2, "0003": 1}  # what stands on the broken task
 
 
 def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
