@@ -19,9 +19,10 @@ from nextlabel_connectors.label_studio.payloads import JsonObject, identifier
 
 Filter = dict[str, object]
 
-_LARGEST_ID = 2**62
+_LARGEST_ID, _STRIDE = 2**31, 32
 # Of more that fail it is more likely that the tool is unwell than that each of them is broken.
 _FEW, _FEW_SHARE = 50, 0.1
+_TRIES = 3  # so that a tool that fails now and then has no task set aside
 
 
 class Ask(Protocol):
@@ -76,20 +77,27 @@ class Walk:
         return self._ask(size, [*self._filters, after(self._last), *more], "tasks:id")
 
     def _set_aside(self, failure: Failed) -> Page:
-        """The next task, which fails alone: it does so again while another one is listed."""
-        task = self._name_next()
+        """The next task, which fails alone: again and again, while another one is listed each time."""
         self._failing += 1
-        too_many = self._failing > max(_FEW, self._read * _FEW_SHARE)
-        if too_many or not self._another_is_listed(task) or not (reason := self._reason(task)):
+        if self._failing > max(_FEW, self._read * _FEW_SHARE):
             raise failure
+        task = self._name_next()
+        for _ in range(_TRIES):
+            if not (task and self._another_is_listed(task) and (reason := self._reason(task))):
+                raise failure
         self._last = task
         return Page([], (Unreadable(TaskId(str(task)), reason),))
 
     def _name_next(self) -> int:
-        """The id of the next task, which Label Studio does not tell: up to the one before it nothing is listed."""
+        """The id of the next task, which Label Studio does not tell: up to the one before it nothing is listed.
+
+        0 where nothing comes after it any more.
+        """
         empty, step = self._last, 1
-        while self._is_empty_up_to(self._last + step) and step < _LARGEST_ID:
-            empty, step = self._last + step, 2 * step
+        while self._is_empty_up_to(self._last + step):
+            empty, step = self._last + step, _STRIDE * step
+            if empty > _LARGEST_ID:
+                return 0
         fails = self._last + step
         while fails - empty > 1:
             middle = (empty + fails) // 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import httpx
@@ -211,6 +213,23 @@ def test_a_failure_that_passes_sets_no_task_aside() -> None:
     tool.meanwhile = lambda: tool.broken.clear() if tool.listings > 12 else None
     with suppress(ToolUnavailable):
         assert set_aside(tool, None, 100) == (set(tool.tasks), set())
+
+
+@pytest.mark.parametrize("often", [0.2, 0.5])
+def test_a_tool_that_fails_now_and_then_has_no_task_set_aside(often: float) -> None:
+    given_up = 0
+    for seed in range(40):
+        tool = FakeLabelStudio({task: moment(task) for task in range(1, 40)})
+        tool.meanwhile = partial(fail_now_and_then, tool, often, random.Random(seed))
+        try:
+            assert set_aside(tool, None, 4) == (set(tool.tasks), set())
+        except ToolUnavailable:
+            given_up += 1
+    assert given_up > 0  # single tasks did fail
+
+
+def fail_now_and_then(tool: FakeLabelStudio, often: float, chance: random.Random) -> None:
+    tool.broken = set(tool.tasks) if chance.random() < often else set()
 
 
 def test_ids_are_told_of_broken_tasks_too() -> None:
