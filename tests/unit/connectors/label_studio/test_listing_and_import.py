@@ -180,6 +180,15 @@ def test_reading_around_a_broken_task_takes_a_few_dozen_requests(others: set[int
     assert tool.listings < 36 * len(tool.broken)
 
 
+def test_wherever_a_broken_task_stands_the_page_is_halved_down_to_it_and_doubled_again() -> None:
+    asked = []
+    for broken in range(1, 128, 3):
+        tool = FakeLabelStudio({n: moment(n) for n in range(1, 129)}, broken={broken})
+        set_aside(tool, None, 128)
+        asked.append(tool.listings)
+    assert max(asked) <= 2 * 7 + 14  # halves and doubles of 128, and what it takes to be sure of the one
+
+
 def test_a_broken_task_of_a_project_that_is_young_is_named_in_a_few_dozen_requests() -> None:
     """Ids count through all projects of a Label Studio."""
     tool = FakeLabelStudio({1_000_000: moment(0), 1_000_001: moment(1)}, broken={1_000_000})
