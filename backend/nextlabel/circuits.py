@@ -14,6 +14,7 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import redis
 
@@ -26,6 +27,7 @@ OPEN_FROM = 3
 TRY_SECONDS = 90.0  # that the one who tries may take, before another does
 _LONGEST_ASKED_FOR = 3600.0
 _FORGET_SECONDS = 86_400
+_PORTS = {"http": 80, "https": 443}
 
 # KEYS circuit · ARGV now, end of the try → how long to wait: 0 is "ask", -1 is "ask, and everybody waits for it"
 _ADMIT = """
@@ -116,8 +118,19 @@ def same_tool(connection: Connection, other: Connection) -> bool:
 
 
 def _key(connection: Connection) -> str:
-    tool = f"{connection.connector} {connection.access.url}"
+    tool = f"{connection.connector} {_one_spelling(connection.access.url)}"
     return f"nextlabel:circuit:{hashlib.sha256(tool.encode()).hexdigest()[:16]}"
+
+
+def _one_spelling(url: str) -> str:
+    """The same for all spellings of one address: the case of scheme and host, a port that goes without saying, a slash
+    at the end."""
+    try:
+        address = urlsplit(url.strip())
+        port = address.port or _PORTS.get(address.scheme)
+    except ValueError:
+        return url
+    return f"{address.scheme}://{address.hostname}:{port}{address.path.rstrip('/')}" if address.hostname else url
 
 
 def _own(project: ProjectId) -> str:

@@ -16,6 +16,7 @@
     ├── FileUnavailable        this one file that a task points at cannot be read: go on without it
     ├── HostedModelError       a team's own model failed: the version in service stays, a person must look
     ├── StorageError           what is learned cannot be kept, a disk is full or read-only: try again later
+    │   └── StorageBusy        somebody else keeps the database locked: try again soon
     └── JobQueueUnavailable    Redis cannot be reached: try again later
 """
 
@@ -73,6 +74,10 @@ class ArtifactError(NextlabelError):
 
 class StorageError(NextlabelError):
     """The disk or the database takes nothing more; the same may work once there is room."""
+
+
+class StorageBusy(StorageError):
+    """Somebody else keeps the database locked; the same will work once they are done."""
 
 
 class JobQueueUnavailable(NextlabelError):

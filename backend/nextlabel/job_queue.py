@@ -7,14 +7,12 @@ five labels make one training, a label during a training makes exactly one more,
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
 import redis
-from redis.lock import Lock
 from rq import Queue, Retry, Worker, get_current_job
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
@@ -23,6 +21,7 @@ from rq.serializers import JSONSerializer
 
 from nextlabel.errors import JobQueueUnavailable
 from nextlabel.labeling import ProjectId
+from nextlabel.leases import Leases, RedisLease
 from nextlabel.ports import JobStatus
 
 LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-help", "nextlabel-prune"
@@ -30,7 +29,6 @@ QUEUES = (LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE)  # in the order in which workers
 
 _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
-_LEASE_SECONDS = 15.0
 _TAKEN_SECONDS = 10.0
 _UNREACHABLE = (
     "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
@@ -74,39 +72,6 @@ return out
 """
 
 
-class RedisLease:
-    """A lease that renews itself until it is released."""
-
-    def __init__(self, lock: Lock) -> None:
-        self._lock = lock
-        self._lost = threading.Event()
-        self._released = threading.Event()
-        self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._renewer.start()
-
-    @property
-    def held(self) -> bool:
-        return not self._lost.is_set()
-
-    def release(self) -> None:
-        self._released.set()
-        self._renewer.join(timeout=2)
-        try:
-            self._lock.release()
-        except redis.RedisError:
-            self._lost.set()  # it ran out; somebody else may hold it by now
-
-    def _renew(self) -> None:
-        while not self._released.wait(_LEASE_SECONDS / 3):
-            try:
-                self._lock.reacquire()
-            except redis.exceptions.LockError:
-                self._lost.set()
-                return
-            except redis.RedisError:
-                continue  # Redis may be back before the lease runs out
-
-
 class RqJobQueue:
     """Requests, leases and job states in Redis; jobs are RQ's, named by dotted path and sent as JSON."""
 
@@ -116,6 +81,7 @@ class RqJobQueue:
         self._job_timeout = job_timeout
         self._request = connection.register_script(_REQUEST)
         self._take = connection.register_script(_TAKE)
+        self._leases = Leases(connection)
 
     def request_retraining(self, project: ProjectId, *, quiet: float, max_wait: float) -> str:
         with redis_errors():
@@ -198,16 +164,19 @@ class RqJobQueue:
     @contextmanager
     def lease(self, project: ProjectId) -> Iterator[RedisLease | None]:
         with redis_errors():
-            lock = self._redis.lock(f"nextlabel:lease:{project}", timeout=_LEASE_SECONDS, thread_local=False)
-            taken = lock.acquire(blocking=False)
-        if not taken:
+            lease = self._leases.take(_lease_of(project))
+        if lease is None:
             yield None
             return
-        lease = RedisLease(lock)
         try:
             yield lease
         finally:
             lease.release()
+
+    def is_abandoned(self, project: ProjectId) -> bool:
+        """Whether a worker of this machine was killed while it held the project's lease."""
+        with redis_errors():
+            return self._leases.is_abandoned(_lease_of(project))
 
     def _queue(self, name: str) -> Queue:
         return Queue(name, connection=self._redis, serializer=JSONSerializer)
@@ -220,6 +189,10 @@ def redis_errors() -> Iterator[None]:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ResponseError) as error:
         raise JobQueueUnavailable(f"{_UNREACHABLE} ({type(error).__name__})") from error
+
+
+def _lease_of(project: ProjectId) -> str:
+    return f"nextlabel:lease:{project}"
 
 
 def _text(value: object) -> str:

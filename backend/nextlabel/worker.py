@@ -21,6 +21,7 @@ from nextlabel.errors import (
     NextlabelError,
     SchemaError,
     StaleWorker,
+    StorageBusy,
     StorageError,
     ToolRejected,
     ToolUnavailable,
@@ -35,6 +36,7 @@ from nextlabel.wiring import Parts, build, embedded_redis
 log = logging.getLogger("nextlabel.worker")
 
 _BUSY_SECONDS = 1.0
+_LOCKED_SECONDS = 5.0
 _NO_ROOM_SECONDS = 15.0
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
@@ -51,6 +53,15 @@ def learn(project: str) -> str:
 
 def learn_project(parts: Parts, project: ProjectId) -> str:
     """One turn under the project's lease. Only what another try could mend is raised; the rest is told."""
+    try:
+        return _turn(parts, project)
+    except StorageBusy as error:
+        parts.job_queue.request_retraining(project, quiet=_LOCKED_SECONDS, max_wait=_LOCKED_SECONDS)
+        log.warning("project %s: %s", project, error)  # the story is kept where nothing can be written now
+        return str(error)
+
+
+def _turn(parts: Parts, project: ProjectId) -> str:
     started = time.monotonic()
     with parts.job_queue.lease(project) as lease:
         if lease is None:
@@ -67,6 +78,8 @@ def learn_project(parts: Parts, project: ProjectId) -> str:
             wait = parts.circuits.failed(connection, str(error), error.retry_after)
             parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
             return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
+        except StorageBusy:
+            raise
         except (StorageError, OSError) as error:
             if isinstance(error, OSError) and not (is_no_room(error) or parts.alarms.look()):
                 raise
@@ -164,6 +177,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     _yield_to_the_web()
     parts = build(settings, redis_url)
     _wait_for_redis(parts)
+    _ask_again_for_the_killed(parts)
     worker = Worker(
         list(QUEUES),
         connection=parts.redis,
@@ -196,6 +210,14 @@ def _wait_for_redis(parts: Parts) -> None:
             time.sleep(2)
         else:
             return
+
+
+def _ask_again_for_the_killed(parts: Parts) -> None:
+    """A worker that is started may follow one that was killed with its job: RQ takes a minute to find that out."""
+    with suppress(NextlabelError):  # then the project is looked at again on schedule
+        for connection in parts.connections.all():
+            if parts.job_queue.is_abandoned(connection.project):
+                parts.job_queue.request_retraining(connection.project, quiet=0, max_wait=0)
 
 
 def _no_room(parts: Parts, project: ProjectId, started: float, error: Exception) -> str:

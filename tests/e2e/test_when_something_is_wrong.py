@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,6 +13,8 @@ import pytest
 
 from e2e.running import texts
 from e2e.test_the_loop import label_next, learned
+from nextlabel.errors import ToolUnavailable
+from nextlabel.labeling import ProjectId
 from nextlabel.ports import ToolAccess
 from nextlabel.testing.installation import Nextlabel, findings, free_port, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
@@ -120,6 +123,41 @@ def test_malformed_requests_are_answered_with_a_sentence_and_change_nothing(
                 answer = http.post(path, content=body, headers={"content-type": "application/json"})
                 assert answer.status_code == 400, (path, body, answer.text)
                 assert len(answer.json()["error"]) > 10
+
+
+def test_tasks_that_label_studio_fails_to_list_are_set_aside_by_name_until_it_lists_them_again(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(40, "quiet_seconds=0.5")
+    name, store = ProjectId(str(project)), nextlabel.parts().store
+
+    def set_aside() -> set[str]:
+        return {one.task for one in store.unreadable(name)}
+
+    labeled = [label_next(owner, project)[0] for _ in range(4)]
+    wait_for(learned(nextlabel, project, 4))
+    said, unsaid = labeled[1], nextlabel.queues(project)[0].window[-1]
+    for task in (said, unsaid):
+        label_studio.break_task(int(task))
+    with pytest.raises(ToolUnavailable, match="500"):
+        owner.tasks(project)
+
+    store.note_full_pull(name, None)  # else a task that is broken without a trace is met within a day
+    wait_for(lambda: set_aside() == {said, unsaid})
+    for _ in range(2):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 5))
+    assert unsaid not in nextlabel.queues(project)[0].window
+    told = json.loads(nextlabel.command("status", "--json").stdout)["projects"]
+    (reasons,) = [[it["reason"] for it in one["unreadable"]] for one in told if one["project"] == name]
+    assert all("month must be in 1..12" in reason for reason in reasons)
+
+    for task in (said, unsaid):
+        label_studio.mend_task(int(task))
+    store.note_full_pull(name, None)
+    wait_for(learned(nextlabel, project, 6))
+    assert set_aside() == set()
+    assert unsaid in nextlabel.queues(project)[0].window
 
 
 def test_labels_given_while_label_studio_restarts_and_redis_is_gone_are_all_learned(

@@ -12,7 +12,7 @@ import redis
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from nextlabel import job_queue, wiring, worker
+from nextlabel import job_queue, leases, wiring, worker
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import JobQueueUnavailable
 from nextlabel.job_queue import LEARN_QUEUE, PRUNE_QUEUE, QUEUES, RqJobQueue
@@ -284,7 +284,7 @@ def die(*args: object, **kwargs: object) -> None:
 
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_queue, "_LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.6)
 
 
 def test_a_lease_excludes_all_others_until_it_is_released(jobs: RqJobQueue) -> None:
@@ -317,12 +317,12 @@ def test_a_lease_outlasts_its_term_while_its_holder_lives(jobs: RqJobQueue) -> N
 
 
 @pytest.mark.usefixtures("short_leases")
-def test_the_lease_of_a_worker_that_was_killed_runs_out(
+def test_the_lease_of_a_worker_of_which_nothing_is_known_runs_out(
     jobs: RqJobQueue, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
     with jobs.lease(ONE) as killed:
         assert killed is not None
-        killed._released.set()  # its process is gone: nobody renews the lease, nobody gives it back
+        killed._released.set()  # as when its process is gone: nobody renews the lease, nobody gives it back
 
         def free() -> bool:
             with jobs.lease(ONE) as mine:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +16,11 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from nextlabel import circuits, worker
+from nextlabel import circuits, database, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
+from nextlabel.liveness import Process
 from nextlabel.loop import Round
 from nextlabel.ports import Connection, Door, LabelEvent, ToolAccess
 from nextlabel.round_log import LoggedRound
@@ -69,6 +74,52 @@ def test_under_a_busy_lease_nothing_is_done_and_it_is_asked_for_again(team: Team
     assert due <= worker._BUSY_SECONDS
 
 
+def kill_holder(redis_client: redis.Redis, project: ProjectId) -> None:
+    """As if a worker of this machine had been killed in the middle of a turn."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    alive = Process.this()
+    assert alive is not None
+    killed = replace(alive, pid=ended.pid)
+    redis_client.set(f"nextlabel:lease:{project}", f"{killed}:0123", px=60_000)
+
+
+def test_the_lease_of_a_worker_that_was_killed_is_no_hindrance(team: Team, redis_client: redis.Redis) -> None:
+    team.import_mails(20)
+    kill_holder(redis_client, team.project)
+    assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+
+
+def test_a_worker_that_starts_has_the_turn_taken_again_in_which_another_was_killed(
+    team: Team, redis_client: redis.Redis
+) -> None:
+    with team.parts.job_queue.lease(team.project):
+        worker._ask_again_for_the_killed(team.parts)
+    assert due_in(redis_client, team) is None
+    kill_holder(redis_client, team.project)
+    worker._ask_again_for_the_killed(team.parts)
+    due = due_in(redis_client, team)
+    assert due is not None
+    assert due <= 0
+
+
+def test_while_somebody_locks_the_database_it_is_asked_for_again_and_no_alarm_is_raised(
+    team: Team, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(20)
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(team.parts.settings.database_url.removeprefix("sqlite:///"))) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        said = worker.learn_project(team.parts, team.project)
+        somebody.rollback()
+    assert "keeps the database locked" in said
+    assert not team.parts.alarms.look()
+    due = due_in(redis_client, team)
+    assert due is not None
+    assert due <= worker._LOCKED_SECONDS
+    assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+
+
 def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:
     team.tool.take_down()
     said = worker.learn_project(team.parts, team.project)
@@ -119,6 +170,23 @@ def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by
         assert float(due) > time.time() + circuits.SHORTEST / 2
     assert team.parts.models.history(team.project) == []
     assert "token" in worker.learn_project(team.parts, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("url", "other", "same"),
+    [
+        ("https://label.example.org", "HTTPS://Label.Example.org:443/", True),
+        ("http://[::1]:80/studio", " http://[::1]/studio/", True),
+        ("http://localhost:8080", "http://localhost:8081", False),
+        ("http://label.example.org", "https://label.example.org", False),
+        ("http://label.example.org/a", "http://label.example.org/A", False),
+        ("memory:one", "memory:other", False),
+        ("http://label.example.org:port", "http://label.example.org", False),
+    ],
+)
+def test_two_spellings_of_an_address_are_one_tool(url: str, other: str, same: bool) -> None:
+    one, two = (Connection(ProjectId("1"), "label_studio", ToolAccess(address, "x")) for address in (url, other))
+    assert circuits.same_tool(one, two) is same
 
 
 def test_once_the_time_is_over_one_project_tries_and_its_success_has_all_of_them_pulled(

@@ -97,12 +97,13 @@ class Supervisor:
             child.process, child.started, child.again_at = self._spawn(child.arguments), now, None
 
     def _plan(self, child: _Child, code: int, now: float) -> None:
-        """When to start it again, ever later while it does not live long; raises `ChildFailed` where it is hopeless."""
+        """When to start it again: at once if it lived long, else ever later. Raises `ChildFailed` if it is hopeless."""
         child.short_lives = child.short_lives + 1 if now - child.started < _STANDS_AFTER_SECONDS else 0
         if not child.has_stood and (child.short_lives >= _HOPELESS_AFTER or code == EXIT_CONFIGURATION):
             raise ChildFailed(f"The {child.name} process does not stay up (exit code {code}): see the messages above.")
         log.warning("%s ended (exit code %s) and is started again", child.name, code)
-        child.again_at = now + min(_RESTART_SECONDS * 2 ** max(0, child.short_lives - 1), _LONGEST_PAUSE_SECONDS)
+        pause = _RESTART_SECONDS * 2 ** (child.short_lives - 1) if child.short_lives else 0.0
+        child.again_at = now + min(pause, _LONGEST_PAUSE_SECONDS)
 
     def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "nextlabel", *arguments]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from nextlabel.errors import SettingsError, StorageError
+from nextlabel.errors import SettingsError, StorageBusy, StorageError
 
 # What SQLite and PostgreSQL say of a disk that is full, read-only or broken.
 _NO_ROOM = (
@@ -26,6 +26,9 @@ _NO_ROOM = (
     "disk full",
     "read-only transaction",
 )
+# What they say when somebody else has kept a lock for longer than one waits.
+_LOCKED = ("database is locked", "database table is locked", "lock timeout", "deadlock detected")
+_BUSY_SECONDS = 15
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
 
 
@@ -37,7 +40,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one consistent state. Raises `StorageError` where the disk does not let even that."""
+        """A transaction that sees one consistent state. Raises `StorageError` where the disk does not let even that,
+        and `StorageBusy` where somebody else does not.
+        """
         with _storage_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
@@ -46,7 +51,8 @@ class Database:
         """A transaction that changes something, all of it or nothing.
 
         On SQLite it takes the write lock at once: a read that becomes a write later can fail half-way. Raises
-        `StorageError` where there is no room, or the database is read-only; then nothing has changed.
+        `StorageError` where there is no room, or the database is read-only, and `StorageBusy` where somebody else keeps
+        it locked for more than 15 s; then nothing has changed.
         """
         with _storage_errors(), self._writing() as connection:
             yield connection
@@ -89,6 +95,11 @@ def _storage_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig).strip()
+        if any(sign in said.lower() for sign in _LOCKED):
+            raise StorageBusy(
+                f"Somebody else keeps the database locked ({said}): nextlabel tries again, and nothing is lost. If it "
+                "happens often, see what else writes to it for long, such as a backup."
+            ) from error
         if not any(sign in said.lower() for sign in _NO_ROOM):
             raise
         raise StorageError(
@@ -151,7 +162,9 @@ def _finite(value: object) -> object:
 
 def _prepare_sqlite(connection: object, record: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # we send BEGIN ourselves, see below
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
+    # First how long to wait for a lock: what follows may need one.
+    busy = f"busy_timeout={_BUSY_SECONDS * 1000:.0f}"
+    for pragma in (busy, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
 

@@ -35,6 +35,15 @@ class Refused(ToolRejected):
         self.detail = detail
 
 
+class Failed(ToolUnavailable):
+    """Label Studio answered with 500: something went wrong inside, perhaps only with what it was asked for; ``detail``
+    is what it says of it."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, detail: str = "") -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.detail = detail
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What Label Studio answered, and the time on its clock when it did."""
@@ -136,11 +145,7 @@ class LabelStudioClient:
     def _read(self, response: httpx.Response, path: str) -> Answer:
         status = response.status_code
         if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
-            raise ToolUnavailable(
-                f"Label Studio at {self.url} is unwell: it answered {path} with {status}. Look into its log; "
-                f"nextlabel tries again.{_said(response)}",
-                retry_after=_retry_after(response),
-            )
+            raise _unwell(self.url, path, response)
         if response.is_redirect:
             target = response.headers.get("location", "")
             raise self._not_label_studio(f"it redirects {path} to {_without_query(target)!r}")
@@ -210,6 +215,18 @@ def _normalised(url: str) -> str:
     return stripped
 
 
+def _unwell(url: str, path: str, response: httpx.Response) -> ToolUnavailable:
+    status, detail, wait = response.status_code, _said(response), _retry_after(response)
+    message = (
+        f"Label Studio at {url} is unwell: it answered {path} with {status}. Look into its log; nextlabel tries again."
+    )
+    if detail:
+        message = f"{message} It says: {detail}"
+    if status == httpx.codes.INTERNAL_SERVER_ERROR:
+        return Failed(message, retry_after=wait, detail=detail)
+    return ToolUnavailable(message, retry_after=wait)
+
+
 def _refusal(url: str, path: str, status: int, detail: str) -> str:
     said = f" It says: {detail}" if detail else ""
     if status == httpx.codes.UNAUTHORIZED:
@@ -249,10 +266,9 @@ def write_json(body: object) -> bytes:
 
 def _said(response: httpx.Response) -> str:
     try:
-        detail = _detail(orjson.loads(response.content))
+        return _detail(orjson.loads(response.content))
     except orjson.JSONDecodeError:
         return ""
-    return f" It says: {detail}" if detail else ""
 
 
 def _detail(data: object) -> str:

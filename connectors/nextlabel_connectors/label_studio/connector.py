@@ -18,10 +18,11 @@ from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.drift import drift
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import JsonObject, read_labels, read_tasks_seen, utc
+from nextlabel_connectors.label_studio.payloads import read_labels, read_tasks_seen, utc
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
+from nextlabel_connectors.label_studio.walking import Page
 
 # A change is stamped before it is committed: what is younger than this may still be on its way.
 _SETTLING = timedelta(seconds=15)
@@ -44,12 +45,15 @@ class LabelStudioConnector:
             return fetch_project(self._client, project).config.schema
 
     def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
-        """Tasks in the order of their change. Changes of the last seconds are told again at the next call."""
+        """Tasks in the order of their change. Changes of the last seconds are told again at the next call.
+
+        A task that Label Studio fails to list (500), while it lists others, is told as one that cannot be read.
+        """
         with self._understood():
             now = fetch_project(self._client, project)
             start = _Mark.read(since, now, whole=whole)
-            for tasks in TaskListing(self._client, project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
-                yield _page(tasks, now, start, whole=whole)
+            for page in TaskListing(self._client, project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
+                yield _changes(page, now, start, whole=whole)
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         """Compares the number of tasks first, which is cheap; lists all ids only where it differs."""
@@ -127,9 +131,8 @@ class _Mark:
         return Cursor(orjson.dumps({"at": self.at, "reading": self.reading}).decode())
 
 
-def _page(tasks: Sequence[JsonObject], now: Project, start: _Mark, *, whole: bool) -> ChangePage:
+def _changes(page: Page, now: Project, start: _Mark, *, whole: bool) -> ChangePage:
     settled = utc((now.server_time - _SETTLING).isoformat())
-    read_up_to = min(utc(tasks[-1].get("updated_at")), settled)
-    mark = _Mark(max(read_up_to, start.at or ""), start.reading)
-    told, unreadable = read_tasks_seen(tasks, now.config, whole=whole)
-    return ChangePage(tuple(told), mark.cursor(), tuple(unreadable))
+    mark = _Mark(max(min(page.up_to, settled), start.at or "") or None, start.reading)
+    told, unreadable = read_tasks_seen(page.tasks, now.config, whole=whole)
+    return ChangePage(tuple(told), mark.cursor(), (*page.failing, *unreadable))

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from nextlabel.errors import ToolRejected
 from nextlabel.labeling import ProjectId, QueueVersion, TaskId
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
-from nextlabel_connectors.label_studio.data_manager import TaskListing, task_id, with_version
+from nextlabel_connectors.label_studio.data_manager import TaskListing, with_version
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier
 from nextlabel_connectors.label_studio.project import project_path
+from nextlabel_connectors.label_studio.walking import task_id
 
 Item = dict[str, object]
 
@@ -62,8 +63,8 @@ class Predictions:
     def of_version(self, version: QueueVersion, page: int = _PAGE) -> Iterator[Stored]:
         """The version's predictions, read a page of tasks at a time."""
         last = TaskId("")
-        for tasks in self.listing.by_id("id,predictions", page, [with_version(version)]):
-            for task in tasks:
+        for found in self.listing.by_id("id,predictions", page, [with_version(version)]):
+            for task in found.tasks:
                 if task_id(task) != last:  # a task is listed once for each prediction that matches
                     yield from stored(task, version)
                 last = task_id(task)
@@ -139,7 +140,7 @@ class Predictions:
 
     def _gone(self, items: Sequence[Item]) -> list[TaskId]:
         tasks = [_task(item) for item in items]
-        there = {task_id(task) for task in self.listing.among(tasks, "id")}
+        there = self.listing.there(tasks)
         return [task for task in tasks if task not in there]
 
 

@@ -12,12 +12,13 @@ from nextlabel.errors import ToolRejected
 from nextlabel.labeling import Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import QueueReceipt
 from nextlabel.ranking import Ranking
-from nextlabel_connectors.label_studio.client import LabelStudioClient
-from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing, task_id
+from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
+from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
-from nextlabel_connectors.label_studio.payloads import is_window_score, window_score, write_window_item
+from nextlabel_connectors.label_studio.payloads import JsonObject, is_window_score, window_score, write_window_item
 from nextlabel_connectors.label_studio.predictions import Item, Predictions, Stored, stored
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
+from nextlabel_connectors.label_studio.walking import task_id
 
 # The names that nextlabel gives: a team's own predictions are never touched.
 _OURS = re.compile(r"(untrained-)?\d{4,}(\.\d+)?")
@@ -31,6 +32,7 @@ _SPARE = 20
 _AT_ONCE = 250
 # Up to here, stray predictions are removed one by one, so that others can write in between.
 _ONE_BY_ONE = 50
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,21 @@ class Queue:
             if version != current and version not in keep and _OURS.fullmatch(version):
                 left = at_most - removed
                 if held <= min(left, _AT_ONCE):
-                    self._predictions.remove_version(version)
-                    removed += held
+                    removed += self._clear(version, held)
                 elif removed:  # it fits into the next lot
                     break
                 else:
                     some = list(islice(self._predictions.of_version(version), min(left, _ONE_BY_ONE)))
                     return self._predictions.remove(some)
         return removed
+
+    def _clear(self, version: QueueVersion, held: int) -> int:
+        """Remove a version at once; where Label Studio fails over one of its tasks, some of what the others have."""
+        try:
+            self._predictions.remove_version(version)
+        except Failed:
+            return self._predictions.remove(list(islice(self._predictions.of_version(version), _ONE_BY_ONE)))
+        return held
 
     def _compare(
         self, project: Project, version: QueueVersion, items: Mapping[TaskId, Item]
@@ -128,12 +137,18 @@ class Queue:
             )
 
     def _head(self, version: str, n: int) -> list[TaskId]:
-        tasks = TaskListing(self.client, self.project).first(
-            n + _SPARE, "id,predictions", [OPEN, HAS_SCORE], "tasks:predictions_score"
-        )
+        tasks = self._with_lowest_scores(n + _SPARE)
         scores = [(min((s.score for s in stored(task, version)), default=None), task_id(task)) for task in tasks]
         ordered = sorted(((score, task) for score, task in scores if score is not None), key=itemgetter(0))
         return [task for _, task in ordered[:n]]
+
+    def _with_lowest_scores(self, n: int) -> Iterable[JsonObject]:
+        """The first ``n`` open tasks by score; all that have one, where Label Studio fails to list one of the first."""
+        listing, columns, filters = TaskListing(self.client, self.project), "id,predictions", [OPEN, HAS_SCORE]
+        try:
+            return listing.first(n, columns, filters, "tasks:predictions_score")
+        except Failed:
+            return [task for page in listing.by_id(columns, _PAGE, filters) for task in page.tasks]
 
     def _prove(self, version: QueueVersion, wanted: Sequence[TaskId]) -> list[TaskId]:
         """The head of the queue, once it is certain that it follows the window; tasks closed meanwhile are passed."""

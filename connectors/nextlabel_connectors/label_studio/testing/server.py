@@ -166,6 +166,18 @@ class LabelStudioServer:
             row = (orjson.dumps(data).decode(), now, task)
             database.execute("UPDATE task SET data = ?, updated_at = ? WHERE id = ?", row)
 
+    def break_task(self, task: int) -> None:
+        """Put a date that is none into a task, in its database: Label Studio fails over all that it stands on."""
+        self._date_task(task, "2026-13-45 00:00:00.000000")
+
+    def mend_task(self, task: int) -> None:
+        """Label Studio can list it again; when it changed last stays as it was."""
+        self._date_task(task, "2026-11-22 00:00:00.000000")
+
+    def _date_task(self, task: int, created_at: str) -> None:
+        with closing(sqlite3.connect(self._data / "label_studio.sqlite3", timeout=30)) as database, database:
+            database.execute("UPDATE task SET created_at = ? WHERE id = ?", (created_at, task))
+
     def __enter__(self) -> Self:
         return self.start()
 

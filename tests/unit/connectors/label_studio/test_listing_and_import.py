@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import operator
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import httpx
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextlabel.errors import ToolRejected
+from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, TaskId
 from nextlabel.ports import ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -27,6 +30,8 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
     "equal": operator.eq,
     "greater": operator.gt,  # type: ignore[dict-item]
     "greater_or_equal": operator.ge,  # type: ignore[dict-item]
+    "less": operator.lt,  # type: ignore[dict-item]
+    "less_or_equal": operator.le,  # type: ignore[dict-item]
     "in_list": lambda one, many: one in many,  # type: ignore[operator]
 }
 
@@ -36,13 +41,16 @@ class FakeLabelStudio:
     """A Label Studio made of a list of tasks: just the listing and the import, as measured on version 1.23.
 
     ``tasks`` maps ids to times of change; ``meanwhile`` runs after each listing, as other people would. ``dropping`` is
-    what it drops without a word: predictions that say something, or every first one.
+    what it drops without a word: predictions that say something, or every first one. It answers 500 for a page that a
+    ``broken`` task stands on, ``listings`` counts the pages that it was asked for.
     """
 
     tasks: dict[int, str] = field(default_factory=dict)
     dropping: Literal["", "what says something", "the first"] = ""
     imported: list[dict[str, object]] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
+    broken: set[int] = field(default_factory=set)
+    listings: int = 0
 
     def client(self) -> LabelStudioClient:
         return LabelStudioClient(ToolAccess("http://ls", "x"), transport=httpx.MockTransport(self._answer))
@@ -50,7 +58,10 @@ class FakeLabelStudio:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/tasks":
             page = self._page(request.url.params)
+            self.listings += 1
             self.meanwhile()
+            if any(row["id"] in self.broken for row in page):
+                return httpx.Response(500, json={"detail": "month must be in 1..12"})
             return httpx.Response(200, json={"tasks": page})
         return self._import(orjson.loads(request.content))
 
@@ -65,7 +76,10 @@ class FakeLabelStudio:
             column = item["filter"].removeprefix("filter:tasks:")
             value = float(item["value"]) if item["type"] == "Number" else item["value"]
             rows = [row for row in rows if _COMPARISONS[item["operator"]](row[column], value)]
-        rows.sort(key=operator.itemgetter(query["ordering"][0].removeprefix("tasks:")))
+        ordering = query["ordering"][0]
+        rows.sort(key=operator.itemgetter(ordering.removeprefix("-").removeprefix("tasks:")))
+        if ordering.startswith("-"):
+            rows.reverse()
         return rows[: int(params["page_size"])]
 
     def _import(self, items: list[dict[str, object]]) -> httpx.Response:
@@ -83,7 +97,7 @@ def moment(second: int) -> str:
 
 def told(tool: FakeLabelStudio, since: str | None, page: int) -> list[int]:
     pages = TaskListing(tool.client(), PROJECT).changed_since(since, "id,updated_at", page)
-    return [int(str(task["id"])) for tasks in pages for task in tasks]
+    return [int(str(task["id"])) for one in pages for task in one.tasks]
 
 
 times = st.lists(st.integers(0, 5), max_size=30)
@@ -113,6 +127,127 @@ def test_no_task_is_passed_over_while_others_change_between_two_pages(
 
     tool.meanwhile = meanwhile
     assert set(told(tool, None, page)) == set(tool.tasks)
+
+
+def set_aside(tool: FakeLabelStudio, since: str | None, page: int) -> tuple[set[int], set[int]]:
+    """The tasks that are told, and those that are set aside."""
+    pages = list(TaskListing(tool.client(), PROJECT).changed_since(since, "id,updated_at", page))
+    tasks = {int(str(task["id"])) for one in pages for task in one.tasks}
+    return tasks, {int(one.task) for page in pages for one in page.failing}
+
+
+@relaxed
+@given(
+    st.dictionaries(st.integers(1, 10_000), st.integers(0, 5), min_size=1, max_size=40),
+    st.sets(st.integers(0, 39), max_size=6),
+    st.integers(1, 9),
+    st.lists(st.integers(0, 39), max_size=20),
+)
+def test_a_task_that_fails_to_list_is_set_aside_and_no_other_is_passed_over_while_some_change(
+    seconds: dict[int, int], breaking: set[int], page: int, changing: list[int]
+) -> None:
+    ids = sorted(seconds)
+    broken = {ids[n] for n in breaking if 0 < n < len(ids)}  # the first one is well: else it may be the tool
+    tool = FakeLabelStudio({task: moment(second) for task, second in seconds.items()}, broken=broken)
+    changes = iter(enumerate(changing))
+
+    def meanwhile() -> None:
+        if (change := next(changes, None)) is not None and change[1] < len(ids):
+            tool.tasks[ids[change[1]]] = moment(100 + change[0])
+
+    tool.meanwhile = meanwhile
+    assert set_aside(tool, None, page) == (set(ids) - broken, broken)
+
+
+@relaxed
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.sets(st.integers(2, 40), max_size=4), st.integers(1, 9))
+def test_the_cursor_steps_over_no_task_that_is_neither_told_nor_set_aside(
+    seconds: list[int], broken: set[int], page: int
+) -> None:
+    tool = FakeLabelStudio({n + 1: moment(second) for n, second in enumerate(seconds)}, broken=broken)
+    left = dict(tool.tasks)
+    for one in TaskListing(tool.client(), PROJECT).changed_since(None, "id,updated_at", page):
+        for task in (*(str(task["id"]) for task in one.tasks), *(broken.task for broken in one.failing)):
+            left.pop(int(task), None)
+        assert all(changed >= one.up_to for changed in left.values())
+    assert not left
+
+
+@pytest.mark.parametrize("others", [{2}, {1, 2}, {1000}, set(range(400, 420)), set()])
+def test_reading_around_a_broken_task_takes_a_few_dozen_requests(others: set[int]) -> None:
+    tool = FakeLabelStudio({n: moment(n) for n in range(1, 1001)}, broken={500, *others})
+    assert set_aside(tool, None, 1000) == (set(tool.tasks) - tool.broken, tool.broken)
+    assert tool.listings < 36 * len(tool.broken)
+
+
+def test_wherever_a_broken_task_stands_the_page_is_halved_down_to_it_and_doubled_again() -> None:
+    asked = []
+    for broken in range(1, 128, 3):
+        tool = FakeLabelStudio({n: moment(n) for n in range(1, 129)}, broken={broken})
+        set_aside(tool, None, 128)
+        asked.append(tool.listings)
+    assert max(asked) <= 2 * 7 + 14  # halves and doubles of 128, and what it takes to be sure of the one
+
+
+def test_a_broken_task_of_a_project_that_is_young_is_named_in_a_few_dozen_requests() -> None:
+    """Ids count through all projects of a Label Studio."""
+    tool = FakeLabelStudio({1_000_000: moment(0), 1_000_001: moment(1)}, broken={1_000_000})
+    assert set_aside(tool, None, 1000) == ({1_000_001}, {1_000_000})
+    assert tool.listings < 60
+
+
+def test_a_tool_that_is_well_is_asked_no_more_than_for_its_pages() -> None:
+    tool = FakeLabelStudio({n: moment(n) for n in range(1, 1001)})
+    told(tool, None, 300)
+    assert tool.listings == 4
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 1500])
+def test_when_every_page_fails_the_tool_is_unwell_and_no_task_is_set_aside(n: int) -> None:
+    tool = FakeLabelStudio({task: moment(task) for task in range(1, n + 1)}, broken=set(range(1, n + 1)))
+    listing = TaskListing(tool.client(), PROJECT).changed_since(None, "id,updated_at", 1000)
+    with pytest.raises(ToolUnavailable, match="500"):
+        next(listing)
+    assert tool.listings < 36
+
+
+def test_when_more_tasks_fail_than_could_all_be_broken_the_tool_is_unwell() -> None:
+    tool = FakeLabelStudio({task: moment(task) for task in range(1, 301)}, broken=set(range(2, 300)))
+    with pytest.raises(ToolUnavailable):
+        set_aside(tool, None, 100)
+
+
+def test_a_failure_that_passes_sets_no_task_aside() -> None:
+    tool = FakeLabelStudio({task: moment(task) for task in range(1, 301)}, broken={120})
+    tool.meanwhile = lambda: tool.broken.clear() if tool.listings > 12 else None
+    with suppress(ToolUnavailable):
+        assert set_aside(tool, None, 100) == (set(tool.tasks), set())
+
+
+@pytest.mark.parametrize("often", [0.2, 0.5])
+def test_a_tool_that_fails_now_and_then_has_no_task_set_aside(often: float) -> None:
+    given_up = 0
+    for seed in range(40):
+        tool = FakeLabelStudio({task: moment(task) for task in range(1, 40)})
+        tool.meanwhile = partial(fail_now_and_then, tool, often, random.Random(seed))
+        try:
+            assert set_aside(tool, None, 4) == (set(tool.tasks), set())
+        except ToolUnavailable:
+            given_up += 1
+    assert given_up > 0  # single tasks did fail
+
+
+def fail_now_and_then(tool: FakeLabelStudio, often: float, chance: random.Random) -> None:
+    tool.broken = set(tool.tasks) if chance.random() < often else set()
+
+
+def test_ids_are_told_of_broken_tasks_too() -> None:
+    tool = FakeLabelStudio({task: moment(0) for task in range(1, 40)}, broken={7, 8})
+    listing = TaskListing(tool.client(), PROJECT)
+    assert sorted(map(int, listing.ids())) == sorted(tool.tasks)
+    asked = [TaskId(str(task)) for task in (6, 7, 99)]
+    assert listing.there(asked) == {TaskId("6"), TaskId("7")}
+    assert [task["id"] for task in listing.among(asked, "id")] == [6]
 
 
 def test_a_task_is_told_once_when_nothing_changes_meanwhile() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
 import httpx
 import pytest
@@ -23,11 +25,22 @@ CONFIG = (
     '<View><Text name="text" value="$text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
 )
+COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "equal": operator.eq,
+    "greater": operator.gt,
+    "less": operator.lt,
+    "less_or_equal": operator.le,
+}
+
+
+class Breaks(Exception):
+    """Label Studio fails over what it was asked for."""
 
 
 @dataclass
 class FakeQueue:
-    """``labeled`` maps each task to whether it is; ``stubborn`` ignores changes of the project's settings."""
+    """``labeled`` maps each task to whether it is; ``stubborn`` ignores changes of the project's settings. No page is
+    answered that a ``broken`` task stands on."""
 
     labeled: dict[int, bool] = field(default_factory=lambda: dict.fromkeys(range(1, 41), False))
     predictions: dict[int, dict[str, object]] = field(default_factory=dict)
@@ -40,6 +53,7 @@ class FakeQueue:
     )
     stubborn: bool = False
     fail_at_switch: bool = False
+    broken: set[int] = field(default_factory=set)
     changes: int = 0
     next_id: int = 1
 
@@ -88,7 +102,10 @@ class FakeQueue:
             return httpx.Response(204)
         if self.fail_at_switch and request.method == "PATCH":
             return httpx.Response(500, json={"detail": "database is locked"})
-        answer = routes[request.method, path]()
+        try:
+            answer = routes[request.method, path]()
+        except Breaks:
+            return httpx.Response(500, json={"detail": "month must be in 1..12"})
         return httpx.Response(400 if answer is None else 200, json=answer or {"detail": "Validation error"})
 
     def _change(self, changes: dict[str, object]) -> object:
@@ -102,6 +119,8 @@ class FakeQueue:
         return {"static": [{"model_version": version, "count": count} for version, count in newest_first]}
 
     def _drop(self, version: str) -> object:
+        if any(p["model_version"] == version and p["task"] in self.broken for p in self.predictions.values()):
+            raise Breaks
         self.predictions = {n: p for n, p in self.predictions.items() if p["model_version"] != version}
         return {"dropped": version}
 
@@ -114,21 +133,30 @@ class FakeQueue:
 
     def _list(self, params: httpx.QueryParams) -> list[dict[str, object]]:
         query = json.loads(params["query"])
-        filters = {item["filter"].removeprefix("filter:tasks:"): item["value"] for item in query["filters"]["items"]}
-        tasks = sorted(self.labeled)
-        if "is_labeled" in filters:
-            tasks = [task for task in tasks if not self.labeled[task]]
-        if isinstance(filters.get("id"), list):
-            tasks = [task for task in tasks if task in filters["id"]]
-        elif "id" in filters:
-            tasks = [task for task in tasks if task > int(filters["id"])]
-        if version := filters.get("predictions_model_versions"):
-            tasks = [task for task in tasks if any(version[0] in str(p["model_version"]) for p in self._of(task))]
+        filters = query["filters"]["items"]
+        tasks = [task for task in sorted(self.labeled) if all(self._passes(task, one) for one in filters)]
         if query["ordering"] == ["tasks:predictions_score"]:
             means = {task: self._mean(task) for task in tasks if self._mean(task) is not None}
             tasks = sorted(means, key=lambda task: means[task] or 0.0)
+        if query["ordering"] == ["-tasks:id"]:
+            tasks.reverse()
         page = tasks[: int(params["page_size"])]
+        if self.broken.intersection(page):
+            raise Breaks
         return [{"id": t, "is_labeled": self.labeled[t], "predictions": self._of(t)} for t in page]
+
+    def _passes(self, task: int, condition: dict[str, Any]) -> bool:
+        value = condition["value"]
+        match condition["filter"].removeprefix("filter:tasks:"), condition["operator"]:
+            case "id", "in_list":
+                return task in value
+            case "id", operator:
+                return bool(COMPARISONS[operator](task, int(value)))
+            case "is_labeled", _:
+                return not self.labeled[task]
+            case "predictions_model_versions", _:
+                return any(value[0] in str(p["model_version"]) for p in self._of(task))
+        return True
 
     def _of(self, task: int) -> list[dict[str, object]]:
         return [p for p in self.predictions.values() if p["task"] == task]
@@ -221,6 +249,16 @@ def test_a_window_of_which_nothing_is_left_leaves_the_queue_as_it_is(tool: FakeQ
 def test_tasks_that_were_labeled_meanwhile_do_not_spoil_the_proof(tool: FakeQueue) -> None:
     tool.labeled |= {9: True, 7: True}
     assert reorder(tool, "0001", 9, 3, 7, 4) == (4, (), ("3", "4"))
+
+
+def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_its_pruning(tool: FakeQueue) -> None:
+    tool.broken = {9, 20}
+    assert reorder(tool, "0001", 4, 9, 3, 7) == (4, (), ("4", "3", "7"))
+    assert reorder(tool, "0001", 4, 9, 3, 99) == (3, ("99",), ("4", "3"))
+    reorder(tool, "0002", 3, 4)
+    reorder(tool, "0003", 3)
+    assert [tool.connector().prune(PROJECT, (), 100) for _ in range(2)] == [4, 0]
+    assert tool.versions() == {"0001": 2, "0003": 1}  # what stands on the broken task
 
 
 def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
