@@ -5,7 +5,7 @@ Texts are short and distinct: the halves of two real ones, and a number. What a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -79,7 +79,13 @@ class PoolTool(StillTool):
         return ()
 
     def reorder(
-        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+        self,
+        project: ProjectId,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        *,
+        may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
         shown = list(predictions)
         self.written += sum(len(orjson.dumps(asdict(one))) for one in shown)

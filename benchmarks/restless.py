@@ -6,7 +6,7 @@ It needs no server: what it says follows from the clock. The workers of ``nextla
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 from benchmarks.mails import TWO, mails
@@ -52,7 +52,13 @@ class RestlessTool(StillTool):
         return ()
 
     def reorder(
-        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+        self,
+        project: ProjectId,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        *,
+        may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
         return QueueReceipt(version, len(list(predictions)), (), window.task_ids()[:10])
 

@@ -297,8 +297,9 @@ class ActiveLearning:
             informative=model.informative,
         )
         progress("reorder", len(window))
-        self._registry.check_fence(project, fence)
-        receipt = connector.reorder(project, version, window, shown)
+        mine = partial(self._registry.check_fence, project, fence)
+        mine()
+        receipt = connector.reorder(project, version, window, shown, may_switch=mine)
         strategy = bench.ordered_by(options.strategy)
         queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
         self._registry.announce_queue(project, queue, fence=fence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,9 +138,19 @@ class Connector(Protocol):
         """
 
     def reorder(
-        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+        self,
+        project: ProjectId,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        *,
+        may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
-        """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds."""
+        """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds.
+
+        ``may_switch`` is asked when all has been written, right before the tool is told to serve it: what it raises is
+        raised, and the order in force stays.
+        """
 
     def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         """The version whose order the tool serves now; None when it serves some other order, or shows no predictions,

@@ -20,7 +20,7 @@ from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Targ
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
-from nextlabel.ports import ChangePage
+from nextlabel.ports import ChangePage, QueueReceipt
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
 from nextlabel.strategies import finding
@@ -496,6 +496,27 @@ def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, 
     team.run()
     assert_served_by_margin(team)
     assert team.learned == everything_said(team)
+
+
+def test_a_worker_that_is_overtaken_while_it_writes_its_order_does_not_switch_to_it(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    order, reorder = team.in_force(), MemoryConnector.reorder
+
+    def overtaken(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
+        team.parts.models.next_fence(team.project)
+        return reorder(connector, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryConnector, "reorder", overtaken)
+        with pytest.raises(StaleWorker):
+            team.run()
+    assert team.in_force() == order
+    team.run()
+    assert_served_by_margin(team)
 
 
 def test_a_worker_that_lost_its_lease_long_ago_trains_nothing(team: Team) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from nextlabel.errors import NextlabelError, PayloadError, ToolRejected, ToolUnavailable
+from nextlabel.errors import NextlabelError, PayloadError, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.labeling import (
     Input,
     ProjectId,
@@ -226,6 +226,19 @@ class ConnectorContract:
         scene.rank(V1, [scene.tasks[n] for n in (0, 1, 2, 3, 4)], "ham")
         order = [scene.tasks[n] for n in (6, 3, 7, 1)]
         scene.rank(V2, order, "spam")
+        assert scene.work(4) == [Served(task, ("spam",)) for task in order]
+
+    def test_an_order_that_may_not_be_switched_to_any_more_leaves_the_one_in_force(self, scene: Scene) -> None:
+        """A worker is overtaken while it writes, by another whose order must stand."""
+        order, stale = [scene.tasks[n] for n in (6, 3, 7, 1)], [scene.tasks[n] for n in (0, 1, 2)]
+
+        def overtaken() -> None:
+            scene.rank(V2, order, "spam")
+            raise StaleWorker("another worker has taken over")
+
+        with pytest.raises(StaleWorker):
+            scene.rank(V1, stale, may_switch=overtaken)
+        assert scene.connector.queue_in_force(scene.project) == V2
         assert scene.work(4) == [Served(task, ("spam",)) for task in order]
 
     def test_a_task_that_vanished_is_passed_over(self, scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nextlabel.labeling import (
@@ -60,7 +60,13 @@ class Scene:
     def submit(self, task: TaskId, label: str = "ham", by: Annotator = "ann") -> AnnotationId:
         return self.harness.submit(self.project, task, label, by)
 
-    def rank(self, version: QueueVersion, order: Sequence[TaskId], shown: str | None = "ham") -> QueueReceipt:
+    def rank(
+        self,
+        version: QueueVersion,
+        order: Sequence[TaskId],
+        shown: str | None = "ham",
+        may_switch: Callable[[], None] = lambda: None,
+    ) -> QueueReceipt:
         """Put the tasks in this order, each with the same label guessed (None: nothing to say)."""
         guesses = (Guess(self.target, shown, 0.9),) if shown else ()
         utilities = [1 - rank / (len(order) + 1) for rank in range(len(order))]
@@ -68,7 +74,7 @@ class Scene:
             Prediction(task, version, guesses, 0.1, utility) for task, utility in zip(order, utilities, strict=True)
         ]
         ranking = Ranking(tuple(map(RankedTask, order, utilities)), "contract")
-        return self.connector.reorder(self.project, version, ranking, predictions)
+        return self.connector.reorder(self.project, version, ranking, predictions, may_switch=may_switch)
 
     def take(self, by: Annotator = "ann") -> Served | None:
         return self.harness.next_task(self.project, by)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,10 +63,16 @@ class LabelStudioConnector:
             return set(known).difference(TaskListing(self._client, project).ids())
 
     def reorder(
-        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+        self,
+        project: ProjectId,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        *,
+        may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
         with self._understood():
-            return self._queue(project).reorder(version, window, predictions)
+            return self._queue(project).reorder(version, window, predictions, may_switch)
 
     def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
         with self._understood():

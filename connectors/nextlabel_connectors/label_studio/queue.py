@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -66,7 +66,13 @@ class Queue:
         project = self._fetch()
         return self._head(project.version, n) if project.version and project.by_uncertainty else []
 
-    def reorder(self, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]) -> QueueReceipt:
+    def reorder(
+        self,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        may_switch: Callable[[], None] = lambda: None,
+    ) -> QueueReceipt:
         """Write the window, switch to it, prove it. What an earlier try has left is completed, not doubled."""
         project = self._fetch()
         items = _items(project, version, window, predictions)
@@ -78,6 +84,7 @@ class Queue:
         wanted = [task for task in items if task not in set(vanished)]
         if not wanted:  # nothing to switch to: Label Studio takes no version without predictions
             return QueueReceipt(version, 0, vanished, tuple(self.head(_PROOF)), refused)
+        may_switch()
         self._switch(project, version)
         return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -49,12 +49,19 @@ class MemoryConnector:
             return {task for task in known if task not in it.rows}
 
     def reorder(
-        self, project: ProjectId, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+        self,
+        project: ProjectId,
+        version: QueueVersion,
+        window: Ranking,
+        predictions: Iterable[Prediction],
+        *,
+        may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
         shown = {prediction.task: prediction for prediction in predictions}
         with self._tool.opened(project, self._token) as it:
             ranked = window.task_ids()
             order = {task: shown.get(task) for task in ranked if task in it.rows}
+            may_switch()
             self._tool.reorder(project, version, order)
             vanished = tuple(task for task in ranked if task not in it.rows)
             return QueueReceipt(version, len(order), vanished, tuple(islice(it.queue(), _HEAD)))
