@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import fsspec
-from sqlalchemy import Connection, Text, cast, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Text, cast, delete, insert, select
 
 from nextlabel.database import Database
 from nextlabel.database.tables import counters, models, queues
@@ -71,8 +71,8 @@ class Retention:
         old = select(of.version, of.artifact, of.files).where(mine, of.artifact != "")
         old = old.where(of.version.not_in(self._kept(sql, project))).order_by(of.number).limit(_LOT)
         rows = sql.execute(old).all()
-        these = of.version.in_([row.version for row in rows])
-        sql.execute(update(models).where(mine, these).values(artifact="", sha256="", files="", trained_on={}))
+        these = mine & of.version.in_([row.version for row in rows])
+        _empty(sql, models, these, artifact="", sha256="", files="", trained_on={})
         archives = {row.files for row in rows if row.files}
         shared = set(sql.execute(select(of.files).where(mine, of.files.in_(archives))).scalars())
         return len(rows), [*(row.artifact for row in rows), *sorted(archives - shared)]
@@ -95,8 +95,7 @@ class Retention:
         newest = select(of.number).where(mine, of.announced).order_by(of.number.desc())
         oldest_kept = sql.execute(newest.offset(self._keep - 1).limit(1)).scalar()
         if oldest_kept is not None:
-            full = cast(of.window, Text) != "[]"
-            sql.execute(update(queues).where(mine, of.number < oldest_kept, full).values(window=[]))
+            _empty(sql, queues, mine & (of.number < oldest_kept) & (cast(of.window, Text) != "[]"), window=[])
 
     def _without_row(self, project: ProjectId, found: Iterable[str]) -> list[str]:
         """Those of some files that look like ours and are no version's."""
@@ -108,6 +107,16 @@ class Retention:
         unknown = {row.version for row in rows if row.files is None}  # whose archive bears its name
         ours = [(name, match["version"]) for name in found if (match := _OURS.fullmatch(name))]
         return [name for name, version in ours if name not in kept and version not in unknown]
+
+
+def _empty(sql: Connection, table: Table, these: ColumnElement[bool], **emptied: object) -> None:
+    """Change some rows by writing them anew: SQLite has no other use for the room of a row that merely shrinks."""
+    rows = (
+        sql.execute(select(*(column for column in table.c if column.name not in emptied)).where(these)).mappings().all()
+    )
+    if rows:
+        sql.execute(delete(table).where(these))
+        sql.execute(insert(table), [{**row, **emptied} for row in rows])
 
 
 def _names_in(folder: str) -> tuple[list[str], str]:
