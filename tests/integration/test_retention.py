@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every_database
 
 ONE, TWO = ProjectId("1"), ProjectId("2")
-WINDOW = (TaskId("9"), TaskId("3"))
+WINDOW = tuple(TaskId(f"{n}") for n in range(300))
 TWO_DAYS = 2 * 24 * 3600
 
 
@@ -65,12 +65,17 @@ def model(spam: int = 0) -> ProjectModel:
     return ProjectModel({"kind": Learned(TextEncoder(["text"]), Prior(("ham", "spam"), (0, spam)))})
 
 
-def train(store: StoredModels, n: int = 1, *, project: ProjectId = ONE, promoted: bool = True) -> list[ModelVersion]:
+def train(
+    store: StoredModels, n: int = 1, *, project: ProjectId = ONE, promoted: bool = True, labels: int = 1
+) -> list[ModelVersion]:
     """So many more versions, put in service one after the other or turned down."""
     fence, made = store.next_fence(project), []
     for _ in range(n):
         version = store.next_version(project, informative=True)
-        said: dict[str, Any] = {"trained_on": {TaskId("7"): {"kind": "spam"}}, "metrics": {"accuracy": 0.75}}
+        said: dict[str, Any] = {
+            "trained_on": {TaskId(f"{7 + n}"): {"kind": "spam"} for n in range(labels)},
+            "metrics": {"accuracy": 0.75},
+        }
         state: Any = "trained" if promoted else "turned_down"
         store.save(
             project, ModelRecord(version, "labels", "schema", state=state, reason="why", **said), model(), fence=fence
@@ -190,6 +195,24 @@ def test_artifacts_go_wherever_fsspec_can_delete(database: Database) -> None:
     assert sorted(name.rpartition("/")[2][:4] for name in fs.ls("/retention/1", detail=False)) == ["0002", "0003"]
     assert Retention(database, url, keep=2).sweep(ONE) == LetGo(0)
     fs.rm("/retention", recursive=True)
+
+
+def test_the_room_of_labels_and_windows_that_are_let_go_is_used_again(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'nextlabel.db'}")
+    database.migrate()
+    store, retention = StoredModels(database, "memory://room"), Retention(database, "memory://room", keep=2)
+
+    def pages_after(n: int) -> int:
+        for _ in range(n):
+            announce(store, *train(store, labels=100))
+            retention.let_go(ONE)
+        with database.read() as sql:
+            return int(sql.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+    before = pages_after(10)
+    assert pages_after(100) - before < 50
+    database.dispose()
+    fsspec.filesystem("memory").rm("/room", recursive=True)
 
 
 # --- orders ------------------------------------------------------------------------------------------------
