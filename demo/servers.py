@@ -127,10 +127,13 @@ def free_port() -> int:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Ours without its settings for nextlabel: the demo must not touch anyone's database or Redis."""
+    """Ours without its settings for nextlabel: the demo must not touch anyone's database or Redis.
+
+    What every version learned is kept: the demo measures by it when a label was first learned.
+    """
     ours = {
         name: value
         for name, value in os.environ.items()
         if name != "REDIS_URL" and not name.startswith(("NEXTLABEL_", "LABEL_STUDIO_"))
     }
-    return {**ours, "NEXTLABEL_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return {**ours, "NEXTLABEL_HOME": str(home), "NEXTLABEL_KEEP_MODELS": "100000", "OMP_NUM_THREADS": "1"}

@@ -101,7 +101,7 @@ class Watch:
 
     def learned(self) -> Learned:
         """What nextlabel has stored by now."""
-        models = self._registry.history(self._project)
+        models = self._registry.history(self._project, with_labels=True)
         return Learned(models, self._registry.queues(self._project)[::-1])
 
     def has_examined(self, version: QueueVersion) -> bool:

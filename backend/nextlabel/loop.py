@@ -246,7 +246,7 @@ class ActiveLearning:
     def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = connection.project, connection.options
-        serving, queues = self._registry.in_service(project), self._registry.queues(project)
+        serving, queues = self._registry.in_service(project), self._registry.queues(project, newest=1)
         if serving is None or not bench.understands(serving.learner):
             return False
         if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):

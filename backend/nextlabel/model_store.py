@@ -54,20 +54,21 @@ class StoredModels:
         state = model.state()
         if model.files is not None:
             state["files"] = write_folder(model.files, f"{self._url}/{project}/{record.version}")
+        files = _files_of(state).get("artifact", "")
         content = _dump(state)
         digest = hashlib.sha256(content).hexdigest()
         artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
         self._write(artifact, content)
-        self._insert(project, record, artifact, digest, fence)
+        self._insert(project, record, fence, artifact=artifact, sha256=digest, files=files)
 
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
-        self._insert(project, replace(record, state="failed"), "", "", fence)
+        self._insert(project, replace(record, state="failed"), fence, artifact="", sha256="", files="")
 
     def forget_failures(self, project: ProjectId) -> None:
         with self._database.write() as sql:
             sql.execute(delete(models).where(models.c.project == project, models.c.state == "failed"))
 
-    def _insert(self, project: ProjectId, record: ModelRecord, artifact: str, digest: str, fence: int) -> None:
+    def _insert(self, project: ProjectId, record: ModelRecord, fence: int, **stored: str) -> None:
         values = {
             "project": project,
             "version": record.version,
@@ -78,10 +79,10 @@ class StoredModels:
             "trained_on": {task: dict(labels) for task, labels in record.trained_on.items()},
             "metrics": dict(record.metrics),
             "reason": record.reason,
-            "artifact": artifact,
-            "sha256": digest,
             "created_at": datetime.now(UTC),
             "learner": record.learner,
+            "labels": len(record.trained_on),
+            **stored,
         }
         with self._database.write() as sql:
             _check_fence(sql, project, fence)
@@ -91,8 +92,12 @@ class StoredModels:
         mine = models.c.project == project
         with self._database.write() as sql:
             _check_fence(sql, project, fence)
+            if row := sql.execute(_small(project).where(models.c.version == version)).first():
+                _check_kept(row)
+            last = sql.execute(select(func.max(models.c.promotion)).where(mine)).scalar() or 0
             sql.execute(update(models).where(mine, models.c.state == "in_service").values(state="retired"))
-            sql.execute(update(models).where(mine, models.c.version == version).values(state="in_service"))
+            serves = {"state": "in_service", "promotion": last + 1}
+            sql.execute(update(models).where(mine, models.c.version == version).values(**serves))
 
     def in_service(self, project: ProjectId) -> ModelRecord | None:
         with self._database.read() as sql:
@@ -126,9 +131,10 @@ class StoredModels:
         """A model's bytes, once they are certain to be those that were written; where they are; whether it is of a
         team's own model."""
         with self._database.read() as sql:
-            row = sql.execute(_of(project).where(models.c.version == version)).first()
+            row = sql.execute(_small(project).where(models.c.version == version)).first()
         if row is None:
             raise ArtifactError(f"Project {project} has no model {version}: `nextlabel status` lists those it has.")
+        _check_kept(row)
         content = self._read(row.artifact)
         if hashlib.sha256(content).hexdigest() != row.sha256:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
@@ -139,9 +145,10 @@ class StoredModels:
             row = sql.execute(_of(project).order_by(models.c.number.desc()).limit(1)).first()
         return None if row is None else _record(row)
 
-    def history(self, project: ProjectId) -> Sequence[ModelRecord]:
+    def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
+        found = _of(project) if with_labels else _small(project)
         with self._database.read() as sql:
-            return [_record(row) for row in sql.execute(_of(project).order_by(models.c.number))]
+            return [_record(row) for row in sql.execute(found.order_by(models.c.number))]
 
     def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
         with self._database.write() as sql:
@@ -164,10 +171,10 @@ class StoredModels:
             sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
             sql.execute(update(models).where(of_model).values(queue_version=queue.version))
 
-    def queues(self, project: ProjectId) -> Sequence[QueueRecord]:
+    def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         found = select(queues).where(queues.c.project == project, queues.c.announced).order_by(queues.c.number.desc())
         with self._database.read() as sql:
-            return [_queue(row) for row in sql.execute(found)]
+            return [_queue(row) for row in sql.execute(found.limit(newest))]
 
     def _write(self, artifact: str, content: bytes) -> None:
         try:
@@ -221,6 +228,24 @@ def _of(project: ProjectId) -> Any:
     return select(models).where(models.c.project == project)
 
 
+def _small(project: ProjectId) -> Any:
+    """Without the labels, which may be thousands in each version."""
+    return select(*(column for column in models.c if column is not models.c.trained_on)).where(
+        models.c.project == project
+    )
+
+
+def _check_kept(row: Row[Any]) -> None:
+    if row.artifact:
+        return
+    if row.state == "failed":
+        raise ArtifactError(f"Version {row.version} of project {row.project} is a training that failed ({row.reason}).")
+    raise ArtifactError(
+        f"Version {row.version} of project {row.project} was let go to save room, only its figures are kept: use a "
+        "newer one, and set NEXTLABEL_KEEP_MODELS higher to have more of those to come kept."
+    )
+
+
 def _count_up(sql: Connection, project: ProjectId, counter: str) -> int:
     mine = counters.c.project == project
     column = counters.c[counter]
@@ -245,13 +270,14 @@ def _record(row: Row[Any]) -> ModelRecord:
         version=ModelVersion(row.version),
         labels_digest=row.labels_digest,
         schema_digest=row.schema_digest,
-        trained_on={TaskId(task): labels for task, labels in row.trained_on.items()},
+        trained_on={TaskId(task): labels for task, labels in getattr(row, "trained_on", {}).items()},
         metrics=row.metrics,
         state=row.state,
         reason=row.reason,
         queue_version=None if row.queue_version is None else QueueVersion(row.queue_version),
         created_at=row.created_at,
         learner=row.learner,
+        labels=row.labels,
     )
 
 

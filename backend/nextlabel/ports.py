@@ -414,6 +414,7 @@ class ModelRecord:
     """A trained model: what it learned from, how good it is, and whether it serves.
 
     ``trained_on`` are the exact labels of its training set, by task and target; ``labels_digest`` stands for them.
+    ``labels`` is of how many tasks they are; it is told even where they themselves were not read, or are kept no more.
     ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
     service or turned down, or how its training failed: then there is no model, only this record of it. ``learner``
     names what made it: a team's own model as it stood then, or "" for nextlabel's own.
@@ -429,6 +430,7 @@ class ModelRecord:
     queue_version: QueueVersion | None = None
     created_at: datetime | None = None
     learner: str = ""
+    labels: int = 0
 
     @property
     def announced_version(self) -> QueueVersion:
@@ -438,7 +440,10 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class QueueRecord:
-    """An order that was written to the tool: by which model and strategy, and its window, best first."""
+    """An order that was written to the tool: by which model and strategy, and its window, best first.
+
+    Only the newest orders have their window still.
+    """
 
     version: QueueVersion
     model: ModelVersion
@@ -473,12 +478,15 @@ class ModelRegistry(Protocol):
         """Somebody wants it tried again."""
 
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
-        """Put a version in service, atomically: everyone sees the old one or the new one."""
+        """Put a version in service, atomically: everyone sees the old one or the new one.
+
+        Raises `ArtifactError` for one that was let go.
+        """
 
     def in_service(self, project: ProjectId) -> ModelRecord | None: ...
 
     def load(self, project: ProjectId, version: ModelVersion) -> Model:
-        """Raises `ArtifactError` when the artifact is missing, damaged or not trusted."""
+        """Raises `ArtifactError` when the artifact is missing, damaged, not trusted, or was let go."""
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
         """Whether the artifact is there, byte for byte as it was written."""
@@ -486,8 +494,8 @@ class ModelRegistry(Protocol):
     def latest(self, project: ProjectId) -> ModelRecord | None:
         """The model that was saved last, whatever became of it."""
 
-    def history(self, project: ProjectId) -> Sequence[ModelRecord]:
-        """All models, oldest first."""
+    def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
+        """All models, oldest first; what they were trained on only ``with_labels``, for it is large."""
 
     def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
         """A version string for an order that no earlier attempt has used."""
@@ -495,5 +503,5 @@ class ModelRegistry(Protocol):
     def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
 
-    def queues(self, project: ProjectId) -> Sequence[QueueRecord]:
-        """The orders that were announced, newest first."""
+    def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
+        """The orders that were announced, or the ``newest`` so many of them; newest first."""

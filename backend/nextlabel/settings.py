@@ -37,6 +37,7 @@ class Settings:
     workers: int = 1
     reconcile_seconds: float = 30.0
     full_reconcile_hours: float = 24.0
+    keep_models: int = 10
     max_request_mb: int = 64
     embeddings: str = ""
     models: str = ""
@@ -73,6 +74,7 @@ class Settings:
             workers=_whole(environ, "NEXTLABEL_WORKERS", 1, 1, 64),
             reconcile_seconds=_number(environ, "NEXTLABEL_RECONCILE_SECONDS", 30.0, 1.0, 86_400.0),
             full_reconcile_hours=_number(environ, "NEXTLABEL_FULL_RECONCILE_HOURS", 24.0, 0.1, 8760.0),
+            keep_models=_whole(environ, "NEXTLABEL_KEEP_MODELS", 10, 2, 1_000_000),
             max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
             embeddings=environ.get("NEXTLABEL_EMBEDDINGS") or "",
             models=environ.get("NEXTLABEL_MODEL") or "",

@@ -31,6 +31,7 @@ from nextlabel.learning import scoring
 from nextlabel.loop import ActiveLearning
 from nextlabel.model_store import StoredModels
 from nextlabel.ports import Connection, Connector
+from nextlabel.retention import Retention
 from nextlabel.round_log import RoundLog
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
@@ -50,6 +51,7 @@ class Parts:
     connections: SqlConnections
     store: SqlLabelStore
     models: StoredModels
+    retention: Retention
     rounds: RoundLog
     findings: StandingFindings
     job_queue: RqJobQueue
@@ -113,6 +115,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         connections=connections,
         store=store,
         models=models,
+        retention=Retention(database, settings.models_url, settings.keep_models),
         rounds=RoundLog(database),
         findings=StandingFindings(database),
         job_queue=job_queue,

@@ -40,6 +40,7 @@ _LOCKED_SECONDS = 5.0
 _NO_ROOM_SECONDS = 15.0
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
+_SWEEP_SECONDS = 3600  # listing a store may be slow, and cost money
 
 
 def learn(project: str) -> str:
@@ -91,7 +92,7 @@ def _turn(parts: Parts, project: ProjectId) -> str:
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
     if done.trained or done.receipt or done.failure or done.read_again:
         parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
-    if done.receipt:
+    if done.receipt or done.trained:  # a version that was turned down leaves files too
         parts.job_queue.request_pruning(project)
     with suppress(ToolUnavailable):  # the next turn will tell
         _look_for_drift(parts, connection)
@@ -136,26 +137,44 @@ def _look_for_drift(parts: Parts, connection: Connection) -> None:
 
 
 def prune(project: str) -> int:
-    """Job: take orders that are no longer needed out of the tool, lot by lot so that annotators never wait long.
+    """Job: let old versions go, and take orders that are no longer needed out of the tool, lot by lot so that
+    annotators never wait long. Returns how many predictions were removed from it.
 
     The order in force and the one before it stay: the latter is what a rollback switches to.
     """
     parts = _parts()
     try:
-        connection = parts.connections.get(ProjectId(project))
-        connector = parts.open_connector(connection)
-        removed = 0
-        while removed < _PRUNE_MOST:
-            keep = [queue.version for queue in parts.models.queues(connection.project)[:2]]
-            lot = connector.prune(connection.project, keep, _PRUNE_LOT)
-            # A training never waits for this; the reorder at its end asks for pruning again.
-            if lot == 0 or parts.job_queue.learning_waits():
-                break
-            removed += lot
-            time.sleep(_PRUNE_PAUSE_SECONDS)
+        _let_go(parts, ProjectId(project))
+        return _prune_orders(parts, ProjectId(project))
     except NextlabelError as error:
-        log.warning("project %s: old orders stay for now: %s", project, error)
+        log.warning("project %s: old versions and orders stay for now: %s", project, error)
         return 0
+
+
+def _let_go(parts: Parts, project: ProjectId) -> None:
+    """Versions that are not kept any more, and now and then files that are nobody's."""
+    stuck = (
+        parts.retention.sweep(project).stuck if parts.job_queue.is_first_in(_SWEEP_SECONDS, "sweep", project) else ""
+    )
+    while (gone := parts.retention.let_go(project)).number and not parts.job_queue.learning_waits():
+        stuck = stuck or gone.stuck
+    stuck = stuck or gone.stuck
+    if stuck and parts.job_queue.is_first_in(_SWEEP_SECONDS, "stuck", project):
+        log.warning("project %s: %s. It is tried again from time to time; see NEXTLABEL_MODELS_URL.", project, stuck)
+
+
+def _prune_orders(parts: Parts, project: ProjectId) -> int:
+    """Those that the tool still holds."""
+    connector = parts.open_connector(parts.connections.get(project))
+    removed = 0
+    while removed < _PRUNE_MOST:
+        keep = [queue.version for queue in parts.models.queues(project, newest=2)]
+        lot = connector.prune(project, keep, _PRUNE_LOT)
+        # A training never waits for this; the reorder at its end asks for pruning again.
+        if lot == 0 or parts.job_queue.learning_waits():
+            break
+        removed += lot
+        time.sleep(_PRUNE_PAUSE_SECONDS)
     return removed
 
 

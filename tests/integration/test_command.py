@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from rq import Queue
 from rq import Worker as RqWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import Engine, event
 
 from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
@@ -292,6 +293,23 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     assert one["unreadable"] == []
     assert "0002, trained on 12 labels" in connect(command="status").stdout
     assert team.tool.access.token not in connect("--json", command="status").output
+
+
+@pytest.mark.every_database
+def test_status_of_any_number_of_versions_reads_the_labels_of_none(connect: Callable[..., Result], team: Team) -> None:
+    team.import_mails(40)
+    connect()
+    for _ in range(3):
+        team.work(4)
+        team.run()
+    asked: list[str] = []
+    event.listen(Engine, "before_cursor_execute", listener := lambda *told: asked.append(told[2]))
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    event.remove(Engine, "before_cursor_execute", listener)
+    assert [version["labels"] for version in one["versions"]] == [0, 4, 8, 12]
+    assert any("FROM models" in statement for statement in asked)
+    assert not any("trained_on" in statement for statement in asked)
+    assert all("LIMIT" in statement for statement in asked if "FROM queues" in statement)
 
 
 def test_status_tells_that_a_tool_does_not_answer(connect: Callable[..., Result], team: Team) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -17,7 +19,7 @@ from nextlabel.estimators.hosted import HostedProject
 from nextlabel.features.source import Source
 from nextlabel.labeling import Result, Task
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import LabelEvent, ModelRecord
+from nextlabel.ports import LabelEvent, ModelRecord, QueueRecord
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryTool
@@ -304,6 +306,53 @@ def test_files_of_a_version_that_were_changed_do_not_serve(team_of: TeamOf, tmp_
     version = team.serving.version
     team.run()
     assert team.serving.version > version, "what is lost is trained again"
+
+
+class Sharing(HostedProject):
+    """A version whose files are those that an earlier one has packed."""
+
+    def __init__(self, first: HostedProject, packed: Mapping[str, str]) -> None:
+        super().__init__(first.hosted, first.facts, None, lambda: "min")
+        self._packed = packed
+
+    def state(self) -> dict[str, object]:
+        return {**super().state(), "files": dict(self._packed)}
+
+
+def publish(team: Team, model: HostedProject) -> None:
+    """One more version, with an order of its own."""
+    models, last, fence = team.parts.models, team.serving, team.parts.models.next_fence(team.project)
+    version = models.next_version(team.project, informative=True)
+    models.save(team.project, replace(last, version=version, state="trained"), model, fence=fence)
+    models.promote(team.project, version, fence=fence)
+    name = models.reserve_queue(team.project, version, fence=fence)
+    models.announce_queue(team.project, QueueRecord(name, version, "margin", (), 0), fence=fence)
+
+
+def test_files_of_a_version_that_is_let_go_stay_as_long_as_another_shares_them(team_of: TeamOf, tmp_path: Path) -> None:
+    team = team_of("one_x.py:TextClassifier", keep_models=2)
+    team.import_mails(20)
+    team.work(10)
+    team.run()
+    task, first = Task(team.take(), {"text": "prize cash win"}), team.serving.version
+    here, model = said(team, task), team.parts.models.load(team.project, first)
+    assert isinstance(model, HostedProject)
+    (packed,) = Path(team.parts.settings.models_url).rglob(f"{first}-*.tar")
+    shared = {"artifact": str(packed), "sha256": hashlib.sha256(packed.read_bytes()).hexdigest()}
+    for _ in range(3):
+        publish(team, Sharing(model, shared))
+    team.parts.retention.let_go(team.project)
+    with pytest.raises(ArtifactError, match="was let go"):
+        team.parts.models.load(team.project, first)
+    os.utime(packed, (0, 0))
+    team.parts.retention.sweep(team.project)
+    elsewhere = replace(team, parts=team_of("one_x.py:TextClassifier", home=tmp_path / "other").parts)
+    assert said(elsewhere, task) == here
+    for _ in range(2):
+        publish(team, Sharing(model, {}))
+    assert packed.exists()
+    team.parts.retention.let_go(team.project)
+    assert not packed.exists()
 
 
 def test_the_backend_decides_and_the_others_follow(team_of: TeamOf) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, MetaData, select
 import nextlabel.database
 from nextlabel import wiring
 from nextlabel.database import Database
-from nextlabel.database.tables import metadata
+from nextlabel.database.tables import metadata, models
+from nextlabel.labeling import ModelVersion
 from nextlabel.wiring import Parts
 
 if TYPE_CHECKING:
@@ -59,9 +60,16 @@ def copy(rows_of: Database, sql: Connection) -> set[str]:
     return filled
 
 
+def served(parts: Parts) -> list[str]:
+    """The versions that were ever in service, in the order in which they were."""
+    with parts.database.read() as sql:
+        found = select(models.c.version).where(models.c.promotion > 0).order_by(models.c.promotion)
+        return list(sql.execute(found).scalars())
+
+
 def kept(parts: Parts, team: Team) -> dict[str, object]:
     """What the code sees in a database."""
-    history = parts.models.history(team.project)
+    history = parts.models.history(team.project, with_labels=True)
     return {
         "connection": parts.connections.get(team.project),
         "credentials": parts.connections.credentials(),
@@ -71,12 +79,13 @@ def kept(parts: Parts, team: Team) -> dict[str, object]:
         "labeled": parts.store.labeled(team.project),
         "models": history,
         "loaded": [parts.models.is_intact(team.project, record.version) for record in history],
+        "served": served(parts),
         "queues": parts.models.queues(team.project),
         "rounds": parts.rounds.last(team.project, 100),
     }
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     revision: str, team: Team, new_database_url: str
 ) -> None:
@@ -103,4 +112,22 @@ def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     assert parts.rounds.last(team.project, 1)[0].summary == "it went well"
     parts.rounds.add(team.project, 1.0, "it goes on", failed=False)
     assert parts.rounds.last(team.project, 1)[0].summary == "it goes on"
+    parts.database.dispose()
+
+
+def test_of_a_rollback_by_an_earlier_version_it_is_known_which_model_serves_and_which_did_before(
+    team: Team, new_database_url: str
+) -> None:
+    team.import_mails(30)
+    for _ in range(3):
+        team.run()
+        team.work(6)
+    models_of = team.parts.models
+    models_of.promote(team.project, ModelVersion("0002"), fence=models_of.next_fence(team.project))
+    with at_revision(new_database_url, "0003") as sql:
+        copy(team.parts.database, sql)
+    settings = replace(team.parts.settings, database_url=new_database_url)
+    parts = wiring.build(settings, settings.redis_url or "")
+    parts.database.migrate()
+    assert served(parts) == ["untrained-0001", "0003", "0002"]
     parts.database.dispose()

@@ -63,7 +63,7 @@ class _Circuits:
 
 def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | None) -> dict[str, Any]:
     project = connection.project
-    history, queues = parts.models.history(project), parts.models.queues(project)
+    history, queues = parts.models.history(project), parts.models.queues(project, newest=1)
     serving = next((record for record in history if record.state == "in_service"), None)
     return {
         "project": project,
@@ -78,7 +78,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
-        "labels": len(serving.trained_on) if serving else 0,
+        "labels": serving.labels if serving else 0,
         "metrics": dict(serving.metrics) if serving else {},
         "queue": queues[0].version if queues else None,
         "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
@@ -86,7 +86,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
             {
                 "version": record.version,
                 "state": record.state,
-                "labels": len(record.trained_on),
+                "labels": record.labels,
                 "reason": record.reason,
                 **record.metrics,
             }

@@ -94,6 +94,9 @@ findings = Table(
     Column("at", DateTime(timezone=True), nullable=False),
 )
 
+# A version that was let go (`retention`) has no artifact any more, nor its hash, files and ``trained_on``. ``files``
+# names the archive of a team's own model, "" where there is none, and is NULL for versions older than the column.
+# ``promotion`` counts up with every version that is put in service; 0 never was.
 models = Table(
     "models",
     metadata,
@@ -111,9 +114,13 @@ models = Table(
     Column("queue_version", String(80), nullable=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("learner", String(200), nullable=False, server_default=""),
+    Column("labels", Integer, nullable=False, server_default="0"),
+    Column("files", Text, nullable=True),
+    Column("promotion", Integer, nullable=False, server_default="0"),
     Index("models_in_order", "project", "number"),
 )
 
+# No row ever goes: how many there are of a model names its next order. Old ones have no window any more.
 queues = Table(
     "queues",
     metadata,
@@ -126,6 +133,7 @@ queues = Table(
     Column("pool", Integer, nullable=False),
     Column("announced", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Index("queues_in_order", "project", "number"),
 )
 
 rounds = Table(

@@ -130,7 +130,7 @@ class Nextlabel:
 
     def trained(self, project: int) -> Sequence[ModelRecord]:
         """The models that learned from at least one label, oldest first."""
-        return [record for record in self.parts().models.history(ProjectId(str(project))) if record.trained_on]
+        return [record for record in self.parts().models.history(ProjectId(str(project))) if record.labels]
 
     def queues(self, project: int) -> Sequence[QueueRecord]:
         return self.parts().models.queues(ProjectId(str(project)))
