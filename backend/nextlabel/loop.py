@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from nextlabel.errors import ArtifactError, HostedModelError
+from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
 from nextlabel.learning.hosted import HostedWorkbench
-from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.learning.workbench import Incumbent, Workbench, order_seed
+from nextlabel.learning.workbench import Incumbent, Workbench
+from nextlabel.ordering import Ordering
 from nextlabel.ports import (
     Connection,
     Connections,
@@ -27,14 +29,15 @@ from nextlabel.ports import (
     ModelRegistry,
     QueryStrategy,
     QueueReceipt,
-    QueueRecord,
     Unreadable,
 )
-from nextlabel.predictions import predictions_of, utilities_of
-from nextlabel.pulling import pull
+from nextlabel.pulling import Pulled, pull
 from nextlabel.work import InPlace, Progress, Shards
 
+log = logging.getLogger("nextlabel.loop")
+
 _NAMED = 3
+_LONG_SECONDS = 5.0  # of learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,10 @@ class _Outcome:
     model: Model | None = None
     failure: str = ""
 
+    @property
+    def fresh(self) -> dict[ModelVersion, Model]:
+        return {self.version: self.model} if self.version and self.model else {}
+
 
 class ActiveLearning:
     """The loop over one project at a time. Every step may run twice; nothing is published on a lost lease."""
@@ -127,26 +134,21 @@ class ActiveLearning:
         """
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
-        schema = connector.label_schema(project)
-        hosted = self._hosts.chosen(connection.options.model)
-        pulled = pull(
-            connector,
-            self._store,
-            project,
-            whole=bool(hosted),
-            full_every=self._full_pull_every,
-            progress=progress,
+        look = partial(self._look, connection, connector, connector.label_schema(project), progress)
+        queue = Ordering(
+            connection, connector, fence, self._store, self._registry, self._strategy, self._shards, progress
         )
-        bench = self._workbench(connection, connector, schema, hosted, progress)
-        outcome = _Outcome()
+        pulled, bench = look()
+        outcome, appeared, now = _Outcome(), pulled.appeared, bench
         if self._is_news(project, bench):
             self._registry.check_fence(project, fence)
             progress("fit", len(bench.labels))
-            outcome = self._learn(connection, bench, fence)
-        receipt = None
-        if pulled.appeared or self._order_is_due(connection, connector, bench):
-            self._registry.check_fence(project, fence)
-            receipt = self._reorder(connection, connector, bench, outcome, fence, progress)
+            began = time.monotonic()
+            outcome = self._learn(connection, bench, fence, partial(_tend, look, queue))
+            if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
+                later, now = look()
+                appeared = appeared or later.appeared
+        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         return Round(
             project,
             pulled.changed,
@@ -159,6 +161,17 @@ class ActiveLearning:
             self._store.unreadable(project),
             pulled.again,
         )
+
+    def _look(
+        self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress
+    ) -> tuple[Pulled, Workbench]:
+        """What has changed in the tool, and what can be worked on now."""
+        hosted = self._hosts.chosen(connection.options.model)
+        every = self._full_pull_every
+        pulled = pull(
+            connector, self._store, connection.project, whole=bool(hosted), full_every=every, progress=progress
+        )
+        return pulled, self._workbench(connection, connector, schema, hosted, progress)
 
     def _workbench(
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
@@ -192,11 +205,11 @@ class ActiveLearning:
         # "trained" and no more: the worker died before it could promote it.
         return last.state == "trained" or not _made_by(last, bench) or last.labels_digest != bench.digest
 
-    def _learn(self, connection: Connection, bench: Workbench, fence: int) -> _Outcome:
+    def _learn(self, connection: Connection, bench: Workbench, fence: int, meanwhile: Callable[[], object]) -> _Outcome:
         """Fit a model, judge it against the one in service, and publish it or turn it down."""
         project = connection.project
         try:
-            lesson = bench.learn(self._incumbent(project, bench))
+            lesson = bench.learn(self._incumbent(project, bench), meanwhile)
         except HostedModelError as error:
             return self._failed(project, bench, error, fence)
         if lesson is None:
@@ -243,67 +256,21 @@ class ActiveLearning:
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
 
-    def _order_is_due(self, connection: Connection, connector: Connector, bench: Workbench) -> bool:
-        """Whether the tool serves another order than the right one, or its window is running low."""
-        project, options = connection.project, connection.options
-        serving, queues = self._registry.in_service(project), self._registry.queues(project, newest=1)
-        if serving is None or not bench.understands(serving.learner):
-            return False
-        if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
-            return True
-        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
-            return True
-        window = set(queues[0].window)
-        left = sum(task.id in window for task in bench.open)
-        full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(bench.open), full / 2):
-            return True
-        # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
-        standing = len(self._store.known(project, queues[0].window))
-        return bool(left) and connector.queue_in_force(project, standing=standing) != queues[0].version
 
-    def _reorder(
-        self,
-        connection: Connection,
-        connector: Connector,
-        bench: Workbench,
-        outcome: _Outcome,
-        fence: int,
-        progress: Progress,
-    ) -> QueueReceipt | None:
-        """Rank the open tasks by the model in service and have the tool serve the top of that order."""
-        project, options = connection.project, connection.options
-        serving = self._registry.in_service(project)
-        if serving is None or not bench.understands(serving.learner) or not bench.open:
-            return None
-        fresh = outcome.model if outcome.version == serving.version else None
-        model = fresh or self._registry.load(project, serving.version)
-        chosen = self._strategy(options.strategy)
-        seed = order_seed(options.seed, len(bench.labels))
-        scorer = Scorer(project, serving.version, self._shards, options.rank_seconds, seed, progress)
-        candidates = bench.candidates(model, scorer)
-        # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
-        cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
-        window = (self._strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
-        version = self._registry.reserve_queue(project, serving.version, fence=fence)
-        asked = set(window.task_ids())
-        row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
-        rows = [row[task] for task in window.task_ids()]
-        shown = predictions_of(
-            [candidates.tasks[n] for n in rows],
-            {name: said.of(rows) for name, said in candidates.opinions.items()},
-            utilities_of(chosen, candidates.pool.probabilities[rows]),
-            version=version,
-            informative=model.informative,
-        )
-        progress("reorder", len(window))
-        mine = partial(self._registry.check_fence, project, fence)
-        mine()
-        receipt = connector.reorder(project, version, window, shown, may_switch=mine)
-        strategy = bench.ordered_by(options.strategy)
-        queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
-        self._registry.announce_queue(project, queue, fence=fence)
-        return receipt
+def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
+    """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
+    version in service. What fails is tried again soon enough; only who was overtaken stops.
+    """
+    try:
+        pulled, bench = look()
+        receipt = queue.renew(bench, appeared=pulled.appeared)
+    except StaleWorker:
+        raise
+    except NextlabelError as error:
+        log.warning("the order stays as it is while a model is being fitted: %s", error)
+    else:
+        if receipt:
+            log.info("queue %s: %d tasks in order, while a model is being fitted", receipt.version, receipt.written)
 
 
 def _named(unreadable: Sequence[Unreadable]) -> str:

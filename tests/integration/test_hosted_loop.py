@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from integration.conftest import Team
-from nextlabel import wiring
+from nextlabel import loop, wiring
 from nextlabel.errors import ArtifactError, SettingsError
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.features.source import Source
-from nextlabel.labeling import Result, Task
+from nextlabel.labeling import Result, Task, TaskId
+from nextlabel.learning import hosted
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import LabelEvent, ModelRecord, QueueRecord
 from nextlabel.settings import Settings
@@ -181,6 +183,59 @@ def test_the_window_is_refilled_by_the_version_before_a_failed_one(team_of: Team
         assert team.queue(4)
         with team.tool.opened(team.project) as it:
             assert len([task for task in it.order if not it.rows[task].annotations]) >= 5
+
+
+PATIENT = """
+import time
+from pathlib import Path
+from label_studio_ml.model import LabelStudioMLBase
+
+class Patient(LabelStudioMLBase):
+    def predict(self, tasks, **kwargs):
+        return [{"result": [], "score": len(task["data"]["text"]) / 1000} for task in tasks]
+
+    def fit(self, tasks, workdir=None, **kwargs):
+        Path("FOLDER/fitting").touch()
+        while Path("FOLDER/hold").exists():
+            time.sleep(0.01)
+        return {"tasks": len(tasks)}
+"""
+
+
+def test_while_a_model_is_fitted_for_hours_annotators_get_a_window_and_afterwards_only_what_is_still_open(
+    team_of: TeamOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    monkeypatch.setattr(hosted, "_TEND_SECONDS", 0.1)
+    monkeypatch.setattr(loop, "_LONG_SECONDS", 0.0)
+    (tmp_path / "patient.py").write_text(PATIENT.replace("FOLDER", str(tmp_path)))
+    team = team_of(f"{tmp_path / 'patient.py'}:Patient", options={"window": 10})
+    team.import_mails(60)
+    team.run()
+    before = team.serving.version
+    first = team.work(3)
+    (tmp_path / "hold").touch()
+    with ThreadPoolExecutor(1) as worker:
+        turn = worker.submit(team.run)
+        try:
+            eventually((tmp_path / "fitting").exists)
+            for _ in range(4):  # a window of ten would have run dry
+                team.work(7)
+                eventually(lambda: len(ahead(team)) >= 5)
+            late = team.import_mails(5)
+            eventually(lambda: set(late) <= {task.id for task in team.parts.store.open(team.project)})
+            assert team.serving.version == before
+        finally:
+            (tmp_path / "hold").unlink()
+        done = turn.result(timeout=60)
+    assert done.failure == ""
+    assert set(team.serving.trained_on) == set(first)
+    assert len(ahead(team)) == 10, "what was labeled during the fit has no place in the new window"
+
+
+def ahead(team: Team) -> list[TaskId]:
+    """Tasks of the order in force that are still open."""
+    with team.tool.opened(team.project) as it:
+        return [task for task in it.order if not it.rows[task].annotations]
 
 
 def test_a_model_that_only_predicts_orders_from_the_start_and_is_never_fitted(team_of: TeamOf) -> None:

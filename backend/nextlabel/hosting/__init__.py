@@ -5,6 +5,7 @@
 
 from nextlabel.hosting.answers import HostedPrediction
 from nextlabel.hosting.model import HostedModel, Limits
+from nextlabel.hosting.process import Meanwhile
 from nextlabel.hosting.source import ModelSource
 
-__all__ = ["HostedModel", "HostedPrediction", "Limits", "ModelSource"]
+__all__ = ["HostedModel", "HostedPrediction", "Limits", "Meanwhile", "ModelSource"]

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 from nextlabel.errors import HostedModelError, SettingsError
 from nextlabel.hosting import wire
 from nextlabel.hosting.answers import HostedPrediction, Unreadable, read_predictions
-from nextlabel.hosting.process import ModelProcess
+from nextlabel.hosting.process import Meanwhile, ModelProcess
 from nextlabel.hosting.source import ModelSource
 from nextlabel.hosting.state import at_home, portable
 
@@ -117,13 +117,19 @@ class HostedModel:
                 raise self._error(f"{wrong}. Correct its predict.", process) from None
 
     def fit(
-        self, tasks: Sequence[Mapping[str, object]], event: str = "START_TRAINING", *, into: Path
+        self,
+        tasks: Sequence[Mapping[str, object]],
+        event: str = "START_TRAINING",
+        *,
+        into: Path,
+        meanwhile: Meanwhile | None = None,
     ) -> Mapping[str, object]:
         """Train on annotated tasks; the new version's state is what is returned and the files in ``into``.
 
         It is trained in another process, on a copy of this version's files: this version stays as it is, whatever
         happens, and goes on predicting. ``into`` must be new or empty; after a `HostedModelError` it is gone. The next
         version is a HostedModel of that folder, wherever it was moved, and the returned ``train_output``.
+        ``meanwhile`` is done now and then where it takes long; what that raises ends it.
         """
         folder = into.resolve()
         if folder.is_relative_to(self._folder) or (folder.exists() and any(folder.iterdir())):
@@ -132,7 +138,7 @@ class HostedModel:
         try:
             self._copy_files(folder)
             process = self._start(folder)
-            answer = self._ask(process, "fit", {"do": "fit", "tasks": list(tasks), "event": event})
+            answer = self._ask(process, "fit", {"do": "fit", "tasks": list(tasks), "event": event}, meanwhile)
             state = answer["state"]
             if state is None:  # trained nothing, or keeps all it knows in files: what was known before still holds
                 return dict(self._train_output)
@@ -224,10 +230,16 @@ class HostedModel:
         self._learns = bool(self._ask(process, "start", start)["learns"])
         return process
 
-    def _ask(self, process: ModelProcess, doing: Doing, message: Mapping[str, object]) -> Mapping[str, Any]:
+    def _ask(
+        self,
+        process: ModelProcess,
+        doing: Doing,
+        message: Mapping[str, object],
+        meanwhile: Meanwhile | None = None,
+    ) -> Mapping[str, Any]:
         seconds = self._limits.seconds(doing)
         try:
-            answer: Mapping[str, Any] = process.tell(message, seconds)
+            answer: Mapping[str, Any] = process.tell(message, seconds, meanwhile)
         except TimeoutError:
             process.last_words()
             process.end()

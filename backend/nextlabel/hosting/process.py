@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,14 @@ from nextlabel.hosting import wire
 
 _TAIL_BYTES = 32_768
 _LAST_WORDS_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What is done every so many seconds while a long answer is waited for."""
+
+    do: Callable[[], object]
+    every: float
 
 
 class ModelProcess:
@@ -53,11 +64,21 @@ class ModelProcess:
         """Whether it has ended, by itself or by us."""
         return self._process.poll() is not None
 
-    def tell(self, message: object, seconds: float) -> Any:
-        """Its answer. Raises TimeoutError, EOFError or OSError when it has gone, `wire.Garbled` for nonsense."""
-        start = time.monotonic()
+    def tell(self, message: object, seconds: float, meanwhile: Meanwhile | None = None) -> Any:
+        """Its answer. Raises TimeoutError, EOFError or OSError when it has gone, `wire.Garbled` for nonsense, and what
+        ``meanwhile`` raises, whose seconds count too."""
+        deadline = time.monotonic() + seconds
         wire.send(self._wire, message, seconds)
-        return wire.receive(self._wire, max(seconds - (time.monotonic() - start), 0.001))
+        while meanwhile and not self._answers(min(meanwhile.every, deadline - time.monotonic())):
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            meanwhile.do()
+        return wire.receive(self._wire, max(deadline - time.monotonic(), 0.001))
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether something comes within so many seconds, if only its end."""
+        ready, _, _ = select.select([self._wire], [], [], max(seconds, 0))
+        return bool(ready)
 
     def last_words(self) -> None:
         """Have a child that hangs print where it hangs, as far as it still can."""

@@ -20,7 +20,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.source import Source
-from nextlabel.hosting import HostedModel
+from nextlabel.hosting import HostedModel, Meanwhile
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
 from nextlabel.learning.scoring import Scorer
@@ -30,6 +30,7 @@ from nextlabel.ranking import Features
 
 log = logging.getLogger("nextlabel.hosted")
 
+_TEND_SECONDS = 30.0  # of a fit, after which annotators are looked after
 _TRIED = 8  # tasks that a new version must be able to predict before it serves
 _JUDGED, _JUDGED_SECONDS = 200, 20.0  # new labels that the version in service is held to, and time for it to be asked
 
@@ -84,7 +85,7 @@ class HostedWorkbench:
     def ordered_by(self, strategy: str) -> str:
         return f"{strategy}, scores of regions by {self._options.region_scores}"
 
-    def learn(self, incumbent: Incumbent | None) -> Lesson | None:
+    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson | None:
         """Fit the model on every task with an annotation, from the version in service on; and try whether it predicts.
 
         Raises `HostedModelError` where it fails.
@@ -96,7 +97,7 @@ class HostedWorkbench:
         self._hosts.tidy(self._project)
         foretold = self._foretold(previous, incumbent.trained_on) if incumbent and previous else {}
         start = previous if previous and self._annotated else self._unfitted()
-        made = self._fitted(start) if self._annotated and start.facts.learns else start
+        made = self._fitted(start, meanwhile) if self._annotated and start.facts.learns else start
         began = time.monotonic()
         said = list(made.ask(self._some_tasks()))
         took = time.monotonic() - began
@@ -166,10 +167,10 @@ class HostedWorkbench:
         facts = HostedFacts(self._name, self.learner, self._schema.source, learns=hosted.learns)
         return self._version(facts, hosted, folder)
 
-    def _fitted(self, start: HostedProject) -> HostedProject:
+    def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject:
         tasks = [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
         folder = self._hosts.new_folder(self._project) / "fitted"
-        train_output = start.hosted.fit(tasks, into=folder)
+        train_output = start.hosted.fit(tasks, into=folder, meanwhile=Meanwhile(meanwhile, _TEND_SECONDS))
         facts = HostedFacts(self._name, self.learner, self._schema.source, train_output, trained=True)
         hosted = self._hosts.open(self._project, self._name, facts.label_config, folder, train_output)
         return self._version(facts, hosted, folder)

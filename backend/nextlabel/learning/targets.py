@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import joblib
@@ -84,7 +84,7 @@ class TargetsWorkbench:
     def ranks_all(self) -> bool:
         return all(target.kind != "spans" for target in self.schema.targets)
 
-    def learn(self, incumbent: Incumbent | None) -> Lesson:
+    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,8 +85,11 @@ class Workbench(Protocol):
     def ordered_by(self, strategy: str) -> str:
         """The name of the orders that it makes with a strategy: changes with whatever makes another order."""
 
-    def learn(self, incumbent: Incumbent | None) -> Lesson | None:
-        """A model of the labels in force; None where there is nothing to be learned beyond the one in service."""
+    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson | None:
+        """A model of the labels in force; None where there is nothing to be learned beyond the one in service.
+
+        ``meanwhile`` is called now and then where that takes minutes; what it raises is raised.
+        """
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""

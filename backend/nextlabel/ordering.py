@@ -1,0 +1,105 @@
+"""The order that the tool serves: whether it is the right one, and how it becomes that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nextlabel.estimators.project import Model
+from nextlabel.labeling import ModelVersion
+from nextlabel.learning.scoring import Scorer
+from nextlabel.learning.workbench import Workbench, order_seed
+from nextlabel.ports import (
+    Connection,
+    Connector,
+    LabelStore,
+    ModelRecord,
+    ModelRegistry,
+    QueryStrategy,
+    QueueReceipt,
+    QueueRecord,
+)
+from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.work import Progress, Shards
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """The order of one project, in the hands of a worker with that fence."""
+
+    connection: Connection
+    connector: Connector
+    fence: int
+    store: LabelStore
+    registry: ModelRegistry
+    strategy: Callable[[str], QueryStrategy]
+    shards: Shards
+    progress: Progress
+
+    def renew(
+        self, bench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
+    ) -> QueueReceipt | None:
+        """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
+
+        ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
+        the connector raises.
+        """
+        if not (appeared or self._is_due(bench)):
+            return None
+        self._check_fence()
+        serving = self.registry.in_service(self.connection.project)
+        if serving is None or not bench.understands(serving.learner) or not bench.open:
+            return None
+        model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
+        return self._reorder(bench, serving, model)
+
+    def _is_due(self, bench: Workbench) -> bool:
+        """Whether the tool serves another order than the right one, or its window is running low."""
+        project, options = self.connection.project, self.connection.options
+        serving, queues = self.registry.in_service(project), self.registry.queues(project, newest=1)
+        if serving is None or not bench.understands(serving.learner):
+            return False
+        if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
+            return True
+        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
+            return True
+        window = set(queues[0].window)
+        left = sum(task.id in window for task in bench.open)
+        full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
+        if left < min(len(bench.open), full / 2):
+            return True
+        # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
+        standing = len(self.store.known(project, queues[0].window))
+        return bool(left) and self.connector.queue_in_force(project, standing=standing) != queues[0].version
+
+    def _reorder(self, bench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
+        """Rank the open tasks by the model in service and have the tool serve the top of that order."""
+        project, options = self.connection.project, self.connection.options
+        chosen = self.strategy(options.strategy)
+        seed = order_seed(options.seed, len(bench.labels))
+        scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
+        candidates = bench.candidates(model, scorer)
+        # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
+        cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
+        window = (self.strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
+        version = self.registry.reserve_queue(project, serving.version, fence=self.fence)
+        asked = set(window.task_ids())
+        row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
+        rows = [row[task] for task in window.task_ids()]
+        shown = predictions_of(
+            [candidates.tasks[n] for n in rows],
+            {name: said.of(rows) for name, said in candidates.opinions.items()},
+            utilities_of(chosen, candidates.pool.probabilities[rows]),
+            version=version,
+            informative=model.informative,
+        )
+        self.progress("reorder", len(window))
+        self._check_fence()
+        receipt = self.connector.reorder(project, version, window, shown, may_switch=self._check_fence)
+        strategy = bench.ordered_by(options.strategy)
+        queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
+        self.registry.announce_queue(project, queue, fence=self.fence)
+        return receipt
+
+    def _check_fence(self) -> None:
+        self.registry.check_fence(self.connection.project, self.fence)
