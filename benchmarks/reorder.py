@@ -195,7 +195,7 @@ def _pruning(
 
     def lot() -> float:
         with stopwatch() as seconds:
-            connector.prune(project, keep, 5)
+            connector.prune(project, lambda: keep, 5)
         return seconds()
 
     def prune() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
@@ -15,7 +15,7 @@ class StillTool:
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         return ()
 
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
         return 0
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ from nextlabel.folder_artifacts import is_there, read_folder, write_folder
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import ModelRecord, QueueRecord
+
+_STANDING = 2  # orders: the one in force, and the one before, which a rollback switches to
 
 
 class StoredModels:
@@ -170,6 +172,14 @@ class StoredModels:
             _check_fence(sql, project, fence)
             sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
             sql.execute(update(models).where(of_model).values(queue_version=queue.version))
+
+    def standing_orders(self, project: ProjectId) -> Collection[QueueVersion]:
+        mine = queues.c.project == project
+        announced = select(queues.c.number).where(mine, queues.c.announced).order_by(queues.c.number.desc())
+        with self._database.read() as sql:
+            oldest = sql.execute(announced.offset(_STANDING - 1).limit(1)).scalar() or 0
+            found = sql.execute(select(queues.c.version).where(mine, queues.c.number >= oldest)).scalars()
+            return {QueueVersion(version) for version in found}
 
     def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         found = select(queues).where(queues.c.project == project, queues.c.announced).order_by(queues.c.number.desc())

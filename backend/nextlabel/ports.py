@@ -159,9 +159,13 @@ class Connector(Protocol):
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
 
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
-        """Remove predictions of orders that nextlabel made and that are not in ``keep``, oldest order first;
-        returns how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says."""
+    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
+        """Remove predictions of orders that nextlabel made and that are not to ``keep``, oldest order first; returns
+        how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says.
+
+        ``keep`` is asked after the orders that are there were looked up: so one that is being written meanwhile, by
+        another worker, is either not among those or kept.
+        """
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         """What a result, as models for label-studio-ml write it, says of each target. No request is made."""
@@ -502,6 +506,10 @@ class ModelRegistry(Protocol):
 
     def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
+
+    def standing_orders(self, project: ProjectId) -> Collection[QueueVersion]:
+        """Those that the tool must keep: the newest two that were announced, and whatever was begun since, for it may
+        be written at this moment."""
 
     def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         """The orders that were announced, or the ``newest`` so many of them; newest first."""

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -164,12 +165,11 @@ def _let_go(parts: Parts, project: ProjectId) -> None:
 
 
 def _prune_orders(parts: Parts, project: ProjectId) -> int:
-    """Those that the tool still holds."""
+    """Those that the tool still holds and that no longer stand."""
     connector = parts.open_connector(parts.connections.get(project))
     removed = 0
     while removed < _PRUNE_MOST:
-        keep = [queue.version for queue in parts.models.queues(project, newest=2)]
-        lot = connector.prune(project, keep, _PRUNE_LOT)
+        lot = connector.prune(project, partial(parts.models.standing_orders, project), _PRUNE_LOT)
         # A training never waits for this; the reorder at its end asks for pruning again.
         if lot == 0 or parts.job_queue.learning_waits():
             break

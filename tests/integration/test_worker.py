@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -22,8 +22,9 @@ from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
 from nextlabel.liveness import Process
 from nextlabel.loop import Round
-from nextlabel.ports import Connection, Door, LabelEvent, ToolAccess
+from nextlabel.ports import Connection, Door, LabelEvent, QueueReceipt, ToolAccess
 from nextlabel.round_log import LoggedRound
+from nextlabel_connectors.memory import MemoryConnector
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -368,6 +369,33 @@ def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monk
     assert team.tool.predictions_held(team.project) == {"untrained-0001.3": 10, "untrained-0001.4": 10}
     assert team.queue() == queue
     assert worker.prune(team.project) == 0
+
+
+def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two workers the pruning after one turn may run beside the next turn."""
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    team.choose(window=10)
+    team.import_mails(60)
+    for strategy in ("margin", "random", "entropy"):
+        team.choose(window=10, strategy=strategy)
+        team.run()
+    reorder, pruned = MemoryConnector.reorder, []
+
+    def pruned_halfway(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
+        """All of it is written, and not yet switched to."""
+        with team.tool.opened(team.project) as it:
+            it.orders[args[1]] = dict.fromkeys(args[2].task_ids())
+        pruned.append(worker.prune(team.project))
+        with team.tool.opened(team.project) as it:
+            assert len(it.orders[args[1]]) == 10
+        return reorder(connector, *args, **kwargs)
+
+    monkeypatch.setattr(MemoryConnector, "reorder", pruned_halfway)
+    team.choose(window=10, strategy="diverse")
+    team.run()
+    assert pruned == [10], "the oldest one is"
+    assert len(team.queue(10)) == 10
 
 
 def test_pruning_a_tool_that_is_down_waits_for_the_next_time(

@@ -312,7 +312,7 @@ class ConnectorContract:
     def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:4], "spam")
-        lots = [scene.connector.prune(scene.project, {V3}, at_most=3) for _ in range(9)]
+        lots = [scene.connector.prune(scene.project, lambda: {V3}, at_most=3) for _ in range(9)]
         removed = [lot for lot in lots if lot]
         assert sum(removed) == 8
         assert max(removed) <= 3
@@ -323,14 +323,28 @@ class ConnectorContract:
     def test_pruning_keeps_what_it_is_told_to_keep(self, scene: Scene) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:2])
-        assert scene.connector.prune(scene.project, {V1, V3}, at_most=100) == 2
+        assert scene.connector.prune(scene.project, lambda: {V1, V3}, at_most=100) == 2
         assert scene.harness.predictions_held(scene.project) == {V1: 2, V3: 2}
+
+    def test_an_order_that_is_begun_while_old_ones_are_pruned_is_left_alone(self, scene: Scene) -> None:
+        """By another worker: either it is not seen yet, or it is among those to keep."""
+        order, kept = [scene.tasks[n] for n in (5, 1, 6, 0)], {V2}
+        scene.rank(V1, scene.tasks[:2])
+        scene.rank(V2, scene.tasks[:3])
+
+        def begun() -> set[QueueVersion]:
+            scene.rank(V3, order)
+            return kept
+
+        assert scene.connector.prune(scene.project, begun, at_most=100) == 2
+        assert scene.connector.queue_in_force(scene.project, standing=4) == V3
+        assert scene.work(4) == [Served(task, ("ham",)) for task in order]
 
     def test_pruning_never_removes_the_order_in_force(self, scene: Scene) -> None:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.rank(V1, scene.tasks)
         scene.rank(V2, order)
-        scene.connector.prune(scene.project, {V1}, at_most=100)
+        scene.connector.prune(scene.project, lambda: {V1}, at_most=100)
         assert scene.connector.queue_in_force(scene.project) == V2
         assert scene.work(4) == [Served(task, ("ham",)) for task in order]
 
@@ -429,7 +443,7 @@ CALLS: Mapping[str, Callable[[Scene], object]] = {
     "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
     "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
     "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
-    "prune": lambda it: it.connector.prune(it.project, set(), 10),
+    "prune": lambda it: it.connector.prune(it.project, set, 10),
 }
 
 

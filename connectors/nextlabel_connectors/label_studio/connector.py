@@ -82,7 +82,7 @@ class LabelStudioConnector:
         with self._understood():
             return self._queue(project).head(n)
 
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
         with self._understood():
             return self._queue(project).prune(keep, at_most)
 

@@ -88,14 +88,14 @@ class Queue:
         self._switch(project, version)
         return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
 
-    def prune(self, keep: Collection[QueueVersion], at_most: int) -> int:
+    def prune(self, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
         """Remove predictions of our old orders, oldest order first."""
-        current = self._fetch().version
-        removed = 0
-        for version, held in self._predictions.counts().items():
+        current, counts = self._fetch().version, self._predictions.counts()
+        kept, removed = keep(), 0
+        for version, held in counts.items():
             if removed >= at_most:
                 break
-            if version != current and version not in keep and _OURS.fullmatch(version):
+            if version != current and version not in kept and _OURS.fullmatch(version):
                 left = at_most - removed
                 if held <= min(left, _AT_ONCE):
                     removed += self._clear(version, held)

@@ -74,9 +74,10 @@ class MemoryConnector:
         with self._tool.opened(project, self._token) as it:
             return list(islice(it.queue(), n))
 
-    def prune(self, project: ProjectId, keep: Collection[QueueVersion], at_most: int) -> int:
+    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
         with self._tool.opened(project, self._token) as it:
-            old = [version for version in it.orders if version not in keep and version != it.in_force]
+            kept = keep()
+            old = [version for version in it.orders if version not in kept and version != it.in_force]
             doomed = list(islice(((version, task) for version in old for task in it.orders[version]), at_most))
             for version, task in doomed:
                 del it.orders[version][task]

@@ -257,7 +257,7 @@ def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_it
     assert reorder(tool, "0001", 4, 9, 3, 99) == (3, ("99",), ("4", "3"))
     reorder(tool, "0002", 3, 4)
     reorder(tool, "0003", 3)
-    assert [tool.connector().prune(PROJECT, (), 100) for _ in range(2)] == [4, 0]
+    assert [tool.connector().prune(PROJECT, tuple, 100) for _ in range(2)] == [4, 0]
     assert tool.versions() == {"0001": 2, "0003": 1}  # what stands on the broken task
 
 
@@ -287,14 +287,14 @@ def test_pruning_takes_old_orders_of_ours_oldest_first_and_nothing_else(tool: Fa
         reorder(tool, version, 1, 2, 3)
     connector = tool.connector()
     keep = {QueueVersion("0002.2")}
-    assert [connector.prune(PROJECT, keep, 4) for _ in range(3)] == [3, 3, 0]
+    assert [connector.prune(PROJECT, lambda: keep, 4) for _ in range(3)] == [3, 3, 0]
     assert tool.versions() == {"bert-v1": 3, "0002.2": 3, "0003": 3}
-    assert connector.prune(PROJECT, (), 100) == 3
+    assert connector.prune(PROJECT, tuple, 100) == 3
     assert tool.served() == ["1", "2", "3"]
 
 
 def test_pruning_takes_a_version_and_not_its_refills(tool: FakeQueue) -> None:
     for version in ("0001", "0001.2", "0001.3"):
         reorder(tool, version, 1, 2)
-    tool.connector().prune(PROJECT, {QueueVersion("0001.2")}, 100)
+    tool.connector().prune(PROJECT, lambda: {QueueVersion("0001.2")}, 100)
     assert tool.versions() == {"0001.2": 2, "0001.3": 2}
