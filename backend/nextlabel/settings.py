@@ -45,6 +45,7 @@ class Settings:
     model_predict_seconds: float = 60.0
     model_fit_seconds: float = 3600.0
     model_memory_mb: int | None = None
+    model_idle_seconds: float = 900.0
     file_hosts: tuple[str, ...] = ()
     log_level: str = "INFO"
 
@@ -82,6 +83,7 @@ class Settings:
             model_predict_seconds=_number(environ, "NEXTLABEL_MODEL_PREDICT_SECONDS", 60.0, 0.1, 3600.0),
             model_fit_seconds=_number(environ, "NEXTLABEL_MODEL_FIT_SECONDS", 3600.0, 1.0, 604_800.0),
             model_memory_mb=_whole(environ, "NEXTLABEL_MODEL_MEMORY_MB", 0, 0, 10_000_000) or None,
+            model_idle_seconds=_number(environ, "NEXTLABEL_MODEL_IDLE_SECONDS", 900.0, 1.0, 604_800.0),
             file_hosts=_hosts(environ, "NEXTLABEL_FILE_HOSTS"),
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )

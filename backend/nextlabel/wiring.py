@@ -83,6 +83,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             predict_seconds=settings.model_predict_seconds,
             fit_seconds=settings.model_fit_seconds,
             memory_mb=settings.model_memory_mb,
+            idle_seconds=settings.model_idle_seconds,
         ),
     )
     models = StoredModels(database, settings.models_url, hosts)

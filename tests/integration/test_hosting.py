@@ -413,6 +413,23 @@ def test_it_ends_with_a_service_that_was_killed(
     eventually(lambda: not lives(process))
 
 
+def test_a_model_that_nobody_asks_any_more_lets_go_of_its_memory_and_answers_again_when_asked(
+    host: Maker, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    model = host("raising.py:Obedient", limits=Limits(idle_seconds=2.0))
+
+    def ask() -> int:
+        return int(str(model.predict([task("hello")])[0].model_version).split()[1])
+
+    first = ask()
+    asked_until = time.monotonic() + 2.5
+    while time.monotonic() < asked_until:
+        assert ask() == first, "it is asked all the time"
+        time.sleep(0.05)
+    eventually(lambda: not lives(first))
+    assert ask() != first
+
+
 def test_a_process_forked_from_the_service_gets_a_model_process_of_its_own(host: Maker) -> None:
     model = host("raising.py:Obedient")
     mine = model.predict([task("hello")])[0].model_version

@@ -55,6 +55,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_MODEL_PREDICT_SECONDS": "10",
         "NEXTLABEL_MODEL_FIT_SECONDS": "11",
         "NEXTLABEL_MODEL_MEMORY_MB": "12",
+        "NEXTLABEL_MODEL_IDLE_SECONDS": "13",
         "NEXTLABEL_FILE_HOSTS": ".example.org",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }

@@ -6,6 +6,8 @@ import shutil
 import signal
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,8 @@ Doing = Literal["start", "predict", "fit"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a team's model may take: seconds to start, to predict and to fit, and megabytes of memory (None: any).
+    """What a team's model may take: seconds to start, to predict and to fit, and megabytes of memory (None: any); and
+    for how many seconds its process stays when nobody asks it.
 
     Memory is address space (``RLIMIT_AS``), of which a model takes more than it uses (with scikit-learn loaded 450 MB,
     not 170); only Linux holds it to that.
@@ -38,9 +41,10 @@ class Limits:
     predict_seconds: float = 30.0
     fit_seconds: float = 3600.0
     memory_mb: int | None = None
+    idle_seconds: float = 900.0
 
     def __post_init__(self) -> None:
-        for name in ("start_seconds", "predict_seconds", "fit_seconds", "memory_mb"):
+        for name in ("start_seconds", "predict_seconds", "fit_seconds", "memory_mb", "idle_seconds"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise SettingsError(f"'{name}' is {value}: it must be more than 0.")
@@ -58,8 +62,9 @@ class HostedModel:
     Studio's extra params (2.x) or as arguments of its constructor (1.x); ``access`` is Label Studio's ``hostname`` and
     an ``access_token``, for models that fetch files from there.
 
-    The process starts with the first prediction and stays. The model may print, raise, hang, eat memory, exit or
-    crash: a `HostedModelError` says which, with its last lines. What it raises leaves the process running, as
+    The process starts with the first prediction and stays until nobody has asked it for long; the next one starts
+    another. The model may print, raise, hang, eat memory, exit or crash: a `HostedModelError` says which, with its last
+    lines. What it raises leaves the process running, as
     label-studio-ml's own server does; after anything else it is ended, and the next call starts another.
     Predictions are made one after the other, from whatever threads they are asked for, and none waits for its turn
     longer than one may take; a fit does not hold them up.
@@ -91,6 +96,8 @@ class HostedModel:
         self._limits = limits
         self._lock = threading.Lock()
         self._process: ModelProcess | None = None
+        self._asked_at = 0.0
+        self._resting: threading.Thread | None = None
         self._closed = False
 
     @property
@@ -111,6 +118,8 @@ class HostedModel:
         with self._turn():
             process = self._running()
             answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks), "context": context})
+            self._asked_at = time.monotonic()
+            self._rest_after(self._limits.idle_seconds)
             try:
                 return read_predictions(answer["predictions"], len(tasks), answer["version"])
             except Unreadable as wrong:
@@ -185,6 +194,26 @@ class HostedModel:
             yield
         finally:
             self._lock.release()
+
+    def _rest_after(self, seconds: float) -> None:
+        """See then whether anybody still asks it. Without holding on to it: a version that is gone need not rest."""
+        if self._resting is None or not self._resting.is_alive():  # such as after a fork
+            self._resting = timer = threading.Timer(seconds, _rest, [weakref.ref(self)])
+            timer.daemon = True
+            timer.start()
+
+    def _rest_if_idle(self) -> None:
+        with self._lock:
+            self._resting = None
+            left = self._asked_at + self._limits.idle_seconds - time.monotonic()
+            process = self._process
+            if process is None or not process.is_ours:
+                return
+            if left > 0:
+                self._rest_after(left)
+            else:
+                process.end()
+                self._process = None
 
     def _copy_files(self, folder: Path) -> None:
         if not self._folder.is_dir():
@@ -298,3 +327,8 @@ class HostedModel:
         last = [*process.output().splitlines(), *trace.splitlines()][-_LAST_LINES:]
         lines = "".join(f"\n    {line}" for line in last)
         return HostedModelError(f"{self._source} {said}" + (f" Its last lines:{lines}" if lines else ""))
+
+
+def _rest(model: weakref.ref[HostedModel]) -> None:
+    if (still := model()) is not None:
+        still._rest_if_idle()
