@@ -64,10 +64,9 @@ class HostedModel:
 
     The process starts with the first prediction and stays until nobody has asked it for long; the next one starts
     another. The model may print, raise, hang, eat memory, exit or crash: a `HostedModelError` says which, with its last
-    lines. What it raises leaves the process running, as
-    label-studio-ml's own server does; after anything else it is ended, and the next call starts another.
-    Predictions are made one after the other, from whatever threads they are asked for, and none waits for its turn
-    longer than one may take; a fit does not hold them up.
+    lines. What it raises leaves the process running, as label-studio-ml's own server does; after anything else it is
+    ended, and the next call starts another. Predictions are made one after the other, from whatever threads they are
+    asked for, and none waits for its turn longer than one may take; a fit does not hold them up.
 
     A scikit-learn estimator learns and predicts the first control of the labeling config that suits it; of the
     ``parameters`` it gets those that it knows.
