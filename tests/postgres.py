@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from nextlabel.embedded_redis import end_with_parent
@@ -57,11 +58,10 @@ class PostgresServer:
         account = _unprivileged()
         if account:
             shutil.chown(self._folder, account["user"], account["group"])
-        data, log = self._folder / "data", self._folder / "log"
         initdb = [
             "initdb",
             "-D",
-            str(data),
+            str(self._folder / "data"),
             "-U",
             _USER,
             "-A",
@@ -73,6 +73,12 @@ class PostgresServer:
             "--no-sync",
         ]
         self._run(*initdb, check=True, **account)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        account, data, log = _unprivileged(), self._folder / "data", self._folder / "log"
         options = [option for careless in _CARELESS for option in ("-c", careless)]
         server = ["postgres", "-D", str(data), "-k", str(self._folder), "-c", "listen_addresses=", *options]
         with log.open("wb") as told:
@@ -93,23 +99,36 @@ class PostgresServer:
                 self.close()
                 raise RuntimeError(f"PostgreSQL did not start. Its log ends:\n{said}")
             time.sleep(0.05)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End it, with all that it holds written down: as careless as it is, it would lose some otherwise."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+
     def close(self) -> None:
         """End it at once and remove its data."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait()
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str, check: bool = False, **account: Any) -> int:
         command = [str(self._programs / program), *arguments]
         return subprocess.run(command, check=check, capture_output=True, cwd=self._folder, **account).returncode
+
+
+def needed() -> PostgresServer:
+    """One to be started. Where none is installed the test is skipped, but in CI it fails."""
+    try:
+        return PostgresServer()
+    except PostgresMissing as missing:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
 
 
 def create_database(server: str, template: str = "template0") -> str:

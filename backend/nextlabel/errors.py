@@ -77,7 +77,7 @@ class StorageError(NextlabelError):
 
 
 class StorageBusy(StorageError):
-    """Somebody else keeps the database locked; the same will work once they are done."""
+    """The database cannot be reached, or somebody else keeps it locked; the same will work once that is over."""
 
 
 class JobQueueUnavailable(NextlabelError):

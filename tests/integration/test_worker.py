@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy import create_engine
 
-from nextlabel import circuits, database, worker
+import postgres
+from integration.conftest import Team
+from nextlabel import circuits, database, wiring, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId
@@ -24,10 +25,9 @@ from nextlabel.liveness import Process
 from nextlabel.loop import Round
 from nextlabel.ports import Connection, Door, LabelEvent, QueueReceipt, ToolAccess
 from nextlabel.round_log import LoggedRound
-from nextlabel_connectors.memory import MemoryConnector
-
-if TYPE_CHECKING:
-    from integration.conftest import Team
+from nextlabel.settings import Settings
+from nextlabel.web import create_app
+from nextlabel_connectors.memory import MemoryConnector, MemoryTool
 
 
 def told(team: Team) -> LoggedRound:
@@ -104,21 +104,54 @@ def test_a_worker_that_starts_has_the_turn_taken_again_in_which_another_was_kill
     assert due <= 0
 
 
+@pytest.mark.every_database
 def test_while_somebody_locks_the_database_it_is_asked_for_again_and_no_alarm_is_raised(
     team: Team, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team.import_mails(20)
+    team.parts.database.dispose()  # so that the next connection is no more patient than this
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
-    with closing(sqlite3.connect(team.parts.settings.database_url.removeprefix("sqlite:///"))) as somebody:
-        somebody.execute("BEGIN IMMEDIATE")
+    somebody = create_engine(team.parts.settings.database_url)
+    lock = "BEGIN EXCLUSIVE" if somebody.dialect.name == "sqlite" else "LOCK TABLE connections IN ACCESS EXCLUSIVE MODE"
+    with somebody.connect() as connection:
+        connection.exec_driver_sql(lock)
         said = worker.learn_project(team.parts, team.project)
-        somebody.rollback()
+        connection.rollback()
+    somebody.dispose()
     assert "keeps the database locked" in said
+    assert_asked_again_without_alarm(team, redis_client)
+
+
+def assert_asked_again_without_alarm(team: Team, redis_client: redis.Redis) -> None:
     assert not team.parts.alarms.look()
     due = due_in(redis_client, team)
     assert due is not None
     assert due <= worker._LOCKED_SECONDS
     assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+
+
+def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_it_is_back(
+    tool: MemoryTool, settings: Settings, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.needed() as server:
+        parts = wiring.build(
+            replace(settings, database_url=postgres.create_database(server.url)), settings.redis_url or ""
+        )
+        parts.database.migrate()
+        team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+        team.choose()
+        team.import_mails(20)
+        server.stop()
+        said = worker.learn_project(parts, team.project)
+        path, sent = f"/api/projects/{team.project}/uncertainty", {"tasks": [{"data": {"text": "hello"}}]}
+        web = create_app(parts.service).test_client()
+        answers = [web.post(path, json=sent, auth=("nextlabel", "hush-password")).status_code]
+        server.start()
+        answers.append(web.post(path, json=sent, auth=("nextlabel", "hush-password")).status_code)
+        assert answers == [503, 200]
+        assert "The database cannot be reached" in said
+        assert_asked_again_without_alarm(team, redis_client)
+        parts.database.dispose()
 
 
 def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -28,7 +29,10 @@ _NO_ROOM = (
 )
 # What they say when somebody else has kept a lock for longer than one waits.
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "deadlock detected")
+# What is said of a PostgreSQL that is down, starts, stops, or has no connection left.
+_AWAY = ("connection failed", "connection is bad", "connection timeout", "connection is lost", "terminating connection")
 _BUSY_SECONDS = 15
+_CONNECT_SECONDS = 10
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
 
 
@@ -41,7 +45,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state. Raises `StorageError` where the disk does not let even that,
-        and `StorageBusy` where somebody else does not.
+        and `StorageBusy` where somebody else does not, or the database cannot be reached.
         """
         with _storage_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
@@ -51,8 +55,8 @@ class Database:
         """A transaction that changes something, all of it or nothing.
 
         On SQLite it takes the write lock at once: a read that becomes a write later can fail half-way. Raises
-        `StorageError` where there is no room, or the database is read-only, and `StorageBusy` where somebody else keeps
-        it locked for more than 15 s; then nothing has changed.
+        `StorageError` where there is no room, or the database is read-only, and `StorageBusy` where it cannot be
+        reached or somebody else keeps it locked for more than 15 s; then nothing has changed.
         """
         with _storage_errors(), self._writing() as connection:
             yield connection
@@ -69,6 +73,7 @@ class Database:
         try:
             with self._writing() as connection:
                 if connection.dialect.name == "postgresql":
+                    connection.execute(text("SET LOCAL lock_timeout = 0"))  # another one's migration may take longer
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -100,6 +105,11 @@ def _storage_errors() -> Iterator[None]:
                 f"Somebody else keeps the database locked ({said}): nextlabel tries again, and nothing is lost. If it "
                 "happens often, see what else writes to it for long, such as a backup."
             ) from error
+        if error.connection_invalidated or any(sign in said.lower() for sign in _AWAY):
+            raise StorageBusy(
+                f"The database cannot be reached ({said}): check that it runs and has connections left. nextlabel "
+                "tries again, and nothing is lost."
+            ) from error
         if not any(sign in said.lower() for sign in _NO_ROOM):
             raise
         raise StorageError(
@@ -116,12 +126,15 @@ def _engine(url: str) -> Engine:
             "NEXTLABEL_DATABASE_URL cannot be read: write it as sqlite:///path or postgresql+psycopg://user@host/name."
         ) from None
     if parsed.get_backend_name() == "postgresql":
+        patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": _CONNECT_SECONDS}
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
+            connect_args=patience,
             pool_pre_ping=True,
             hide_parameters=True,
             json_serializer=_standard_json,
         )
+        event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "handle_error", _hide_row)
         return engine
     if parsed.get_backend_name() != "sqlite":
@@ -166,6 +179,12 @@ def _prepare_sqlite(connection: object, record: object) -> None:
     busy = f"busy_timeout={_BUSY_SECONDS * 1000:.0f}"
     for pragma in (busy, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+
+def _prepare_postgresql(connection: Any, record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{_BUSY_SECONDS * 1000:.0f}ms'")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -47,6 +47,7 @@ class Nextlabel:
     arguments: Sequence[str] = ()
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    _parts: Parts | None = None
 
     @property
     def url(self) -> str:
@@ -83,6 +84,8 @@ class Nextlabel:
         assert self.process is not None, "it was not started"
         self.process.send_signal(number)
         self.process.wait(timeout=60)
+        if self._parts is not None:
+            self._parts.database.dispose()
 
     def processes(self, name: str = "") -> list[int]:
         """The processes of this home, by their environment or their arguments, with that text in their command."""
@@ -123,7 +126,8 @@ class Nextlabel:
 
     def parts(self) -> Parts:
         """A look into its state, as another process of the same home."""
-        return build(Settings.from_env(self._environ()), EmbeddedRedis(self.home).url)
+        self._parts = self._parts or build(Settings.from_env(self._environ()), EmbeddedRedis(self.home).url)
+        return self._parts
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(EmbeddedRedis(self.home).url)
