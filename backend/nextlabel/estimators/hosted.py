@@ -69,7 +69,7 @@ class HostedProject:
         return {self.facts.name: ResultOpinions(results, uncertainties(said, self._way()))}
 
     def start(self) -> None:
-        """Have the model's process ready. Raises `HostedModelError`."""
+        """As `SlowModel.start`: the model's process. Raises `HostedModelError`."""
         _ = self.hosted.learns
 
     def say(self, tasks: Sequence[Task]) -> list[tuple[object, ...]]:

@@ -35,6 +35,9 @@ class Estimator(Protocol):
 class SlowModel(Protocol):
     """Says of each task by itself what it has to say, and takes long for each."""
 
+    def start(self) -> None:
+        """Whatever takes long before the first answer; it may be called again."""
+
     def say(self, tasks: Sequence[Task]) -> Sequence[object]:
         """A plain value of each task, such as JSON holds, from which `heard` makes the opinions."""
 

@@ -85,6 +85,9 @@ class SpanTagger:
         """
         return _together(self.say(tasks))
 
+    def start(self) -> None:
+        """As `SlowModel.start`."""
+
     def say(self, tasks: Sequence[Task]) -> list[_Opinion]:
         """As `SlowModel.say`."""
         return [self._read_spans(_read(task, self._field)) for task in tasks]

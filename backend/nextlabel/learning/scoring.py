@@ -62,6 +62,7 @@ class Scorer:
         self, name: str, model: SlowModel, tasks: Sequence[Task], until: float
     ) -> tuple[NDArray[np.intp], Opinions]:
         """Places in ``tasks``, ascending, and what is said of them."""
+        model.start()  # may take a minute, which says nothing of how quick it is
         heard: dict[int, object] = {}
         needs = json.dumps([self.project, self.version, name])
         with closing(_pieces(model, needs, tasks, self.shards)) as pieces:
@@ -77,7 +78,10 @@ class Scorer:
 def _pieces(model: SlowModel, needs: str, tasks: Sequence[Task], shards: Shards) -> Pieces:
     """First in this process alone, in pieces that grow, then in shards if much is left."""
     done, took, piece, rate = 0, 0.0, _FIRST_PIECE, 0.0
-    while not done or (done < len(tasks) and (took < _ALONE_SECONDS or len(tasks) - done < rate * _WORTH_SECONDS)):
+    # The first piece is no measure: many models are slow at first.
+    while done < len(tasks) and (
+        done <= _FIRST_PIECE or took < _ALONE_SECONDS or len(tasks) - done < rate * _WORTH_SECONDS
+    ):
         places = range(done, min(done + piece, len(tasks)))
         began = time.monotonic()
         rows = model.say(tasks[done : places.stop])
@@ -115,10 +119,9 @@ def helper(
     def prepare(needs: str) -> Callable[[Sequence[str]], Sequence[object]] | None:
         project, version, name = json.loads(needs)
         model = _asked(load(project, version), name)
-        if isinstance(model, HostedProject):
-            if learner(project, model.facts.name) != model.facts.learner:
-                return None
-            model.start()  # may take a minute, in which no shard need wait for it
+        if isinstance(model, HostedProject) and learner(project, model.facts.name) != model.facts.learner:
+            return None
+        model.start()  # may take a minute, in which no shard need wait for it
         return lambda items: model.say([_task(item) for item in items])
 
     return prepare
