@@ -35,7 +35,7 @@ class Obedient(LabelStudioMLBase):
             case "close everything":
                 os.closerange(3, 100)
             case "write everywhere":
-                for descriptor in range(3, 20):
+                for descriptor in range(3, 5000):
                     try:
                         os.write(descriptor, b"not a message at all")
                     except OSError:
