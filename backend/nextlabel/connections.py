@@ -52,6 +52,9 @@ class SqlConnections:
             "token": connection.access.token,
             "options": asdict(connection.options),
             "door_url": connection.door_url,
+            "state": connection.state,
+            "before": None if connection.before is None else dict(connection.before),
+            "addresses": list(connection.addresses),
         }
         with self._database.write() as sql:
             sql.execute(delete(connections).where(connections.c.project == connection.project))
@@ -107,4 +110,7 @@ def _connection(row: Row[Any]) -> Connection:
         access=ToolAccess(row.url, row.token),
         options=ProjectOptions(**row.options),
         door_url=row.door_url,
+        state=row.state,
+        before=row.before,
+        addresses=tuple(row.addresses),
     )

@@ -1,11 +1,11 @@
-"""What somebody has undone in the tool since it was connected, in SQL: as it was last looked at."""
+"""What a person should know of a project, by topic, in SQL: as it was last looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from nextlabel.database import Database
 from nextlabel.database.tables import findings
@@ -19,22 +19,34 @@ class StandingFindings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def replace(self, project: ProjectId, found: Sequence[Finding]) -> bool:
-        """Keep these in place of what was found before; returns whether that was anything else."""
-        if list(found) == self.of(project):
+    def replace(self, project: ProjectId, found: Sequence[Finding], topic: str = "drift") -> bool:
+        """Keep these in place of what was found on the topic before; returns whether that was anything else."""
+        if list(found) == self.of(project, topic):
             return False
-        now = datetime.now(UTC)
-        rows = [
-            {"project": project, "number": n, "level": one.level, "message": one.message, "at": now}
-            for n, one in enumerate(found)
-        ]
+        mine, now = findings.c.project == project, datetime.now(UTC)
         with self._database.write() as sql:
-            sql.execute(delete(findings).where(findings.c.project == project))
+            sql.execute(delete(findings).where(mine, findings.c.topic == topic))
+            last = sql.execute(select(func.max(findings.c.number)).where(mine)).scalar()
+            first = 0 if last is None else last + 1
+            rows = [
+                {
+                    "project": project,
+                    "number": first + n,
+                    "level": one.level,
+                    "message": one.message,
+                    "at": now,
+                    "topic": topic,
+                }
+                for n, one in enumerate(found)
+            ]
             if rows:
                 sql.execute(insert(findings), rows)
         return True
 
-    def of(self, project: ProjectId) -> list[Finding]:
+    def of(self, project: ProjectId, topic: str | None = None) -> list[Finding]:
+        """The findings on a topic; on all of them without one."""
         found = select(findings).where(findings.c.project == project).order_by(findings.c.number)
+        if topic is not None:
+            found = found.where(findings.c.topic == topic)
         with self._database.read() as sql:
             return [Finding(row.level, row.message) for row in sql.execute(found)]

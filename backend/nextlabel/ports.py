@@ -330,11 +330,17 @@ class JobQueue(Protocol):
 # --- state -------------------------------------------------------------------------------------------------
 
 
+ConnectionState = Literal["active", "paused", "gone"]
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
 
-    ``door_url`` is where the tool was told to find nextlabel; "" where it was never told.
+    ``door_url`` is where the tool was told to find nextlabel; "" where it was never told. ``addresses`` are all that it
+    was ever told, the latest last. ``before`` are the project's settings in the tool as they were before it was
+    connected, in the connector's words; None where nobody noted them. Nothing is learned or written while the
+    ``state`` is "paused" (a person wants it so) or "gone" (the tool no longer has the project).
     """
 
     project: ProjectId
@@ -342,6 +348,9 @@ class Connection:
     access: ToolAccess
     options: ProjectOptions = field(default_factory=ProjectOptions)
     door_url: str = ""
+    state: ConnectionState = "active"
+    before: Mapping[str, object] | None = None
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def kept(parts: Parts, team: Team) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
 def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     revision: str, team: Team, new_database_url: str
 ) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData()
@@ -32,6 +33,9 @@ connections = Table(
     Column("token", Text, nullable=False),
     Column("options", JSON, nullable=False),
     Column("door_url", Text, nullable=False, server_default=""),
+    Column("state", String(16), nullable=False, server_default="active"),
+    Column("before", JSON(none_as_null=True), nullable=True),
+    Column("addresses", JSON, nullable=False, server_default="[]"),
 )
 
 # A row per project, made on first use, so that counting up needs no more than one UPDATE.
@@ -83,7 +87,8 @@ unreadable = Table(
     Column("reason", Text, nullable=False),
 )
 
-# What somebody has undone in the tool since it was connected, as it was last looked at.
+# What a person should know of a project, by topic, as it was last looked at: what somebody has undone in the tool since
+# it was connected ("drift"), predictions that are left alone ("left alone").
 findings = Table(
     "findings",
     metadata,
@@ -92,6 +97,7 @@ findings = Table(
     Column("level", String(16), nullable=False),
     Column("message", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("topic", String(32), nullable=False, server_default="drift"),
 )
 
 # A version that was let go (`retention`) has no artifact any more, nor its hash, files and ``trained_on``. ``files``
@@ -120,7 +126,9 @@ models = Table(
     Index("models_in_order", "project", "number"),
 )
 
-# No row ever goes: how many there are of a model names its next order. Old ones have no window any more.
+# No row ever goes: no name is given twice. Old ones have no window any more. ``own_name``: the tool held nothing under
+# this name when it was taken, so that all that it holds under it is ours. ``removed``: what we wrote under it is gone
+# from the tool, and what may stand there one day is not ours.
 queues = Table(
     "queues",
     metadata,
@@ -133,6 +141,8 @@ queues = Table(
     Column("pool", Integer, nullable=False),
     Column("announced", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("own_name", Boolean, nullable=False, server_default=false()),
+    Column("removed", Boolean, nullable=False, server_default=false()),
     Index("queues_in_order", "project", "number"),
 )
 
