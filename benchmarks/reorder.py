@@ -19,7 +19,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ActiveLearning
-from nextlabel.ports import Connection, Connector
+from nextlabel.ports import Connection, Connector, OwnOrder
 from nextlabel.ranking import RankedTask, Ranking
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
@@ -167,7 +167,7 @@ def _reorders(
     transport.answered.clear()
     for n in range(_REPEATS):
         window = random.Random(n).sample(still_open, _WINDOW)
-        version = QueueVersion(f"9{n:03}")
+        version = QueueVersion(f"bench-{n}")
         transport.take()
         with stopwatch() as seconds:
             connector.reorder(project, version, _ranking(window), _predictions(window, version))
@@ -190,12 +190,12 @@ def _pruning(
     connector: Connector, project: ProjectId, transport: CountingTransport, owner: LabelStudioPerson
 ) -> Iterator[Figure]:
     """Old orders go in lots of five; meanwhile an annotator submits."""
-    keep = [QueueVersion(f"9{_REPEATS - 1:03}")]
+    old = [OwnOrder(QueueVersion(f"bench-{n}")) for n in range(_REPEATS - 1)]
     stop = threading.Event()
 
     def lot() -> float:
         with stopwatch() as seconds:
-            connector.prune(project, lambda: keep, 5)
+            connector.prune(project, old, 5)
         return seconds()
 
     def prune() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Door, Finding
+from nextlabel.ports import Door, Finding, OwnOrder, Pruned
 
 
 class StillTool:
@@ -15,8 +15,11 @@ class StillTool:
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         return ()
 
-    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
-        return 0
+    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+        return {}
+
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+        return Pruned(0)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return {}

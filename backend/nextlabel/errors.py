@@ -10,6 +10,7 @@
     ├── ToolError              the labeling tool did not do what was asked
     │   ├── ToolUnavailable    try again later (down, slow, 5xx, not the tool at all)
     │   └── ToolRejected       do not try again unchanged (token, permission, unknown project)
+    │       └── VersionTaken   other predictions stand under that version: take another name
     ├── PayloadError           this one message is malformed: skip it, go on with the rest
     ├── StaleWorker            another worker has taken over: stop, publish nothing
     ├── ArtifactError          a stored model is missing, damaged or not trusted
@@ -58,6 +59,10 @@ class ToolUnavailable(ToolError):
 
 class ToolRejected(ToolError):
     """The tool understood and refused; the same request will be refused again."""
+
+
+class VersionTaken(ToolRejected):
+    """The tool already holds other predictions under the version that an order was to be written as."""
 
 
 class PayloadError(NextlabelError):

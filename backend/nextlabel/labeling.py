@@ -18,9 +18,9 @@ ProjectId = NewType("ProjectId", str)
 TaskId = NewType("TaskId", str)
 AnnotationId = NewType("AnnotationId", str)
 ModelVersion = NewType("ModelVersion", str)
-"""A trained model's name, e.g. ``0007``."""
+"""A trained model's name, e.g. ``nextlabel-7``."""
 QueueVersion = NewType("QueueVersion", str)
-"""An order of the queue, named after the model that made it: ``0007``, then ``0007.2`` for a refill."""
+"""An order of the queue, named after the model that made it: ``nextlabel-7``, then ``nextlabel-7.2`` for a refill."""
 Cursor = NewType("Cursor", str)
 """How far a connector has read; opaque to everyone but that connector."""
 

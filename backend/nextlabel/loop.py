@@ -144,7 +144,7 @@ class ActiveLearning:
             self._registry.check_fence(project, fence)
             progress("fit", len(bench.labels))
             began = time.monotonic()
-            outcome = self._learn(connection, bench, fence, partial(_tend, look, queue))
+            outcome = self._learn(connection, connector, bench, fence, partial(_tend, look, queue))
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
                 later, now = look()
                 appeared = appeared or later.appeared
@@ -205,7 +205,14 @@ class ActiveLearning:
         # "trained" and no more: the worker died before it could promote it.
         return last.state == "trained" or not _made_by(last, bench) or last.labels_digest != bench.digest
 
-    def _learn(self, connection: Connection, bench: Workbench, fence: int, meanwhile: Callable[[], object]) -> _Outcome:
+    def _learn(
+        self,
+        connection: Connection,
+        connector: Connector,
+        bench: Workbench,
+        fence: int,
+        meanwhile: Callable[[], object],
+    ) -> _Outcome:
         """Fit a model, judge it against the one in service, and publish it or turn it down."""
         project = connection.project
         try:
@@ -214,7 +221,8 @@ class ActiveLearning:
             return self._failed(project, bench, error, fence)
         if lesson is None:
             return _Outcome()
-        version = self._registry.next_version(project, informative=lesson.model.informative)
+        taken = connector.predictions_held(project)
+        version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)
         verdict = lesson.verdict
         record = ModelRecord(
             version=version,

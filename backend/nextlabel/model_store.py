@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, cast
 from zipfile import BadZipFile
 
@@ -22,8 +23,9 @@ from nextlabel.estimators.restoring import restore
 from nextlabel.folder_artifacts import is_there, read_folder, write_folder
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ModelRecord, QueueRecord
+from nextlabel.ports import ModelRecord, OwnOrder, QueueRecord
 
+_PREFIX = "nextlabel-"  # of every version: people see it beside a prediction
 _STANDING = 2  # orders: the one in force, and the one before, which a rollback switches to
 
 
@@ -46,10 +48,15 @@ class StoredModels:
         with self._database.read() as sql:
             _check_fence(sql, project, fence)
 
-    def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
+    def next_version(
+        self, project: ProjectId, *, informative: bool, taken: Collection[QueueVersion] = ()
+    ) -> ModelVersion:
+        kind = "" if informative else "untrained-"
         with self._database.write() as sql:
-            number = _count_up(sql, project, "model")
-        return ModelVersion(f"{number:04d}" if informative else f"untrained-{number:04d}")
+            while True:
+                name = f"{_PREFIX}{kind}{_count_up(sql, project, 'model')}"
+                if name not in taken:
+                    return ModelVersion(name)
 
     def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
         self.check_fence(project, fence)
@@ -152,14 +159,16 @@ class StoredModels:
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(found.order_by(models.c.number))]
 
-    def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
+    def reserve_queue(
+        self, project: ProjectId, model: ModelVersion, *, fence: int, taken: Collection[QueueVersion] = ()
+    ) -> QueueVersion:
         with self._database.write() as sql:
             _check_fence(sql, project, fence)
             mine = queues.c.project == project
             number = (sql.execute(select(func.max(queues.c.number)).where(mine)).scalar() or 0) + 1
-            earlier = sql.execute(select(func.count()).where(mine, queues.c.model == model)).scalar() or 0
-            version = QueueVersion(f"{model}.{earlier + 1}" if earlier else model)
-            values = {"project": project, "version": version, "number": number, "model": model}
+            used = set(sql.execute(select(queues.c.version).where(mine, queues.c.model == model)).scalars())
+            version = next(name for name in _order_names(model, len(used)) if name not in used and name not in taken)
+            values = {"project": project, "version": version, "number": number, "model": model, "own_name": True}
             rest = {"strategy": "", "window": [], "pool": 0, "announced": False, "created_at": datetime.now(UTC)}
             sql.execute(insert(queues).values(**values, **rest))
         return version
@@ -173,13 +182,42 @@ class StoredModels:
             sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
             sql.execute(update(models).where(of_model).values(queue_version=queue.version))
 
-    def standing_orders(self, project: ProjectId) -> Collection[QueueVersion]:
-        mine = queues.c.project == project
-        announced = select(queues.c.number).where(mine, queues.c.announced).order_by(queues.c.number.desc())
+    def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
+        mine = (queues.c.project == project) & (queues.c.version == queue)
+        with self._database.read() as sql:
+            model = sql.execute(select(queues.c.model).where(mine)).scalar()
+        return None if model is None else ModelVersion(model)
+
+    def own_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        mine, of = queues.c.project == project, queues.c
+        served = select(models.c.version).where(models.c.project == project, models.c.promotion > 0)
+        named = served.where(models.c.version.startswith(_PREFIX, autoescape=True)).order_by(models.c.number)
+        with self._database.read() as sql:
+            orders = [
+                _own_order(row) for row in sql.execute(select(queues).where(mine, ~of.removed).order_by(of.number))
+            ]
+            known = set(sql.execute(select(of.version).where(mine)).scalars())
+            answered = [version for version in sql.execute(named).scalars() if version not in known]
+        return [*(OwnOrder(QueueVersion(version)) for version in answered), *orders]
+
+    def old_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        mine, of = queues.c.project == project, queues.c
+        announced = select(of.number).where(mine, of.announced).order_by(of.number.desc())
         with self._database.read() as sql:
             oldest = sql.execute(announced.offset(_STANDING - 1).limit(1)).scalar() or 0
-            found = sql.execute(select(queues.c.version).where(mine, queues.c.number >= oldest)).scalars()
-            return {QueueVersion(version) for version in found}
+            old = select(queues).where(mine, ~of.removed, of.number < oldest).order_by(of.number)
+            return [_own_order(row) for row in sql.execute(old)]
+
+    def earlier_names(self, project: ProjectId) -> Collection[QueueVersion]:
+        """The versions of orders from before 0.1.1, under which a team may have predictions too."""
+        with self._database.read() as sql:
+            found = select(queues.c.version).where(queues.c.project == project, ~queues.c.own_name)
+            return {QueueVersion(version) for version in sql.execute(found).scalars()}
+
+    def note_removed(self, project: ProjectId, versions: Collection[QueueVersion]) -> None:
+        these = (queues.c.project == project) & queues.c.version.in_(list(versions))
+        with self._database.write() as sql:
+            sql.execute(update(queues).where(these).values(removed=True))
 
     def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         found = select(queues).where(queues.c.project == project, queues.c.announced).order_by(queues.c.number.desc())
@@ -299,4 +337,19 @@ def _queue(row: Row[Any]) -> QueueRecord:
         window=tuple(TaskId(task) for task in row.window),
         pool=row.pool,
         created_at=row.created_at,
+        own_name=row.own_name,
     )
+
+
+def _own_order(row: Row[Any]) -> OwnOrder:
+    return OwnOrder(QueueVersion(row.version), None if row.own_name else tuple(TaskId(task) for task in row.window))
+
+
+def _order_names(model: ModelVersion, used: int) -> Iterator[QueueVersion]:
+    """Names for the next order of a model of which so many are used; of one from before 0.1.1, ``0007``, too."""
+    kind, _, number = model.removeprefix(_PREFIX).rpartition("-")
+    name = f"{_PREFIX}{kind and f'{kind}-'}{int(number)}"
+    if not used:
+        yield QueueVersion(name)
+    for n in count(used + 1):
+        yield QueueVersion(f"{name}.{n}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
-from nextlabel.labeling import ModelVersion
+from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
 from nextlabel.ports import (
@@ -20,7 +21,10 @@ from nextlabel.ports import (
     QueueRecord,
 )
 from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.ranking import Ranking
 from nextlabel.work import Progress, Shards
+
+_NAMES = 5  # that are tried for one order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Ordering:
             return False
         if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
             return True
+        if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
+            return True
         if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
             return True
         window = set(queues[0].window)
@@ -82,24 +88,43 @@ class Ordering:
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
         window = (self.strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
-        version = self.registry.reserve_queue(project, serving.version, fence=self.fence)
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
-        shown = predictions_of(
-            [candidates.tasks[n] for n in rows],
-            {name: said.of(rows) for name, said in candidates.opinions.items()},
-            utilities_of(chosen, candidates.pool.probabilities[rows]),
-            version=version,
-            informative=model.informative,
-        )
+
+        def shown(version: QueueVersion) -> Sequence[Prediction]:
+            return predictions_of(
+                [candidates.tasks[n] for n in rows],
+                {name: said.of(rows) for name, said in candidates.opinions.items()},
+                utilities_of(chosen, candidates.pool.probabilities[rows]),
+                version=version,
+                informative=model.informative,
+            )
+
         self.progress("reorder", len(window))
-        self._check_fence()
-        receipt = self.connector.reorder(project, version, window, shown, may_switch=self._check_fence)
+        receipt = self._write(serving.version, window, shown)
         strategy = bench.ordered_by(options.strategy)
-        queue = QueueRecord(version, serving.version, strategy, window.task_ids(), len(bench.open))
+        queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
         self.registry.announce_queue(project, queue, fence=self.fence)
         return receipt
+
+    def _write(
+        self, model: ModelVersion, window: Ranking, shown: Callable[[QueueVersion], Sequence[Prediction]]
+    ) -> QueueReceipt:
+        """Have the tool serve the window under a name that is nobody else's: what the tool holds is asked for first.
+
+        Somebody may still take the name before it is used: then another one is tried.
+        """
+        project, taken = self.connection.project, set(self.connector.predictions_held(self.connection.project))
+        for _ in range(_NAMES):
+            version = self.registry.reserve_queue(project, model, fence=self.fence, taken=taken)
+            try:
+                return self.connector.reorder(project, version, window, shown(version), may_switch=self._check_fence)
+            except VersionTaken as error:
+                self.registry.note_removed(project, [version])  # what stands there is not ours
+                taken.add(version)
+                refused = error
+        raise refused
 
     def _check_fence(self) -> None:
         self.registry.check_fence(self.connection.project, self.fence)

@@ -93,6 +93,27 @@ class QueueReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """An order that nextlabel wrote to the tool, as its own database recorded it before it did.
+
+    With a ``window`` of None the tool held nothing under the version when nextlabel took that name: all that it holds
+    under it is nextlabel's. Otherwise the name may be a team's too: of the predictions under it only those of the
+    window's tasks that carry the exact score of their place are nextlabel's.
+    """
+
+    version: QueueVersion
+    window: tuple[TaskId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many predictions were removed, and the orders of which the tool now holds nothing that is nextlabel's."""
+
+    removed: int
+    emptied: tuple[QueueVersion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use."""
 
@@ -148,6 +169,7 @@ class Connector(Protocol):
     ) -> QueueReceipt:
         """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds.
 
+        Raises `VersionTaken`, and changes nothing, when the tool holds other predictions under the version.
         ``may_switch`` is asked when all has been written, right before the tool is told to serve it: what it raises is
         raised, and the order in force stays.
         """
@@ -159,12 +181,13 @@ class Connector(Protocol):
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
 
-    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
-        """Remove predictions of orders that nextlabel made and that are not to ``keep``, oldest order first; returns
-        how many were removed, at most ``at_most``. The order in force stays, whatever ``keep`` says.
+    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+        """How many predictions the tool stores under each version, whoever wrote them."""
 
-        ``keep`` is asked after the orders that are there were looked up: so one that is being written meanwhile, by
-        another worker, is either not among those or kept.
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+        """Remove predictions of these orders, in their order, at most ``at_most`` in all; nothing else is touched.
+
+        The order in force stays, even when it is among them.
         """
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
@@ -455,7 +478,8 @@ class ModelRecord:
 class QueueRecord:
     """An order that was written to the tool: by which model and strategy, and its window, best first.
 
-    Only the newest orders have their window still.
+    Only the newest orders have their window still. ``own_name`` is False for orders of releases before 0.1.1, under
+    whose names a team may have predictions too.
     """
 
     version: QueueVersion
@@ -464,6 +488,7 @@ class QueueRecord:
     window: tuple[TaskId, ...]
     pool: int
     created_at: datetime | None = None
+    own_name: bool = True
 
 
 class ModelRegistry(Protocol):
@@ -478,8 +503,13 @@ class ModelRegistry(Protocol):
     def check_fence(self, project: ProjectId, fence: int) -> None:
         """Raises `StaleWorker` when a later fence has been handed out."""
 
-    def next_version(self, project: ProjectId, *, informative: bool) -> ModelVersion:
-        """``0007``; ``untrained-0007`` for a model that knows nothing yet, so that its name says so."""
+    def next_version(
+        self, project: ProjectId, *, informative: bool, taken: Collection[QueueVersion] = ()
+    ) -> ModelVersion:
+        """``nextlabel-7``; ``nextlabel-untrained-7`` for a model that knows nothing yet, so that its name says so.
+
+        Never one of ``taken``, the names that the tool already holds predictions under.
+        """
 
     def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
         """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
@@ -510,15 +540,32 @@ class ModelRegistry(Protocol):
     def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
         """All models, oldest first; what they were trained on only ``with_labels``, for it is large."""
 
-    def reserve_queue(self, project: ProjectId, model: ModelVersion, *, fence: int) -> QueueVersion:
-        """A version string for an order that no earlier attempt has used."""
+    def reserve_queue(
+        self, project: ProjectId, model: ModelVersion, *, fence: int, taken: Collection[QueueVersion] = ()
+    ) -> QueueVersion:
+        """A version string for an order: none that an earlier attempt has used, nor one of ``taken``.
+
+        From now on what the tool holds under it counts as written by nextlabel, even if the worker dies in between.
+        """
 
     def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
 
-    def standing_orders(self, project: ProjectId) -> Collection[QueueVersion]:
-        """Those that the tool must keep: the newest two that were announced, and whatever was begun since, for it may
-        be written at this moment."""
+    def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
+        """The model that an order was made with; None for a version that is no order of ours."""
+
+    def own_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        """All orders of which the tool may still hold predictions, and versions that `/predict` answered with, oldest
+        first."""
+
+    def old_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        """Those orders that need not stay in the tool, oldest first.
+
+        To stay are the newest two that were announced, and whatever was begun since: it may be written at this moment.
+        """
+
+    def note_removed(self, project: ProjectId, versions: Collection[QueueVersion]) -> None:
+        """The tool holds nothing of these orders any more: whatever appears under their names is not nextlabel's."""
 
     def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         """The orders that were announced, or the ``newest`` so many of them; newest first."""

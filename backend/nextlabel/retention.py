@@ -20,7 +20,7 @@ _LOT = 100  # versions in one transaction: others wait for it
 _ROLLBACK = 2  # announced orders whose models stay: the one in force, and the one that a rollback switches to
 _ORPHAN_SECONDS = 24 * 3600  # a file is older than its row, but not by as long as that
 _MOST_ORPHANS = 1000
-_OURS = re.compile(r"(?P<version>(untrained-)?\d{4,})-[0-9a-f]{12}\.(skops|tar)")
+_OURS = re.compile(r"(?P<version>(nextlabel-)?(untrained-)?\d+)-[0-9a-f]{12}\.(skops|tar)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,10 @@ class Retention:
         newest = select(of.number).where(mine, of.announced).order_by(of.number.desc())
         oldest_kept = sql.execute(newest.offset(self._keep - 1).limit(1)).scalar()
         if oldest_kept is not None:
-            _empty(sql, queues, mine & (of.number < oldest_kept) & (cast(of.window, Text) != "[]"), window=[])
+            # An order whose name a team may use too is known by its window, as long as the tool may hold any of it.
+            settled = of.own_name | of.removed
+            these = mine & (of.number < oldest_kept) & settled & (cast(of.window, Text) != "[]")
+            _empty(sql, queues, these, window=[])
 
     def _without_row(self, project: ProjectId, found: Iterable[str]) -> list[str]:
         """Those of some files that look like ours and are no version's."""

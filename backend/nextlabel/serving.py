@@ -34,7 +34,7 @@ from nextlabel.ports import (
 from nextlabel.predictions import overall_probabilities, predictions_of, utilities_of
 
 _NOTICE_WITHIN_SECONDS = 0.5
-_UNTRAINED = QueueVersion("untrained")
+_UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 
 
@@ -201,7 +201,7 @@ class Service:
         return (
             record.schema_digest in event.schema_digests
             and event.queue_version is not None
-            and event.queue_version.partition(".")[0] == record.version
+            and self._registry.model_of(event.project, event.queue_version) == record.version
         )
 
     def job_status(self, job: str) -> JobStatus:

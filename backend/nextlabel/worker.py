@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import redis
@@ -30,6 +29,7 @@ from nextlabel.errors import (
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
+from nextlabel.ownership import LEFT_ALONE, left_alone
 from nextlabel.ports import Connection, Door, Finding
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
@@ -165,16 +165,20 @@ def _let_go(parts: Parts, project: ProjectId) -> None:
 
 
 def _prune_orders(parts: Parts, project: ProjectId) -> int:
-    """Those that the tool still holds and that no longer stand."""
+    """Those that the tool still holds and that need not stay. Predictions that nextlabel did not write are left alone,
+    and those that only bear names like its own are noted for `nextlabel status`."""
     connector = parts.open_connector(parts.connections.get(project))
     removed = 0
     while removed < _PRUNE_MOST:
-        lot = connector.prune(project, partial(parts.models.standing_orders, project), _PRUNE_LOT)
+        lot = connector.prune(project, parts.models.old_orders(project), _PRUNE_LOT)
+        parts.models.note_removed(project, lot.emptied)
         # A training never waits for this; the reorder at its end asks for pruning again.
-        if lot == 0 or parts.job_queue.learning_waits():
+        if lot.removed == 0 or parts.job_queue.learning_waits():
             break
-        removed += lot
+        removed += lot.removed
         time.sleep(_PRUNE_PAUSE_SECONDS)
+    held, ours = connector.predictions_held(project), {order.version for order in parts.models.own_orders(project)}
+    parts.findings.replace(project, list(left_alone(held, ours, parts.models.earlier_names(project))), LEFT_ALONE)
     return removed
 
 

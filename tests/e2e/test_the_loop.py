@@ -41,7 +41,7 @@ def test_the_first_tasks_come_in_a_diverse_order_before_there_is_a_label(
 ) -> None:
     project = connected()
     (queue,) = nextlabel.queues(project)
-    assert queue.version.startswith("untrained")
+    assert queue.version.startswith("nextlabel-untrained")
     assert [label_next(owner, project) for _ in range(3)] == [(task, queue.version) for task in queue.window[:3]]
 
 

@@ -212,7 +212,7 @@ def test_connecting_puts_the_queue_in_order_at_once(connect: Callable[..., Resul
     result = connect("--option", "strategy=random", "--option", "window=7", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    assert (report["ok"], report["queue"], team.in_force()) == (True, "untrained-0001", "untrained-0001")
+    assert (report["ok"], report["queue"], team.in_force()) == (True, "nextlabel-untrained-1", "nextlabel-untrained-1")
     options = team.parts.connections.get(team.project).options
     assert (options.strategy, options.window) == ("random", 7)
 
@@ -286,12 +286,19 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     team.parts.rounds.add(team.project, 1.0, "it went well", failed=False)
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     told: dict[str, Any] = {name: one[name] for name in ("tasks", "open", "model", "labels", "queue", "window_left")}
-    assert told == {"tasks": 40, "open": 28, "model": "0002", "labels": 12, "queue": "0002", "window_left": 15}
+    assert told == {
+        "tasks": 40,
+        "open": 28,
+        "model": "nextlabel-2",
+        "labels": 12,
+        "queue": "nextlabel-2",
+        "window_left": 15,
+    }
     assert 0 < one["metrics"]["accuracy"] <= 1
     assert [version["state"] for version in one["versions"]] == ["retired", "in_service"]
     assert one["rounds"][0]["summary"] == "it went well"
     assert one["unreadable"] == []
-    assert "0002, trained on 12 labels" in connect(command="status").stdout
+    assert "nextlabel-2, trained on 12 labels" in connect(command="status").stdout
     assert team.tool.access.token not in connect("--json", command="status").output
 
 

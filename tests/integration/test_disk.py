@@ -49,7 +49,7 @@ def test_on_a_disk_that_takes_nothing_more_the_last_model_serves_and_all_is_lear
     assert all(says in said and "goes on by itself" in said for said in told["during"]), told["during"]
     assert says in told["alarm"]
     assert told["unwell"] == [503, told["alarm"]]
-    assert told["served"][0] == told["served"][1] == "0001"
+    assert told["served"][0] == told["served"][1] == "nextlabel-1"
     assert "30 labels in force" in told["after"]
     assert told["learned"] == told["given"]
     assert (told["well"], told["sound"]) == ([200, ""], "ok")

@@ -16,7 +16,7 @@ from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejec
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
-from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
+from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, QueueVersion, Scale, Target, Task, TaskId
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
@@ -74,7 +74,7 @@ def everything_said(team: Team) -> dict[TaskId, object]:
 def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says_it_is_untrained(team: Team) -> None:
     imported = team.import_mails(30)
     team.run()
-    assert team.in_force() == "untrained-0001"
+    assert team.in_force() == "nextlabel-untrained-1"
     pool = replace(pool_of(team), seed=order_seed(0, 0))
     assert team.queue() == finding.make("diverse").rank(pool, 30).task_ids()
     assert team.queue() != imported
@@ -101,7 +101,7 @@ def test_an_empty_project_is_put_in_order_once_it_has_tasks(team: Team) -> None:
     assert team.run().receipt is None
     team.import_mails(5)
     assert team.run().receipt is not None
-    assert team.in_force() == "untrained-0001"
+    assert team.in_force() == "nextlabel-untrained-1"
 
 
 def test_a_project_that_was_never_connected_is_refused_with_how_to(team: Team) -> None:
@@ -119,7 +119,7 @@ def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Tea
     done = team.work(20)
     team.run()
     assert team.learned == {task: team.truth[task] for task in done}
-    assert team.in_force() == "0002"
+    assert team.in_force() == "nextlabel-2"
     assert_served_by_margin(team)
 
 
@@ -152,7 +152,7 @@ def test_labels_of_one_class_only_do_not_make_a_model_that_pretends_to_know(team
     team.run()
     team.label(tasks[0], "ham")
     team.run()
-    assert team.in_force() == "untrained-0002"
+    assert team.in_force() == "nextlabel-untrained-2"
     assert team.learned == {tasks[0]: "ham"}
 
 
@@ -440,7 +440,7 @@ def test_only_the_window_is_written(team: Team) -> None:
     team.choose(window=10)
     team.import_mails(50)
     team.run()
-    assert team.tool.predictions_held(team.project) == {"untrained-0001": 10}
+    assert team.tool.predictions_held(team.project) == {"nextlabel-untrained-1": 10}
 
 
 @pytest.mark.parametrize("how", ["labels that teach nothing", "skips"])
@@ -847,7 +847,7 @@ def test_recordings_of_which_nothing_else_is_said_are_asked_for_and_never_guesse
     done = team.work(12)
     team.run()
     assert {team.truth[task] for task in done} == {"ham", "spam"}
-    assert str(team.in_force()).startswith("untrained")
+    assert str(team.in_force()).startswith("nextlabel-untrained")
     assert shown(team) == {task: () for task in imported if task not in done}
 
 
@@ -860,7 +860,7 @@ def test_two_projects_of_one_tool_learn_apart(team: Team) -> None:
     team.work(10)
     team.run()
     other.run()
-    assert (team.in_force(), other.in_force()) == ("0002", "untrained-0001")
+    assert (team.in_force(), other.in_force()) == ("nextlabel-2", "nextlabel-untrained-1")
     assert other.learned == {}
 
 
@@ -876,3 +876,28 @@ def test_until_there_are_enough_labels_representatives_of_what_nobody_has_labele
     team.work(5)
     team.run()
     assert_served_by_margin(team)
+
+
+def test_no_order_takes_a_name_under_which_the_tool_holds_predictions_already(team: Team) -> None:
+    """Of the team, or of an installation whose database was lost: each keeps its own."""
+    some, theirs = team.import_mails(20)[:3], ("nextlabel-untrained-1", "nextlabel-2", "nextlabel-3", "0003")
+    for version in theirs:
+        team.tool.import_predictions(team.project, QueueVersion(version), some)
+    team.run()
+    assert team.in_force() == "nextlabel-untrained-2"
+    team.work(6)
+    assert team.run().trained == "nextlabel-4"
+    held = team.tool.predictions_held(team.project)
+    assert {version: held[QueueVersion(version)] for version in theirs} == dict.fromkeys(theirs, 3)
+
+
+def test_a_name_that_somebody_takes_at_the_last_moment_stays_theirs_and_another_one_is_tried(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some, taken = team.import_mails(20)[:3], QueueVersion("nextlabel-untrained-1")
+    team.tool.import_predictions(team.project, taken, some)
+    monkeypatch.setattr(MemoryConnector, "predictions_held", lambda self, project: {})
+    team.run()
+    assert team.in_force() == "nextlabel-untrained-1.2"
+    assert taken not in {order.version for order in team.parts.models.own_orders(team.project)}
+    assert team.tool.predictions_held(team.project)[taken] == 3

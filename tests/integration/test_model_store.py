@@ -25,7 +25,7 @@ from nextlabel.ports import ModelRecord, QueueRecord
 pytestmark = pytest.mark.every_database
 
 ONE, TWO = ProjectId("1"), ProjectId("2")
-V1, V2 = ModelVersion("0001"), ModelVersion("0002")
+V1, V2 = ModelVersion("nextlabel-1"), ModelVersion("nextlabel-2")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def record(version: str, **changes: object) -> ModelRecord:
     return ModelRecord(ModelVersion(version), "labels", "schema", **(values | changes))  # type: ignore[arg-type]
 
 
-def queue(version: str, model: str = "0001") -> QueueRecord:
+def queue(version: str, model: str = "nextlabel-1") -> QueueRecord:
     window = (TaskId("9"), TaskId("3"))
     return QueueRecord(QueueVersion(version), ModelVersion(model), "margin", window, 40)
 
@@ -76,23 +76,27 @@ def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) 
 
 def test_only_one_version_is_in_service_and_the_story_is_kept(store: StoredModels) -> None:
     fence = store.next_fence(ONE)
-    for version, state in (("untrained-0001", "trained"), ("0002", "trained"), ("0003", "turned_down")):
+    for version, state in (
+        ("nextlabel-untrained-1", "trained"),
+        ("nextlabel-2", "trained"),
+        ("nextlabel-3", "turned_down"),
+    ):
         store.save(ONE, record(version, state=state), model(), fence=fence)
         if state == "trained":
             store.promote(ONE, ModelVersion(version), fence=fence)
     assert [(it.version, it.state) for it in store.history(ONE)] == [
-        ("untrained-0001", "retired"),
-        ("0002", "in_service"),
-        ("0003", "turned_down"),
+        ("nextlabel-untrained-1", "retired"),
+        ("nextlabel-2", "in_service"),
+        ("nextlabel-3", "turned_down"),
     ]
-    store.promote(ONE, ModelVersion("untrained-0001"), fence=fence)  # a rollback is a promotion
+    store.promote(ONE, ModelVersion("nextlabel-untrained-1"), fence=fence)  # a rollback is a promotion
     assert [it.state for it in store.history(ONE)] == ["in_service", "retired", "turned_down"]
 
 
 def test_version_numbers_are_never_given_twice_and_say_when_a_model_knows_nothing(store: StoredModels) -> None:
     given = [store.next_version(ONE, informative=informative) for informative in (False, True, False, True)]
-    assert given == ["untrained-0001", "0002", "untrained-0003", "0004"]
-    assert store.next_version(TWO, informative=True) == "0001"
+    assert given == ["nextlabel-untrained-1", "nextlabel-2", "nextlabel-untrained-3", "nextlabel-4"]
+    assert store.next_version(TWO, informative=True) == "nextlabel-1"
 
 
 def test_projects_do_not_mix(store: StoredModels) -> None:
@@ -109,9 +113,13 @@ def test_projects_do_not_mix(store: StoredModels) -> None:
 
 def test_an_orders_name_is_never_given_twice_even_if_nothing_came_of_it(store: StoredModels) -> None:
     fence = store.next_fence(ONE)
-    assert [store.reserve_queue(ONE, V1, fence=fence) for _ in range(3)] == ["0001", "0001.2", "0001.3"]
-    assert store.reserve_queue(ONE, V2, fence=fence) == "0002"
-    assert store.reserve_queue(ONE, V1, fence=fence) == "0001.4"
+    assert [store.reserve_queue(ONE, V1, fence=fence) for _ in range(3)] == [
+        "nextlabel-1",
+        "nextlabel-1.2",
+        "nextlabel-1.3",
+    ]
+    assert store.reserve_queue(ONE, V2, fence=fence) == "nextlabel-2"
+    assert store.reserve_queue(ONE, V1, fence=fence) == "nextlabel-1.4"
     assert store.queues(ONE) == []
 
 
@@ -123,9 +131,9 @@ def test_an_announced_order_names_what_is_served_from_then_on(store: StoredModel
         store.announce_queue(ONE, queue(store.reserve_queue(ONE, V1, fence=fence)), fence=fence)
     serving = store.in_service(ONE)
     assert serving is not None
-    assert serving.announced_version == "0001.2"
+    assert serving.announced_version == "nextlabel-1.2"
     newest, older = store.queues(ONE)
-    assert (newest.version, older.version) == ("0001.2", "0001")
+    assert (newest.version, older.version) == ("nextlabel-1.2", "nextlabel-1")
     assert (newest.window, newest.strategy, newest.pool) == (("9", "3"), "margin", 40)
 
 
@@ -137,7 +145,7 @@ WRITES: dict[str, Callable[[StoredModels, int], object]] = {
     "save": lambda store, fence: store.save(ONE, record(V2), model(), fence=fence),
     "promote": lambda store, fence: store.promote(ONE, V2, fence=fence),
     "reserve": lambda store, fence: store.reserve_queue(ONE, V1, fence=fence),
-    "announce": lambda store, fence: store.announce_queue(ONE, queue("0001"), fence=fence),
+    "announce": lambda store, fence: store.announce_queue(ONE, queue("nextlabel-1"), fence=fence),
 }
 
 
@@ -152,7 +160,7 @@ def test_a_worker_whose_lease_was_taken_over_changes_nothing(store: StoredModels
     with pytest.raises(StaleWorker, match="project 1"):
         WRITES[write](store, mine)
     assert (store.history(ONE), store.queues(ONE), store.in_service(ONE)) == before
-    assert store.reserve_queue(ONE, V1, fence=later) == "0001.2"
+    assert store.reserve_queue(ONE, V1, fence=later) == "nextlabel-1.2"
 
 
 def test_a_lease_of_one_project_is_not_touched_by_those_of_others(store: StoredModels) -> None:
@@ -263,4 +271,4 @@ def test_artifacts_may_stand_wherever_fsspec_can_write(database: Database) -> No
     store.save(ONE, record(V1), model(3), fence=store.next_fence(ONE))
     assert store.load(ONE, V1).state() == model(3).state()
     with database.read() as sql:
-        assert sql.execute(select(models.c.artifact)).scalar_one().startswith("memory://models/1/0001-")
+        assert sql.execute(select(models.c.artifact)).scalar_one().startswith("memory://models/1/nextlabel-1-")

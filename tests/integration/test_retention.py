@@ -107,7 +107,9 @@ def loadable(store: StoredModels, project: ProjectId = ONE) -> list[str]:
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(file.name.partition("-")[0] for file in folder.iterdir())
+    return sorted(
+        (file.name.rpartition("-")[0] for file in folder.iterdir()), key=lambda name: int(name.rpartition("-")[2])
+    )
 
 
 def age(file: Path) -> None:
@@ -123,32 +125,32 @@ def test_a_version_long_in_service_and_the_one_before_it_still_load_after_thirty
     train(store, 4)
     train(store, 30, promoted=False)
     assert retention.let_go(ONE) == LetGo(30)
-    assert loadable(store) == ["0003", "0004", "0033", "0034"]
-    assert files_in(folder / "1") == ["0003", "0004", "0033", "0034"]
+    assert loadable(store) == ["nextlabel-3", "nextlabel-4", "nextlabel-33", "nextlabel-34"]
+    assert files_in(folder / "1") == ["nextlabel-3", "nextlabel-4", "nextlabel-33", "nextlabel-34"]
     assert retention.let_go(ONE) == LetGo(0)
 
 
 def test_the_versions_of_the_two_newest_orders_stay(store: StoredModels, retention: Retention) -> None:
     train(store, 2)
-    announce(store, "0001")
-    announce(store, "0002")
+    announce(store, "nextlabel-1")
+    announce(store, "nextlabel-2")
     train(store, 4)
-    announce(store, "0003")
+    announce(store, "nextlabel-3")
     retention.let_go(ONE)
-    assert loadable(store) == ["0002", "0003", "0005", "0006"]
+    assert loadable(store) == ["nextlabel-2", "nextlabel-3", "nextlabel-5", "nextlabel-6"]
 
 
 def test_after_a_rollback_the_version_that_served_until_then_stays_however_many_come_later(
     store: StoredModels, retention: Retention
 ) -> None:
     train(store, 4)
-    put_in_service(store, "0001")
+    put_in_service(store, "nextlabel-1")
     train(store, 5, promoted=False)
     retention.let_go(ONE)
-    assert loadable(store) == ["0001", "0004", "0008", "0009"]
+    assert loadable(store) == ["nextlabel-1", "nextlabel-4", "nextlabel-8", "nextlabel-9"]
     train(store, 1)
     retention.let_go(ONE)
-    assert loadable(store) == ["0001", "0009", "0010"]
+    assert loadable(store) == ["nextlabel-1", "nextlabel-9", "nextlabel-10"]
 
 
 def test_of_a_version_that_was_let_go_the_figures_stay_and_it_says_so(
@@ -157,25 +159,25 @@ def test_of_a_version_that_was_let_go_the_figures_stay_and_it_says_so(
     train(store, 4)
     retention.let_go(ONE)
     for ask in (store.load, lambda project, version: put_in_service(store, version)):
-        with pytest.raises(ArtifactError, match=r"0001 of project 1 was let go.*NEXTLABEL_KEEP_MODELS"):
-            ask(ONE, ModelVersion("0001"))
-    assert not store.is_intact(ONE, ModelVersion("0001"))
+        with pytest.raises(ArtifactError, match=r"nextlabel-1 of project 1 was let go.*NEXTLABEL_KEEP_MODELS"):
+            ask(ONE, ModelVersion("nextlabel-1"))
+    assert not store.is_intact(ONE, ModelVersion("nextlabel-1"))
     first, *_, last = store.history(ONE, with_labels=True)
     assert (first.metrics, first.reason, first.state, first.labels) == ({"accuracy": 0.75}, "why", "retired", 1)
     assert (first.trained_on, last.trained_on) == ({}, {"7": {"kind": "spam"}})
     serving = store.in_service(ONE)
     assert serving is not None
-    assert serving.version == last.version == "0004"
+    assert serving.version == last.version == "nextlabel-4"
 
 
 def test_a_training_that_failed_counts_as_no_version(store: StoredModels, retention: Retention) -> None:
     train(store, 3)
-    record = ModelRecord(ModelVersion("0004"), "labels", "schema", {}, {}, reason="it fell over")
+    record = ModelRecord(ModelVersion("nextlabel-4"), "labels", "schema", {}, {}, reason="it fell over")
     store.note_failure(ONE, record, fence=store.next_fence(ONE))
     retention.let_go(ONE)
-    assert loadable(store) == ["0002", "0003"]
+    assert loadable(store) == ["nextlabel-2", "nextlabel-3"]
     with pytest.raises(ArtifactError, match="it fell over"):
-        store.load(ONE, ModelVersion("0004"))
+        store.load(ONE, ModelVersion("nextlabel-4"))
 
 
 def test_projects_are_let_go_one_by_one(store: StoredModels, retention: Retention) -> None:
@@ -192,7 +194,10 @@ def test_artifacts_go_wherever_fsspec_can_delete(database: Database) -> None:
     train(store, 3)
     assert Retention(database, url, keep=2).let_go(ONE) == LetGo(1)
     fs = fsspec.filesystem("memory")
-    assert sorted(name.rpartition("/")[2][:4] for name in fs.ls("/retention/1", detail=False)) == ["0002", "0003"]
+    assert sorted(name.rpartition("/")[2].rpartition("-")[0] for name in fs.ls("/retention/1", detail=False)) == [
+        "nextlabel-2",
+        "nextlabel-3",
+    ]
     assert Retention(database, url, keep=2).sweep(ONE) == LetGo(0)
     fs.rm("/retention", recursive=True)
 
@@ -221,14 +226,14 @@ def test_the_room_of_labels_and_windows_that_are_let_go_is_used_again(tmp_path: 
 def test_old_orders_lose_their_window_and_never_their_name(store: StoredModels, retention: Retention) -> None:
     train(store, 1)
     for _ in range(5):
-        announce(store, "0001")
+        announce(store, "nextlabel-1")
     assert retention.let_go(ONE) == LetGo(0)
     assert [(one.version, one.window) for one in store.queues(ONE)] == [
-        *(("0001.5", WINDOW), ("0001.4", WINDOW)),
-        *(("0001.3", ()), ("0001.2", ()), ("0001", ())),
+        *(("nextlabel-1.5", WINDOW), ("nextlabel-1.4", WINDOW)),
+        *(("nextlabel-1.3", ()), ("nextlabel-1.2", ()), ("nextlabel-1", ())),
     ]
-    assert [one.version for one in store.queues(ONE, newest=2)] == ["0001.5", "0001.4"]
-    assert announce(store, "0001") == "0001.6"
+    assert [one.version for one in store.queues(ONE, newest=2)] == ["nextlabel-1.5", "nextlabel-1.4"]
+    assert announce(store, "nextlabel-1") == "nextlabel-1.6"
 
 
 # --- files -------------------------------------------------------------------------------------------------
@@ -241,11 +246,11 @@ def test_after_a_worker_was_killed_between_the_row_and_the_file_the_file_goes_on
     versions, (left,) = retention.mark(ONE)  # and no further
     assert (versions, Path(left).exists()) == (1, True)
     with pytest.raises(ArtifactError, match="was let go"):
-        store.load(ONE, ModelVersion("0001"))
+        store.load(ONE, ModelVersion("nextlabel-1"))
     assert (retention.let_go(ONE), retention.sweep(ONE)) == (LetGo(0), LetGo(0))
     age(Path(left))
     assert retention.sweep(ONE) == LetGo(1)
-    assert files_in(folder / "1") == ["0002", "0003"]
+    assert files_in(folder / "1") == ["nextlabel-2", "nextlabel-3"]
 
 
 def test_of_old_files_only_those_of_models_that_are_nobodys_go(
@@ -254,23 +259,28 @@ def test_of_old_files_only_those_of_models_that_are_nobodys_go(
     assert retention.sweep(ONE) == LetGo(0), "no version, no folder"
     train(store, 2)
     digest = 12 * "a"
-    for name in (f"0007-{digest}.skops", f"untrained-0008-{digest}.tar", f"0002-{digest}.tar", "0009-notes.skops"):
+    for name in (
+        f"nextlabel-7-{digest}.skops",
+        f"nextlabel-untrained-8-{digest}.tar",
+        f"nextlabel-2-{digest}.tar",
+        "nextlabel-9-notes.skops",
+    ):
         (folder / "1" / name).write_text("left behind")
     for file in (folder / "1").iterdir():
         age(file)
     with database.write() as sql:  # as a version of nextlabel wrote it that did not note the archive yet
-        sql.execute(update(models).where(models.c.version == "0002").values(files=None))
+        sql.execute(update(models).where(models.c.version == "nextlabel-2").values(files=None))
     assert retention.sweep(ONE) == LetGo(2)
     left = {file.name for file in (folder / "1").iterdir()}
-    assert {f"0002-{digest}.tar", "0009-notes.skops"} < left
-    assert loadable(store) == ["0001", "0002"]
+    assert {f"nextlabel-2-{digest}.tar", "nextlabel-9-notes.skops"} < left
+    assert loadable(store) == ["nextlabel-1", "nextlabel-2"]
 
 
 def test_files_that_are_gone_already_are_as_they_should_be(
     store: StoredModels, retention: Retention, folder: Path
 ) -> None:
     train(store, 3)
-    for file in (folder / "1").glob("0001-*"):
+    for file in (folder / "1").glob("nextlabel-1-*"):
         file.unlink()
     assert retention.let_go(ONE) == LetGo(1)
 
@@ -320,7 +330,7 @@ def test_a_store_that_cannot_delete_is_told_once_and_stops_nothing(
         removed.append(worker.prune(team.project))
     assert sum(removed[2:]) == 30, "old orders go all the same"
     (said,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert re.search(r"1 files of models cannot be deleted, .*untrained-0001.*NEXTLABEL_MODELS_URL", said)
+    assert re.search(r"1 files of models cannot be deleted, .*nextlabel-untrained-1.*NEXTLABEL_MODELS_URL", said)
     assert [record.artifact for record in rows(team.parts.database)].count("") == 3
     team.parts.models.load(team.project, team.serving.version)
 
@@ -357,7 +367,7 @@ def test_two_workers_that_let_go_at_once_let_each_version_go_once(
     assert retention.let_go(ONE) == LetGo(38)
     other.join()
     assert told == [LetGo(0)]
-    assert loadable(store) == ["0039", "0040"]
+    assert loadable(store) == ["nextlabel-39", "nextlabel-40"]
     others.dispose()
 
 
@@ -369,7 +379,7 @@ def test_a_version_that_is_promoted_while_others_are_let_go_is_never_left_withou
 
     def promote() -> None:
         try:
-            store.promote(ONE, ModelVersion("0001"), fence=fence)
+            store.promote(ONE, ModelVersion("nextlabel-1"), fence=fence)
         except ArtifactError as error:
             refused.append(str(error))
 
@@ -405,7 +415,7 @@ def test_months_of_versions_leave_a_handful_of_files_and_the_loop_goes_on(
 def test_after_a_version_that_was_turned_down_too_it_is_asked_for_pruning(
     team: Team, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turned_down = Round(team.project, 1, 12, trained=ModelVersion("0002"), verdict=Verdict(False, "it is worse"))
+    turned_down = Round(team.project, 1, 12, trained=ModelVersion("nextlabel-2"), verdict=Verdict(False, "it is worse"))
     monkeypatch.setattr(team.parts.loop, "run", lambda *arguments: turned_down)
     worker.learn_project(team.parts, team.project)
     assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1

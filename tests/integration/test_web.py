@@ -144,13 +144,13 @@ def test_health_is_told_to_anyone(client: Client, path: str) -> None:
 
 
 def test_setup_tells_the_version_in_service(client: Client, parts: Parts) -> None:
-    assert json(client.setup()) == {"model_version": "untrained"}
+    assert json(client.setup()) == {"model_version": "nextlabel-untrained"}
     version = publish(parts)
     assert json(client.setup()) == {"model_version": version}
 
 
 def test_setup_welcomes_a_project_that_is_not_connected_yet(client: Client) -> None:
-    assert json(client.setup(STRANGER)) == {"model_version": "untrained"}
+    assert json(client.setup(STRANGER)) == {"model_version": "nextlabel-untrained"}
 
 
 def test_predict_gives_the_label_with_its_confidence_and_uncertainty_under_the_one_version(
@@ -177,14 +177,14 @@ def test_what_the_model_is_less_sure_of_gets_the_lower_score_and_nothing_comes_b
 
 def test_before_the_first_model_predictions_are_empty_and_say_so(client: Client) -> None:
     (only,) = json(client.predict(task(1)))["results"]
-    assert (only["result"], only["model_version"]) == ([], "untrained")
+    assert (only["result"], only["model_version"]) == ([], "nextlabel-untrained")
 
 
 def test_versions_are_told_each_once(client: Client, parts: Parts) -> None:
     connect(parts, TWO)
-    assert json(client.get("/versions")) == {"versions": ["untrained"]}
+    assert json(client.get("/versions")) == {"versions": ["nextlabel-untrained"]}
     version = publish(parts, ONE)
-    assert json(client.get("/versions")) == {"versions": [version, "untrained"]}
+    assert json(client.get("/versions")) == {"versions": [version, "nextlabel-untrained"]}
 
 
 def test_a_webhook_asks_for_a_training(client: Client, parts: Parts) -> None:
@@ -411,7 +411,7 @@ def test_a_new_order_of_the_same_model_is_noticed_too(client: Client, another_pr
     refill = models.reserve_queue(ONE, record.version, fence=fence)
     models.announce_queue(ONE, QueueRecord(refill, record.version, "margin", (), 0), fence=fence)
     time.sleep(0.6)
-    assert json(client.predict(task(1)))["results"][0]["model_version"] == refill == "0001.2"
+    assert json(client.predict(task(1)))["results"][0]["model_version"] == refill == "nextlabel-1.2"
 
 
 # --- what breaks -------------------------------------------------------------------------------------------

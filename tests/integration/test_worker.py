@@ -20,7 +20,7 @@ from integration.conftest import Team
 from nextlabel import circuits, database, wiring, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.liveness import Process
 from nextlabel.loop import Round
 from nextlabel.ports import Connection, Door, LabelEvent, QueueReceipt, ToolAccess
@@ -45,7 +45,7 @@ def due_in(redis_client: redis.Redis, team: Team) -> float | None:
 def test_a_turn_is_told_in_words(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
     said = worker.learn_project(team.parts, team.project)
-    assert "untrained-0001" in said
+    assert "nextlabel-untrained-1" in said
     assert (told(team).summary, told(team).failed) == (said, False)
     assert due_in(redis_client, team) is None
 
@@ -88,7 +88,7 @@ def kill_holder(redis_client: redis.Redis, project: ProjectId) -> None:
 def test_the_lease_of_a_worker_that_was_killed_is_no_hindrance(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
     kill_holder(redis_client, team.project)
-    assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+    assert "nextlabel-untrained-1" in worker.learn_project(team.parts, team.project)
 
 
 def test_a_worker_that_starts_has_the_turn_taken_again_in_which_another_was_killed(
@@ -127,7 +127,7 @@ def assert_asked_again_without_alarm(team: Team, redis_client: redis.Redis) -> N
     due = due_in(redis_client, team)
     assert due is not None
     assert due <= worker._LOCKED_SECONDS
-    assert "untrained-0001" in worker.learn_project(team.parts, team.project)
+    assert "nextlabel-untrained-1" in worker.learn_project(team.parts, team.project)
 
 
 def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_it_is_back(
@@ -399,9 +399,31 @@ def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monk
         team.run()
     queue = team.queue()
     assert worker.prune(team.project) == 20
-    assert team.tool.predictions_held(team.project) == {"untrained-0001.3": 10, "untrained-0001.4": 10}
+    assert team.tool.predictions_held(team.project) == {"nextlabel-untrained-1.3": 10, "nextlabel-untrained-1.4": 10}
     assert team.queue() == queue
     assert worker.prune(team.project) == 0
+
+
+def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    tasks = team.import_mails(30)
+    held = {QueueVersion(version): 4 for version in ("nextlabel-77", "2023", "bert-v1")}
+    for version in held:
+        team.tool.import_predictions(team.project, version, tasks[:4])
+    for strategy in ("margin", "random", "entropy"):
+        team.choose(window=10, strategy=strategy)
+        team.run()
+    worker.prune(team.project)
+    (finding,) = team.parts.findings.of(team.project, "left alone")
+    assert ("nextlabel-77 (4)" in finding.message, "2023" in finding.message) == (True, False)
+    assert held.items() <= team.tool.predictions_held(team.project).items()
+    with team.tool.opened(team.project) as it:
+        it.others.clear()
+    worker.prune(team.project)
+    assert team.parts.findings.of(team.project) == []
 
 
 def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "connect": "connecting",
     "credentials": "showing",
     "health": "health",
+    "predictions": "predictions",
     "serve": "running",
     "simulate": "simulating",
     "status": "showing",

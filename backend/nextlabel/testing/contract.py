@@ -19,14 +19,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from nextlabel.errors import NextlabelError, PayloadError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import (
+    NextlabelError,
+    PayloadError,
+    StaleWorker,
+    ToolRejected,
+    ToolUnavailable,
+    VersionTaken,
+)
 from nextlabel.labeling import (
     Input,
     ProjectId,
     QueueVersion,
     TaskId,
 )
-from nextlabel.ports import TaskSeen, WebhookRequest
+from nextlabel.ports import OwnOrder, Pruned, TaskSeen, WebhookRequest
 from nextlabel.testing.harness import Served, ToolHarness
 from nextlabel.testing.scene import FIELD, LABELS, Crowd, Scene, ids, set_scene
 
@@ -35,7 +42,9 @@ try:
 except ImportError as error:
     raise ImportError("The connector contract runs under pytest: pip install 'nextlabel[testing]'.") from error
 
-V1, V2, V3 = QueueVersion("0001"), QueueVersion("0002"), QueueVersion("0002.2")
+V1, V2, V3 = QueueVersion("nextlabel-1"), QueueVersion("nextlabel-2"), QueueVersion("nextlabel-2.2")
+OTHERS = tuple(map(QueueVersion, ("1661144695", "20240315", "2023", "v0001", "bert-v1", "0002", "nextlabel-20")))
+"""Versions of a team's own predictions."""
 
 
 class ConnectorContract:
@@ -307,46 +316,64 @@ class ConnectorContract:
         scene.rank(V2, scene.tasks[:4])
         assert scene.connector.queue_in_force(scene.project, standing=4) == V2
 
-    # --- pruning -------------------------------------------------------------------------------------------
+    # --- whose predictions they are ----------------------------------------------------------------------
 
     def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:4], "spam")
-        lots = [scene.connector.prune(scene.project, lambda: {V3}, at_most=3) for _ in range(9)]
-        removed = [lot for lot in lots if lot]
-        assert sum(removed) == 8
-        assert max(removed) <= 3
-        assert lots[: len(removed)] == removed, "nothing is left once a lot is empty"
+        old, lots = [OwnOrder(V1), OwnOrder(V2)], []
+        while old:
+            lot = scene.connector.prune(scene.project, old, at_most=3)
+            old = [order for order in old if order.version not in lot.emptied]
+            lots.append(lot.removed)
+        assert (sum(lots), max(lots) <= 3) == (8, True)
         assert scene.harness.predictions_held(scene.project) == {V3: 4}
         assert scene.work(4) == [Served(task, ("spam",)) for task in scene.tasks[:4]]
 
-    def test_pruning_keeps_what_it_is_told_to_keep(self, scene: Scene) -> None:
+    def test_pruning_removes_no_order_that_it_is_not_given(self, scene: Scene) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:2])
-        assert scene.connector.prune(scene.project, lambda: {V1, V3}, at_most=100) == 2
+        assert scene.connector.prune(scene.project, [OwnOrder(V2)], at_most=100) == Pruned(2, (V2,))
+        assert scene.connector.prune(scene.project, [OwnOrder(V2)], at_most=100) == Pruned(0, (V2,))
         assert scene.harness.predictions_held(scene.project) == {V1: 2, V3: 2}
-
-    def test_an_order_that_is_begun_while_old_ones_are_pruned_is_left_alone(self, scene: Scene) -> None:
-        """By another worker: either it is not seen yet, or it is among those to keep."""
-        order, kept = [scene.tasks[n] for n in (5, 1, 6, 0)], {V2}
-        scene.rank(V1, scene.tasks[:2])
-        scene.rank(V2, scene.tasks[:3])
-
-        def begun() -> set[QueueVersion]:
-            scene.rank(V3, order)
-            return kept
-
-        assert scene.connector.prune(scene.project, begun, at_most=100) == 2
-        assert scene.connector.queue_in_force(scene.project, standing=4) == V3
-        assert scene.work(4) == [Served(task, ("ham",)) for task in order]
 
     def test_pruning_never_removes_the_order_in_force(self, scene: Scene) -> None:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.rank(V1, scene.tasks)
         scene.rank(V2, order)
-        scene.connector.prune(scene.project, lambda: {V1}, at_most=100)
+        emptied = scene.connector.prune(scene.project, [OwnOrder(V1), OwnOrder(V2)], at_most=100).emptied
+        assert emptied == (V1,)
         assert scene.connector.queue_in_force(scene.project) == V2
         assert scene.work(4) == [Served(task, ("ham",)) for task in order]
+
+    def test_predictions_of_others_stay_whatever_their_version_is_called(self, scene: Scene) -> None:
+        for version in OTHERS:
+            scene.harness.import_predictions(scene.project, version, scene.tasks[:3])
+        for version in (V1, V2, V3):
+            scene.rank(version, scene.tasks[:2])
+        scene.connector.prune(scene.project, [OwnOrder(V1), OwnOrder(V2)], at_most=100)
+        held = {**dict.fromkeys(OTHERS, 3), V3: 2}
+        assert scene.harness.predictions_held(scene.project) == held
+        assert dict(scene.connector.predictions_held(scene.project)) == held
+
+    def test_no_order_is_written_under_a_version_that_holds_other_predictions(self, scene: Scene) -> None:
+        scene.rank(V1, scene.tasks[:2])
+        scene.harness.import_predictions(scene.project, V2, scene.tasks[:3])
+        with pytest.raises(VersionTaken):
+            scene.rank(V2, scene.tasks[:2])
+        assert scene.harness.predictions_held(scene.project) == {V1: 2, V2: 3}
+        assert scene.connector.queue_in_force(scene.project) == V1
+
+    def test_where_others_share_the_name_of_an_order_only_its_own_places_are_removed(self, scene: Scene) -> None:
+        """As releases before 0.1.1 named their orders."""
+        window = tuple(scene.tasks[:4])
+        scene.rank(V1, window)
+        scene.harness.import_predictions(scene.project, V1, scene.tasks[2:7])
+        scene.rank(V2, scene.tasks[:2])
+        lot = scene.connector.prune(scene.project, [OwnOrder(V1, window)], at_most=100)
+        assert lot == Pruned(4, (V1,))
+        assert scene.harness.predictions_held(scene.project) == {V1: 5, V2: 2}
+        assert scene.connector.prune(scene.project, [OwnOrder(V1, ())], at_most=100) == Pruned(0, (V1,))
 
     # --- what the tool sends -------------------------------------------------------------------------------
 
@@ -443,7 +470,8 @@ CALLS: Mapping[str, Callable[[Scene], object]] = {
     "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
     "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
     "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
-    "prune": lambda it: it.connector.prune(it.project, set, 10),
+    "predictions_held": lambda it: it.connector.predictions_held(it.project),
+    "prune": lambda it: it.connector.prune(it.project, [OwnOrder(V1)], 10),
 }
 
 

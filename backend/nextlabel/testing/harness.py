@@ -63,6 +63,9 @@ class ToolHarness(Protocol):
     def choose_another_order(self, project: ProjectId) -> None:
         """Somebody sets the tool's queue to an order of their own."""
 
+    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+        """Somebody imports one prediction for each of these tasks, made by a model of their own."""
+
     def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         """Somebody deletes all predictions of these tasks."""
 

@@ -11,7 +11,7 @@ import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt
+from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt
 from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
@@ -19,6 +19,7 @@ from nextlabel_connectors.label_studio.drift import drift
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import read_labels, read_tasks_seen, utc
+from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
@@ -82,9 +83,13 @@ class LabelStudioConnector:
         with self._understood():
             return self._queue(project).head(n)
 
-    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
+    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         with self._understood():
-            return self._queue(project).prune(keep, at_most)
+            return Predictions(self._client, project).counts()
+
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+        with self._understood():
+            return self._queue(project).prune(old, at_most)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return read_labels(result, parse_label_config(schema.source))

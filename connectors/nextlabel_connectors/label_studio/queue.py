@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 
-from nextlabel.errors import ToolRejected
+from nextlabel.errors import ToolRejected, VersionTaken
 from nextlabel.labeling import Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import QueueReceipt
+from nextlabel.ports import OwnOrder, Pruned, QueueReceipt
 from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing
@@ -20,8 +19,6 @@ from nextlabel_connectors.label_studio.predictions import Item, Predictions, Sto
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
 from nextlabel_connectors.label_studio.walking import task_id
 
-# The names that nextlabel gives: a team's own predictions are never touched.
-_OURS = re.compile(r"(untrained-)?\d{4,}(\.\d+)?")
 # How much of the order is read back to prove it.
 _PROOF = 10
 # The head is read a little longer than asked for: the listing goes by the mean of a task's scores, the queue by
@@ -30,7 +27,7 @@ _SPARE = 20
 # A version of up to so many predictions is removed in one write of less than a second (200: 0.8 s, against 14 s one by
 # one); a larger one is first worn down in small writes.
 _AT_ONCE = 250
-# Up to here, stray predictions are removed one by one, so that others can write in between.
+# Of a large version so many predictions are removed one by one in a lot, so that others can write in between.
 _ONE_BY_ONE = 50
 _PAGE = 500
 
@@ -76,10 +73,7 @@ class Queue:
         """Write the window, switch to it, prove it. What an earlier try has left is completed, not doubled."""
         project = self._fetch()
         items = _items(project, version, window, predictions)
-        missing, stray = self._compare(project, version, items)
-        written = self._predictions.write(missing)
-        # After the write, so that a version in force is never without its window.
-        self._predictions.remove(stray)
+        written = self._predictions.write(self._missing(version, items))
         vanished, refused = tuple(written.vanished), tuple(written.refused)
         wanted = [task for task in items if task not in set(vanished)]
         if not wanted:  # nothing to switch to: Label Studio takes no version without predictions
@@ -88,23 +82,40 @@ class Queue:
         self._switch(project, version)
         return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
 
-    def prune(self, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
-        """Remove predictions of our old orders, oldest order first."""
-        current, counts = self._fetch().version, self._predictions.counts()
-        kept, removed = keep(), 0
-        for version, held in counts.items():
-            if removed >= at_most:
+    def prune(self, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+        """Remove predictions of these orders, and of the one in force nothing."""
+        current, held = self._fetch().version, self._predictions.counts()
+        removed, emptied = 0, []
+        for order in (one for one in old if one.version != current):
+            if not held.get(order.version):
+                emptied.append(order.version)
+            elif removed >= at_most:
                 break
-            if version != current and version not in kept and _OURS.fullmatch(version):
-                left = at_most - removed
-                if held <= min(left, _AT_ONCE):
-                    removed += self._clear(version, held)
-                elif removed:  # it fits into the next lot
-                    break
-                else:
-                    some = list(islice(self._predictions.of_version(version), min(left, _ONE_BY_ONE)))
-                    return self._predictions.remove(some)
-        return removed
+            elif order.window is not None:
+                gone = self._remove_window(order.version, order.window, at_most - removed)
+                removed += gone
+                if removed < at_most:
+                    emptied.append(order.version)
+            elif (here := held[order.version]) <= min(at_most - removed, _AT_ONCE):
+                gone = self._clear(order.version, here)
+                removed += gone
+                if gone == here:
+                    emptied.append(order.version)
+            elif removed:  # it fits into the next lot
+                break
+            else:
+                some = list(islice(self._predictions.of_version(order.version), min(at_most, _ONE_BY_ONE)))
+                return Pruned(self._predictions.remove(some), tuple(emptied))
+        return Pruned(removed, tuple(emptied))
+
+    def _remove_window(self, version: QueueVersion, window: Sequence[TaskId], at_most: int) -> int:
+        """Remove what stands exactly as a window was written; of two such predictions of a task neither is certain."""
+        places = {task: window_score(rank, len(window)) for rank, task in enumerate(window)}
+        found: dict[TaskId, list[Stored]] = {}
+        for one in self._predictions.of_version(version):
+            if places.get(one.task) == one.score:
+                found.setdefault(one.task, []).append(one)
+        return self._predictions.remove([same[0] for same in found.values() if len(same) == 1][:at_most])
 
     def _clear(self, version: QueueVersion, held: int) -> int:
         """Remove a version at once; where Label Studio fails over one of its tasks, some of what the others have."""
@@ -114,18 +125,25 @@ class Queue:
             return self._predictions.remove(list(islice(self._predictions.of_version(version), _ONE_BY_ONE)))
         return held
 
-    def _compare(
-        self, project: Project, version: QueueVersion, items: Mapping[TaskId, Item]
-    ) -> tuple[Sequence[Item], Sequence[Stored]]:
-        """What must still be written, and what a former try or another installation has left in its way."""
-        everything = list(items.values())
+    def _missing(self, version: QueueVersion, items: Mapping[TaskId, Item]) -> Sequence[Item]:
+        """What is still to be written. Raises `VersionTaken` where something else in the version would disturb the
+        order.
+
+        An answer to `/predict` for a task outside the window disturbs nothing: it comes after the window.
+        """
         if not self._predictions.counts().get(version):
-            return everything, []
-        right, stray = _sorted_out(self._predictions.of_version(version), items)
-        if len(stray) > _ONE_BY_ONE and project.version != version:
-            self._predictions.remove_version(version)
-            return everything, []
-        return [item for task, item in items.items() if task not in right], stray
+            return list(items.values())
+        right: set[TaskId] = set()
+        for prediction in self._predictions.of_version(version):
+            item = items.get(prediction.task)
+            if item is not None and prediction.task not in right and _same(prediction, item):
+                right.add(prediction.task)
+            elif item is not None or is_window_score(prediction.score):
+                raise VersionTaken(
+                    f"Project {self.project} of Label Studio already holds other predictions under the version "
+                    f"{version}: nextlabel leaves them alone and takes another name."
+                )
+        return [item for task, item in items.items() if task not in right]
 
     def _switch(self, project: Project, version: QueueVersion) -> None:
         if not _serves(project, version):
@@ -186,22 +204,6 @@ def _items(
         task: write_window_item(task, window_score(rank, len(window)), said.get(task), project.config, version)
         for rank, task in enumerate(window.task_ids())
     }
-
-
-def _sorted_out(found: Iterable[Stored], items: Mapping[TaskId, Item]) -> tuple[set[TaskId], list[Stored]]:
-    """The tasks that already have exactly what is wanted, and the predictions that would disturb the order.
-
-    An answer to `/predict` for a task outside the window disturbs nothing: it comes after the window.
-    """
-    right: set[TaskId] = set()
-    stray: list[Stored] = []
-    for prediction in found:
-        item = items.get(prediction.task)
-        if item is not None and prediction.task not in right and _same(prediction, item):
-            right.add(prediction.task)
-        elif item is not None or is_window_score(prediction.score):
-            stray.append(prediction)
-    return right, stray
 
 
 def _same(prediction: Stored, item: Item) -> bool:

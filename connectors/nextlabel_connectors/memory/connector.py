@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nextlabel.errors import FileUnavailable
+from nextlabel.errors import FileUnavailable, VersionTaken
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, QueueReceipt, Unreadable
+from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, Unreadable
 from nextlabel.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class MemoryConnector:
         shown = {prediction.task: prediction for prediction in predictions}
         with self._tool.opened(project, self._token) as it:
             ranked = window.task_ids()
+            if it.others.get(version):
+                raise VersionTaken(f"Project '{project}' holds other predictions under the version {version}.")
             order = {task: shown.get(task) for task in ranked if task in it.rows}
             may_switch()
             self._tool.reorder(project, version, order)
@@ -74,17 +76,18 @@ class MemoryConnector:
         with self._tool.opened(project, self._token) as it:
             return list(islice(it.queue(), n))
 
-    def prune(self, project: ProjectId, keep: Callable[[], Collection[QueueVersion]], at_most: int) -> int:
+    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+        with self._tool.opened(project, self._token):
+            return self._tool.predictions_held(project)
+
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
         with self._tool.opened(project, self._token) as it:
-            kept = keep()
-            old = [version for version in it.orders if version not in kept and version != it.in_force]
-            doomed = list(islice(((version, task) for version in old for task in it.orders[version]), at_most))
+            ours = [(one.version, _own_tasks(one, it.orders)) for one in old if one.version != it.in_force]
+            doomed = list(islice(((version, task) for version, tasks in ours for task in tasks), at_most))
             for version, task in doomed:
                 del it.orders[version][task]
-            for version in old:
-                if not it.orders[version]:
-                    del it.orders[version]
-            return len(doomed)
+            left = {version: set(tasks) & set(it.orders.get(version, ())) for version, tasks in ours}
+            return Pruned(len(doomed), tuple(version for version, tasks in left.items() if not tasks))
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
@@ -103,6 +106,12 @@ class MemoryConnector:
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
         with self._tool.opened(project, self._token) as it:
             return [] if it.door == door else [_undone(door.url)]
+
+
+def _own_tasks(order: OwnOrder, orders: Mapping[QueueVersion, Mapping[TaskId, object]]) -> list[TaskId]:
+    """The tasks that still have their place in an order; others' predictions are kept apart from orders here."""
+    written = orders.get(order.version, {})
+    return [task for task in written if order.window is None or task in order.window]
 
 
 def _undone(door_url: str) -> Finding:

@@ -58,11 +58,15 @@ class _Row:
 
 @dataclass(slots=True)
 class _Project:
-    """``orders`` holds each version's tasks in rank order, with the prediction to show (None: nothing to say)."""
+    """``orders`` holds each version's tasks in rank order, with the prediction to show (None: nothing to say).
+
+    ``others`` are predictions that a team imported itself: how many tasks have one, by version.
+    """
 
     schema: LabelSchema
     rows: dict[TaskId, _Row] = field(default_factory=dict)
     orders: dict[QueueVersion, dict[TaskId, Prediction | None]] = field(default_factory=dict)
+    others: dict[QueueVersion, set[TaskId]] = field(default_factory=dict)
     in_force: QueueVersion | None = None
     held: dict[str, TaskId] = field(default_factory=dict)
     door: Door | None = None
@@ -209,7 +213,14 @@ class MemoryTool:
 
     def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:
-            return {version: len(order) for version, order in it.orders.items()}
+            versions = dict.fromkeys((*it.orders, *it.others))
+            held = {one: len(it.orders.get(one, ())) + len(it.others.get(one, ())) for one in versions}
+            return {version: number for version, number in held.items() if number}
+
+    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+        """Somebody imports predictions of a model of their own."""
+        with self.opened(project) as it:
+            it.others.setdefault(version, set()).update(tasks)
 
     def take_down(self) -> None:
         self._up = False

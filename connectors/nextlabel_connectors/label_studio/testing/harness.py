@@ -97,6 +97,10 @@ class LabelStudioHarness:
     def choose_another_order(self, project: ProjectId) -> None:
         self._server.owner.change_project(int(project), sampling="Sequential sampling")
 
+    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+        numbers = [int(task) for task in tasks]
+        self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
+
     def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -102,6 +102,13 @@ class LabelStudioPerson:
         """How many predictions are stored, by model version."""
         held = self._json("GET", f"/api/projects/{project}/model-versions", params={"extended": "true"})
         return {version["model_version"]: version["count"] for version in held["static"]}
+
+    def import_predictions(self, project: int, version: str, scores: Mapping[int, float]) -> None:
+        """Import predictions of some other model, with these scores by task, and with nothing chosen."""
+        items = [
+            {"task": task, "model_version": version, "score": score, "result": []} for task, score in scores.items()
+        ]
+        self._json("POST", f"/api/projects/{project}/import/predictions", json=items)
 
     def delete_predictions(self, project: int, tasks: Sequence[int]) -> None:
         """As the Data Manager does it: select tasks, "Delete predictions"."""

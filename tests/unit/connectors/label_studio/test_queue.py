@@ -13,12 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Connector, ToolAccess
+from nextlabel.ports import Connector, OwnOrder, Pruned, ToolAccess
 from nextlabel.ranking import RankedTask, Ranking
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
+from nextlabel_connectors.label_studio.payloads import window_score
 
 PROJECT = ProjectId("1")
 CONFIG = (
@@ -181,6 +182,10 @@ def reorder(tool: FakeQueue, version: str, *tasks: int) -> tuple[int, tuple[str,
     return receipt.written, receipt.vanished, receipt.head
 
 
+def prune(tool: FakeQueue, *versions: str, at_most: int = 100) -> Pruned:
+    return tool.connector().prune(PROJECT, [OwnOrder(QueueVersion(version)) for version in versions], at_most)
+
+
 @pytest.fixture
 def tool() -> FakeQueue:
     return FakeQueue()
@@ -210,27 +215,21 @@ def test_a_try_that_failed_half_way_is_completed(tool: FakeQueue) -> None:
     with pytest.raises(ToolUnavailable, match="database is locked"):
         reorder(tool, "0001", 9, 3, 7)
     tool.fail_at_switch = False
-    assert reorder(tool, "0001", 9, 4, 7) == (3, (), ("9", "4", "7"))
+    assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7"))
     assert tool.versions() == {"0001": 3}
 
 
-def test_another_window_under_the_version_in_force_takes_its_place(tool: FakeQueue) -> None:
-    reorder(tool, "0001", 9, 3, 7)
-    assert reorder(tool, "0001", 7, 8) == (2, (), ("7", "8"))
-    assert tool.served() == ["7", "8"]
-
-
-def test_many_leftovers_of_another_installation_go_at_once(tool: FakeQueue) -> None:
-    for task in range(1, 41):
-        tool.add(task, 0.1, "0001")
-        tool.add(task, 0.2, "0001")
-    reorder(tool, "0001", 9, 3)
-    assert tool.served() == ["9", "3"]
+def test_predictions_that_would_disturb_an_order_have_it_take_another_name_and_stay(tool: FakeQueue) -> None:
+    tool.add(3, 0.9, "0001")  # of a task in the window
+    tool.add(20, 0.1, "0002")  # before the window's end
+    for version in ("0001", "0002"):
+        with pytest.raises(VersionTaken, match=version):
+            reorder(tool, version, 9, 3, 7)
+    assert (tool.versions(), tool.changes) == ({"0001": 1, "0002": 1}, 0)
 
 
 def test_an_answer_to_a_predict_stays_and_comes_after_the_window(tool: FakeQueue) -> None:
-    for task in (20, 3):
-        tool.add(task, 0.6, "0001")
+    tool.add(20, 0.6, "0001")
     assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7", "20"))
     assert tool.served() == ["9", "3", "7", "20"]
 
@@ -254,11 +253,10 @@ def test_tasks_that_were_labeled_meanwhile_do_not_spoil_the_proof(tool: FakeQueu
 def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_its_pruning(tool: FakeQueue) -> None:
     tool.broken = {9, 20}
     assert reorder(tool, "0001", 4, 9, 3, 7) == (4, (), ("4", "3", "7"))
-    assert reorder(tool, "0001", 4, 9, 3, 99) == (3, ("99",), ("4", "3"))
-    reorder(tool, "0002", 3, 4)
+    assert reorder(tool, "0002", 4, 9, 3, 99) == (3, ("99",), ("4", "3"))
     reorder(tool, "0003", 3)
-    assert [tool.connector().prune(PROJECT, tuple, 100) for _ in range(2)] == [4, 0]
-    assert tool.versions() == {"0001": 2, "0003": 1}  # what stands on the broken task
+    assert [prune(tool, "0001", "0002").removed for _ in range(2)] == [5, 0]
+    assert tool.versions() == {"0001": 1, "0002": 1, "0003": 1}  # what stands on the broken task
 
 
 def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
@@ -282,19 +280,17 @@ def test_no_version_is_in_force_under_an_ml_backends_title_or_another_sampling(t
     assert tool.connector().head_of_queue(PROJECT, 5) == []
 
 
-def test_pruning_takes_old_orders_of_ours_oldest_first_and_nothing_else(tool: FakeQueue) -> None:
-    for version in ("bert-v1", "untrained-0000", "0001", "0002.2", "0003"):
-        reorder(tool, version, 1, 2, 3)
-    connector = tool.connector()
-    keep = {QueueVersion("0002.2")}
-    assert [connector.prune(PROJECT, lambda: keep, 4) for _ in range(3)] == [3, 3, 0]
-    assert tool.versions() == {"bert-v1": 3, "0002.2": 3, "0003": 3}
-    assert connector.prune(PROJECT, tuple, 100) == 3
-    assert tool.served() == ["1", "2", "3"]
-
-
-def test_pruning_takes_a_version_and_not_its_refills(tool: FakeQueue) -> None:
+def test_pruning_takes_an_order_and_not_its_refills(tool: FakeQueue) -> None:
     for version in ("0001", "0001.2", "0001.3"):
         reorder(tool, version, 1, 2)
-    tool.connector().prune(PROJECT, lambda: {QueueVersion("0001.2")}, 100)
+    assert prune(tool, "0001") == Pruned(2, (QueueVersion("0001"),))
     assert tool.versions() == {"0001.2": 2, "0001.3": 2}
+
+
+def test_of_two_predictions_that_stand_exactly_like_a_place_neither_is_removed(tool: FakeQueue) -> None:
+    reorder(tool, "0001", 9, 3, 7)
+    tool.add(3, window_score(1, 3), "0001")
+    reorder(tool, "0002", 1)
+    earlier = OwnOrder(QueueVersion("0001"), tuple(map(TaskId, ("9", "3", "7"))))
+    assert tool.connector().prune(PROJECT, [earlier], 100).removed == 2
+    assert tool.versions() == {"0001": 2, "0002": 1}
