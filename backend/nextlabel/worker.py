@@ -146,7 +146,7 @@ def prune(project: str) -> int:
     parts = _parts()
     try:
         _let_go(parts, ProjectId(project))
-        return _prune_orders(parts, ProjectId(project))
+        return prune_orders(parts, ProjectId(project))
     except NextlabelError as error:
         log.warning("project %s: old versions and orders stay for now: %s", project, error)
         return 0
@@ -164,7 +164,7 @@ def _let_go(parts: Parts, project: ProjectId) -> None:
         log.warning("project %s: %s. It is tried again from time to time; see NEXTLABEL_MODELS_URL.", project, stuck)
 
 
-def _prune_orders(parts: Parts, project: ProjectId) -> int:
+def prune_orders(parts: Parts, project: ProjectId) -> int:
     """Those that the tool still holds and that need not stay. Predictions that nextlabel did not write are left alone,
     and those that only bear names like its own are noted for `nextlabel status`."""
     connector = parts.open_connector(parts.connections.get(project))

@@ -23,17 +23,17 @@ from sqlalchemy import Connection, select, update
 
 from nextlabel import wiring, worker
 from nextlabel.database import Database
-from nextlabel.database.tables import models
+from nextlabel.database.tables import models, queues
 from nextlabel.errors import ArtifactError
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.job_queue import PRUNE_QUEUE
-from nextlabel.labeling import ModelVersion, ProjectId, TaskId
+from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import Round
 from nextlabel.model_store import StoredModels
-from nextlabel.ports import ModelRecord, QueueRecord
+from nextlabel.ports import ModelRecord, OwnOrder, QueueRecord
 from nextlabel.retention import LetGo, Retention
 
 if TYPE_CHECKING:
@@ -419,3 +419,19 @@ def test_after_a_version_that_was_turned_down_too_it_is_asked_for_pruning(
     monkeypatch.setattr(team.parts.loop, "run", lambda *arguments: turned_down)
     worker.learn_project(team.parts, team.project)
     assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1
+
+
+def test_an_order_whose_name_a_team_may_use_too_keeps_its_window_until_the_tool_holds_nothing_of_it(
+    store: StoredModels, retention: Retention, database: Database
+) -> None:
+    train(store, 1)
+    first, *_ = [announce(store, "nextlabel-1") for _ in range(5)]
+    with database.write() as sql:
+        sql.execute(update(queues).where(queues.c.version == first).values(own_name=False))
+    retention.let_go(ONE)
+    assert [len(order.window) for order in store.queues(ONE)] == [300, 300, 0, 0, 300]
+    assert store.old_orders(ONE)[0] == OwnOrder(QueueVersion(first), WINDOW)
+    store.note_removed(ONE, [QueueVersion(first)])
+    retention.let_go(ONE)
+    assert [len(order.window) for order in store.queues(ONE)] == [300, 300, 0, 0, 0]
+    assert first not in {order.version for order in store.own_orders(ONE)}
