@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
-from math import isfinite
+from math import isfinite, lcm
+from sys import float_info
 from typing import Literal, NamedTuple, NewType
 
 from nextlabel.errors import SchemaError
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
+_LARGEST = float_info.max
 
 ProjectId = NewType("ProjectId", str)
 """A labeling project, as the tool names it."""
@@ -76,13 +80,26 @@ class Scale:
     step: float | None = None
 
     def nearest(self, number: float) -> float:
-        """The closest number that can be given."""
-        if self.step:
-            origin = self.low or 0.0
-            number = origin + round((number - origin) / self.step) * self.step
-        if self.high is not None:
-            number = min(number, self.high)
-        return number if self.low is None else max(number, self.low)
+        """The closest number that can be given, as an editor writes it: 0.3, never 0.30000000000000004."""
+        low = -_LARGEST if self.low is None else self.low
+        number = max(low, min(number, _LARGEST if self.high is None else self.high))
+        if not self.step:
+            return number
+        start, step, unit, fewest, most = _steps(self)
+        value, parts = number.as_integer_ratio()
+        steps = (2 * (value * unit - start * parts) // (step * parts) + 1) // 2
+        return (start + max(fewest, min(steps, most)) * step) / unit
+
+
+@lru_cache(maxsize=64)
+def _steps(scale: Scale) -> tuple[int, int, int, int, int]:
+    """Where steps are counted from (the lowest number, or 0) and how large one is, both in the same unit's parts, so
+    that decimals are exact; that unit; and how many steps it may be, at the least and at the most."""
+    step, low = Fraction(str(scale.step)), Fraction(str(-_LARGEST if scale.low is None else scale.low))
+    high = Fraction(str(_LARGEST if scale.high is None else scale.high))
+    start = Fraction(0) if scale.low is None else low
+    unit = lcm(start.denominator, step.denominator)
+    return int(start * unit), int(step * unit), unit, -((start - low) // step), (high - start) // step
 
 
 @dataclass(frozen=True, slots=True)

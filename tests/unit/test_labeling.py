@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
+from math import isfinite
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextlabel.labeling import (
@@ -162,16 +165,46 @@ def test_nothing_chosen_and_nothing_marked_are_labels_too() -> None:
     assert MARKED.read([]) == ()
 
 
-@given(number=st.floats(-1e6, 1e6), low=st.integers(-9, 9), steps=st.integers(1, 20), step=st.sampled_from([0.5, 1, 3]))
-def test_the_nearest_number_is_one_that_can_be_given_and_no_other_one_is_nearer(
-    number: float, low: int, steps: int, step: float
+decimals = st.decimals(-1000, 1000, places=3).map(float)
+steps_of = st.decimals("0.001", 500, places=3).map(float)
+
+
+@st.composite
+def scales(draw: st.DrawFn) -> Scale:
+    low, high = draw(st.none() | decimals), draw(st.none() | decimals)
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    return Scale(low, high, draw(st.none() | steps_of))
+
+
+@given(scale=scales(), number=st.floats(-1e9, 1e9))
+@example(scale=Scale(0.0, 1.0, 0.1), number=0.3)
+@example(scale=Scale(0.0, 10.0, 3.0), number=10.0)
+@example(scale=Scale(None, 10.0, 3.0), number=-8.1)
+def test_the_nearest_number_is_one_that_the_control_can_hold_and_none_that_it_can_hold_is_nearer(
+    scale: Scale, number: float
 ) -> None:
-    scale = Scale(low, low + steps * step, step)
-    can_be_given = [low + n * step for n in range(steps + 1)]
     nearest = scale.nearest(number)
-    assert nearest in can_be_given
-    assert abs(nearest - number) == min(abs(one - number) for one in can_be_given)
-    assert Scale().nearest(number) == number
+    written, low, high = (None if one is None else Decimal(str(one)) for one in (nearest, scale.low, scale.high))
+    assert written is not None
+
+    def can_be_held(one: Decimal) -> bool:
+        inside = (low is None or one >= low) and (high is None or one <= high)
+        return inside and (not scale.step or (one - (low or 0)) % Decimal(str(scale.step)) == 0)
+
+    assert can_be_held(written)
+    if not scale.step:
+        assert nearest == np.clip(number, scale.low, scale.high)
+        return
+    for beside in (written - Decimal(str(scale.step)), written + Decimal(str(scale.step))):
+        assert not can_be_held(beside) or abs(beside - Decimal(number)) >= abs(written - Decimal(number))
+
+
+@given(scale=scales(), number=st.floats(allow_nan=False))
+def test_however_far_off_a_number_is_there_is_a_nearest_one(scale: Scale, number: float) -> None:
+    nearest = scale.nearest(number)
+    assert isfinite(nearest)
+    assert (scale.low is None or nearest >= scale.low) and (scale.high is None or nearest <= scale.high)
 
 
 # --- schemas -----------------------------------------------------------------------------------------------
