@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select
@@ -50,7 +49,7 @@ class SqlConnections:
             "connector": connection.connector,
             "url": connection.access.url,
             "token": connection.access.token,
-            "options": asdict(connection.options),
+            "options": connection.options.row,
             "door_url": connection.door_url,
             "state": connection.state,
             "before": None if connection.before is None else dict(connection.before),
@@ -90,7 +89,7 @@ class SqlConnections:
         )
 
     def _make(self, missing: set[str]) -> dict[str, str]:
-        made = {name: "nextlabel" if name == "user" else secrets.token_urlsafe(32) for name in missing}
+        made = {name: "nextlabel" if name == "user" else secrets.token_urlsafe(32) for name in sorted(missing)}
         with self._database.write() as sql:
             known = _installation(sql.execute(select(installation)).all())  # another process may have been first
             for name, value in made.items():
@@ -108,7 +107,7 @@ def _connection(row: Row[Any]) -> Connection:
         project=ProjectId(row.project),
         connector=row.connector,
         access=ToolAccess(row.url, row.token),
-        options=ProjectOptions(**row.options),
+        options=ProjectOptions.stored(row.options),
         door_url=row.door_url,
         state=row.state,
         before=row.before,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.uncertainty import WAYS
@@ -25,6 +25,9 @@ class ProjectOptions:
 
     ``rank_seconds`` is how long a model that is slow task by task, one of the team's own or the tagger of spans, may be
     asked about open tasks for one order, drawn at random where there are too many.
+
+    ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
+    stands in, and what is stored stays.
     """
 
     strategy: str = "adaptive"
@@ -37,6 +40,7 @@ class ProjectOptions:
     parameters: Mapping[str, object] = field(default_factory=dict)
     region_scores: str = "score"
     rank_seconds: float = 60.0
+    set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.strategy:
@@ -51,19 +55,64 @@ class ProjectOptions:
         ):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SettingsError(f"'{name}' is {value}: it must be between {low} and {high}.")
+                raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
         if self.region_scores not in WAYS:
-            raise SettingsError(f"'region_scores' is {self.region_scores!r}: it must be one of {', '.join(WAYS)}.")
+            raise SettingsError(
+                f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(WAYS)}."
+            )
+
+    @classmethod
+    def stored(cls, row: object) -> ProjectOptions:
+        """What the database holds of a project, whoever wrote it; never refused."""
+        options, set_aside = cls(), dict[str, object]()
+        for name, value in row.items() if isinstance(row, Mapping) else [("options", row)]:
+            try:
+                options = options.updated({name: value})
+            except SettingsError:
+                set_aside[name] = value
+        return replace(options, set_aside=set_aside)
+
+    @property
+    def row(self) -> dict[str, object]:
+        """What the database is to hold."""
+        return self.in_force | dict(self.set_aside)
+
+    @property
+    def in_force(self) -> dict[str, object]:
+        """Every option by name, as it is worked with."""
+        return {name: getattr(self, name) for name in _KINDS}
+
+    @property
+    def complaint(self) -> str:
+        """What was set aside, as a sentence for a person; "" where nothing was."""
+        if not self.set_aside:
+            return ""
+        names = ", ".join(f"'{name[:_LONGEST]}'" for name in list(self.set_aside)[:_NAMED])
+        more = " and others" if len(self.set_aside) > _NAMED else ""
+        return (
+            f"This release of nextlabel cannot use what is stored as {names}{more}: it works with the defaults, and "
+            "what is stored stays. Install the release that stored it, or set what is known here with `nextlabel "
+            "connect --option NAME=VALUE`; NAME= alone removes what is not."
+        )
 
     def updated(self, changes: Mapping[str, object]) -> ProjectOptions:
         """These options with some changed. Raises `SettingsError` naming the first unknown key or bad value."""
-        known = {f.name: f.type for f in fields(self)}
-        values = asdict(self)
+        values, set_aside = self.in_force, {name: it for name, it in self.set_aside.items() if name not in changes}
         for name, value in changes.items():
-            if name not in known:
-                raise SettingsError(f"Unknown option '{name}': known are {', '.join(sorted(known))}.")
-            values[name] = _read(name, str(known[name]), value)
-        return ProjectOptions(**values)
+            if name in _KINDS:
+                values[name] = _read(name, _KINDS[name], value)
+            elif name not in self.set_aside or value != "":
+                raise SettingsError(f"Unknown option '{name[:_LONGEST]}': known are {', '.join(sorted(_KINDS))}.")
+        return ProjectOptions(**values, set_aside=set_aside)  # type: ignore[arg-type]
+
+
+_KINDS = {one.name: str(one.type) for one in fields(ProjectOptions) if one.name != "set_aside"}
+_LONGEST, _NAMED = 60, 5  # of what is shown of a name or value, and how many names
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 def _object(value: object) -> dict[str, object] | None:
@@ -81,7 +130,7 @@ def _read(name: str, kind: str, value: object) -> object:
     if kind in ("int", "float") and not isinstance(value, bool) and isinstance(value, int | float | str):
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
         else:
             if kind == "float":
@@ -91,4 +140,5 @@ def _read(name: str, kind: str, value: object) -> object:
     if kind.startswith("Mapping") and (read := _object(value)) is not None:
         return read
     wanted = {"str": "a text", "int": "a whole number", "float": "a number"}.get(kind, "a JSON object")
-    raise SettingsError(f"'{name}' is {value!r}: it must be {wanted}.")
+    shown = "is none" if kind.startswith("Mapping") else f"is {_short(value)}"  # parameters may hold secrets
+    raise SettingsError(f"'{name}' {shown}: it must be {wanted}.")

@@ -41,6 +41,7 @@ _LOCKED_SECONDS = 5.0
 _NO_ROOM_SECONDS = 15.0
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
+_WARN_AGAIN_SECONDS = 86_400
 _SWEEP_SECONDS = 3600  # listing a store may be slow, and cost money
 
 
@@ -71,6 +72,7 @@ def _turn(parts: Parts, project: ProjectId) -> str:
             return "another worker is on it; asked again"
         try:
             connection = parts.connections.get(project)
+            _warn_of_options(parts, connection)
             if wait := _wait_for_tool(parts, connection):
                 parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
                 return f"its tool does not answer; asked again in {wait:.0f} s"
@@ -98,6 +100,12 @@ def _turn(parts: Parts, project: ProjectId) -> str:
     with suppress(ToolUnavailable):  # the next turn will tell
         _look_for_drift(parts, connection)
     return summary
+
+
+def _warn_of_options(parts: Parts, connection: Connection) -> None:
+    complaint = connection.options.complaint
+    if complaint and parts.job_queue.is_first_in(_WARN_AGAIN_SECONDS, "warned", connection.project):
+        log.warning("project %s: %s", connection.project, complaint)
 
 
 def _wait_for_tool(parts: Parts, connection: Connection) -> float:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
 from nextlabel.database.tables import installation, metadata
-from nextlabel.errors import SettingsError
+from nextlabel.errors import SettingsError, StorageError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection, Credentials, ToolAccess
 from nextlabel.settings import Settings
@@ -126,7 +126,18 @@ def test_writers_that_look_before_they_write_wait_for_each_other(database: Datab
 # --- what a person sees ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://user:hush@host/db", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://user:hush@host/db",
+        "",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://user:hush@host:port/db",
+        f"sqlite:///{__file__}/nextlabel.db",
+    ],
+)
 def test_an_address_that_cannot_be_used_is_refused_with_what_can(url: str) -> None:
     with pytest.raises(SettingsError, match="NEXTLABEL_DATABASE_URL") as refused:
         Database(url)
@@ -140,6 +151,31 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path
     with pytest.raises(SettingsError, match="cannot be opened") as refused:
         Database("postgresql://nextlabel:hush@127.0.0.1:1/nextlabel").migrate()
     assert "hush" not in str(refused.value)
+
+
+def test_an_option_of_its_address_that_postgresql_does_not_know_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"cannot be opened.*sslmod") as refused:
+        Database("postgresql://nextlabel:hush@127.0.0.1:1/nextlabel?sslmod=off").migrate()
+    assert "hush" not in str(refused.value)
+
+
+def test_a_database_of_a_later_release_is_refused_and_left_as_it_is(database: Database) -> None:
+    with database.write() as sql:
+        sql.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match=r"later release of nextlabel.*9999"):
+        database.migrate()
+    with database.read() as sql:
+        assert sql.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["9999"]
+
+
+def test_a_database_that_was_damaged_is_told_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "nextlabel.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with path.open("r+b") as file:
+        file.write(b"no database any more" * 10)
+    with pytest.raises(StorageError, match=r"damaged.*restore a copy"), database.read() as sql:
+        sql.execute(select(installation)).all()
 
 
 # --- connections and credentials ---------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.options import ProjectOptions
@@ -20,6 +22,58 @@ def test_what_is_not_named_stays_as_it_was() -> None:
 def test_an_unknown_option_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match=r"'strategie'.*known are .*strategy.*window"):
         ProjectOptions().updated({"strategie": "margin"})
+
+
+BAD = [
+    ("options", {"window": 7}),
+    ("window", 99_999),
+    ("window", None),
+    ("window", [1]),
+    ("seed", 10**400),
+    ("seed", float("nan")),
+    ("strategy", ""),
+    ("parameters", "many"),
+    ("region_scores", "mood"),
+    ("an option of tomorrow", None),
+]
+
+
+@given(st.lists(st.sampled_from(BAD)).map(dict), st.integers(1, 10_000))
+def test_whatever_is_stored_what_can_be_used_of_it_is_used_and_the_rest_is_kept(
+    bad: dict[str, object], number: int
+) -> None:
+    stored = {"quiet_seconds": 5.0, "cold_start": number, **bad}
+    options = ProjectOptions.stored(stored)
+    assert (options.quiet_seconds, options.cold_start, options.window) == (5, number, 200)
+    assert options.row == ProjectOptions().row | stored
+    assert ProjectOptions.stored(options.row) == options
+    assert all(f"'{name}'" in options.complaint for name in list(bad)[:5])
+    assert bool(options.complaint) == bool(bad)
+
+
+@pytest.mark.parametrize("stored", [None, [], "margin", 7])
+def test_where_no_options_are_stored_the_defaults_are_used_and_what_stands_there_is_kept(stored: object) -> None:
+    options = ProjectOptions.stored(stored)
+    assert options.in_force == ProjectOptions().in_force
+    assert options.row["options"] == stored
+
+
+def test_what_was_set_aside_goes_when_it_is_set_anew_or_taken_away() -> None:
+    options = ProjectOptions.stored({"window": 99_999, "tomorrow": 1})
+    assert options.updated({"seed": 3}).set_aside == {"window": 99_999, "tomorrow": 1}
+    assert options.updated({"window": 50, "tomorrow": ""}) == ProjectOptions(window=50)
+    with pytest.raises(SettingsError, match="'tomorrow'"):
+        options.updated({"tomorrow": 2})
+
+
+def test_what_a_stranger_typed_is_shown_in_part_and_parameters_not_at_all() -> None:
+    for changes in ({"window": "9" * 10_000}, {"w" * 10_000: 1}, {"region_scores": "s" * 10_000}):
+        with pytest.raises(SettingsError) as refused:
+            ProjectOptions().updated(changes)
+        assert len(str(refused.value)) < 300
+    with pytest.raises(SettingsError, match="'parameters'") as refused:
+        ProjectOptions().updated({"parameters": "hush"})
+    assert "hush" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

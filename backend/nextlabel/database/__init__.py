@@ -11,8 +11,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from nextlabel.errors import SettingsError, StorageBusy, StorageError
@@ -27,6 +28,8 @@ _NO_ROOM = (
     "disk full",
     "read-only transaction",
 )
+# What SQLite says of a file that holds something else, or was written to by something else.
+_DAMAGED = ("is malformed", "is not a database", "is encrypted")
 # What they say when somebody else has kept a lock for longer than one waits.
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "deadlock detected")
 # What is said of a PostgreSQL that is down, starts, stops, or has no connection left.
@@ -77,10 +80,16 @@ class Database:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except OperationalError as error:
+        except DBAPIError as error:
             raise SettingsError(
                 f"The database at {self._engine.url.render_as_string(hide_password=True)} cannot be opened "
                 f"({str(error.orig).strip()}): check NEXTLABEL_DATABASE_URL, or that NEXTLABEL_HOME can be written."
+            ) from error
+        except CommandError as error:
+            raise SettingsError(
+                f"The database at {self._engine.url.render_as_string(hide_password=True)} was brought up to date by a "
+                f"later release of nextlabel ({error}): install that one again, or restore the copy from before. "
+                "Nothing was changed."
             ) from error
 
     @property
@@ -110,6 +119,11 @@ def _storage_errors() -> Iterator[None]:
                 f"The database cannot be reached ({said}): check that it runs and has connections left. nextlabel "
                 "tries again, and nothing is lost."
             ) from error
+        if any(sign in said.lower() for sign in _DAMAGED):
+            raise StorageError(
+                f"The database is damaged ({said}): stop nextlabel and restore a copy, or move it away and connect the "
+                "projects again: all labels are in the tool."
+            ) from error
         if not any(sign in said.lower() for sign in _NO_ROOM):
             raise
         raise StorageError(
@@ -121,11 +135,12 @@ def _storage_errors() -> Iterator[None]:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "NEXTLABEL_DATABASE_URL cannot be read: write it as sqlite:///path or postgresql+psycopg://user@host/name."
         ) from None
     if parsed.get_backend_name() == "postgresql":
+        _check_driver()
         patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": _CONNECT_SECONDS}
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
@@ -139,12 +154,28 @@ def _engine(url: str) -> Engine:
         return engine
     if parsed.get_backend_name() != "sqlite":
         raise SettingsError(f"NEXTLABEL_DATABASE_URL names {parsed.get_backend_name()}: use sqlite or postgresql.")
-    if parsed.database:
+    if not parsed.database or parsed.database == ":memory:":
+        raise SettingsError("NEXTLABEL_DATABASE_URL names no file: write it as sqlite:///path.")
+    try:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(parsed, poolclass=NullPool if parsed.database else None, hide_parameters=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The folder of {parsed.database} cannot be made ({error.strerror}): check NEXTLABEL_DATABASE_URL."
+        ) from None
+    engine = create_engine(parsed.set(drivername="sqlite"), poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _check_driver() -> None:
+    try:
+        import psycopg  # noqa: F401, PLC0415 - an optional dependency
+    except ImportError as error:
+        raise SettingsError(
+            f"NEXTLABEL_DATABASE_URL names PostgreSQL, which needs psycopg ({error}): run `pip install "
+            "'nextlabel[postgres]'`."
+        ) from None
 
 
 def _hide_row(context: ExceptionContext) -> None:

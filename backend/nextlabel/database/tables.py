@@ -1,10 +1,14 @@
 """The tables, as they are after the newest migration."""
 
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
     DateTime,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -12,10 +16,30 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     false,
 )
 
 metadata = MetaData()
+
+
+class EditedJson(TypeDecorator[object]):
+    """JSON that a person may have edited by hand: what cannot be read any more comes as the text that it is."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], object] | None:
+        read = super().result_processor(dialect, coltype)
+
+        def read_or_keep(stored: Any) -> object:
+            try:
+                return read(stored) if read else stored
+            except ValueError:
+                return stored
+
+        return read_or_keep
+
 
 installation = Table(
     "installation",
@@ -31,7 +55,7 @@ connections = Table(
     Column("connector", String(64), nullable=False),
     Column("url", Text, nullable=False),
     Column("token", Text, nullable=False),
-    Column("options", JSON, nullable=False),
+    Column("options", EditedJson, nullable=False),
     Column("door_url", Text, nullable=False, server_default=""),
     Column("state", String(16), nullable=False, server_default="active"),
     Column("before", JSON(none_as_null=True), nullable=True),
