@@ -117,7 +117,7 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     assert len(team.serving.trained_on) == len(tasks)
     assert team.serving.metrics["new_labels"] == len(still_open) == 25
     assert team.serving.metrics["foretold"] == pytest.approx(sum(expected) / 25)
-    assert "of 25 new labels the version before had said" in team.serving.reason
+    assert "of 25 new labels of the tasks asked" in team.serving.reason
 
 
 def test_an_annotation_that_holds_half_a_surrogate_pair_reaches_the_model_like_any_other(team_of: TeamOf) -> None:

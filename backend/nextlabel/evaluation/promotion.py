@@ -31,7 +31,7 @@ def judge(candidate: Floats, in_service: Floats) -> Verdict:
         return Verdict(True, f"only {n} new labels to judge by, fewer than {_MIN_FRESH}: the newer model serves")
     worse_by = candidate - in_service
     mean, error = float(worse_by.mean()), float(worse_by.std(ddof=1) / np.sqrt(n))
-    figures = f"loss {candidate.mean():.3f} against {in_service.mean():.3f} on {n} new labels"
+    figures = f"loss {candidate.mean():.3f} against {in_service.mean():.3f} on {n} new labels of the tasks asked"
     if mean > 2 * error and mean > 0.01:
         return Verdict(False, f"clearly worse than the model in service: {figures}")
     return Verdict(True, f"{'better' if mean < 0 else 'no clear difference'}: {figures}")

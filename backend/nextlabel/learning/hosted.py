@@ -105,9 +105,8 @@ class HostedWorkbench:
         trained = made.facts.trained
         reason = f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(said)} tasks in {took:.1f} s"
         if foretold:
-            reason += (
-                f"; of {foretold['new_labels']:.0f} new labels the version before had said {foretold['foretold']:.0%}"
-            )
+            share, number = foretold["foretold"], foretold["new_labels"]
+            reason += f"; the version before agrees with {share:.0%} of {number:.0f} new labels of the tasks asked"
         version = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
         return Lesson(
             version, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)

@@ -1,0 +1,55 @@
+"""The figures about a model, named as what they are: how far it agrees with people on the tasks that they were asked.
+
+That is no accuracy. A query strategy asks what the model is unsure of, so that a model which is right on all of a pool
+may agree on a third of what was asked. An accuracy takes tasks that were drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+NAME = "agreement on the tasks asked (harder than the average task)"
+
+_NAMES = {
+    "accuracy": "agreement",
+    "accuracy_standard_error": "agreement_standard_error",
+    "foretold": "agreement",  # of a team's own model: by the version before, on the labels that were new to it
+    "new_labels": "labels",
+}
+
+
+def named(metrics: Mapping[str, float]) -> dict[str, float]:
+    """A model's figures under names that promise no more than they hold; the target's comes first where there are
+    several."""
+    figures: dict[str, float] = {}
+    for name, figure in sorted(metrics.items(), key=lambda one: one[0] == "new_labels"):  # which are those it is about
+        target, dot, last = name.rpartition(".")
+        figures[f"{target}{dot}{_NAMES.get(last, last)}"] = figure
+    return figures
+
+
+def in_words(metrics: Mapping[str, float]) -> Iterator[str]:
+    """A line for each target that has figures."""
+    targets: dict[str, dict[str, float]] = {}
+    for name, figure in named(metrics).items():
+        target, _, last = name.rpartition(".")
+        targets.setdefault(target, {})[last] = figure
+    for target, figures in targets.items():
+        if words := _words(figures):
+            labels = figures.get("labels", 0)
+            yield f"{f'{target}: ' if target else ''}{words}, on {labels:.0f} label{'' if labels == 1 else 's'}"
+
+
+def _words(figures: Mapping[str, float]) -> str:
+    match figures:
+        case {"agreement": share, "agreement_standard_error": error}:
+            return f"{share:.3f} ± {error:.3f}"
+        case {"agreement": share}:
+            return f"{share:.3f} by the version before, when they were new to it"
+        case {"micro_f1": f1, "all_right": share}:
+            return f"F1 {f1:.3f}, every label right in {share:.0%} of the tasks"
+        case {"f1": f1, "precision": precision, "recall": recall}:
+            return f"F1 {f1:.3f} (precision {precision:.3f}, recall {recall:.3f})"
+        case {"mean_absolute_error": off, "correlation": correlation}:
+            return f"off by {off:.3g} on average (correlation {correlation:.2f})"
+    return ""
