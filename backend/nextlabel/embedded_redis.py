@@ -19,6 +19,10 @@ import redis
 
 from nextlabel.errors import JobQueueUnavailable
 
+BAD_REDIS_URL = (
+    "REDIS_URL cannot be read: write it as redis://host:6379/0, rediss://… or unix://…; signs such as # and / in a "
+    "password as %23 and %2F."
+)
 _START_SECONDS = 15.0
 _LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
 

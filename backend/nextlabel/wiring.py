@@ -14,7 +14,7 @@ from nextlabel.alarms import Alarms
 from nextlabel.circuits import ToolCircuits
 from nextlabel.connections import SqlConnections
 from nextlabel.database import Database
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
@@ -69,7 +69,7 @@ class Parts:
 
 def build(settings: Settings, redis_url: str) -> Parts:
     """Wire a process. ``redis_url`` is the settings' own, or that of the embedded server."""
-    _make_home(settings.home)
+    make_home(settings.home)
     finding.look_in(settings.strategies_folder)
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
@@ -155,8 +155,8 @@ def connect_redis(url: str) -> redis.Redis:
     """A client; it connects at its first command."""
     try:
         return redis.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
-    except ValueError as error:
-        raise SettingsError(f"REDIS_URL cannot be read ({error}): write it as redis://host:6379/0.") from None
+    except ValueError:
+        raise SettingsError(BAD_REDIS_URL) from None
 
 
 def embedded_redis(settings: Settings) -> EmbeddedRedis:
@@ -183,7 +183,8 @@ def _folders(settings: Settings, database: Database) -> list[Path]:
     return [folder for folder in dict.fromkeys(wanted) if folder.is_dir()]
 
 
-def _make_home(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Raises `SettingsError` where it cannot be made."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +23,12 @@ from click.testing import CliRunner, Result
 from rq import Queue
 from rq import Worker as RqWorker
 from rq.serializers import JSONSerializer
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select, update
 
-from nextlabel import wiring
+from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
+from nextlabel.cli.context import alone_in
+from nextlabel.database.tables import connections
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input
@@ -105,6 +110,34 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     assert ("nextlabel is down" in said) == (number != signal.SIGKILL)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
+def test_a_home_is_held_by_one_up_beside_which_serve_and_work_run(
+    environ: dict[str, str], port: int, run: Run, eventually: Callable[..., None]
+) -> None:
+    here = environ | {"NEXTLABEL_BACKEND_URL": f"http://127.0.0.1:{port}"}
+    nextlabel = [sys.executable, "-m", "nextlabel"]
+    with subprocess.Popen([*nextlabel, "up", "--host", "127.0.0.1", "--port", str(port)], env=environ) as up:
+        try:
+            eventually(lambda: up.poll() is not None or is_up(environ, port), seconds=90)
+            for command in ("health", "status"):
+                assert run(command, env=here).exit_code == 0
+            second = run("up", "--port", str(port), env=environ)  # on the same port, too, the reason is the home
+            assert second.exit_code == EXIT_CONFIGURATION
+            assert f"process {up.pid} on " in second.stderr
+            with subprocess.Popen([*nextlabel, "work"], env=environ) as work:
+                eventually(lambda: "2 workers alive" in run("health", "worker", env=environ).stdout, seconds=60)
+                work.terminate()
+            assert work.returncode == 0
+            up.kill()
+            up.wait()
+            with alone_in(Path(environ["NEXTLABEL_HOME"])):
+                assert run("up", env=environ).exit_code == EXIT_CONFIGURATION
+            eventually(lambda: processes_of(environ) == {}, seconds=45)
+        finally:
+            for pid in processes_of(environ):
+                os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("command", ["up", "serve"])
 def test_a_port_that_is_taken_is_refused_with_the_remedy_before_anything_is_started(
     environ: dict[str, str], command: str, run: Run
@@ -140,8 +173,94 @@ def test_the_installed_command_says_its_version(environ: dict[str, str]) -> None
 
 
 def test_status_of_an_empty_home_is_empty_and_says_what_to_do_next(run: Run) -> None:
-    assert json.loads(run("status", "--json").stdout) == {"alarm": None, "projects": []}
+    listed = json.loads(run("status", "--json").stdout)
+    assert (listed["alarm"], listed["projects"]) == (None, [])
     assert "nextlabel connect" in run("status").stdout
+
+
+def test_where_nothing_runs_status_and_health_say_so_of_each_part_with_the_remedy(
+    run: Run, environ: dict[str, str], port: int
+) -> None:
+    nowhere = environ | {"NEXTLABEL_BACKEND_URL": f"http://127.0.0.1:{port}"}
+    listed = run("status", "--json", env=nowhere)
+    services = json.loads(listed.stdout)["services"]
+    assert {one["name"]: one["runs"] for one in services} == {"redis": False, "workers": None, "backend": False}
+    shown = (run("status", env=nowhere), run("health", env=nowhere))
+    assert [one.exit_code for one in (listed, *shown)] == [1, 1, 1]
+    for one in shown:
+        assert "Redis does not run" in one.output
+        assert f"backend does not answer at http://127.0.0.1:{port}" in one.output
+        assert one.output.count("`nextlabel up`") == 2
+    assert all(one["message"] in shown[0].stdout for one in services)
+
+
+def test_a_server_that_is_not_nextlabel_is_not_taken_for_the_backend(run: Run) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        result = run("health", "backend", "--url", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+    assert (result.exit_code, "Something else than nextlabel" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["predictions", "status"])
+def test_a_project_that_is_not_connected_is_named(run: Run, command: str) -> None:
+    result = run(command, "--project", "99")
+    assert (result.exit_code, "Project 99 is not connected" in result.stderr) == (EXIT_CONFIGURATION, True)
+    assert "nextlabel connect" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["connect", "status", "up"])
+def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
+    environ: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['psycopg'] = sys.modules['s3fs'] = None")
+    access = ["--project", "1", "--url", "http://127.0.0.1:1", "--token", "t"] if command == "connect" else []
+    for setting, remedy in (
+        ({"NEXTLABEL_DATABASE_URL": "postgresql://nextlabel:hush@127.0.0.1:1/db"}, "pip install 'nextlabel[postgres]'"),
+        ({"NEXTLABEL_MODELS_URL": "s3://bucket/models"}, "s3fs"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "nextlabel", command, *access],
+            env=environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])} | setting,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == EXIT_CONFIGURATION
+        assert remedy in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "serve", "work", "up", "credentials"])
+def test_a_database_that_is_none_is_a_sentence_whatever_is_to_be_done(
+    run: Run, environ: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "letter.txt").write_text("Dear friend, " * 100)
+    result = run(command, env=environ | {"NEXTLABEL_DATABASE_URL": f"sqlite:///{tmp_path / 'letter.txt'}"})
+    assert (result.exit_code, "letter.txt cannot be opened" in result.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_a_home_in_which_something_is_in_the_way_is_said_so(run: Run, environ: dict[str, str]) -> None:
+    home = Path(environ["NEXTLABEL_HOME"])
+    home.mkdir()
+    (home / "redis").write_text("in the way")
+    result = run("work")
+    assert (result.exit_code, str(home / "redis") in result.stderr) == (EXIT_CONFIGURATION, True)
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "many"])
+def test_a_port_that_there_cannot_be_is_no_command_line(run: Run, port: str) -> None:
+    result = run("serve", "--port", port)
+    assert (result.exit_code, "--port" in result.stderr) == (2, True)
+
+
+def test_a_redis_address_that_cannot_be_read_is_refused_and_not_shown(run: Run, environ: dict[str, str]) -> None:
+    for arguments in (("health",), ("status",), ("work",)):
+        result = run(*arguments, env=environ | {"REDIS_URL": "redis://:hu#sh@host:6379"})
+        assert (result.exit_code, "REDIS_URL" in result.stderr) == (EXIT_CONFIGURATION, True)
+        assert "hu" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -294,11 +413,17 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
         "queue": "nextlabel-2",
         "window_left": 15,
     }
-    assert 0 < one["metrics"]["accuracy"] <= 1
+    assert 0 < one["agreement_on_tasks_asked"]["agreement"] <= 1
+    assert one["agreement_on_tasks_asked"]["labels"] == 12
     assert [version["state"] for version in one["versions"]] == ["retired", "in_service"]
     assert one["rounds"][0]["summary"] == "it went well"
     assert one["unreadable"] == []
-    assert "nextlabel-2, trained on 12 labels" in connect(command="status").stdout
+    shown = " ".join(re.sub("[^ -~]+", " ", connect(command="status").stdout).split())
+    assert "nextlabel-2, trained on 12 labels" in shown
+    assert "agreement on the tasks asked" in shown
+    assert "(harder than the average task)" in shown
+    assert "on 12 labels" in shown
+    assert "accuracy" not in shown + json.dumps(one)
     assert team.tool.access.token not in connect("--json", command="status").output
 
 
@@ -342,6 +467,63 @@ def test_status_tells_what_somebody_undid_in_the_tool_until_it_is_connected_agai
     connect()
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     assert one["findings"] == []
+
+
+def test_what_comes_from_elsewhere_is_shown_as_it_is(connect: Callable[..., Result], team: Team) -> None:
+    connect()
+    team.parts.rounds.add(team.project, 1.0, "it said [/b] and [red]", failed=True)
+    team.parts.findings.replace(team.project, [Finding("problem", "[/]")])
+    shown = connect(command="status").stdout
+    assert "failed it said [/b] and [red]" in shown
+    assert re.search(r"problem .*\[/\]", shown)
+
+
+@pytest.mark.every_database
+@pytest.mark.parametrize(
+    "stored",
+    [{"window": 7, "strategy": "random", "shown_from": 30}, {"window": 99999, "strategy": "random"}, ["random"]],
+)
+def test_an_option_that_this_release_cannot_use_is_told_stays_stored_and_stops_nobody(
+    connect: Callable[..., Result], team: Team, stored: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = type(team)(team.tool, team.parts, team.tool.create_project(["ham", "spam"]))
+    other.choose()
+    with team.parts.database.write() as sql:
+        sql.execute(update(connections).where(connections.c.project == team.project).values(options=stored))
+    for it in (team, other, team):
+        it.import_mails(20)
+        assert "tasks in order" in worker.learn_project(team.parts, it.project)
+    assert [record.getMessage() for record in caplog.records].count(f"project {team.project}: {complaint(team)}") == 1
+    projects = {one["project"]: one for one in json.loads(connect("--json", command="status").stdout)["projects"]}
+    assert projects[team.project]["findings"] == [{"level": "warning", "message": complaint(team)}]
+    assert projects[other.project]["findings"] == []
+    connect("--option", "seed=5")
+    kept = stored_options(team)
+    assert kept["seed"] == 5
+    given = stored if isinstance(stored, dict) else {"options": stored}
+    assert {name: kept[name] for name in given} == given
+
+
+def test_options_that_somebody_broke_by_hand_are_told_too(connect: Callable[..., Result], team: Team) -> None:
+    if not team.parts.settings.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL takes nothing but JSON")
+    with team.parts.database.write() as sql:
+        sql.exec_driver_sql("UPDATE connections SET options = '{window: 7}'")
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["findings"] == [{"level": "warning", "message": complaint(team)}]
+    connect("--option", "window=7", "--option", "options=")
+    assert complaint(team) == ""
+    assert team.parts.connections.get(team.project).options.window == 7
+
+
+def complaint(team: Team) -> str:
+    return team.parts.connections.get(team.project).options.complaint
+
+
+def stored_options(team: Team) -> Any:
+    with team.parts.database.read() as sql:
+        (found,) = sql.execute(select(connections.c.options).where(connections.c.project == team.project)).scalars()
+    return found
 
 
 def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:

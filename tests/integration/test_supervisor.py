@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nextlabel.cli import EXIT_CONFIGURATION, supervisor
-from nextlabel.cli.supervisor import ChildFailed, Supervisor
+from nextlabel.cli.supervisor import ChildFailed, ChildMisconfigured, Supervisor
 
 
 class Shell(Supervisor):
@@ -79,7 +79,7 @@ def test_a_child_that_does_not_stay_up_ends_everything_with_a_sentence() -> None
 def test_a_child_that_only_a_person_can_mend_is_not_started_again(tmp_path: Path) -> None:
     children = Shell({"OUT": str(tmp_path / "starts")})
     children.start("misconfigured", f'echo start >> "$OUT"; exit {EXIT_CONFIGURATION}')
-    with pytest.raises(ChildFailed):
+    with pytest.raises(ChildMisconfigured):
         children.run()
     assert (tmp_path / "starts").read_text().split() == ["start"]
 

@@ -1,7 +1,14 @@
-"""The ``nextlabel`` command."""
+"""The ``nextlabel`` command.
+
+It ends with 0 when all is well, with 78 when a person must change something first (`EXIT_CONFIGURATION`), with 2 for a
+command line that cannot be read, and with 1 for everything else: something does not run, or did not work this time. A
+sentence says what to do. A traceback is a defect of nextlabel; NEXTLABEL_LOG_LEVEL=DEBUG shows those behind sentences.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 from importlib import import_module
@@ -9,6 +16,8 @@ from importlib import import_module
 import click
 
 from nextlabel.errors import ConfigurationError, NextlabelError
+
+log = logging.getLogger("nextlabel")
 
 EXIT_CONFIGURATION = 78
 """sysexits.h's EX_CONFIG: a person must change something, trying again will not help."""
@@ -46,9 +55,26 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except NextlabelError as error:
-            click.secho(f"nextlabel: {error}", fg="red", err=True)
+        except Exception as error:
+            sentence = _sentence(error)
+            if not sentence:
+                raise
+            log.debug("what happened:", exc_info=True)
+            click.secho(f"nextlabel: {sentence}", fg="red", err=True)
             ctx.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    """What a person can do about an error; empty for one that only a developer can mend."""
+    if isinstance(error, NextlabelError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno != errno.EPIPE:  # of a pipe click takes care
+        return f"{error}: see that there is room, and that this user may read and write there."
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - takes long to load, and is only needed here
+
+    if isinstance(error, DBAPIError):
+        return f"The database fails ({str(error.orig).strip()}): check NEXTLABEL_DATABASE_URL."
+    return ""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
 
 from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.errors import SettingsError
 from nextlabel.hosting.hosts import read_models
 from nextlabel.settings import Settings
-from nextlabel.wiring import Parts, build, embedded_redis
+from nextlabel.wiring import Parts, build, embedded_redis, make_home
+
+_LONGEST_HOLDER = 100
 
 
 def read_settings(models: Sequence[str] = ()) -> Settings:
@@ -31,7 +40,33 @@ def find_redis(settings: Settings) -> tuple[str, EmbeddedRedis | None]:
     if settings.redis_url:
         return settings.redis_url, None
     server = embedded_redis(settings)
-    return server.ensure(), server
+    make_home(settings.home)
+    try:
+        return server.ensure(), server
+    except OSError as error:
+        raise SettingsError(f"Redis cannot keep its files in {settings.home} ({error}): make it writable.") from error
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold a home for `nextlabel up`, which runs once in each: `serve` and `work` may run beside it, and several times.
+
+    The kernel lets go of it with the process, however that ends. Raises `SettingsError` naming the one that holds it.
+    """
+    make_home(home)
+    with (home / "up.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise SettingsError(
+                f"`nextlabel up` runs already in {home}, as process {lock.read(_LONGEST_HOLDER).strip()}: end that one "
+                "first, add workers to it with `nextlabel work`, or set NEXTLABEL_HOME to another folder."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} on {socket.gethostname()}\n")
+        lock.flush()
+        yield
 
 
 def note_models(parts: Parts) -> None:
@@ -46,7 +81,16 @@ def note_models(parts: Parts) -> None:
 
 def build_parts(settings: Settings, redis_url: str) -> Parts:
     """Everything wired, the database brought up to date, no connection left open."""
+    _check_models_url(settings.models_url)
     parts = build(settings, redis_url)
     parts.database.migrate()
     parts.database.dispose()
     return parts
+
+
+def _check_models_url(url: str) -> None:
+    protocol, separator, _ = url.partition("://")
+    try:
+        fsspec.get_filesystem_class(protocol if separator else "file")
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"NEXTLABEL_MODELS_URL begins with {protocol}://, which cannot be used: {error}.") from None

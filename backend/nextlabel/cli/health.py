@@ -1,29 +1,133 @@
-"""`nextlabel health`: for container health checks, so it loads next to nothing and changes nothing."""
+"""`nextlabel health`: what runs of an installation. Containers ask it often, so it loads little and changes nothing."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 import click
 import redis
 from rq import Worker
 
-from nextlabel.embedded_redis import EmbeddedRedis
-from nextlabel.errors import JobQueueUnavailable
+from nextlabel.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
+from nextlabel.errors import SettingsError
 from nextlabel.settings import Settings
+
+DEFAULT_ADDRESS = "http://localhost:9090"
+_SECONDS, _MOST_BYTES, _MOST_ADDRESSES = 3.0, 2**16, 10
+_START = "start it with `nextlabel up` or `nextlabel"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Whether a part of the installation runs (None: that cannot be told), and a sentence for a person."""
+
+    name: str
+    runs: bool | None
+    message: str
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["worker"]))
-def health(what: str) -> None:
-    """Exit 0 when a worker on this host is alive."""
+@click.argument("what", type=click.Choice(["redis", "worker", "backend"]), required=False)
+@click.option(
+    "--url", help=f"Where the backend is, as seen from here. [env: NEXTLABEL_BACKEND_URL] [{DEFAULT_ADDRESS}]"
+)
+def health(what: str | None, url: str | None) -> None:
+    """Exit 0 when everything runs, or the one part that is named: redis, a worker on this host, or the backend."""
     settings = Settings.from_env(os.environ)
-    client = redis.Redis.from_url(settings.redis_url or EmbeddedRedis(settings.home).url, socket_connect_timeout=3)
+    found = list(_found(settings, what, url))
+    for one in found:
+        click.secho(one.message, fg=None if one.runs else "red", err=not one.runs)
+    sys.exit(0 if all(one.runs for one in found) else 1)
+
+
+def _found(settings: Settings, what: str | None, url: str | None) -> Iterator[Running]:
+    if what != "backend":
+        answers, workers = redis_and_workers(settings, socket.gethostname())
+        if what != "worker" or not answers.runs:
+            yield answers
+        if what != "redis" and answers.runs:
+            yield workers
+    if what in (None, "backend"):
+        yield from backends([url or settings.backend_url or DEFAULT_ADDRESS])
+
+
+def redis_and_workers(settings: Settings, host: str | None = None) -> tuple[Running, Running]:
+    """Redis, and the workers that it knows of: on this host only, or on all."""
+    client = _client(settings)
     try:
-        alive = [worker for worker in Worker.all(connection=client) if worker.hostname == socket.gethostname()]
+        client.ping()
+        workers = sum(host in (None, worker.hostname) for worker in Worker.all(connection=client))
     except redis.RedisError as error:
-        raise JobQueueUnavailable(f"Redis cannot be reached ({type(error).__name__}): check REDIS_URL.") from error
-    click.echo(f"{len(alive)} {what}{'s' if len(alive) != 1 else ''} alive")
-    sys.exit(0 if alive else 1)
+        return Running("redis", False, _no_redis(settings, error)), Running(
+            "workers", None, "Whether a worker runs cannot be told without Redis."
+        )
+    number = f"{workers} worker{'' if workers == 1 else 's'} alive"
+    none = f"No worker is alive{' on this host' if host else ''}, so nothing is learned: {_START} work`."
+    return Running("redis", True, "Redis answers"), Running("workers", workers > 0, number if workers else none)
+
+
+def _client(settings: Settings) -> redis.Redis:
+    try:
+        url = settings.redis_url or EmbeddedRedis(settings.home).url
+        return redis.Redis.from_url(url, socket_connect_timeout=_SECONDS, socket_timeout=_SECONDS)
+    except ValueError:
+        raise SettingsError(BAD_REDIS_URL) from None
+
+
+def _no_redis(settings: Settings, error: redis.RedisError) -> str:
+    if settings.redis_url:
+        return f"Redis cannot be reached ({type(error).__name__}): check that it runs and that REDIS_URL is right."
+    return (
+        f"Redis does not run for {settings.home}: `nextlabel up` starts it with all the rest, or set REDIS_URL (or "
+        "NEXTLABEL_HOME) to what the running nextlabel has."
+    )
+
+
+def backends(addresses: Iterable[str]) -> list[Running]:
+    """Whether nextlabel's backend answers at each of some addresses."""
+    different = list(dict.fromkeys(addresses))[:_MOST_ADDRESSES]
+    with ThreadPoolExecutor(len(different) or 1) as threads:
+        return list(threads.map(_backend, different))
+
+
+def _backend(address: str) -> Running:
+    try:
+        answer = _read(_ask(f"{address}/health"))
+    except (OSError, HTTPException, ValueError) as error:
+        why = getattr(error, "reason", None) or error
+        return Running(
+            "backend",
+            False,
+            f"The backend does not answer at {address} ({why}): {_START} serve`, unless it runs and only the labeling "
+            "tool reaches that address.",
+        )
+    if answer.keys().isdisjoint({"model_class", "error"}):
+        return Running("backend", False, f"Something else than nextlabel answers at {address}: {_START} serve`.")
+    alarm = answer.get("error")
+    return Running("backend", not alarm, str(alarm) if alarm else f"The backend answers at {address}")
+
+
+def _ask(url: str) -> bytes:
+    """The answer, whatever its status. Raises OSError, HTTPException and ValueError."""
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=_SECONDS) as answer:
+            return bytes(answer.read(_MOST_BYTES))
+    except HTTPError as error:
+        return error.read(_MOST_BYTES)
+
+
+def _read(answer: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}

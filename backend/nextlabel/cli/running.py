@@ -16,7 +16,7 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.circuits import same_tool
-from nextlabel.cli.context import build_parts, find_redis, note_models, read_settings
+from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.labeling import ProjectId
@@ -40,7 +40,9 @@ _model = click.option(
     help="Learn with a model of your own, for label-studio-ml or scikit-learn. Repeatable: the first is for every "
     "project that does not say otherwise. [env: NEXTLABEL_MODEL]",
 )
-_port = click.option("--port", default=9090, show_default=True, help="Port to listen on.")
+_port = click.option(
+    "--port", type=click.IntRange(1, 65_535), default=9090, show_default=True, help="Port to listen on."
+)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -125,6 +127,7 @@ def worker_process() -> None:
 def up(host: str, port: int, models: tuple[str, ...]) -> None:
     """Run everything on this machine: backend, worker and (without REDIS_URL) a Redis. Ctrl-C ends it all."""
     settings = read_settings(models)
+    click.get_current_context().with_resource(alone_in(settings.home))
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
@@ -215,5 +218,5 @@ def _refuse_taken_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port."
+                f"Port {port} on {host} cannot be used ({error.strerror}): choose others with --port and --host."
             ) from None

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from nextlabel.cli.context import build_parts, read_settings
-from nextlabel.errors import JobQueueUnavailable
-from nextlabel.ports import Connection
+from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backends, redis_and_workers
+from nextlabel.errors import JobQueueUnavailable, NotConnected
+from nextlabel.evaluation import agreement
+from nextlabel.ports import Connection, Finding
+from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
+
+_MOST_NAMED = 5
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
@@ -23,25 +32,37 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for progr
 @click.option("--project", help="Only this project.")
 @_json
 def status(project: str | None, as_json: bool) -> None:
-    """What is in service, what it was trained on, how good it is, and what happened lately."""
+    """What is in service, how far it agrees with people, what happened lately; exit code 1 where something is down."""
     settings = read_settings()
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    connections = _chosen(parts.connections.all(), project)
     circuits = _Circuits(parts)
-    shown = [
-        _status(parts, connection, circuits.of(connection))
-        for connection in parts.connections.all()
-        if project is None or connection.project == project
-    ]
-    alarm = parts.alarms.look()
+    shown = [_status(parts, connection, circuits.of(connection)) for connection in connections]
+    alarm, running = parts.alarms.look(), _running(settings, connections)
     if as_json:
-        click.echo(json.dumps({"alarm": alarm or None, "projects": shown}))
-        return
-    if alarm:
-        click.secho(alarm, fg="red")
-    if not shown:
-        click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
-    for one in shown:
-        _print_status(Console(), one)
+        services = [asdict(one) for one in running]
+        click.echo(json.dumps({"alarm": alarm or None, "services": services, "projects": shown}))
+    else:
+        _print(alarm, running, shown)
+    sys.exit(0 if all(one.runs for one in running) else 1)
+
+
+def _chosen(connections: Sequence[Connection], project: str | None) -> Sequence[Connection]:
+    found = [connection for connection in connections if project in (None, connection.project)]
+    if project is not None and not found:
+        known = ", ".join(connection.project for connection in connections[:_MOST_NAMED]) or "none"
+        more = " and others" if len(connections) > _MOST_NAMED else ""
+        raise NotConnected(
+            f"Project {project} is not connected; connected are: {known}{more}. To connect it, run `nextlabel connect "
+            f"--url … --token … --project {project}`."
+        )
+    return found
+
+
+def _running(settings: Settings, connections: Sequence[Connection]) -> list[Running]:
+    """Each part of the installation; the backend wherever the tools were told to find it."""
+    addresses = [connection.door_url for connection in connections if connection.door_url]
+    return [*redis_and_workers(settings), *backends(addresses or [settings.backend_url or DEFAULT_ADDRESS])]
 
 
 class _Circuits:
@@ -62,16 +83,18 @@ class _Circuits:
 
 
 def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | None) -> dict[str, Any]:
-    project = connection.project
+    project, complaint = connection.project, connection.options.complaint
     history, queues = parts.models.history(project), parts.models.queues(project, newest=1)
     serving = next((record for record in history if record.state == "in_service"), None)
+    findings = [*([Finding("warning", complaint)] if complaint else []), *parts.findings.of(project)]
     return {
         "project": project,
         "connector": connection.connector,
         "url": connection.access.url,
+        "state": connection.state,
         "tool_fails": tool_fails,
-        "findings": [{"level": one.level, "message": one.message} for one in parts.findings.of(project)],
-        "options": asdict(connection.options),
+        "findings": [{"level": one.level, "message": one.message} for one in findings],
+        "options": connection.options.in_force,
         "tasks": len(parts.store.task_ids(project)),
         "open": parts.store.count_open(project),
         "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
@@ -79,7 +102,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "learner": (serving and serving.learner) or "built-in",
         "model": serving and serving.version,
         "labels": serving.labels if serving else 0,
-        "metrics": dict(serving.metrics) if serving else {},
+        "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
         "queue": queues[0].version if queues else None,
         "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
         "versions": [
@@ -88,7 +111,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
                 "state": record.state,
                 "labels": record.labels,
                 "reason": record.reason,
-                **record.metrics,
+                "agreement_on_tasks_asked": agreement.named(record.metrics),
             }
             for record in history
         ],
@@ -99,42 +122,62 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
     }
 
 
-def _print_status(console: Console, one: dict[str, Any]) -> None:
-    table = Table(title=f"Project {one['project']} on {one['url']}", show_header=False, title_justify="left")
-    metrics = one["metrics"]
-    table.add_row("tasks", f"{one['tasks']}, of which {one['open']} open")
+def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any]]) -> None:
+    if alarm:
+        click.secho(alarm, fg="red")
+    for one in running:
+        if not one.runs and one.message != alarm:
+            click.secho(one.message, fg="red")
+    if not shown:
+        click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
+    for project in shown:
+        Console().print(_table(project))
+
+
+def _table(one: dict[str, Any]) -> Table:
+    title = f"Project {one['project']} on {one['url']}{'' if one['state'] == 'active' else ', ' + one['state']}"
+    table = Table(title=escape(title), show_header=False, title_justify="left")
+    rows: Iterable[tuple[str, str | Text]] = (*_warnings(one), *_figures(one), *_history(one))
+    for name, value in rows:
+        table.add_row(name, Text(value) if isinstance(value, str) else value)
+    return table
+
+
+def _warnings(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if fails := one["tool_fails"]:
-        table.add_row(
+        yield (
             "[red]tool does not answer[/]",
-            f"{fails['failures']} times in a row since {fails['since'][:19].replace('T', ' ')}; asked again in "
+            f"{fails['failures']} times in a row since {_at(fails['since'])}; asked again in "
             f"{fails['left_alone_seconds']:.0f} s: {fails['reason']}",
         )
-    for finding_ in one["findings"]:
-        table.add_row("[yellow]undone in the tool[/]", finding_["message"])
-    for unreadable in one["unreadable"][:5]:
-        table.add_row("[yellow]set aside[/]", f"{unreadable['name']}: {unreadable['reason']}")
-    if len(one["unreadable"]) > 5:
-        table.add_row("[yellow]set aside[/]", f"{len(one['unreadable'])} in all: `nextlabel status --json` has them")
-    table.add_row("model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels")
-    if "accuracy" in metrics:
-        table.add_row(
-            "accuracy, cross-validated",
-            f"{metrics['accuracy']:.3f} ± {metrics['accuracy_standard_error']:.3f} on the labels so far "
-            "(harder than the average task where the order asks for hard ones)",
-        )
+    for found in one["findings"]:
+        colour = "red" if found["level"] == "problem" else "yellow"
+        yield f"[{colour}]{found['level']}[/]", found["message"]
+    for unreadable in one["unreadable"][:_MOST_NAMED]:
+        yield "[yellow]set aside[/]", f"{unreadable['name']}: {unreadable['reason']}"
+    if (number := len(one["unreadable"])) > _MOST_NAMED:
+        yield "[yellow]set aside[/]", f"{number} in all: `nextlabel status --json` has them"
+
+
+def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "tasks", f"{one['tasks']}, of which {one['open']} open"
+    yield "model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels"
+    if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
+        yield agreement.NAME.replace(" (", "\n("), lines
     if one["learner"] != "built-in":
-        table.add_row("your own model", one["learner"].rpartition(" ")[0])
-    if "foretold" in metrics:
-        table.add_row(
-            "said beforehand",
-            f"{metrics['foretold']:.0%} of {metrics['new_labels']:.0f} labels, by the version before they came",
-        )
-    table.add_row("queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order")
-    table.add_row("strategy", one["options"]["strategy"])
-    for entry in one["rounds"][:5]:
-        mark = "[red]failed[/] " if entry["failed"] else ""
-        table.add_row(entry["at"][:19].replace("T", " "), f"{mark}{entry['summary']} ({entry['seconds']:.1f} s)")
-    console.print(table)
+        yield "your own model", one["learner"].rpartition(" ")[0]
+    yield "queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order"
+    yield "strategy", one["options"]["strategy"]
+
+
+def _history(one: dict[str, Any]) -> Iterator[tuple[str, Text]]:
+    for entry in one["rounds"][:_MOST_NAMED]:
+        failed = ("failed ", "red") if entry["failed"] else ""
+        yield _at(entry["at"]), Text.assemble(failed, f"{entry['summary']} ({entry['seconds']:.1f} s)")
+
+
+def _at(time: str) -> str:
+    return time[:19].replace("T", " ")
 
 
 @click.command()

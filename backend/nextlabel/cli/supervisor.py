@@ -14,7 +14,7 @@ from types import FrameType
 
 from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.embedded_redis import end_with_parent
-from nextlabel.errors import NextlabelError
+from nextlabel.errors import ConfigurationError, NextlabelError
 
 log = logging.getLogger("nextlabel.supervisor")
 
@@ -27,6 +27,10 @@ _LONGEST_PAUSE_SECONDS = 10.0
 
 class ChildFailed(NextlabelError):
     """A child process does not stay up."""
+
+
+class ChildMisconfigured(ChildFailed, ConfigurationError):
+    """A child process says that a person must change something first."""
 
 
 @dataclass(slots=True)
@@ -100,7 +104,8 @@ class Supervisor:
         """When to start it again: at once if it lived long, else ever later. Raises `ChildFailed` if it is hopeless."""
         child.short_lives = child.short_lives + 1 if now - child.started < _STANDS_AFTER_SECONDS else 0
         if not child.has_stood and (child.short_lives >= _HOPELESS_AFTER or code == EXIT_CONFIGURATION):
-            raise ChildFailed(f"The {child.name} process does not stay up (exit code {code}): see the messages above.")
+            failed = ChildMisconfigured if code == EXIT_CONFIGURATION else ChildFailed
+            raise failed(f"The {child.name} process does not stay up (exit code {code}): see the messages above.")
         log.warning("%s ended (exit code %s) and is started again", child.name, code)
         pause = _RESTART_SECONDS * 2 ** (child.short_lives - 1) if child.short_lives else 0.0
         child.again_at = now + min(pause, _LONGEST_PAUSE_SECONDS)

@@ -31,11 +31,11 @@ EVERY_KIND: list[tuple[Opinions, list[Label], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "truth", "line"), EVERY_KIND)
+@pytest.mark.parametrize(("opinions", "truth", "line"), EVERY_KIND)
 def test_each_kind_of_target_has_a_line_with_its_number_of_labels(
-    said: Opinions, truth: list[Label], line: str
+    opinions: Opinions, truth: list[Label], line: str
 ) -> None:
-    assert list(agreement.in_words(metrics_of(said, truth))) == [line]
+    assert list(agreement.in_words(metrics_of(opinions, truth))) == [line]
 
 
 def test_what_a_teams_own_model_is_measured_by_is_the_labels_that_were_new_to_it() -> None:
@@ -49,8 +49,8 @@ def test_what_a_teams_own_model_is_measured_by_is_the_labels_that_were_new_to_it
 
 def test_of_several_targets_each_has_its_figures_and_none_is_called_accuracy() -> None:
     metrics: dict[str, float] = {}
-    for n, (said, truth, _) in enumerate(EVERY_KIND):
-        metrics |= {f"target.{n}.{name}": figure for name, figure in metrics_of(said, truth).items()}
+    for n, (opinions, truth, _) in enumerate(EVERY_KIND):
+        metrics |= {f"target.{n}.{name}": figure for name, figure in metrics_of(opinions, truth).items()}
     named = agreement.named(metrics)
     assert named["target.0.agreement"] == 0.75
     assert not any("accuracy" in name for name in named)
