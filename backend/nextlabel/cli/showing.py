@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.ports import Connection
+from nextlabel.evaluation.showing import showing
+from nextlabel.ports import Connection, ModelRecord
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
 
@@ -80,6 +82,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "model": serving and serving.version,
         "labels": serving.labels if serving else 0,
         "metrics": dict(serving.metrics) if serving else {},
+        "pre_annotations": pre_annotations(connection, serving),
         "queue": queues[0].version if queues else None,
         "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
         "versions": [
@@ -97,6 +100,14 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
             for one in parts.rounds.last(project, 10)
         ],
     }
+
+
+def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
+    """Whether guesses about each target are shown, and which or from when on, in words."""
+    options = connection.options
+    found = serving.showing(options) if serving else showing(options.show_from, {})
+    when = f"{found.sentence} (show_predictions={options.show_predictions})"
+    return {"shown": dict(found.shown), "when": when}
 
 
 def _print_status(console: Console, one: dict[str, Any]) -> None:
@@ -129,6 +140,7 @@ def _print_status(console: Console, one: dict[str, Any]) -> None:
             "said beforehand",
             f"{metrics['foretold']:.0%} of {metrics['new_labels']:.0f} labels, by the version before they came",
         )
+    table.add_row("pre-annotations", escape(one["pre_annotations"]["when"]))
     table.add_row("queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order")
     table.add_row("strategy", one["options"]["strategy"])
     for entry in one["rounds"][:5]:
