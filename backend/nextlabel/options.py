@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.uncertainty import WAYS
+
+FROM_LABELS = 30
+"""So many labels a target needs before a chance of being right says anything: from here on that of a single choice is
+calibrated by labels that the model had not seen."""
+_PER_CENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
+_SHARE = re.compile(r"0?\.\d{1,6}")
+_LONGEST = 60  # of a value in a message
+_LABELS = re.compile(r"[1-9]\d{0,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFrom:
+    """Which guesses people see: of targets with so many ``labels``, those that are right with so high a ``chance``."""
+
+    labels: float = 0
+    chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,11 @@ class ProjectOptions:
     ``rank_seconds`` is how long a model that is slow task by task, one of the team's own or the tagger of spans, may be
     asked about open tasks for one order, drawn at random where there are too many.
 
+    ``show_predictions`` is which guesses people see with a task: "always" all, "never" none, "50" all from 50 labels of
+    their target on, "80%" those that are right with that chance, from `FROM_LABELS` labels on. An annotator who sees a
+    guess agrees with it, so that a wrong one costs more than none; on the tasks that are asked first guesses are the
+    least often right, and how many labels there are says little of that.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -40,6 +63,7 @@ class ProjectOptions:
     parameters: Mapping[str, object] = field(default_factory=dict)
     region_scores: str = "score"
     rank_seconds: float = 60.0
+    show_predictions: str = "80%"
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +84,12 @@ class ProjectOptions:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(WAYS)}."
             )
+        _show_from(self.show_predictions)
+
+    @property
+    def show_from(self) -> ShowFrom:
+        """What ``show_predictions`` stands for."""
+        return _show_from(self.show_predictions)
 
     @classmethod
     def stored(cls, row: object) -> ProjectOptions:
@@ -107,7 +137,7 @@ class ProjectOptions:
 
 
 _KINDS = {one.name: str(one.type) for one in fields(ProjectOptions) if one.name != "set_aside"}
-_LONGEST, _NAMED = 60, 5  # of what is shown of a name or value, and how many names
+_NAMED = 5  # of the options that were set aside
 
 
 def _short(value: object) -> str:
@@ -124,7 +154,27 @@ def _object(value: object) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
+def _show_from(written: str) -> ShowFrom:
+    text = written.strip().lower()
+    if text == "always":
+        return ShowFrom()
+    if text == "never":
+        return ShowFrom(inf, inf)
+    if _LABELS.fullmatch(text):
+        return ShowFrom(int(text))
+    per_cent = _PER_CENT.fullmatch(text)
+    share = float(per_cent[1]) / 100 if per_cent else float(text) if _SHARE.fullmatch(text) else 0.0
+    if 0 < share <= 1:
+        return ShowFrom(FROM_LABELS, share)
+    raise SettingsError(
+        f"'show_predictions' is {written[:_LONGEST]!r}: write always, never, from how many labels on (a whole number, "
+        "e.g. 50), or how likely right a guess must be (a share, e.g. 80% or 0.8)."
+    )
+
+
 def _read(name: str, kind: str, value: object) -> object:
+    if name == "show_predictions":  # in JSON it may well be a number
+        return str(value).strip()
     if kind == "str" and isinstance(value, str):
         return value.strip()
     if kind in ("int", "float") and not isinstance(value, bool) and isinstance(value, int | float | str):

@@ -25,6 +25,7 @@ from nextlabel.ranking import Ranking
 from nextlabel.work import Progress, Shards
 
 _NAMES = 5  # that are tried for one order
+_LONGEST_NAME = 200  # of how an order was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Ordering:
         serving, queues = self.registry.in_service(project), self.registry.queues(project, newest=1)
         if serving is None or not bench.understands(serving.learner):
             return False
-        if not queues or queues[0].model != serving.version or queues[0].strategy != bench.ordered_by(options.strategy):
+        if not queues or queues[0].model != serving.version or queues[0].strategy != self._name(bench, serving):
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
             return True
@@ -99,14 +100,21 @@ class Ordering:
                 utilities_of(chosen, candidates.pool.probabilities[rows]),
                 version=version,
                 informative=model.informative,
+                least=serving.showing(options).least,
             )
 
         self.progress("reorder", len(window))
         receipt = self._write(serving.version, window, shown)
-        strategy = bench.ordered_by(options.strategy)
+        strategy = self._name(bench, serving)
         queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
         self.registry.announce_queue(project, queue, fence=self.fence)
         return receipt
+
+    def _name(self, bench: Workbench, serving: ModelRecord) -> str:
+        """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
+        options = self.connection.options
+        names = (bench.ordered_by(options.strategy), serving.showing(options).name)
+        return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(
         self, model: ModelVersion, window: Ranking, shown: Callable[[QueueVersion], Sequence[Prediction]]

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from nextlabel.estimators.project import Model
+from nextlabel.evaluation.showing import Showing, showing
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
@@ -472,6 +473,10 @@ class ModelRecord:
     def announced_version(self) -> QueueVersion:
         """The one version string that the tool hears everywhere while this model serves."""
         return self.queue_version or QueueVersion(self.version)
+
+    def showing(self, options: ProjectOptions) -> Showing:
+        """Which of its guesses people see."""
+        return showing(options.show_from, self.metrics, labels=self.labels, own=bool(self.learner))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from statistics import fmean
 
 import numpy as np
 
 from nextlabel import uncertainty
-from nextlabel.labeling import Prediction, QueueVersion, Task
+from nextlabel.hosting.uncertainty import UNKNOWN
+from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
 from nextlabel.opinions import Opinions, as_two_classes
 from nextlabel.ranking import Floats
 
@@ -38,15 +42,37 @@ def predictions_of(
     *,
     version: QueueVersion,
     informative: bool,
+    least: Callable[[str], float] = lambda target: 0.0,
 ) -> list[Prediction]:
     """One prediction per task, from n opinions of each target and n utilities.
 
-    A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators.
+    A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What is right
+    with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
     """
     said = [opinion.guesses(target) for target, opinion in opinions.items()] if informative else []
-    guesses = list(zip(*said, strict=True)) or [()] * len(tasks)
+    bounds = [least(target) for target in opinions]
+    guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*said, strict=True)] or [()] * len(tasks)
     unsure = overall_uncertainty(opinions).tolist()
     return [
         Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
         for task, guess, doubt, utility in zip(tasks, guesses, unsure, utilities.tolist(), strict=True)
     ]
+
+
+def _shown(guess: Guess, least: float) -> Guess | None:
+    """What people see of a guess: a span by its own chance, several labels by the average of theirs.
+
+    Nothing is known against what a team's own model says without a score.
+    """
+    if guess.label and isinstance(guess.label, tuple) and isinstance(guess.label[0], Span):
+        kept = [n for n, chance in enumerate(guess.parts) if not chance < least]
+        spans = tuple(guess.label[n] for n in kept)
+        return replace(guess, label=spans, parts=tuple(guess.parts[n] for n in kept)) if kept else None
+    if isinstance(guess.label, Result) and _is_unscored(guess.label, guess.confidence):
+        return guess if least < inf else None
+    chance = fmean(guess.parts) if guess.parts else guess.confidence
+    return None if chance < least else guess
+
+
+def _is_unscored(result: Result, confidence: float) -> bool:
+    return confidence == 1 - UNKNOWN and not any("score" in item for item in result.items)

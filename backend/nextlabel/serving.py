@@ -45,6 +45,7 @@ class InService:
     version: QueueVersion
     trained: ModelVersion | None
     model: Model
+    record: ModelRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Service:
                 utilities_of(self._strategy_of(request.project), overall_probabilities(opinions)),
                 version=serving.version,
                 informative=serving.model.informative,
+                least=self._least(request, serving),
             )
         )
         return serving.version, [None if task is None else next(made) for task in request.tasks]
@@ -228,7 +230,7 @@ class Service:
         if seen is not None and seen.serving.trained == record.version:
             return replace(seen.serving, version=record.announced_version)
         model = self._registry.load(project, record.version)
-        return InService(record.announced_version, record.version, model)
+        return InService(record.announced_version, record.version, model, record)
 
     def _connection(self, project: ProjectId) -> Connection:
         """Raises `NotConnected`."""
@@ -238,10 +240,19 @@ class Service:
         return known[0]
 
     def _strategy_of(self, project: ProjectId) -> QueryStrategy:
+        return self._strategy(self._options_of(project).strategy)
+
+    def _options_of(self, project: ProjectId) -> ProjectOptions:
         try:
-            return self._strategy(self._connection(project).options.strategy)
+            return self._connection(project).options
         except NotConnected:
-            return self._strategy(ProjectOptions().strategy)
+            return ProjectOptions()
+
+    def _least(self, request: PredictRequest, serving: InService) -> Callable[[str], float]:
+        """How likely right a guess must be to be shown; who asks while drawing is answered whatever the chance."""
+        if request.context is not None or serving.record is None:
+            return lambda target: 0.0
+        return serving.record.showing(self._options_of(request.project)).least
 
 
 def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from e2e.running import label_of, texts
+from earlier_releases import score_windows_by_place
 from nextlabel import model_store, worker
 from nextlabel.database.tables import queues
 from nextlabel.embedded_redis import EmbeddedRedis
@@ -52,6 +53,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
 
     with monkeypatch.context() as before:
         before.setattr(model_store, "_order_names", as_before)
+        score_windows_by_place(before)
         turn("margin")
         for task in tasks[:6]:
             owner.submit(task, label_of(texts(90)[tasks.index(task)]))

@@ -154,8 +154,9 @@ class Team:
     truth: dict[TaskId, str] = field(default_factory=dict)
 
     def choose(self, **options: object) -> None:
-        """Set options of the project, which asks by margin, or the strategy chosen, from the first model on."""
-        chosen = ProjectOptions(strategy="margin", cold_start=0).updated(options)
+        """Set options of the project, which asks by margin, or the strategy chosen, and shows guesses, from the first
+        model on."""
+        chosen = ProjectOptions(strategy="margin", cold_start=0, show_predictions="always").updated(options)
         connection = Connection(self.project, "memory", self.tool.access, chosen)
         self.parts.connections.save(connection)
 

@@ -427,6 +427,27 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     assert team.tool.access.token not in connect("--json", command="status").output
 
 
+def test_connect_and_status_tell_which_guesses_are_shown_and_from_when_on(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    team.import_mails(40)
+    team.run()
+    team.work(12)
+    team.run()
+    waiting = "withheld until 15 labels are learned (12 so far), then shown (show_predictions=15)"
+    connected = connect("--option", "show_predictions=15", "--json")
+    assert f"Pre-annotations: {waiting}." in [it["message"] for it in json.loads(connected.stdout)["findings"]]
+    assert "Pre-annotations: withheld until 15" in connect().stdout
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert one["pre_annotations"] == {"shown": {"": False}, "when": waiting}
+    assert "withheld until 15" in connect(command="status").stdout
+    connect("--option", "show_predictions=90%")
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    assert "(12 so far), then shown where they are right with a chance of 90%" in one["pre_annotations"]["when"]
+    refused = connect("--option", "show_predictions=often")
+    assert (refused.exit_code, "write always, never" in refused.stderr) == (EXIT_CONFIGURATION, True)
+
+
 @pytest.mark.every_database
 def test_status_of_any_number_of_versions_reads_the_labels_of_none(connect: Callable[..., Result], team: Team) -> None:
     team.import_mails(40)

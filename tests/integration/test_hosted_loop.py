@@ -120,6 +120,32 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     assert "of 25 new labels of the tasks asked" in team.serving.reason
 
 
+def test_a_model_that_learns_is_shown_by_its_own_scores_from_enough_labels_on(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier", options={"show_predictions": "75%"})
+    team.import_mails(90)
+    team.run()
+    likely = []
+    for labels in (29, 1):
+        team.work(labels)
+        team.run()
+        with team.tool.opened(team.project) as it:
+            order = {task: it.order[task] for task in it.queue()}
+        likely.append({task for task, doubt in unsure(team).items() if 1 - doubt >= 0.75})
+        assert 0 < len(likely[-1]) < len(order) == 90 - len(team.serving.trained_on)
+        seen = {task for task, prediction in order.items() if prediction and prediction.guesses}
+        assert seen == (likely[-1] if labels == 1 else set())
+
+
+@pytest.mark.parametrize(("option", "seen"), [("always", 20), ("80%", 7), ("50", 20), ("never", 0)])
+def test_a_model_that_only_predicts_waits_for_no_labels(option: str, seen: int, team_of: TeamOf) -> None:
+    """Its regions' scores are 1 / (1 + the text's length mod 7), and mod 11, of which the mean counts."""
+    team = team_of("predicting.py:Regions", options={"show_predictions": option})
+    team.tool.add_tasks(team.project, ["x" * n for n in (*[77] * 7, *range(1, 7), *range(8, 15))])
+    team.run()
+    with team.tool.opened(team.project) as it:
+        assert sum(bool(one and one.guesses) for one in it.order.values()) == seen
+
+
 def test_an_annotation_that_holds_half_a_surrogate_pair_reaches_the_model_like_any_other(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     team.import_mails(30)

@@ -20,7 +20,7 @@ from nextlabel.hosting.estimator import EstimatorModel
 from nextlabel.hosting.estimator_controls import control_for
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import window_score, write_answer, write_window_item
+from nextlabel_connectors.label_studio.payloads import window_scores, write_answer, write_window_item
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 
 VERSION = QueueVersion("0007")
@@ -103,12 +103,12 @@ def a_label(target: Target, chance: random.Random) -> Label:
 
 
 def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
-    for rank in range(5):
+    for _ in range(5):
         guesses = tuple(
             Guess(target.name, a_label(target, chance), chance.random()) for target in config.schema.targets
         )
         prediction = Prediction(TaskId("1"), VERSION, guesses, chance.random(), chance.random())
-        yield write_window_item(TaskId("1"), window_score(rank, 5), prediction, config, VERSION)
+        yield write_window_item(TaskId("1"), window_scores([prediction])[0], prediction, config, VERSION)
         yield write_answer(prediction, config, VERSION)
 
 

@@ -58,8 +58,9 @@ class Client:
     def setup(self, project: str = "1", **more: object) -> TestResponse:
         return self.post("/setup", {"project": f"{project}.1795329581", "schema": CONFIG, "hostname": "", **more})
 
-    def predict(self, *tasks: object, project: str = "1") -> TestResponse:
-        body = {"tasks": tasks, "project": f"{project}.1795329581", "label_config": CONFIG, "params": {"context": None}}
+    def predict(self, *tasks: object, project: str = "1", context: object = None) -> TestResponse:
+        params = {"context": context}
+        body = {"tasks": tasks, "project": f"{project}.1795329581", "label_config": CONFIG, "params": params}
         return self.post("/predict", body)
 
     def event(self, action: str, project: str = "1", **settings: object) -> TestResponse:
@@ -118,8 +119,12 @@ def learned(target: Target, tasks: Sequence[Task], said: Sequence[Mapping[str, L
     return Learned(encoder, model)
 
 
-def connect(parts: Parts, project: ProjectId) -> None:
-    parts.connections.save(Connection(project, "label_studio", ToolAccess("http://ls:8080", "hush-token")))
+SHOWN = ProjectOptions(show_predictions="always")
+
+
+def connect(parts: Parts, project: ProjectId, options: ProjectOptions = SHOWN) -> None:
+    access = ToolAccess("http://ls:8080", "hush-token")
+    parts.connections.save(Connection(project, "label_studio", access, options))
 
 
 @pytest.fixture
@@ -303,6 +308,19 @@ def test_a_labeling_config_without_anything_to_learn_is_refused_with_what_to_do(
 # --- one result per task -----------------------------------------------------------------------------------
 
 
+def test_what_is_withheld_is_an_empty_result_with_its_score_and_who_asks_while_drawing_is_answered(
+    client: Client, parts: Parts
+) -> None:
+    version = publish(parts)
+    (shown,) = json(client.predict(task(5)))["results"]
+    connect(parts, TWO, replace(SHOWN, show_predictions="never"))
+    publish(parts, TWO)
+    (withheld,) = json(client.predict(task(5), project="2"))["results"]
+    assert withheld == {"result": [], "model_version": version, **{k: shown[k] for k in ("score", "uncertainty")}}
+    (answered,) = json(client.predict(task(5), project="2", context={"result": []}))["results"]
+    assert answered["result"] == shown["result"] != []
+
+
 @pytest.mark.parametrize("trained", [True, False])
 def test_every_task_gets_one_result_whatever_happens_to_it(client: Client, parts: Parts, trained: bool) -> None:
     if trained:
@@ -338,14 +356,17 @@ def test_a_request_without_a_readable_task_is_answered_all_the_same(
 
 def test_extra_params_are_the_projects_settings(client: Client, parts: Parts) -> None:
     json(client.setup(extra_params='{"strategy": "entropy", "window": 50}'))
-    assert parts.connections.get(ONE).options == ProjectOptions(strategy="entropy", window=50)
+    assert parts.connections.get(ONE).options == replace(SHOWN, strategy="entropy", window=50)
     json(client.setup())
     assert parts.connections.get(ONE).options.window == 50  # what is not sent is not changed
 
 
 @pytest.mark.parametrize(
     ("params", "named"),
-    [({"windw": 5}, "'windw'"), ({"window": 0}, "'window'"), ({"strategy": "margn"}, "'margn'")],
+    [
+        *(({"windw": 5}, "'windw'"), ({"window": 0}, "'window'"), ({"strategy": "margn"}, "'margn'")),
+        ({"show_predictions": "sometimes"}, "write always, never"),
+    ],
 )
 @pytest.mark.parametrize("project", [ONE, STRANGER])
 def test_an_unknown_or_bad_option_is_refused_by_name_and_nothing_is_changed(
@@ -353,7 +374,7 @@ def test_an_unknown_or_bad_option_is_refused_by_name_and_nothing_is_changed(
 ) -> None:
     sent = {"quiet_seconds": 9, **params}
     assert named in error(client.setup(project, extra_params=sent), 400)
-    assert parts.connections.get(ONE).options == ProjectOptions()
+    assert parts.connections.get(ONE).options == SHOWN
 
 
 # --- echoes ------------------------------------------------------------------------------------------------

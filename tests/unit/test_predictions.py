@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 
 from nextlabel import uncertainty
-from nextlabel.labeling import Prediction, QueueVersion, Scale, Task, TaskId
-from nextlabel.opinions import ChoiceOpinions, NumberOpinions, Opinions
+from nextlabel.hosting.uncertainty import UNKNOWN
+from nextlabel.labeling import Label, Prediction, QueueVersion, Result, Scale, Span, Task, TaskId
+from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, ResultOpinions, SpanOpinions
 from nextlabel.predictions import overall_probabilities, overall_uncertainty, predictions_of
 
 TASKS = [Task(TaskId("1"), {}), Task(TaskId("2"), {})]
@@ -51,6 +54,66 @@ def test_a_single_target_is_handed_to_query_strategies_as_it_is() -> None:
 
 def test_a_model_that_knows_nothing_guesses_nothing_and_still_says_how_unsure_it_is() -> None:
     assert [(it.guesses, it.utility) for it in made(informative=False)] == [((), 0.1), ((), 0.9)]
+
+
+BOX = Result(({"type": "rectanglelabels"},))
+
+
+@pytest.mark.parametrize(
+    ("opinions", "shown"),
+    [
+        (KIND, [("spam",), ()]),
+        (ChoicesOpinions(("a", "b", "c"), np.array([[0.9, 0.7, 0.1], [0.8, 0.6, 0.1]])), [(("a", "b"),), ()]),
+        (NumberOpinions(np.array([1.2, 4.4]), np.array([0.3, 0.5]), 1.0, Scale(1, 5, 1)), [(1.0,), ()]),
+        (
+            SpanOpinions(
+                [(Span(0, 2, "A"), Span(3, 4, "B")), (Span(0, 2, "A"),)], [(0.9, 0.5), (0.7,)], np.array([0.6, 0.1])
+            ),
+            [((Span(0, 2, "A"),),), ()],
+        ),
+        (ResultOpinions([BOX, BOX], np.array([0.2, 0.4])), [(BOX,), ()]),
+    ],
+    ids=["choice", "choices", "number", "spans", "a team's own model"],
+)
+def test_what_is_not_so_likely_right_is_withheld_and_keeps_its_place(
+    opinions: Opinions, shown: list[tuple[Label, ...]]
+) -> None:
+    """Of several labels their average chance counts, of a number that it is off by less than half a step."""
+    arguments = {"version": QueueVersion("0007"), "informative": True}
+    made = predictions_of(TASKS, {"it": opinions}, np.array([0.1, 0.9]), least=lambda target: 0.8, **arguments)  # type: ignore[arg-type]
+    assert [tuple(guess.label for guess in it.guesses) for it in made] == shown
+    everything = predictions_of(TASKS, {"it": opinions}, np.array([0.1, 0.9]), **arguments)  # type: ignore[arg-type]
+    assert all(it.guesses for it in everything)
+    assert [(it.task, it.uncertainty, it.utility) for it in made] == [
+        (it.task, it.uncertainty, it.utility) for it in everything
+    ]
+
+
+def test_a_target_is_withheld_by_itself() -> None:
+    said = predictions_of(
+        TASKS,
+        {"kind": KIND, "stars": STARS},
+        np.array([0.1, 0.9]),
+        version=QueueVersion("0007"),
+        informative=True,
+        least={"kind": 0.0, "stars": inf}.__getitem__,
+    )
+    assert [[guess.target for guess in it.guesses] for it in said] == [["kind"], ["kind"]]
+
+
+@pytest.mark.parametrize(("item", "seen"), [({"type": "choices"}, [1, 0]), ({"type": "choices", "score": 0.5}, [0, 0])])
+def test_nothing_is_known_against_a_model_of_the_teams_own_that_gives_no_score(
+    item: dict[str, object], seen: list[int]
+) -> None:
+    said = {"own": ResultOpinions([Result((item,))], np.array([UNKNOWN]))}
+
+    def shown(least: float) -> int:
+        made = predictions_of(
+            TASKS[:1], said, np.ones(1), version=QueueVersion("1"), informative=True, least=lambda target: least
+        )
+        return len(made[0].guesses)
+
+    assert [shown(0.8), shown(inf)] == seen
 
 
 def test_predictions_that_do_not_match_their_tasks_are_refused() -> None:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
 from nextlabel.labeling import LabelSchema, ProjectId
 from nextlabel.loop import Round
@@ -68,6 +70,9 @@ def _connect(parts: Parts, wanted: Connection, console: Console, as_json: bool) 
     parts.findings.replace(wanted.project, ())
     done = _first_order(parts, wanted.project, console)
     parts.circuits.succeeded(wanted)
+    when = pre_annotations(wanted, parts.models.in_service(wanted.project))["when"]
+    findings.append(Finding("unchanged", f"Pre-annotations: {when}."))
+    console.print(_MARKS["unchanged"], escape(findings[-1].message), highlight=False)
     console.print(_MARKS["problem" if done.failure else "done"], done.sentence(), highlight=False)
     problems = sum(finding.level == "problem" for finding in findings) + bool(done.failure)
     if problems:

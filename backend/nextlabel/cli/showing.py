@@ -18,7 +18,8 @@ from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backends, redis_and_workers
 from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
-from nextlabel.ports import Connection, Finding
+from nextlabel.evaluation.showing import showing
+from nextlabel.ports import Connection, Finding, ModelRecord
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
@@ -103,6 +104,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "model": serving and serving.version,
         "labels": serving.labels if serving else 0,
         "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
+        "pre_annotations": pre_annotations(connection, serving),
         "queue": queues[0].version if queues else None,
         "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
         "versions": [
@@ -120,6 +122,14 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
             for one in parts.rounds.last(project, 10)
         ],
     }
+
+
+def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
+    """Whether guesses about each target are shown, and which or from when on, in words."""
+    options = connection.options
+    found = serving.showing(options) if serving else showing(options.show_from, {})
+    when = f"{found.sentence} (show_predictions={options.show_predictions})"
+    return {"shown": dict(found.shown), "when": when}
 
 
 def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any]]) -> None:
@@ -166,6 +176,7 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield agreement.NAME.replace(" (", "\n("), lines
     if one["learner"] != "built-in":
         yield "your own model", one["learner"].rpartition(" ")[0]
+    yield "pre-annotations", one["pre_annotations"]["when"]
     yield "queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order"
     yield "strategy", one["options"]["strategy"]
 

@@ -108,9 +108,8 @@ class HostedWorkbench:
             share, number = foretold["foretold"], foretold["new_labels"]
             reason += f"; the version before agrees with {share:.0%} of {number:.0f} new labels of the tasks asked"
         version = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
-        return Lesson(
-            version, {"labels": float(len(self._annotated)), **foretold} if trained else {}, Verdict(True, reason)
-        )
+        labels = {"labels": float(len(self._annotated))} if made.facts.learns else {}
+        return Lesson(version, labels | (foretold if trained else {}), Verdict(True, reason))
 
     def _foretold(self, previous: HostedProject, trained_on: Labels) -> dict[str, float]:
         """How many of the labels that have come since it was fitted the version in service says as well.

@@ -169,12 +169,13 @@ class TargetsWorkbench:
         return [labels[target.name] for labels in self.labels.values() if target.name in labels]
 
     def _metrics(self, fitted: Mapping[str, Fitted]) -> dict[str, float]:
-        """The figures of each target, under its name where there are several."""
+        """The figures of each target that was learned, under its name where there are several; while there are too few
+        labels to judge by, only their number."""
         figures: dict[str, float] = {}
         for target in self.schema.targets:
-            said = fitted[target.name].out_of_fold
-            if said is not None:
+            said, labels = fitted[target.name].out_of_fold, self._labels_of(target)
+            if fitted[target.name].model.informative:
                 before = f"{target.name}." if len(self.schema.targets) > 1 else ""
-                found = metrics_of(said, self._labels_of(target))
+                found = {"labels": float(len(labels))} if said is None else metrics_of(said, labels)
                 figures |= {before + name: figure for name, figure in found.items()}
         return figures

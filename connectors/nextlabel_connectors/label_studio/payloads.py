@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import cast
 
+import numpy as np
+from scipy.optimize import isotonic_regression
+
 from nextlabel.errors import PayloadError
 from nextlabel.labeling import (
     Annotation,
@@ -29,19 +32,44 @@ JsonObject = Mapping[str, object]
 _LARGEST_ID = 2**63 - 1
 
 # One scale of scores, ascending = sooner: the window fills the lower half, every other answer the upper one, so
-# that whatever Label Studio stores under a version comes after the window.
+# that whatever Label Studio stores under a version comes after the window. People see them as percentages and read
+# them as how sure the model is, so that is what they say as far as the order allows.
 _WINDOW_SHARE = 0.5
+# Between two scores of a window that would be the same: far less than the two decimals that people see, far more than
+# a stored number may be off.
+_STEP = 1e-9
 LAST = 1.0
 
 
+def window_scores(predictions: Sequence[Prediction | None]) -> list[float]:
+    """The scores of a window's tasks, in its order: in [0, 0.5), each higher than the one before.
+
+    Each is the model's confidence, or the nearest to it that rises along the order and stays below the half.
+    """
+    if not predictions:
+        return []
+    wanted = np.minimum([0.0 if one is None else confidence_of(one) for one in predictions], _WINDOW_SHARE)
+    rising = np.clip(isotonic_regression(wanted).x, 0, _WINDOW_SHARE - len(wanted) * _STEP)
+    return [float(score) for score in rising + np.arange(len(wanted)) * _STEP]
+
+
+def answer_score(confidence: float) -> float:
+    """The score of a task outside the window: in [0.5, 1], the confidence itself from the half on."""
+    sure = _unit(confidence)
+    return max(sure, _WINDOW_SHARE + sure * _STEP)
+
+
 def window_score(rank: int, size: int) -> float:
-    """The score of the task at ``rank`` (0 = first) of a window of ``size`` tasks: in [0, 0.5)."""
+    """The score that releases before 0.1.1 wrote for the task at ``rank`` (0 = first) of a window of ``size`` tasks."""
     return _WINDOW_SHARE * rank / size
 
 
-def answer_score(utility: float) -> float:
-    """The score of a task outside the window: in [0.5, 1], lower for a higher utility."""
-    return _WINDOW_SHARE + (1 - _WINDOW_SHARE) * (1 - _unit(utility))
+def confidence_of(prediction: Prediction) -> float:
+    """How sure the model is of what it shows, of the least sure of several guesses; where it shows nothing, of what it
+    would have shown."""
+    if prediction.guesses:
+        return min(_unit(guess.confidence) for guess in prediction.guesses)
+    return 1 - _unit(prediction.uncertainty)
 
 
 def is_window_score(score: object) -> bool:
@@ -188,7 +216,7 @@ def write_answer(prediction: Prediction | None, config: LabelConfig, version: Qu
         return {"result": [], "score": LAST, "model_version": version}
     answer: dict[str, object] = {
         "result": write_result(prediction, config),
-        "score": answer_score(prediction.utility),
+        "score": answer_score(confidence_of(prediction)),
         "model_version": version,
         "uncertainty": _unit(prediction.uncertainty),
     }

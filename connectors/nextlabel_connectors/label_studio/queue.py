@@ -14,7 +14,13 @@ from nextlabel.ranking import Ranking
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
-from nextlabel_connectors.label_studio.payloads import JsonObject, is_window_score, window_score, write_window_item
+from nextlabel_connectors.label_studio.payloads import (
+    JsonObject,
+    is_window_score,
+    window_score,
+    window_scores,
+    write_window_item,
+)
 from nextlabel_connectors.label_studio.predictions import Item, Predictions, Stored, stored
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
 from nextlabel_connectors.label_studio.walking import task_id
@@ -200,9 +206,11 @@ def _items(
 ) -> dict[TaskId, Item]:
     """The window as import items, in order."""
     said = {prediction.task: prediction for prediction in predictions}
+    ranked = [(task, said.get(task)) for task in window.task_ids()]
+    scores = window_scores([one for _, one in ranked])
     return {
-        task: write_window_item(task, window_score(rank, len(window)), said.get(task), project.config, version)
-        for rank, task in enumerate(window.task_ids())
+        task: write_window_item(task, score, one, project.config, version)
+        for (task, one), score in zip(ranked, scores, strict=True)
     }
 
 

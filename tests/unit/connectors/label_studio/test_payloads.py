@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -14,11 +16,14 @@ from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Tas
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
     answer_score,
+    confidence_of,
+    is_window_score,
     read_annotation,
     read_labels,
     read_task_seen,
     utc,
     window_score,
+    window_scores,
     write_answer,
     write_result,
     write_window_item,
@@ -217,24 +222,73 @@ def test_a_label_that_the_config_does_not_have_is_not_sent_because_the_whole_ite
     assert write_result(prediction(stars=7.0, who=(Span(0, 2, "gone"),), better="none"), EVERY) == []
 
 
-@relaxed
-@given(st.integers(1, 10_000), st.data())
-def test_in_the_window_a_better_rank_has_a_lower_score(size: int, data: st.DataObject) -> None:
-    rank = data.draw(st.integers(0, size - 1))
-    assert 0 <= window_score(rank, size) < 0.5
-    assert window_score(rank, size) < window_score(rank + 1, size)
+guessed = st.builds(lambda confidence: prediction(confidence, kind="spam"), number)
+withheld = st.builds(lambda uncertainty: prediction(uncertainty=uncertainty), number)
+anything_shown = st.none() | guessed | withheld
 
 
 @relaxed
-@given(number)
-def test_whatever_is_not_in_the_window_comes_after_it_and_within_what_label_studio_takes(utility: float) -> None:
-    assert 0.5 <= answer_score(utility) <= 1
+@given(st.lists(anything_shown, max_size=60) | st.builds(lambda one, n: [one] * n, guessed, st.integers(1, 10_000)))
+def test_the_scores_of_a_window_rise_and_stay_in_the_lower_half_and_are_stored_as_they_are(
+    window: list[Prediction | None],
+) -> None:
+    scores = window_scores(window)
+    assert all(one < next_one for one, next_one in pairwise(scores))
+    assert all(0 <= score < 0.5 for score in scores)
+    assert len(scores) == len(window)
+    assert json.loads(json.dumps(scores)) == scores
+    assert all(map(is_window_score, scores))
+
+
+@relaxed
+@given(st.lists(anything_shown, min_size=1, max_size=60), anything_shown)
+def test_whatever_is_not_in_the_window_comes_after_it_and_within_what_label_studio_takes(
+    window: list[Prediction | None], other: Prediction | None
+) -> None:
+    score = write_answer(other, CONFIG, VERSION)["score"]
+    assert isinstance(score, float)
+    assert max(window_scores(window)) < 0.5 <= score <= 1
+    assert not is_window_score(score)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "read"),
+    [
+        ([0.12, 0.2, 0.31, 0.31], ["12.00", "20.00", "31.00", "31.00"]),
+        ([0.2, 0.5, 0.51, 0.97], ["20.00", "50.00", "50.00", "50.00"]),
+        ([0.4, 0.2, 0.45], ["30.00", "30.00", "45.00"]),
+        ([0.55] * 200, ["50.00"] * 200),
+        ([], []),
+    ],
+)
+def test_a_score_in_the_window_reads_as_the_models_confidence_as_far_as_the_order_allows(
+    confidences: list[float], read: list[str]
+) -> None:
+    """As percentages, with as many decimals as Label Studio shows."""
+    scores = window_scores([prediction(confidence, kind="spam") for confidence in confidences])
+    assert [f"{100 * score:.2f}" for score in scores] == read
 
 
 @relaxed
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_outside_the_window_a_higher_utility_never_comes_later(one: float, other: float) -> None:
-    assert (answer_score(one) <= answer_score(other)) == (one >= other) or answer_score(one) == answer_score(other)
+def test_outside_the_window_a_score_is_the_confidence_from_the_half_on_and_never_falls_with_it(
+    one: float, other: float
+) -> None:
+    assert answer_score(one) == pytest.approx(max(one, 0.5), abs=1e-8)
+    assert (answer_score(one) <= answer_score(other)) or one > other
+
+
+def test_of_several_guesses_the_least_sure_counts_and_of_none_what_the_model_is_unsure_of() -> None:
+    both = Prediction(TaskId("5"), VERSION, (Guess("kind", "spam", 0.9), Guess("tone", "warm", 0.3)), 0.05, 0.3)
+    assert confidence_of(both) == 0.3
+    assert confidence_of(prediction(uncertainty=0.4)) == 0.6
+
+
+@relaxed
+@given(st.integers(1, 10_000), st.data())
+def test_the_scores_of_earlier_releases_are_known_exactly(size: int, data: st.DataObject) -> None:
+    rank = data.draw(st.integers(0, size - 1))
+    assert window_score(rank, size) == 0.5 * rank / size
 
 
 @relaxed

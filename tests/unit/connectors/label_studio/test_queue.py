@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import Connector, OwnOrder, Pruned, ToolAccess
@@ -287,8 +288,12 @@ def test_pruning_takes_an_order_and_not_its_refills(tool: FakeQueue) -> None:
     assert tool.versions() == {"0001.2": 2, "0001.3": 2}
 
 
-def test_of_two_predictions_that_stand_exactly_like_a_place_neither_is_removed(tool: FakeQueue) -> None:
-    reorder(tool, "0001", 9, 3, 7)
+def test_of_two_predictions_that_stand_exactly_like_a_place_neither_is_removed(
+    tool: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        score_windows_by_place(before)
+        reorder(tool, "0001", 9, 3, 7)
     tool.add(3, window_score(1, 3), "0001")
     reorder(tool, "0002", 1)
     earlier = OwnOrder(QueueVersion("0001"), tuple(map(TaskId, ("9", "3", "7"))))
