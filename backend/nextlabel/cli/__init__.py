@@ -18,8 +18,11 @@ EXIT_CONFIGURATION = 78
 _COMMANDS = {
     "connect": "connecting",
     "credentials": "showing",
+    "disconnect": "disconnecting",
     "health": "health",
+    "pause": "disconnecting",
     "predictions": "predictions",
+    "resume": "disconnecting",
     "serve": "running",
     "simulate": "simulating",
     "status": "showing",

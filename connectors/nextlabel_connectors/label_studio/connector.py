@@ -11,13 +11,15 @@ import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt
+from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting
 from nextlabel.ranking import Ranking
+from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.drift import drift
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.ours import Listed, list_webhooks
 from nextlabel_connectors.label_studio.payloads import read_labels, read_tasks_seen, utc
 from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project
@@ -100,6 +102,21 @@ class LabelStudioConnector:
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._understood():
             yield from connect(self._client, project, door)
+
+    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        with self._understood():
+            return undoing.settings(self._client, project, ours)
+
+    def disconnect(
+        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+    ) -> Iterator[Finding]:
+        with self._understood():
+            yield from undoing.disconnect(self._client, project, door, settings, similar=similar)
+
+    def is_connected(self, project: ProjectId, door: Door) -> bool:
+        with self._understood():
+            fetch_project(self._client, project)
+            return any(map(Listed(door, (), ()).shows_secret, list_webhooks(self._client, project)))
 
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
         with self._understood():
