@@ -78,6 +78,10 @@ class Report:
 
     def add(self, found: Finding) -> None:
         self.findings.append(found)
+        self.line(found)
+
+    def line(self, found: Finding) -> None:
+        """Print something that is no finding about the project."""
         self.console.print(_MARKS[found.level], escape(found.message), highlight=False)
 
     @property
@@ -113,12 +117,15 @@ class _Connecting:
         for found in _learned_how(schema, hosted):
             self._report.add(found)
         if not self._set_up(connector):
-            self._report.add(Finding("unchanged", "The project was left as it is, and nothing of this is kept."))
+            self._report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
             return self._report.end(project, queue=None)
         self._parts.findings.replace(project, ())
         done = _first_order(self._parts, project, self._report.console)
         self._parts.circuits.succeeded(self._wanted)
-        self._report.add(Finding("problem" if done.failure else "done", done.sentence()))
+        if done.failure:
+            self._report.add(Finding("problem", done.sentence()))
+        else:
+            self._report.line(Finding("done", done.sentence()))
         return self._report.end(project, queue=None if done.receipt is None else done.receipt.version)
 
     def _check_tool(self, connector: Connector, *, moved: bool) -> None:
@@ -169,18 +176,18 @@ class _Connecting:
         return True
 
     def _noted(self, now: Sequence[ToolSetting], ours: Sequence[QueueVersion]) -> Mapping[str, object] | None:
-        """The settings to put back one day: those of before nextlabel, never its own."""
+        """The settings to put back one day: those of before nextlabel, or what somebody chose since, never its own."""
         known, values = self._known, {one.name: one.value for one in now}
         if known is not None and known.before is not None:
-            return known.before
+            return {**known.before, **{one.name: one.value for one in now if not one.ours}}
         if known is not None and known.state != "disconnected" and known.door_url:
             return None  # connected by a release that did not note them
         return None if values.get("model_version") in ours else values
 
 
 def our_versions(parts: Parts, project: ProjectId) -> Sequence[QueueVersion]:
-    """The names of all orders that were written for a project."""
-    return [queue.version for queue in parts.models.queues(project)]
+    """The names of all orders of a project that the tool may still hold."""
+    return [order.version for order in parts.models.own_orders(project)]
 
 
 def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:

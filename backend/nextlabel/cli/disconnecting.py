@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import click
-from rich.progress import Progress
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Prompt
 
 from nextlabel.cli.connecting import Report, our_versions, waiting_lease
 from nextlabel.cli.context import build_parts, find_redis, read_settings
-from nextlabel.errors import JobQueueUnavailable, NotConnected, ProjectGone, SettingsError
+from nextlabel.errors import NotConnected, ProjectGone, SettingsError
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Connection, Connector, Finding, ToolSetting
+from nextlabel.ports import Connection, Connector, Finding, OwnOrder, ToolSetting
 from nextlabel.wiring import Parts
 
 _NONE = "none"
+_LOT = 250  # predictions that are removed at a time: less than a second, for which others may wait
 
 _project = click.option("--project", required=True, help="The project's id.")
 
@@ -65,8 +67,7 @@ def disconnect(
 ) -> None:
     """Take back what `connect` made: webhook, ML backend, sampling and version. May be run again at any time."""
     settings = {"sampling": sampling, "model_version": model_version, "show_predictions": show_predictions}
-    may_ask = sys.stdin.isatty() and not as_json
-    wishes = Wishes(settings, predictions, similar, offline, forget, may_ask)
+    wishes = Wishes(settings, predictions, similar, offline, forget, _at_terminal() and not as_json)
     with _wired() as parts:
         known = parts.connections.known(ProjectId(project))
         if known is None:
@@ -87,12 +88,13 @@ def pause(project: str) -> None:
             click.echo(f"Project {name} is paused already: `nextlabel resume --project {name}` ends it.")
             return
         parts.connections.change_state(name, "paused", among=("active", "gone"))
-        _end_work(parts, name)
-        serving = parts.models.in_service(name)
+        parts.models.next_fence(name)  # a worker that is on it publishes nothing more; until it has noticed:
+        with waiting_lease(parts, name):
+            serving = parts.models.in_service(name)
         answers = f"by version {serving.announced_version}" if serving else "without a model"
         click.echo(
             f"Project {name} is paused: nothing is read, learned or written, and what you change in the tool stays. "
-            f"Predictions that are asked for are still answered, {answers}. `nextlabel resume --project {name}` ends it."
+            f"Whoever asks for predictions still gets them, {answers}. `nextlabel resume --project {name}` ends it."
         )
 
 
@@ -110,6 +112,10 @@ def resume(project: str) -> None:
         click.echo(f"Project {name} is worked on again: what was labeled meanwhile is read and learned now.")
 
 
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 @contextmanager
 def _wired() -> Iterator[Parts]:
     settings = read_settings()
@@ -119,13 +125,6 @@ def _wired() -> Iterator[Parts]:
     finally:
         if server is not None:
             server.stop()
-
-
-def _end_work(parts: Parts, project: ProjectId) -> None:
-    """Have a worker that is on the project publish nothing more, and wait until it has noticed."""
-    parts.models.next_fence(project)
-    with waiting_lease(parts, project):
-        pass
 
 
 class _Disconnecting:
@@ -141,13 +140,16 @@ class _Disconnecting:
         connector = None if self._wishes.offline else parts.open_connector(known)
         settings = self._settings(connector) if connector else None
         wanted = {} if settings is None else self._wanted(settings)
+        removes = connector is not None and settings is not None and self._removes(connector)
         begun = known.state != "disconnected" or known.before is not None
         before = {**(known.before or {}), **wanted} if begun else None
         parts.connections.save(replace(known, state="disconnected", before=before))
-        _end_work(parts, project)
-        if connector is not None and settings is not None:
-            with waiting_lease(parts, project):
+        parts.models.next_fence(project)  # a worker that is on it publishes nothing more
+        with waiting_lease(parts, project):
+            if connector is not None and settings is not None:
                 self._undo(connector, wanted)
+                if removes and not self._report.problems:
+                    self._remove(connector)
         if not self._report.problems:
             self._complete()
         return self._report.end(project)
@@ -165,6 +167,54 @@ class _Disconnecting:
         for found in connector.disconnect(self._known.project, door, wanted, similar=self._wishes.similar):
             self._report.add(found)
 
+    def _removes(self, connector: Connector) -> bool:
+        """Whether predictions of ours are to be removed; asked, where it was not said and there are some."""
+        number = self._held(connector)
+        if self._wishes.predictions is not None or not number:
+            return self._wishes.predictions == "remove"
+        if self._wishes.may_ask:
+            question = f"The tool stores {number} predictions of nextlabel's: keep or remove them?"
+            answer = Prompt.ask(question, console=self._report.console, choices=["keep", "remove"], default="keep")
+            return answer == "remove"
+        if self._wishes.forget:
+            raise SettingsError(
+                f"The tool stores {number} predictions of nextlabel's, and once that is forgotten nobody knows whose "
+                "they are: give --predictions keep or --predictions remove too."
+            )
+        again = f"`nextlabel disconnect --project {self._known.project} --predictions remove`"
+        self._report.add(
+            Finding("unchanged", f"{number} predictions of nextlabel's stay in the tool: {again} ends that.")
+        )
+        return False
+
+    def _held(self, connector: Connector) -> int:
+        held = connector.predictions_held(self._known.project)
+        return sum(min(held.get(one.version, 0), _at_most(one)) for one in self._own_orders())
+
+    def _remove(self, connector: Connector) -> None:
+        """What nextlabel wrote, and what the tool stored of its answers; what anybody else wrote stays."""
+        project, removed, left = self._known.project, 0, self._own_orders()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._report.console, transient=True) as progress:
+            bar = progress.add_task("removing predictions", total=self._held(connector))
+            while left:
+                lot = connector.prune(project, left, _LOT)
+                self._parts.models.note_removed(project, lot.emptied)
+                left = [order for order in left if order.version not in lot.emptied]
+                removed += lot.removed
+                progress.update(bar, completed=removed)
+                if not lot.removed:
+                    break
+        self._report.add(Finding("done" if removed else "unchanged", f"{removed} predictions of nextlabel's removed."))
+        if left:
+            names = ", ".join(order.version for order in left)
+            self._report.add(
+                Finding("warning", f"Those of {names} stay: annotators are shown them, or the tool's log says why.")
+            )
+
+    def _own_orders(self) -> list[OwnOrder]:
+        return list(self._parts.models.own_orders(self._known.project))
+
     def _complete(self) -> None:
         parts, project = self._parts, self._known.project
         parts.findings.replace(project, ())
@@ -173,7 +223,9 @@ class _Disconnecting:
             return
         parts.connections.save(replace(self._known, state="disconnected", before=None))
         again = f"`nextlabel connect --project {project}` goes on with them"
-        self._report.add(Finding("done", f"Project {project} is disconnected. Its labels and models stay here: {again}."))
+        self._report.line(
+            Finding("done", f"Project {project} is disconnected. Its labels and models stay here: {again}.")
+        )
 
     def _wanted(self, settings: Sequence[ToolSetting]) -> dict[str, str]:
         """What each setting is to be. Raises `SettingsError` where that cannot be known and nobody can be asked."""
@@ -212,7 +264,7 @@ class _Disconnecting:
         if not self._wishes.may_ask:
             flags = "; ".join(f"{_flag(one.name)} {' | '.join(map(_shown, one.choices))}" for one in unknown)
             raise SettingsError(f"{why} Say it: {flags}")
-        self._report.console.print(why)
+        self._report.console.print(escape(why), highlight=False)
         return {one.name: self._ask(one) for one in unknown}
 
     def _ask(self, one: ToolSetting) -> str:
@@ -222,13 +274,16 @@ class _Disconnecting:
         return _read(one, answer)
 
 
+def _at_most(order: OwnOrder) -> int:
+    """How many predictions under an order's name can be ours."""
+    return sys.maxsize if order.window is None else len(order.window)
+
+
 def _read(one: ToolSetting, value: str) -> str:
     if value not in one.choices and value == _NONE and "" in one.choices:
         return ""
     if value not in one.choices:
-        raise SettingsError(
-            f"{_flag(one.name)} is {value!r}: it must be one of {', '.join(map(_shown, one.choices))}."
-        )
+        raise SettingsError(f"{_flag(one.name)} is {value!r}: it must be one of {', '.join(map(_shown, one.choices))}.")
     return value
 
 

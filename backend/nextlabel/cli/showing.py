@@ -68,6 +68,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
     return {
         "project": project,
         "connector": connection.connector,
+        "state": connection.state,
         "url": connection.access.url,
         "tool_fails": tool_fails,
         "findings": [{"level": one.level, "message": one.message} for one in parts.findings.of(project)],
@@ -102,6 +103,8 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
 def _print_status(console: Console, one: dict[str, Any]) -> None:
     table = Table(title=f"Project {one['project']} on {one['url']}", show_header=False, title_justify="left")
     metrics = one["metrics"]
+    if one["state"] != "active":
+        table.add_row("[yellow]left alone[/]", f"it is {one['state']}: `nextlabel resume --project {one['project']}`")
     table.add_row("tasks", f"{one['tasks']}, of which {one['open']} open")
     if fails := one["tool_fails"]:
         table.add_row(

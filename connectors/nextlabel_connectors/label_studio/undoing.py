@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports import Door, Finding, ToolSetting
@@ -11,6 +12,7 @@ from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.ours import (
     OUR_TITLE,
     Listed,
+    address,
     list_backends,
     list_webhooks,
     remove_backend,
@@ -53,16 +55,17 @@ def disconnect(
 ) -> Iterator[Finding]:
     """Webhooks first, so that Label Studio tells nextlabel nothing of what follows, and settings last: removing an ML
     backend may change them."""
-    fetch_project(client, project)  # there is none: said as such, for a listing says less
     listed = Listed(door, list_webhooks(client, project), list_backends(client, project))
+    if similar:  # then all that stands where they do is ours, the webhooks that Label Studio made for them too
+        alike = tuple(map(address, listed.similar_backends))
+        listed = replace(listed, door=replace(door, earlier=(*door.earlier, *alike)))
     for webhook in listed.our_webhooks:
         remove_webhook(client, webhook)
         yield Finding("done", f"Webhook to {webhook.get('url')} removed.")
-    resembling = listed.similar_backends
-    for backend in [*listed.our_backends, *(resembling if similar else [])]:
+    for backend in listed.our_backends:
         remove_backend(client, backend)
         yield Finding("done", f"ML backend {_named(backend)} removed.")
-    if resembling and not similar:
+    if resembling := listed.similar_backends:
         yield Finding(
             "warning",
             f"ML backend {' and '.join(map(_named, resembling))} resembles nextlabel's, but this nextlabel never told "

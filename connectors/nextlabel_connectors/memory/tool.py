@@ -224,6 +224,10 @@ class MemoryTool:
         with self.opened(project) as it:
             it.door = None
 
+    def calls(self, project: ProjectId) -> list[str]:
+        with self.opened(project) as it:
+            return [it.door.url] if it.door else []
+
     def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:
             versions = dict.fromkeys((*it.orders, *it.others))
