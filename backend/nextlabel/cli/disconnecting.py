@@ -155,12 +155,15 @@ class _Disconnecting:
         return self._report.end(project)
 
     def _settings(self, connector: Connector) -> Sequence[ToolSetting] | None:
-        """None where the tool has no such project any more."""
+        """With those choices that can have been there before. None where the tool has no such project any more."""
+        project = self._known.project
         try:
-            return connector.settings(self._known.project, our_versions(self._parts, self._known.project))
+            found = connector.settings(project, our_versions(self._parts, project))
         except ProjectGone as error:
             self._report.add(Finding("warning", f"{error} So there is nothing to take back."))
             return None
+        only_ours = {order.version for order in self._own_orders() if order.window is None}
+        return [replace(one, choices=tuple(it for it in one.choices if it not in only_ours)) for one in found]
 
     def _undo(self, connector: Connector, wanted: Mapping[str, str]) -> None:
         door = self._parts.connections.door(self._known)

@@ -35,14 +35,14 @@ def settings(client: LabelStudioClient, project: ProjectId, ours: Collection[Que
     titles = [str(backend.get("title")) for backend in list_backends(client, project)]
     now = _values(found)
     version = QueueVersion(now["model_version"])
-    theirs = [*(one for one in held if one not in ours), *(title for title in titles if title != OUR_TITLE)]
+    choices = dict.fromkeys(("", *held, *(title for title in titles if title != OUR_TITLE)))
     detail = f"{held[version]} predictions" if version in held else "an ML backend" if version in titles else ""
     return [
         ToolSetting("sampling", now["sampling"], _SAMPLING, now["sampling"] == UNCERTAINTY_SAMPLING),
         ToolSetting(
             "model_version",
             version,
-            tuple(dict.fromkeys(("", *theirs))),
+            tuple(choices),
             version in ("", OUR_TITLE) or version in ours,
             detail,
         ),

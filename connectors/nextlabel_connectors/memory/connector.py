@@ -109,9 +109,9 @@ class MemoryConnector:
 
     def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
         with self._tool.opened(project, self._token) as it:
-            version, theirs = it.in_force or "", [one for one in it.orders if one not in ours]
+            version = it.in_force or ""
             detail = f"{len(it.order)} predictions" if version else ""
-            return [ToolSetting("model_version", version, ("", *theirs), version in ("", *ours), detail)]
+            return [ToolSetting("model_version", version, ("", *it.orders), version in ("", *ours), detail)]
 
     def disconnect(
         self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
