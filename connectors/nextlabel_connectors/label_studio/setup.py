@@ -101,7 +101,7 @@ class Setup:
         backends = sorted(listed.our_backends, key=lambda one: (address(one) != self.url, not self.accepted(one)))
         yield from self._webhook(webhooks, undo)
         yield self._ml_backend(backends, undo)
-        yield from self.sampling()
+        yield from self._sampling(undo)
         yield from self._leftovers(webhooks, backends)
         yield from self._of_others(listed)
 
@@ -158,7 +158,7 @@ class Setup:
             done = f"put in the place of the one at {old}"
         return Finding("done", f"ML backend '{backend['title']}' at {self.url} {done}.")
 
-    def sampling(self) -> Iterator[Finding]:
+    def _sampling(self, undo: ExitStack) -> Iterator[Finding]:
         """Uncertainty sampling with predictions shown; the version is set by the first order."""
         project = fetch_project(self.client, self.project)
         versions = Predictions(self.client, self.project).counts()
@@ -175,6 +175,9 @@ class Setup:
             yield Finding("unchanged", "Tasks are served by uncertainty, with predictions shown.")
             return
         update_project(self.client, self.project, changes)
+        before: dict[str, object] = {name: project.raw.get(name) for name in changes}
+        before["model_version"] = project.version  # hiding predictions again would empty it
+        undo.callback(_quietly, lambda: update_project(self.client, self.project, before))
         yield Finding("done", f"Project settings changed: {', '.join(f'{k} = {v!r}' for k, v in changes.items())}.")
 
     def _leftovers(self, webhooks: Sequence[JsonObject], backends: Sequence[JsonObject]) -> Iterator[Finding]:

@@ -277,6 +277,16 @@ def test_an_address_that_does_not_answer_leaves_the_old_one_in_its_place(path: s
     assert json.dumps([tool.webhooks, tool.backends, tool.project]) == before
 
 
+def test_a_refusal_at_the_very_end_still_leaves_nothing_behind() -> None:
+    pair = [{"id": n, "url": f"{door.url}/webhook", "headers": OURS} for n, door in ((1, OLD), (2, NEW))]
+    tool = FakeSetup(webhooks=pair, refusals={"/api/webhooks/1": httpx.Response(403, json={"detail": "Not yours."})})
+    tool.versions["2023"] = 40
+    tool.project |= {"show_collab_predictions": False, "model_version": "2023"}
+    before = json.dumps([[one["url"] for one in tool.webhooks], tool.backends, tool.project])
+    assert "Not yours." in told(tool.connect(NEW), "problem")
+    assert json.dumps([[one["url"] for one in tool.webhooks], tool.backends, tool.project]) == before
+
+
 def test_a_webhook_that_cannot_be_made_leaves_no_backend_behind() -> None:
     tool = FakeSetup(refusals={"/api/webhooks": httpx.Response(403, json={"detail": "reserved network address"})})
     assert "SSRF_PROTECTION_ENABLED=false" in told(tool.connect(), "problem")
