@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Door, Finding, OwnOrder, Pruned
+from nextlabel.ports import Door, Finding, OwnOrder, Pruned, ToolSetting
 
 
 class StillTool:
@@ -32,3 +32,14 @@ class StillTool:
 
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
         return ()
+
+    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        return ()
+
+    def disconnect(
+        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+    ) -> Iterator[Finding]:
+        yield from ()
+
+    def is_connected(self, project: ProjectId, door: Door) -> bool:
+        return False

@@ -10,7 +10,8 @@
     ├── ToolError              the labeling tool did not do what was asked
     │   ├── ToolUnavailable    try again later (down, slow, 5xx, not the tool at all)
     │   └── ToolRejected       do not try again unchanged (token, permission, unknown project)
-    │       └── VersionTaken   other predictions stand under that version: take another name
+    │       ├── VersionTaken   other predictions stand under that version: take another name
+    │       └── ProjectGone    the tool is well and has no such project: ask no more, until a person or the tool calls
     ├── PayloadError           this one message is malformed: skip it, go on with the rest
     ├── StaleWorker            another worker has taken over: stop, publish nothing
     ├── ArtifactError          a stored model is missing, damaged or not trusted
@@ -63,6 +64,10 @@ class ToolRejected(ToolError):
 
 class VersionTaken(ToolRejected):
     """The tool already holds other predictions under the version that an order was to be written as."""
+
+
+class ProjectGone(ToolRejected):
+    """The tool itself says that it has no such project, while it answers everything else."""
 
 
 class PayloadError(NextlabelError):

@@ -116,13 +116,17 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use."""
+    """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use.
+
+    ``earlier`` are other addresses that the tool was given before: what stands at one of them is ours too.
+    """
 
     url: str
     user: str
     password: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     title: str = "nextlabel"
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +137,27 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToolSetting:
+    """A setting of a project in the tool that `connect` changes: its value now, and all that it may be.
+
+    ``ours`` is whether it stands as nextlabel's order needs it; otherwise somebody else chose it. ``detail`` says more
+    of the value to a person, such as how many predictions a version has.
+    """
+
+    name: str
+    value: str
+    choices: tuple[str, ...]
+    ours: bool
+    detail: str = ""
+
+
 class Connector(Protocol):
     """A labeling tool, as the loop sees it. Every call may be made twice with the same effect as once.
 
     All methods raise `ToolUnavailable` when the tool is down or unwell, and `ToolRejected` when it refuses
-    (unknown project, bad token, no permission).
+    (bad token, no permission); `ProjectGone`, which is one, only where the tool itself says that there is no such
+    project.
     """
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
@@ -203,8 +223,26 @@ class Connector(Protocol):
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
 
-        A refusal is a ``problem`` with its remedy, so that the report is whole; only `ToolUnavailable` is raised.
+        What nextlabel made at an earlier address is replaced. A refusal is a ``problem`` with its remedy, so that the
+        report is whole; only `ToolUnavailable` is raised. Where there is a problem, such as an address at which the
+        tool does not find nextlabel, the project is left as it was.
         """
+
+    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        """The settings that `connect` and the first order change, as they are now. ``ours`` are the versions of our
+        own orders."""
+
+    def disconnect(
+        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+    ) -> Iterator[Finding]:
+        """Take back what `connect` made, and give these settings these values (by `ToolSetting.name`); others stay.
+
+        What carries our secret or stands at one of the door's addresses is ours. What merely resembles it is named, and
+        removed only with ``similar``. Predictions stay (`prune`). A value that cannot be set any more is a ``warning``.
+        """
+
+    def is_connected(self, project: ProjectId, door: Door) -> bool:
+        """Whether the project shows that this installation once connected it: it carries the door's secret."""
 
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
         """What somebody has undone since `connect`, with the remedy; empty where all stands as it was made.
@@ -354,7 +392,7 @@ class JobQueue(Protocol):
 # --- state -------------------------------------------------------------------------------------------------
 
 
-ConnectionState = Literal["active", "paused", "gone"]
+ConnectionState = Literal["active", "paused", "gone", "disconnected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +401,8 @@ class Connection:
 
     ``door_url`` is where the tool was told to find nextlabel; "" where it was never told. ``addresses`` are all that it
     was ever told, the latest last. ``before`` are the project's settings in the tool as they were before it was
-    connected, in the connector's words; None where nobody noted them. Nothing is learned or written while the
-    ``state`` is "paused" (a person wants it so) or "gone" (the tool no longer has the project).
+    connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the ``state`` is
+    "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
     """
 
     project: ProjectId
@@ -390,11 +428,15 @@ class Connections(Protocol):
     """The projects that were connected, and the credentials that tools must show us."""
 
     def get(self, project: ProjectId) -> Connection:
-        """Raises `NotConnected`, saying how to connect."""
+        """Raises `NotConnected`, saying how to connect, also for a project that was disconnected."""
 
-    def all(self) -> Sequence[Connection]: ...
+    def all(self) -> Sequence[Connection]:
+        """Those that are connected."""
 
     def save(self, connection: Connection) -> None: ...
+
+    def change_state(self, project: ProjectId, new: ConnectionState, *, among: tuple[ConnectionState, ...]) -> bool:
+        """Give a connection another state if it is in one of those; returns whether it was."""
 
     def credentials(self) -> Credentials:
         """What a tool must show us; made at the first call, the same for every process from then on."""

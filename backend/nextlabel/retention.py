@@ -59,6 +59,17 @@ class Retention:
             self._empty_windows(sql, project)
             return self._empty_versions(sql, project)
 
+    def files(self, project: ProjectId) -> Sequence[str]:
+        """All files of a project's models that some row refers to."""
+        of = models.c
+        with self._database.read() as sql:
+            rows = sql.execute(select(of.artifact, of.files).where(of.project == project)).all()
+        return sorted({file for row in rows for file in (row.artifact, row.files) if file})
+
+    def delete(self, files: Iterable[str]) -> LetGo:
+        """Delete files that no row refers to any more."""
+        return LetGo(0, _delete_all(files))
+
     def sweep(self, project: ProjectId) -> LetGo:
         """Delete model files that no row refers to, once they are a day old; younger ones may be about to get a row."""
         found, stuck = _names_in(f"{self._url}/{project}")  # before the rows: a file that comes later is not in it

@@ -180,11 +180,16 @@ class Service:
         """Ask for a retraining where the event calls for one; returns the job's id.
 
         Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
-        the project's settings is recognised and asks for nothing. Raises `NotConnected`.
+        the project's settings is recognised and asks for nothing, and so does a project that is paused; one that was
+        gone is back. Raises `NotConnected`.
         """
         connection = self._connection(event.project)
         options = connection.options
         self._heard(connection)
+        if connection.state == "paused":
+            return None
+        if connection.state == "gone":
+            self._connections.change_state(event.project, "active", among=("gone",))
         if event.kind == "train":
             self._registry.forget_failures(event.project)
         if event.kind == "project" and self._is_echo(event):

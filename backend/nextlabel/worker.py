@@ -19,6 +19,8 @@ from nextlabel.errors import (
     ConfigurationError,
     HostedModelError,
     NextlabelError,
+    NotConnected,
+    ProjectGone,
     SchemaError,
     StaleWorker,
     StorageBusy,
@@ -28,9 +30,10 @@ from nextlabel.errors import (
 )
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
+from nextlabel.loop import Round
 from nextlabel.model_store import preload
 from nextlabel.ownership import LEFT_ALONE, left_alone
-from nextlabel.ports import Connection, Door, Finding
+from nextlabel.ports import Connection, Finding
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
@@ -70,35 +73,49 @@ def _turn(parts: Parts, project: ProjectId) -> str:
         if lease is None:
             parts.job_queue.request_retraining(project, quiet=_BUSY_SECONDS, max_wait=_BUSY_SECONDS)
             return "another worker is on it; asked again"
-        try:
-            connection = parts.connections.get(project)
-            _warn_of_options(parts, connection)
-            if wait := _wait_for_tool(parts, connection):
-                parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
-                return f"its tool does not answer; asked again in {wait:.0f} s"
-            done = parts.loop.run(project, parts.models.next_fence(project))
-            parts.circuits.succeeded(connection)
-        except ToolUnavailable as error:
-            wait = parts.circuits.failed(connection, str(error), error.retry_after)
+        if rests := _rests(parts, project):
+            return rests
+        done = _attempt(parts, project, started)
+    return done if isinstance(done, str) else _record(parts, project, done, time.monotonic() - started)
+
+
+def _attempt(parts: Parts, project: ProjectId, started: float) -> Round | str:
+    """What came of it, or in words why nothing did."""
+    try:
+        connection = parts.connections.get(project)
+        _warn_of_options(parts, connection)
+        if wait := _wait_for_tool(parts, connection):
             parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
-            return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
-        except StorageBusy:
+            return f"its tool does not answer; asked again in {wait:.0f} s"
+        done = parts.loop.run(project, parts.models.next_fence(project))
+        parts.circuits.succeeded(connection)
+    except ToolUnavailable as error:
+        wait = parts.circuits.failed(connection, str(error), error.retry_after)
+        parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+        return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
+    except StorageBusy:
+        raise
+    except (StorageError, OSError) as error:
+        if isinstance(error, OSError) and not (is_no_room(error) or parts.alarms.look()):
             raise
-        except (StorageError, OSError) as error:
-            if isinstance(error, OSError) and not (is_no_room(error) or parts.alarms.look()):
-                raise
-            return _no_room(parts, project, started, error)
-        except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
-            return _failed(parts, project, started, str(error))
+        return _no_room(parts, project, started, error)
+    except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
+        if isinstance(error, StaleWorker) and (rests := _rests(parts, project)):
+            return rests
+        return _failed(parts, project, started, f"{error}{_is_asked_no_more(parts, project, error)}")
+    return done
+
+
+def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> str:
     parts.alarms.clear()
     summary = done.sentence()
-    log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, time.monotonic() - started)
+    log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, seconds)
     if done.trained or done.receipt or done.failure or done.read_again:
-        parts.rounds.add(project, time.monotonic() - started, summary, failed=bool(done.failure))
+        parts.rounds.add(project, seconds, summary, failed=bool(done.failure))
     if done.receipt or done.trained:  # a version that was turned down leaves files too
         parts.job_queue.request_pruning(project)
-    with suppress(ToolUnavailable):  # the next turn will tell
-        _look_for_drift(parts, connection)
+    with suppress(ToolUnavailable, NotConnected):  # the next turn will tell
+        _look_for_drift(parts, parts.connections.get(project))
     return summary
 
 
@@ -106,6 +123,23 @@ def _warn_of_options(parts: Parts, connection: Connection) -> None:
     complaint = connection.options.complaint
     if complaint and parts.job_queue.is_first_in(_WARN_AGAIN_SECONDS, "warned", connection.project):
         log.warning("project %s: %s", connection.project, complaint)
+
+
+def _rests(parts: Parts, project: ProjectId) -> str:
+    """Why nothing is to be done for a project now, in words; empty where it is worked on."""
+    known = parts.connections.known(project)
+    return "" if known is None or known.state == "active" else f"project {project} is {known.state}: nothing was done"
+
+
+def _is_asked_no_more(parts: Parts, project: ProjectId, error: Exception) -> str:
+    """A project that is gone is left alone until a person wants it, or the tool sends a webhook of it."""
+    if not isinstance(error, ProjectGone):
+        return ""
+    parts.connections.change_state(project, "gone", among=("active",))
+    return (
+        f" It is asked for no more. If it comes back: `nextlabel resume --project {project}`; if it does not: "
+        f"`nextlabel disconnect --project {project}`."
+    )
 
 
 def _wait_for_tool(parts: Parts, connection: Connection) -> float:
@@ -118,7 +152,7 @@ def _wait_for_tool(parts: Parts, connection: Connection) -> float:
         with suppress(ToolRejected, SchemaError):  # it answers, if only to refuse: the turn will say what is wrong
             parts.open_connector(connection).label_schema(connection.project)
         parts.circuits.answered(connection)
-        for other in parts.connections.all():
+        for other in parts.connections.active():
             if same_tool(other, connection) and other.project != connection.project:
                 quiet = other.options.quiet_seconds
                 parts.job_queue.request_retraining(other.project, quiet=quiet, max_wait=quiet)
@@ -133,8 +167,7 @@ def _look_for_drift(parts: Parts, connection: Connection) -> None:
     """
     if not connection.door_url or not parts.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
         return
-    credentials = parts.connections.credentials()
-    door = Door(connection.door_url, credentials.user, credentials.password, credentials.webhook_secret)
+    door = parts.connections.door(connection)
     try:
         found = list(parts.open_connector(connection).drift(connection.project, door))
     except ToolRejected as error:
@@ -153,6 +186,8 @@ def prune(project: str) -> int:
     """
     parts = _parts()
     try:
+        if _rests(parts, ProjectId(project)):
+            return 0
         _let_go(parts, ProjectId(project))
         return prune_orders(parts, ProjectId(project))
     except NextlabelError as error:
@@ -177,7 +212,7 @@ def prune_orders(parts: Parts, project: ProjectId) -> int:
     and those that only bear names like its own are noted for `nextlabel status`."""
     connector = parts.open_connector(parts.connections.get(project))
     removed = 0
-    while removed < _PRUNE_MOST:
+    while removed < _PRUNE_MOST and not _rests(parts, project):
         lot = connector.prune(project, parts.models.old_orders(project), _PRUNE_LOT)
         parts.models.note_removed(project, lot.emptied)
         # A training never waits for this; the reorder at its end asks for pruning again.
@@ -246,7 +281,7 @@ def _wait_for_redis(parts: Parts) -> None:
 def _ask_again_for_the_killed(parts: Parts) -> None:
     """A worker that is started may follow one that was killed with its job: RQ takes a minute to find that out."""
     with suppress(NextlabelError):  # then the project is looked at again on schedule
-        for connection in parts.connections.all():
+        for connection in parts.connections.active():
             if parts.job_queue.is_abandoned(connection.project):
                 parts.job_queue.request_retraining(connection.project, quiet=0, max_wait=0)
 

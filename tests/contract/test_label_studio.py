@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -103,6 +104,31 @@ def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioS
     owner.remove_ml_backends(project)
     assert [("webhook" in said, "ML backend" in said) for said in found()] == [(True, False), (False, True)]
     assert (owner.webhooks(project), owner.ml_backends(project)) == ([], [])
+
+
+def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
+    label_studio: LabelStudioServer, harness: ToolHarness
+) -> None:
+    scene, door, owner = set_scene(harness, 6), harness.door(), label_studio.owner
+    project = int(scene.project)
+    owner.add_ml_backend(project, f"{door.url}/bert", "bert")  # with a webhook that Label Studio makes
+    owner.change_project(project, sampling="Uniform sampling", model_version="bert")
+    calls, before = set(harness.calls(scene.project)), scene.connector.settings(scene.project, ())
+    owner.add_ml_backend(project, f"{door.url}/earlier", "nextlabel", door.user)  # as another release left it
+    owner.add_ml_backend(project, f"{door.url}/another", "nextlabel", door.user)  # another installation's
+    list(scene.connector.connect(scene.project, door))
+    scene.rank(QueueVersion("nextlabel-1"), scene.tasks[:3])
+    told = replace(door, earlier=(f"{door.url}/earlier",))
+    values = {one.name: one.value for one in before}
+
+    found = list(scene.connector.disconnect(scene.project, told, values))
+    another = {f"{door.url}/another", f"{door.url}/another/webhook"}
+    assert set(harness.calls(scene.project)) == calls | another
+    assert [f"{door.url}/another" in one.message for one in found if one.level == "warning"] == [True]
+    assert scene.connector.settings(scene.project, (QueueVersion("nextlabel-1"),)) == before
+
+    list(scene.connector.disconnect(scene.project, told, values, similar=True))
+    assert set(harness.calls(scene.project)) == calls
 
 
 def test_a_missing_label_studio_says_how_to_get_one(tmp_path: Path) -> None:

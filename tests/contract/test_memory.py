@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -35,6 +36,10 @@ class MemoryHarness(MemoryTool):
 
     def door(self) -> Door:
         return Door("memory:nextlabel", "nextlabel", "password", "webhook-secret")
+
+    def dead_door(self) -> Door:
+        self.unreachable.add("memory:nobody")
+        return replace(self.door(), url="memory:nobody")
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
         before = len(self.sent)

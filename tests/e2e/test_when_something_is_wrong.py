@@ -86,6 +86,9 @@ def test_a_backend_that_label_studio_cannot_reach_is_a_problem_with_a_remedy(
     )
     assert done.returncode == 1
     assert "--backend-url" in done.stdout
+    assert (owner.webhooks(project), owner.ml_backends(project), owner.predictions_held(project)) == ([], [], {})
+    assert owner.project(project)["sampling"] == "Sequential sampling"
+    assert nextlabel.parts().connections.known(ProjectId(str(project))) is None
 
 
 def test_a_blocked_private_address_is_a_problem_with_a_remedy(tmp_path: Path, new_store: NewStore) -> None:

@@ -107,6 +107,9 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     assert up.returncode == (-number if number == signal.SIGKILL else 0), errors
     assert number == signal.SIGKILL or "Traceback" not in errors
     assert f"up on port {port}" in said
+    home = f"NEXTLABEL_HOME={environ['NEXTLABEL_HOME']}"
+    line = f"{home} nextlabel connect --url http://localhost:8080 --token ACCESS_TOKEN --project 1 --backend-url "
+    assert f"{line}http://127.0.0.1:{port}\n" in said
     assert ("nextlabel is down" in said) == (number != signal.SIGKILL)
 
 
@@ -323,6 +326,7 @@ def connect(run: Run, environ: dict[str, str], team: Team) -> Iterator[Callable[
         access = ("--url", "memory:", "--token", token, "--project", team.project) if command == "connect" else ()
         return run(command, *access, *arguments, env=environ | variables)
 
+    team.parts.connections.note_address("http://127.0.0.1:9090")  # as `serve` does when it starts
     yield connect
 
 
@@ -480,7 +484,7 @@ def test_status_tells_what_somebody_undid_in_the_tool_until_it_is_connected_agai
     connect: Callable[..., Result], team: Team
 ) -> None:
     connect()
-    assert team.parts.connections.get(team.project).door_url == "http://localhost:9090"
+    assert team.parts.connections.get(team.project).door_url == "http://127.0.0.1:9090"
     team.parts.findings.replace(team.project, [Finding("warning", "The webhook is gone.")])
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     assert one["findings"] == [{"level": "warning", "message": "The webhook is gone."}]

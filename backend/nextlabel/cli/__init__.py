@@ -27,8 +27,11 @@ EXIT_CONFIGURATION = 78
 _COMMANDS = {
     "connect": "connecting",
     "credentials": "showing",
+    "disconnect": "disconnecting",
     "health": "health",
+    "pause": "disconnecting",
     "predictions": "predictions",
+    "resume": "disconnecting",
     "serve": "running",
     "simulate": "simulating",
     "status": "showing",

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.showing import pre_annotations
-from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
-from nextlabel.labeling import LabelSchema, ProjectId
+from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, Door, Finding, ToolAccess
+from nextlabel.ports import Connection, Connector, Finding, ToolAccess, ToolSetting
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 
@@ -29,11 +32,22 @@ _WAIT_FOR_LEASE_SECONDS = 120
 @click.option("--url", help="Where nextlabel finds Label Studio. [env: LABEL_STUDIO_URL]")
 @click.option("--token", help="An access token of Label Studio, legacy or personal. [env: LABEL_STUDIO_API_KEY]")
 @click.option("--project", required=True, help="The project's id.")
-@click.option("--backend-url", help="Where Label Studio finds nextlabel. [env: NEXTLABEL_BACKEND_URL]")
+@click.option(
+    "--backend-url",
+    help="Where Label Studio finds nextlabel; without it where the project was told, or where `up` or `serve` was last "
+    "started. [env: NEXTLABEL_BACKEND_URL]",
+)
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="A per-project setting, repeatable.")
+@click.option("--moved", is_flag=True, help="This is the Label Studio of before, at another address.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 def connect(
-    url: str | None, token: str | None, project: str, backend_url: str | None, options: tuple[str, ...], as_json: bool
+    url: str | None,
+    token: str | None,
+    project: str,
+    backend_url: str | None,
+    options: tuple[str, ...],
+    moved: bool,
+    as_json: bool,
 ) -> None:
     """Connect a project: ML backend, webhook, sampling, first pull, first order. May be run again at any time."""
     settings = read_settings()
@@ -44,51 +58,149 @@ def connect(
     redis_url, server = find_redis(settings)
     try:
         parts = build_parts(settings, redis_url)
-        door_url = (backend_url or settings.backend_url or "http://localhost:9090").rstrip("/")
-        chosen = _options(parts, project, options)
-        wanted = Connection(ProjectId(project), settings.connector, access, chosen, door_url)
-        ok = _connect(parts, wanted, Console(stderr=as_json), as_json)
+        name = ProjectId(project)
+        known = parts.connections.known(name)
+        chosen = _options(known, options)
+        wanted = Connection(name, settings.connector, access, chosen, _address(parts, known, backend_url))
+        ok = _Connecting(parts, wanted, known, options, Report(as_json)).run(moved=moved)
     finally:
         if server is not None:
             server.stop()
     sys.exit(0 if ok else 1)
 
 
-def _connect(parts: Parts, wanted: Connection, console: Console, as_json: bool) -> bool:
-    connector = parts.open_connector(wanted)
-    schema = connector.label_schema(wanted.project)  # wrong address, token, project: refused before anything is kept
-    hosted = parts.hosts.chosen(wanted.options.model)
-    if not hosted:
-        schema.check_learnable()
-    parts.connections.save(wanted)
-    credentials = parts.connections.credentials()
-    door = Door(wanted.door_url, credentials.user, credentials.password, credentials.webhook_secret)
-    findings: list[Finding] = []
-    for found in (*_learned_how(schema, hosted), *connector.connect(wanted.project, door)):
-        findings.append(found)
-        console.print(_MARKS[found.level], found.message, highlight=False)
-    parts.findings.replace(wanted.project, ())
-    done = _first_order(parts, wanted.project, console)
-    parts.circuits.succeeded(wanted)
-    when = pre_annotations(wanted, parts.models.in_service(wanted.project))["when"]
-    findings.append(Finding("unchanged", f"Pre-annotations: {when}."))
-    console.print(_MARKS["unchanged"], escape(findings[-1].message), highlight=False)
-    console.print(_MARKS["problem" if done.failure else "done"], done.sentence(), highlight=False)
-    problems = sum(finding.level == "problem" for finding in findings) + bool(done.failure)
-    if problems:
-        console.print(f"[red]{problems} problem{'s' if problems > 1 else ''} to mend[/]; then run this again.")
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "project": wanted.project,
-                    "ok": not problems,
-                    "findings": [{"level": one.level, "message": one.message} for one in findings],
-                    "queue": None if done.receipt is None else done.receipt.version,
-                }
+class Report:
+    """What a command did and found: printed line by line, and as JSON at the end where that is wanted."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.console = Console(stderr=as_json)
+        self.findings: list[Finding] = []
+        self._as_json = as_json
+
+    def add(self, found: Finding) -> None:
+        self.findings.append(found)
+        self.line(found)
+
+    def line(self, found: Finding) -> None:
+        """Print something that is no finding about the project."""
+        self.console.print(_MARKS[found.level], escape(found.message), highlight=False)
+
+    @property
+    def problems(self) -> int:
+        return sum(one.level == "problem" for one in self.findings)
+
+    def end(self, project: ProjectId, **more: object) -> bool:
+        """Returns whether all went well."""
+        if self.problems:
+            many = "s" if self.problems > 1 else ""
+            self.console.print(f"[red]{self.problems} problem{many} to mend[/]; then run this again.")
+        if self._as_json:
+            found = [{"level": one.level, "message": one.message} for one in self.findings]
+            click.echo(json.dumps({"project": project, "ok": not self.problems, "findings": found, **more}))
+        return not self.problems
+
+
+class _Connecting:
+    """One run of `connect`. ``known`` is what was known of the project before, ``options`` what was typed."""
+
+    def __init__(
+        self, parts: Parts, wanted: Connection, known: Connection | None, options: Sequence[str], report: Report
+    ) -> None:
+        self._parts, self._wanted, self._known, self._options, self._report = parts, wanted, known, options, report
+
+    def run(self, *, moved: bool) -> bool:
+        project, connector = self._wanted.project, self._parts.open_connector(self._wanted)
+        schema = connector.label_schema(project)  # wrong address, token, project: refused before anything is kept
+        hosted = self._parts.hosts.chosen(self._wanted.options.model)
+        if not hosted:
+            schema.check_learnable()
+        self._check_tool(connector, moved=moved)
+        for found in _learned_how(schema, hosted):
+            self._report.add(found)
+        if not self._set_up(connector):
+            self._report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
+            return self._report.end(project, queue=None)
+        self._parts.findings.replace(project, ())
+        done = _first_order(self._parts, project, self._report.console)
+        self._parts.circuits.succeeded(self._wanted)
+        when = pre_annotations(self._parts.connections.get(project), self._parts.models.in_service(project))["when"]
+        self._report.add(Finding("unchanged", f"Pre-annotations: {when}."))
+        if done.failure:
+            self._report.add(Finding("problem", done.sentence()))
+        else:
+            self._report.line(Finding("done", done.sentence()))
+        return self._report.end(project, queue=None if done.receipt is None else done.receipt.version)
+
+    def _check_tool(self, connector: Connector, *, moved: bool) -> None:
+        """A project is kept under its id in the tool: one of the same id in another tool would take its place."""
+        known, wanted = self._known, self._wanted
+        if known is None or same_tool(known, wanted):
+            return
+        if not moved and not connector.is_connected(wanted.project, self._parts.connections.door(wanted)):
+            raise SettingsError(
+                f"Project {wanted.project} is that of {known.access.url} here, and nextlabel cannot hold two projects "
+                f"of one number yet. Connect this one from another installation (another NEXTLABEL_HOME, and "
+                "NEXTLABEL_DATABASE_URL where that is set), or give up the other with all that was learned of it: "
+                f"`nextlabel disconnect --project {wanted.project} --forget`. If {wanted.access.url} is the same "
+                "tool at a new address: add --moved."
             )
+        self._report.add(Finding("done", f"The tool moved from {known.access.url} to {wanted.access.url}."))
+
+    def _set_up(self, connector: Connector) -> bool:
+        """Have the tool call nextlabel, and keep the connection, or leave both as they were.
+
+        What is about to be changed is noted first, as of a project that is not connected: whatever interrupts this, the
+        next `connect` or `disconnect` knows.
+        """
+        parts, project, known = self._parts, self._wanted.project, self._known
+        ours = our_versions(parts, project)
+        before = connector.settings(project, ours)
+        noted = self._noted(before, ours)
+        earlier = known.addresses if known else ()
+        addresses = (*(one for one in earlier if one != self._wanted.door_url), self._wanted.door_url)
+        wanted = replace(self._wanted, before=noted, addresses=addresses)
+        parts.connections.save(
+            replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
         )
-    return not problems
+        problems = self._report.problems
+        for found in connector.connect(project, parts.connections.door(wanted)):
+            self._report.add(found)
+        if self._report.problems > problems:
+            if known is None:
+                parts.connections.delete(project)
+            else:
+                parts.connections.save(known)
+            return False
+        for found in _put_out_of_service(before):
+            self._report.add(found)
+        # While it was introduced the tool may have sent options of its own; what was typed wins.
+        latest = parts.connections.known(project)
+        parts.connections.save(replace(wanted, options=_options(latest, self._options)))
+        return True
+
+    def _noted(self, now: Sequence[ToolSetting], ours: Sequence[QueueVersion]) -> Mapping[str, object] | None:
+        """The settings to put back one day: those of before nextlabel, or what somebody chose since, never its own."""
+        known, values = self._known, {one.name: one.value for one in now}
+        if known is not None and known.before is not None:
+            return {**known.before, **{one.name: one.value for one in now if not one.ours}}
+        if known is not None and known.state != "disconnected" and known.door_url:
+            return None  # connected by a release that did not note them
+        return None if values.get("model_version") in ours else values
+
+
+def our_versions(parts: Parts, project: ProjectId) -> Sequence[QueueVersion]:
+    """The names of all orders of a project that the tool may still hold."""
+    return [order.version for order in parts.models.own_orders(project)]
+
+
+def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:
+    for one in before:
+        if one.detail and not one.ours:
+            yield Finding(
+                "warning",
+                f"Until now {one.name} was '{one.value}' ({one.detail}): nextlabel's order takes its place. Nothing of "
+                "it is changed, and `nextlabel disconnect` puts it back.",
+            )
 
 
 def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
@@ -112,26 +224,28 @@ def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
 
 
 def _first_order(parts: Parts, project: ProjectId, console: Console) -> Round:
+    with console.status("reading the project …") as status, waiting_lease(parts, project):
+        return parts.loop.run(
+            project, parts.models.next_fence(project), lambda step, n: status.update(f"{step}: {n} tasks")
+        )
+
+
+@contextmanager
+def waiting_lease(parts: Parts, project: ProjectId) -> Iterator[None]:
+    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after two minutes."""
     deadline = time.monotonic() + _WAIT_FOR_LEASE_SECONDS
-    with console.status("reading the project …") as status:
-        while True:
-            with parts.job_queue.lease(project) as lease:
-                if lease is not None:
-                    return parts.loop.run(
-                        project,
-                        parts.models.next_fence(project),
-                        lambda step, n: status.update(f"{step}: {n} tasks"),
-                    )
-            if time.monotonic() > deadline:
-                raise JobQueueUnavailable(f"A worker has been busy with project {project} for two minutes: try again.")
-            time.sleep(0.2)
+    while True:
+        with parts.job_queue.lease(project) as lease:
+            if lease is not None:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise JobQueueUnavailable(f"A worker has been busy with project {project} for two minutes: try again.")
+        time.sleep(0.2)
 
 
-def _options(parts: Parts, project: str, given: tuple[str, ...]) -> ProjectOptions:
-    try:
-        current = parts.connections.get(ProjectId(project)).options
-    except NotConnected:
-        current = ProjectOptions()
+def _options(known: Connection | None, given: Sequence[str]) -> ProjectOptions:
+    current = known.options if known else ProjectOptions()
     changes: dict[str, object] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
@@ -141,6 +255,18 @@ def _options(parts: Parts, project: str, given: tuple[str, ...]) -> ProjectOptio
     options = current.updated(changes)
     finding.make(options.strategy)
     return options
+
+
+def _address(parts: Parts, known: Connection | None, given: str | None) -> str:
+    """Where the tool is to find nextlabel: as typed, as set, as this project was told, or where it was last started."""
+    before = known.door_url if known else ""
+    address = given or parts.settings.backend_url or before or parts.connections.address()
+    if not address:
+        raise SettingsError(
+            "--backend-url is missing: start `nextlabel up` or `serve`, which note where they are, or give the address "
+            "at which Label Studio finds nextlabel, e.g. http://192.168.1.20:9090 (or set NEXTLABEL_BACKEND_URL)."
+        )
+    return address.rstrip("/")
 
 
 def _needed(value: str | None, option: str, variable: str) -> str:

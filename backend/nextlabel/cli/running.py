@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import shlex
 import socket
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from flask import Flask
@@ -30,6 +32,8 @@ from nextlabel.worker import run_worker
 log = logging.getLogger("nextlabel")
 
 _JUST_NOW = timedelta(minutes=10)
+_EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 _host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 _model = click.option(
@@ -71,6 +75,7 @@ def serve(host: str, port: int, models: tuple[str, ...]) -> None:
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     note_models(parts)
+    _note_address(parts, host, port)
     app = create_app(parts.service, max_request_mb=settings.max_request_mb)
     preload()
     options = {
@@ -132,19 +137,46 @@ def up(host: str, port: int, models: tuple[str, ...]) -> None:
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     note_models(parts)
+    address = _note_address(parts, host, port)
     supervisor = Supervisor({"REDIS_URL": redis_url})
     supervisor.start("backend", "serve", "--host", host, "--port", str(port))
     _start_workers(supervisor, settings)
     click.echo(
-        f"nextlabel is up on port {port}, its state is in {settings.home}. Next, in another terminal:\n"
-        "  nextlabel connect --url <Label Studio> --token <access token> --project <id>"
+        f"nextlabel is up on port {port}, its state is in {settings.home}. Next, for each project, in another terminal "
+        "with the same settings:\n"
+        f"  {_connect_line(settings, address)}"
     )
+    if urlsplit(address).hostname in _THIS_MACHINE:
+        click.echo(
+            "For a Label Studio in a container give its address for this machine as --backend-url, e.g. "
+            f"http://host.docker.internal:{port} or http://172.17.0.1:{port}."
+        )
     try:
         supervisor.run(_Housekeeping(parts, settings))
     finally:
         if server is not None:
             server.stop()
     click.echo("nextlabel is down; nothing was lost.")
+
+
+def _note_address(parts: Parts, host: str, port: int) -> str:
+    """Where a tool finds this backend, for `connect`: what the settings say, or this machine as itself knows it."""
+    named = f"[{host}]" if ":" in host else host
+    here = "127.0.0.1" if host in _EVERY_ADDRESS else named
+    address = (parts.settings.backend_url or f"http://{here}:{port}").rstrip("/")
+    parts.connections.note_address(address)
+    parts.database.dispose()
+    return address
+
+
+def _connect_line(settings: Settings, address: str) -> str:
+    """A command that can be pasted; what is not known stands in it as an example."""
+    default = Settings.from_env({}).home
+    home = [] if settings.home == default else [f"NEXTLABEL_HOME={shlex.quote(str(settings.home))}"]
+    url = [] if settings.tool_url else ["--url", "http://localhost:8080"]
+    token = [] if settings.tool_token else ["--token", "ACCESS_TOKEN"]
+    line = [*home, "nextlabel", "connect", *url, *token, "--project", "1", "--backend-url", shlex.quote(address)]
+    return " ".join(line)
 
 
 def _start_workers(supervisor: Supervisor, settings: Settings) -> None:
@@ -191,7 +223,7 @@ class _Housekeeping:
         Of a tool that does not answer, one project only.
         """
         waiting: list[Connection] = []
-        for connection in self._parts.connections.all():
+        for connection in self._parts.connections.active():
             if self._everything:
                 self._have_all_read(connection.project)
             circuit = self._parts.circuits.state(connection)

@@ -91,8 +91,8 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
     return {
         "project": project,
         "connector": connection.connector,
-        "url": connection.access.url,
         "state": connection.state,
+        "url": connection.access.url,
         "tool_fails": tool_fails,
         "findings": [{"level": one.level, "message": one.message} for one in findings],
         "options": connection.options.in_force,
@@ -154,6 +154,8 @@ def _table(one: dict[str, Any]) -> Table:
 
 
 def _warnings(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if one["state"] != "active":
+        yield "[yellow]left alone[/]", f"it is {one['state']}: `nextlabel resume --project {one['project']}`"
     if fails := one["tool_fails"]:
         yield (
             "[red]tool does not answer[/]",

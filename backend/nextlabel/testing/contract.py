@@ -22,6 +22,7 @@ from functools import partial
 from nextlabel.errors import (
     NextlabelError,
     PayloadError,
+    ProjectGone,
     StaleWorker,
     ToolRejected,
     ToolUnavailable,
@@ -421,6 +422,62 @@ class ConnectorContract:
         list(scene.connector.connect(scene.project, door))
         assert list(scene.connector.drift(scene.project, door)) == []
 
+    def test_an_address_at_which_the_tool_finds_nobody_is_a_problem_and_nothing_is_changed(self, scene: Scene) -> None:
+        harness, project = scene.harness, scene.project
+        before = scene.connector.settings(project, ())
+        found = list(scene.connector.connect(project, harness.dead_door()))
+        assert "problem" in {finding.level for finding in found}
+        assert (list(harness.calls(project)), scene.connector.settings(project, ())) == ([], before)
+        list(scene.connector.connect(project, harness.door()))
+        calls, settings = list(harness.calls(project)), scene.connector.settings(project, ())
+        assert "problem" in {one.level for one in scene.connector.connect(project, harness.dead_door())}
+        assert (list(harness.calls(project)), scene.connector.settings(project, ())) == (calls, settings)
+
+    def test_another_address_takes_the_place_of_the_earlier_one(self, scene: Scene) -> None:
+        harness, project, door = scene.harness, scene.project, scene.harness.door()
+        list(scene.connector.connect(project, door))
+        calls = harness.calls(project)
+        moved = replace(door, url=f"{door.url}/moved", earlier=(door.url,))
+        list(scene.connector.connect(project, moved))
+        assert sorted(harness.calls(project)) == sorted(one.replace(door.url, moved.url) for one in calls)
+        assert "labels" in dict(self._events(harness, harness.arrivals(lambda: scene.submit(scene.tasks[0]))))
+
+    def test_disconnecting_leaves_a_project_as_it_was_and_it_can_be_connected_again(self, scene: Scene) -> None:
+        harness, project, door = scene.harness, scene.project, scene.harness.door()
+        harness.choose_another_order(project)
+        harness.import_predictions(project, OTHERS[0], scene.tasks[:3])
+        before = scene.connector.settings(project, ())
+        list(scene.connector.connect(project, door))
+        scene.rank(V1, scene.tasks[:4])
+        assert {one.ours for one in scene.connector.settings(project, (V1,))} == {True}
+        values = {one.name: one.value for one in before}
+        levels = {one.level for one in scene.connector.disconnect(project, door, values)}
+        assert ("done" in levels, "problem" in levels) == (True, False)
+        assert {one.name: one.value for one in scene.connector.settings(project, (V1,))} == values
+        assert list(harness.calls(project)) == []
+        assert harness.predictions_held(project) == {OTHERS[0]: 3, V1: 4}
+        assert {one.level for one in scene.connector.disconnect(project, door, values)} == {"unchanged"}
+        list(scene.connector.connect(project, door))
+        scene.rank(V2, scene.tasks[4:6])
+        assert scene.connector.queue_in_force(project, standing=2) == V2
+
+    def test_a_setting_that_is_not_to_be_put_back_stays_as_somebody_chose_it(self, scene: Scene) -> None:
+        list(scene.connector.connect(scene.project, scene.harness.door()))
+        scene.rank(V1, scene.tasks[:4])
+        scene.harness.choose_another_order(scene.project)
+        now = scene.connector.settings(scene.project, (V1,))
+        list(scene.connector.disconnect(scene.project, scene.harness.door(), {}))
+        assert scene.connector.settings(scene.project, (V1,)) == now
+
+    def test_a_project_shows_by_whom_it_was_connected(self, scene: Scene) -> None:
+        door = scene.harness.door()
+        stranger = replace(door, webhook_secret="another installation's")  # noqa: S106
+        assert not scene.connector.is_connected(scene.project, door)
+        list(scene.connector.connect(scene.project, door))
+        elsewhere = replace(door, url=f"{door.url}/elsewhere")
+        asked = [scene.connector.is_connected(scene.project, one) for one in (door, elsewhere, stranger)]
+        assert asked == [True, True, False]
+
     def test_a_malformed_event_is_a_payload_error(self, scene: Scene) -> None:
         list(scene.connector.connect(scene.project, scene.harness.door()))
         good = scene.harness.arrivals(lambda: scene.submit(scene.tasks[0]))[0]
@@ -439,6 +496,12 @@ class ConnectorContract:
     def test_an_unknown_project_is_rejected(self, scene: Scene) -> None:
         scene.project = scene.harness.unknown_project()
         assert outcomes(scene) == dict.fromkeys(CALLS, ToolRejected)
+
+    def test_a_project_that_somebody_deletes_is_gone_and_with_a_bad_token_nobody_can_tell(self, scene: Scene) -> None:
+        scene.harness.delete_project(scene.project)
+        assert outcomes(scene, ProjectGone) == dict.fromkeys(CALLS, ProjectGone)
+        scene.connector = scene.harness.stranger()
+        assert outcomes(scene, ProjectGone) == dict.fromkeys(CALLS, ToolRejected)
 
     def test_a_bad_token_is_rejected(self, scene: Scene) -> None:
         scene.connector = scene.harness.stranger()
@@ -470,6 +533,9 @@ CALLS: Mapping[str, Callable[[Scene], object]] = {
     "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
     "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
     "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
+    "settings": lambda it: it.connector.settings(it.project, ()),
+    "disconnect": lambda it: list(it.connector.disconnect(it.project, it.harness.door(), {})),
+    "is_connected": lambda it: it.connector.is_connected(it.project, it.harness.door()),
     "predictions_held": lambda it: it.connector.predictions_held(it.project),
     "prune": lambda it: it.connector.prune(it.project, [OwnOrder(V1)], 10),
 }
@@ -484,17 +550,17 @@ def complains(scene: Scene) -> bool:
     return "problem" in {finding.level for finding in findings}
 
 
-def outcomes(scene: Scene) -> dict[str, object]:
+def outcomes(scene: Scene, *told_apart: type[NextlabelError]) -> dict[str, object]:
     """What becomes of each call of a connector."""
-    return {name: outcome(partial(call, scene)) for name, call in CALLS.items()}
+    return {name: outcome(partial(call, scene), *told_apart) for name, call in CALLS.items()}
 
 
-def outcome(call: Callable[[], object]) -> object:
+def outcome(call: Callable[[], object], *told_apart: type[NextlabelError]) -> object:
     """What a call returns, or what kind of error it raises."""
     try:
         return call()
     except NextlabelError as error:
-        kinds = (ToolUnavailable, ToolRejected, PayloadError)
+        kinds = (*told_apart, ToolUnavailable, ToolRejected, PayloadError)
         return next((kind for kind in kinds if isinstance(error, kind)), type(error))
 
 

@@ -72,11 +72,19 @@ class ToolHarness(Protocol):
     def disconnect(self, project: ProjectId) -> None:
         """Somebody removes all that makes the tool call nextlabel."""
 
+    def delete_project(self, project: ProjectId) -> None: ...
+
+    def calls(self, project: ProjectId) -> Sequence[str]:
+        """Every address that the tool calls for a project, as its own pages list them, one for each purpose."""
+
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores, by version, as its own pages tell."""
 
     def door(self) -> Door:
-        """An address at which something answers the tool as nextlabel would."""
+        """An address at which something answers the tool as nextlabel would, and at any path below it too."""
+
+    def dead_door(self) -> Door:
+        """The same with an address at which nothing answers."""
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
         """The webhooks that arrive at the door because of what ``act`` does."""

@@ -27,12 +27,16 @@ _JSON_WEB_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
 class Refused(ToolRejected):
-    """Label Studio answered with a 4xx; ``detail`` is what it says of it."""
+    """Label Studio answered with a 4xx; ``detail`` is what it says of it.
 
-    def __init__(self, message: str, status: int, detail: str) -> None:
+    ``genuine`` is whether the answer has the form that Label Studio gives its errors: a proxy's has not.
+    """
+
+    def __init__(self, message: str, status: int, detail: str, *, genuine: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.detail = detail
+        self.genuine = genuine
 
 
 class Failed(ToolUnavailable):
@@ -152,7 +156,7 @@ class LabelStudioClient:
         data = self._parse(response, path)
         if status >= 400:
             detail = _detail(data)
-            raise Refused(_refusal(self.url, path, status, detail), status, detail)
+            raise Refused(_refusal(self.url, path, status, detail), status, detail, genuine=_is_genuine(data, status))
         return Answer(data, _server_time(response))
 
     def _parse(self, response: httpx.Response, path: str) -> object:
@@ -278,6 +282,11 @@ def _detail(data: object) -> str:
     said = [data[key] for key in ("detail", "validation_errors") if data.get(key)]
     text = " ".join(part if isinstance(part, str) else orjson.dumps(part).decode() for part in said)
     return " ".join(_MARKUP.sub("", text).split())[:300]
+
+
+def _is_genuine(data: object, status: int) -> bool:
+    """Every error of Label Studio's API carries the status and Label Studio's own version."""
+    return isinstance(data, dict) and data.get("status_code") == status and isinstance(data.get("version"), str)
 
 
 def _server_time(response: httpx.Response) -> datetime:

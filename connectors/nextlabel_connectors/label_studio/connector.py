@@ -11,13 +11,15 @@ import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt
+from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting
 from nextlabel.ranking import Ranking
-from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.label_studio import undoing
+from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.drift import drift
 from nextlabel_connectors.label_studio.files import fetch_file
 from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.ours import Listed, list_webhooks
 from nextlabel_connectors.label_studio.payloads import read_labels, read_tasks_seen, utc
 from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project
@@ -42,7 +44,7 @@ class LabelStudioConnector:
         self._client, self._file_hosts = client, file_hosts
 
     def label_schema(self, project: ProjectId) -> LabelSchema:
-        with self._understood():
+        with self._understood(project):
             return fetch_project(self._client, project).config.schema
 
     def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
@@ -50,7 +52,7 @@ class LabelStudioConnector:
 
         A task that Label Studio fails to list (500), while it lists others, is told as one that cannot be read.
         """
-        with self._understood():
+        with self._understood(project):
             now = fetch_project(self._client, project)
             start = _Mark.read(since, now, whole=whole)
             for page in TaskListing(self._client, project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
@@ -58,7 +60,7 @@ class LabelStudioConnector:
 
     def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
         """Compares the number of tasks first, which is cheap; lists all ids only where it differs."""
-        with self._understood():
+        with self._understood(project):
             if fetch_project(self._client, project).task_number == len(known):
                 return ()
             return set(known).difference(TaskListing(self._client, project).ids())
@@ -72,23 +74,23 @@ class LabelStudioConnector:
         *,
         may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
-        with self._understood():
+        with self._understood(project):
             return self._queue(project).reorder(version, window, predictions, may_switch)
 
     def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
-        with self._understood():
+        with self._understood(project):
             return self._queue(project).in_force(standing)
 
     def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
-        with self._understood():
+        with self._understood(project):
             return self._queue(project).head(n)
 
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
-        with self._understood():
+        with self._understood(project):
             return Predictions(self._client, project).counts()
 
     def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
-        with self._understood():
+        with self._understood(project):
             return self._queue(project).prune(old, at_most)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
@@ -98,19 +100,34 @@ class LabelStudioConnector:
         return fetch_file(self._client, project, address, self._file_hosts)
 
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        with self._understood():
+        with self._understood(project):
             yield from connect(self._client, project, door)
 
+    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        with self._understood(project):
+            return undoing.settings(self._client, project, ours)
+
+    def disconnect(
+        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+    ) -> Iterator[Finding]:
+        with self._understood(project):
+            yield from undoing.disconnect(self._client, project, door, settings, similar=similar)
+
+    def is_connected(self, project: ProjectId, door: Door) -> bool:
+        with self._understood(project):
+            return any(map(Listed(door, (), ()).shows_secret, list_webhooks(self._client, project)))
+
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
-        with self._understood():
+        with self._understood(project):
             return list(drift(self._client, project, door))
 
     def _queue(self, project: ProjectId) -> Queue:
         return Queue(self._client, project)
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
-        """An answer that makes no sense is a tool that is not well, or not the tool at all."""
+    def _understood(self, project: ProjectId) -> Iterator[None]:
+        """An answer that makes no sense is a tool that is not well, or not the tool at all; a refusal may be for want
+        of the project, which not every answer says."""
         try:
             yield
         except PayloadError as error:
@@ -118,6 +135,10 @@ class LabelStudioConnector:
                 f"Label Studio at {self._client.url} answered something that nextlabel does not understand: {error} "
                 "Is it really Label Studio, of version 1.13 or later?"
             ) from error
+        except Refused as error:
+            if error.status in (400, 404):
+                fetch_project(self._client, project)  # raises `ProjectGone` where there is none
+            raise
 
 
 @dataclass(frozen=True, slots=True)

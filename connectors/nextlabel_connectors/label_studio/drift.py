@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Door, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient
-from nextlabel_connectors.label_studio.setup import Setup, address, matches
+from nextlabel_connectors.label_studio.ours import address, list_backends, list_webhooks
+from nextlabel_connectors.label_studio.setup import Setup
 
 _AGAIN = "Run `nextlabel connect` again to have it back."
 
@@ -20,12 +21,12 @@ def drift(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterator
 
 
 def _webhook(setup: Setup) -> Iterator[Finding]:
-    webhooks, wanted = setup.webhooks(), setup.wanted_webhook()
-    if any(matches(webhook, wanted) for webhook in webhooks):
+    webhooks = list(filter(setup.is_here, list_webhooks(setup.client, setup.project)))
+    if any(map(setup.is_right, webhooks)):
         return
     if not webhooks:
         what = "is gone"
-    elif any(matches({**webhook, "is_active": True}, wanted) for webhook in webhooks):
+    elif any(setup.is_right({**webhook, "is_active": True}) for webhook in webhooks):
         what = "is switched off"
     else:
         what = "was changed, so that it does not tell all that it should or lacks its secret"
@@ -36,7 +37,7 @@ def _webhook(setup: Setup) -> Iterator[Finding]:
 
 
 def _ml_backend(setup: Setup) -> Iterator[Finding]:
-    ours = [backend for backend in setup.ml_backends() if address(backend) == setup.url]
+    ours = [backend for backend in list_backends(setup.client, setup.project) if address(backend) == setup.url]
     if not ours:
         yield Finding(
             "warning",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from nextlabel.errors import ToolRejected
+from nextlabel.errors import PayloadError, ProjectGone, ToolRejected
 from nextlabel.labeling import ProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
@@ -60,17 +60,26 @@ class Project:
 
 
 def fetch_project(client: LabelStudioClient, project: ProjectId) -> Project:
-    """Raises `ToolRejected` when there is no such project."""
+    """Raises `ProjectGone` when there is no such project."""
     try:
         answer = client.get(project_path(project), {"include": _COLUMNS})
     except Refused as error:
         if error.status != 404:
             raise
-        raise ToolRejected(
+        kind = ProjectGone if error.genuine and _is_well(client) else ToolRejected
+        raise kind(
             f"Label Studio at {client.url} has no project {project}, or the token's owner may not see it: the number "
             "stands in the project's address, …/projects/<number>."
         ) from error
     return Project(as_object(answer.data, "project"), answer.server_time)
+
+
+def _is_well(client: LabelStudioClient) -> bool:
+    """Whether Label Studio answers something else as it should. Raises `ToolUnavailable` where nothing does."""
+    try:
+        return isinstance(as_object(client.get("/api/version").data, "version").get("release"), str)
+    except (Refused, PayloadError):
+        return False
 
 
 def update_project(client: LabelStudioClient, project: ProjectId, changes: Mapping[str, object]) -> None:

@@ -1,21 +1,32 @@
 """Introducing nextlabel to a Label Studio project: what is changed there, what is found wrong, and the remedy.
 
 The webhook comes first, with its secret header: connecting an ML backend makes Label Studio add an open webhook of
-its own, unless one with that address is there already.
+its own, unless one with that address is there already. Then comes the ML backend, which Label Studio takes only where
+it finds nextlabel: if it does not, the webhook is taken back.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.errors import ToolError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports import Door, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING, WEBHOOK_ACTIONS, WEBHOOK_SECRET_HEADER
+from nextlabel_connectors.label_studio.ours import (
+    Listed,
+    address,
+    list_backends,
+    list_webhooks,
+    one_spelling,
+    remove_backend,
+    remove_webhook,
+)
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object
 from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
@@ -63,14 +74,15 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
     yield _judged_version(client)
     try:
         found = fetch_project(client, project)
+        with ExitStack() as undo:
+            for finding in Setup(client, project, door).steps(undo):
+                yield finding
+                if finding.level == "problem":
+                    return
+            undo.pop_all()  # all is well: nothing is taken back
     except ToolRejected as error:
         yield Finding("problem", str(error))
         return
-    setup = Setup(client, project, door)
-    yield from setup.webhook()
-    yield from setup.ml_backend()
-    yield from setup.stray_webhooks()
-    yield from setup.sampling()
     yield from _standing_warnings(found)
 
 
@@ -82,61 +94,71 @@ class Setup:
     project: ProjectId
     door: Door
 
-    def webhook(self) -> Iterator[Finding]:
-        wanted = self.wanted_webhook()
-        existing = self.webhooks()
-        if any(matches(webhook, wanted) for webhook in existing):
+    def steps(self, undo: ExitStack) -> Iterator[Finding]:
+        """All that is to be done, up to the first problem; ``undo`` gets what takes each change back."""
+        listed = Listed(self.door, list_webhooks(self.client, self.project), list_backends(self.client, self.project))
+        webhooks = sorted(listed.our_webhooks, key=lambda one: (not self.is_right(one), not self.is_here(one)))
+        backends = sorted(listed.our_backends, key=lambda one: (address(one) != self.url, not self.accepted(one)))
+        yield from self._webhook(webhooks, undo)
+        yield self._ml_backend(backends, undo)
+        yield from self._sampling(undo)
+        yield from self._leftovers(webhooks, backends)
+        yield from self._of_others(listed)
+
+    def _webhook(self, ours: Sequence[JsonObject], undo: ExitStack) -> Iterator[Finding]:
+        if ours and self.is_right(ours[0]):
             yield Finding("unchanged", f"Webhook to {self.webhook_url}.")
             return
         try:
-            if existing:
-                self.client.patch(f"/api/webhooks/{existing[0].get('id')}/", wanted)
-            else:
-                self.client.post("/api/webhooks/", {**wanted, "project": int(self.project), "url": self.webhook_url})
+            done = self._put_webhook(ours, undo)
         except (Refused, ToolUnavailable) as error:
-            yield Finding(
-                "warning" if "Enter a valid URL" in str(error) else "problem", _remedy(error, self.webhook_url)
-            )
+            unnoticed = "Enter a valid URL" in str(error)  # the loop works without
+            yield Finding("warning" if unnoticed else "problem", _remedy(error, self.webhook_url))
             return
-        if any(matches(webhook, wanted) for webhook in self.webhooks()):
-            done = "corrected" if existing else "made"
+        if any(map(self.is_right, list_webhooks(self.client, self.project))):
             yield Finding("done", f"Webhook to {self.webhook_url} {done}, with its secret header.")
         else:
             yield Finding("problem", _PRIVATE_ADDRESS.format(url=self.webhook_url))
 
-    def ml_backend(self) -> Iterator[Finding]:
-        """Listing the backends makes Label Studio call each one, so that its state is what it is now."""
-        backends = self.ml_backends()
-        ours = [backend for backend in backends if address(backend) == self.url]
-        others = [str(backend.get("title")) for backend in backends if address(backend) != self.url]
-        if ours and self.accepted(ours[0]):
-            yield Finding("unchanged", f"ML backend '{ours[0].get('title')}' at {self.url}.")
+    def _put_webhook(self, ours: Sequence[JsonObject], undo: ExitStack) -> str:
+        """Correct the first of ours, or make one; returns which."""
+        if not ours:
+            made = self.client.post("/api/webhooks/", {**self.wanted_webhook(), "project": int(self.project)}).data
+            undo.callback(_quietly, lambda: remove_webhook(self.client, as_object(made, "webhook")))
+            return "made"
+        path = f"/api/webhooks/{ours[0].get('id')}/"
+        before = {name: ours[0].get(name) for name in self.wanted_webhook()}
+        self.client.patch(path, self.wanted_webhook())
+        undo.callback(_quietly, lambda: self.client.patch(path, before))
+        return "corrected" if self.is_here(ours[0]) else f"put in the place of the one to {ours[0].get('url')}"
+
+    def _ml_backend(self, ours: Sequence[JsonObject], undo: ExitStack) -> Finding:
+        if ours and address(ours[0]) == self.url and self.accepted(ours[0]):
+            return Finding("unchanged", f"ML backend '{ours[0].get('title')}' at {self.url}.")
+        backend = {
+            "project": int(self.project),
+            "url": self.url,
+            "title": ours[0].get("title") if ours else self.door.title,
+            "auth_method": "BASIC_AUTH",
+            "basic_auth_user": self.door.user,
+            "basic_auth_pass": self.door.password,
+        }
+        try:
+            written = self._write_ml_backend(ours, backend)
+        except (Refused, ToolUnavailable) as error:
+            return Finding("problem", _remedy(error, self.url))
+        if not ours:
+            undo.callback(_quietly, lambda: remove_backend(self.client, as_object(written, "ML backend")))
+            done = "connected"
+        elif address(ours[0]) == self.url:
+            done = "corrected"
         else:
-            yield self._put_ml_backend(ours)
-        if len(ours) > 1:
-            yield Finding("warning", f"The project has {len(ours)} ML backends at {self.url}: remove all but one.")
-        if others:
-            yield Finding(
-                "warning",
-                f"The project has other ML backends too ({', '.join(others)}): choosing one as the source of "
-                "predictions in its settings ends nextlabel's order.",
-            )
+            old = ours[0].get("url")
+            undo.callback(_quietly, lambda: self._write_once(ours, {**backend, "url": old}))
+            done = f"put in the place of the one at {old}"
+        return Finding("done", f"ML backend '{backend['title']}' at {self.url} {done}.")
 
-    def stray_webhooks(self) -> Iterator[Finding]:
-        """Webhooks to our address without the header: the first one is put right, further ones are told."""
-        wanted = self.wanted_webhook()
-        wrong = [webhook for webhook in self.webhooks() if not matches(webhook, wanted)]
-        if len(wrong) == len(self.webhooks()) > 0:
-            self.client.patch(f"/api/webhooks/{wrong.pop(0).get('id')}/", wanted)
-            yield Finding("done", f"Webhook to {self.webhook_url} corrected: now with its secret header.")
-        if wrong:
-            yield Finding(
-                "warning",
-                f"{len(wrong)} more webhook(s) go to {self.webhook_url}, without the secret header, and will be "
-                "turned away: remove them in the project's settings.",
-            )
-
-    def sampling(self) -> Iterator[Finding]:
+    def _sampling(self, undo: ExitStack) -> Iterator[Finding]:
         """Uncertainty sampling with predictions shown; the version is set by the first order."""
         project = fetch_project(self.client, self.project)
         versions = Predictions(self.client, self.project).counts()
@@ -153,37 +175,55 @@ class Setup:
             yield Finding("unchanged", "Tasks are served by uncertainty, with predictions shown.")
             return
         update_project(self.client, self.project, changes)
+        before: dict[str, object] = {name: project.raw.get(name) for name in changes}
+        before["model_version"] = project.version  # hiding predictions again would empty it
+        undo.callback(_quietly, lambda: update_project(self.client, self.project, before))
         yield Finding("done", f"Project settings changed: {', '.join(f'{k} = {v!r}' for k, v in changes.items())}.")
 
-    def _put_ml_backend(self, ours: Sequence[JsonObject]) -> Finding:
-        backend = {
-            "project": int(self.project),
-            "url": self.url,
-            "title": ours[0].get("title") if ours else self.door.title,
-            "auth_method": "BASIC_AUTH",
-            "basic_auth_user": self.door.user,
-            "basic_auth_pass": self.door.password,
-        }
-        try:
-            self._write_ml_backend(ours, backend)
-        except (Refused, ToolUnavailable) as error:
-            return Finding("problem", _remedy(error, self.url))
-        return Finding("done", f"ML backend '{backend['title']}' at {self.url} {'corrected' if ours else 'connected'}.")
+    def _leftovers(self, webhooks: Sequence[JsonObject], backends: Sequence[JsonObject]) -> Iterator[Finding]:
+        """Of ours one of each is enough; that is the first backend, and the webhook that is right now."""
+        ours, there = {one.get("id") for one in webhooks}, list_webhooks(self.client, self.project)
+        kept = next(filter(self.is_right, there), None)
+        for webhook in there:
+            if webhook is not kept and webhook.get("id") in ours:
+                remove_webhook(self.client, webhook)
+                yield Finding(
+                    "done", f"Webhook to {webhook.get('url')} removed: it was nextlabel's, and needed no more."
+                )
+        for backend in backends[1:]:
+            remove_backend(self.client, backend)
+            yield Finding("done", f"ML backend '{backend.get('title')}' at {backend.get('url')} removed: likewise.")
 
-    def _write_ml_backend(self, ours: Sequence[JsonObject], backend: JsonObject) -> None:
+    def _of_others(self, listed: Listed) -> Iterator[Finding]:
+        ours = listed.our_backends
+        if others := [str(backend.get("title")) for backend in listed.backends if backend not in ours]:
+            yield Finding(
+                "warning",
+                f"The project has other ML backends too ({', '.join(others)}): choosing one as the source of "
+                "predictions in its settings ends nextlabel's order.",
+            )
+        if wrong := listed.strangers_at(self.webhook_url):
+            yield Finding(
+                "warning",
+                f"{len(wrong)} more webhook(s) go to {self.webhook_url}, without the secret header, and will be "
+                "turned away: remove them in the project's settings.",
+            )
+
+    def _write_ml_backend(self, ours: Sequence[JsonObject], backend: JsonObject) -> object:
         """Label Studio gives our health check one second, which a busy machine can miss: ask more than once."""
-        for pause in (1.0, 3.0, None):
+        for pause in (1.0, 3.0):
             try:
-                if ours:
-                    self.client.patch(f"/api/ml/{ours[0].get('id')}", backend)
-                else:
-                    self.client.post("/api/ml", backend)
+                return self._write_once(ours, backend)
             except Refused as error:
-                if pause is None or "timed out" not in str(error):
+                if "timed out" not in str(error):
                     raise
                 time.sleep(pause)
-            else:
-                return
+        return self._write_once(ours, backend)
+
+    def _write_once(self, ours: Sequence[JsonObject], backend: JsonObject) -> object:
+        if ours:
+            return self.client.patch(f"/api/ml/{ours[0].get('id')}", backend).data
+        return self.client.post("/api/ml", backend).data
 
     def accepted(self, backend: JsonObject) -> bool:
         """A stored password cannot be read back, but Label Studio has just shown it to us."""
@@ -195,7 +235,7 @@ class Setup:
 
     @property
     def url(self) -> str:
-        return self.door.url.rstrip("/")
+        return one_spelling(self.door.url)
 
     @property
     def webhook_url(self) -> str:
@@ -203,6 +243,7 @@ class Setup:
 
     def wanted_webhook(self) -> dict[str, object]:
         return {
+            "url": self.webhook_url,
             "headers": {WEBHOOK_SECRET_HEADER: self.door.webhook_secret},
             "send_payload": True,
             "send_for_all_actions": False,
@@ -210,15 +251,26 @@ class Setup:
             "actions": list(WEBHOOK_ACTIONS),
         }
 
-    def webhooks(self) -> list[JsonObject]:
-        """The project's webhooks to our address."""
-        answer = self.client.get("/api/webhooks/", {"project": self.project}).data
-        webhooks = [as_object(webhook, "webhook") for webhook in as_list(answer, "list of webhooks")]
-        return [webhook for webhook in webhooks if webhook.get("url") == self.webhook_url]
+    def is_here(self, webhook: JsonObject) -> bool:
+        return address(webhook) == self.webhook_url
 
-    def ml_backends(self) -> list[JsonObject]:
-        answer = self.client.get("/api/ml", {"project": self.project}).data
-        return [as_object(backend, "ML backend") for backend in as_list(answer, "list of ML backends")]
+    def is_right(self, webhook: JsonObject) -> bool:
+        actions = as_list(webhook.get("actions") or [], "webhook's actions")
+        return (
+            self.is_here(webhook)
+            and sorted(map(str, actions)) == list(WEBHOOK_ACTIONS)
+            and all(
+                webhook.get(name) == value
+                for name, value in self.wanted_webhook().items()
+                if name not in ("actions", "url")
+            )
+        )
+
+
+def _quietly(take_back: Callable[[], object]) -> None:
+    """What was made is taken back as far as Label Studio lets it: the problem that led here is what a person hears."""
+    with suppress(ToolError):
+        take_back()
 
 
 def _judged_version(client: LabelStudioClient) -> Finding:
@@ -261,14 +313,3 @@ def _remedy(error: Exception, url: str) -> str:
     if isinstance(error, ToolUnavailable):
         raise error
     return str(error)
-
-
-def matches(webhook: JsonObject, wanted: JsonObject) -> bool:
-    actions = as_list(webhook.get("actions") or [], "webhook's actions")
-    return sorted(map(str, actions)) == list(WEBHOOK_ACTIONS) and all(
-        webhook.get(key) == value for key, value in wanted.items() if key != "actions"
-    )
-
-
-def address(backend: JsonObject) -> str:
-    return str(backend.get("url")).rstrip("/")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from nextlabel.errors import FileUnavailable, VersionTaken
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, Unreadable
+from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
 from nextlabel.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -98,14 +100,53 @@ class MemoryConnector:
     def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
         with self._tool.opened(project, self._token) as it:
             finding: Finding = Finding("unchanged", f"Webhooks go to {door.url}.")
-            if it.door != door:
+            if door.url in self._tool.unreachable:
+                finding = Finding("problem", f"Nothing answers at {door.url}: start nextlabel there.")
+            elif it.door is None or not _same(it.door, door):
                 it.door = door
                 finding = Finding("done", f"Webhooks now go to {door.url}.")
         yield finding
 
+    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        with self._tool.opened(project, self._token) as it:
+            version = it.in_force or ""
+            detail = f"{len(it.order)} predictions" if version else ""
+            return [ToolSetting("model_version", version, ("", *it.orders), version in ("", *ours), detail)]
+
+    def disconnect(
+        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+    ) -> Iterator[Finding]:
+        """There is nothing here that could resemble what is ours."""
+        found: list[Finding] = []
+        with self._tool.opened(project, self._token) as it:
+            if it.door is not None and (_same_secret(it.door, door) or it.door.url in (door.url, *door.earlier)):
+                found.append(Finding("done", f"Webhooks no longer go to {it.door.url}."))
+                it.door = None
+            if "model_version" in settings:
+                wanted = QueueVersion(settings["model_version"]) or None
+                if wanted is not None and wanted not in it.orders:
+                    found.append(Finding("warning", f"The order '{wanted}' is there no more: oldest first."))
+                    wanted = None
+                if it.in_force != wanted:
+                    found.append(Finding("done", f"Tasks are served by {wanted or 'age'}."))
+                it.in_force = wanted
+        yield from found or [Finding("unchanged", "There is nothing of nextlabel's here.")]
+
+    def is_connected(self, project: ProjectId, door: Door) -> bool:
+        with self._tool.opened(project, self._token) as it:
+            return it.door is not None and _same_secret(it.door, door)
+
     def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
         with self._tool.opened(project, self._token) as it:
-            return [] if it.door == door else [_undone(door.url)]
+            return [] if it.door is not None and _same(it.door, door) else [_undone(door.url)]
+
+
+def _same(one: Door, other: Door) -> bool:
+    return replace(one, earlier=()) == replace(other, earlier=())
+
+
+def _same_secret(one: Door, other: Door) -> bool:
+    return secrets.compare_digest(one.webhook_secret, other.webhook_secret)
 
 
 def _own_tasks(order: OwnOrder, orders: Mapping[QueueVersion, Mapping[TaskId, object]]) -> list[TaskId]:

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
-from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.errors import ProjectGone, ToolRejected, ToolUnavailable
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
@@ -91,12 +91,13 @@ class MemoryTool:
 
     An annotator who asks for a task holds it until they submit, skip or leave; no one else gets it meanwhile.
     One label closes a task; a skipped one stays open to others. ``sent`` keeps the webhooks, which are sent
-    only for projects that were connected.
+    only for projects that were connected. At an ``unreachable`` address it finds nobody.
     """
 
     def __init__(self, *, page_size: int = 500, up: bool = True) -> None:
         self.access = ToolAccess("memory:", secrets.token_hex(20))
         self.sent: list[WebhookRequest] = []
+        self.unreachable: set[str] = set()
         self.page_size = page_size
         self._projects: dict[ProjectId, _Project] = {}
         self._ticks = count(1)
@@ -114,6 +115,18 @@ class MemoryTool:
             target = Target(TARGET, "choice", (Input(field),), tuple(labels))
             self._projects[project] = _Project(LabelSchema((target,), source=_config(target), shown=target.inputs))
             return project
+
+    def delete_project(self, project: ProjectId) -> None:
+        with self._lock:
+            del self._projects[project]
+
+    @contextmanager
+    def without(self, project: ProjectId) -> Iterator[None]:
+        """The project is gone meanwhile, as when it is deleted and then restored from a backup."""
+        with self._lock:
+            found = self._projects.pop(project)
+        yield
+        self._projects[project] = found
 
     def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> tuple[TaskId, ...]:
         with self.opened(project) as it:
@@ -211,6 +224,10 @@ class MemoryTool:
         with self.opened(project) as it:
             it.door = None
 
+    def calls(self, project: ProjectId) -> list[str]:
+        with self.opened(project) as it:
+            return [it.door.url] if it.door else []
+
     def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:
             versions = dict.fromkeys((*it.orders, *it.others))
@@ -239,7 +256,7 @@ class MemoryTool:
             if token is not None and not secrets.compare_digest(token, self.access.token):
                 raise ToolRejected("The in-memory tool does not know this token: use the one in `access`.")
             if project not in self._projects:
-                raise ToolRejected(f"The in-memory tool has no project '{project}'.")
+                raise ProjectGone(f"The in-memory tool has no project '{project}'.")
             yield self._projects[project]
 
     def reorder(self, project: ProjectId, version: QueueVersion, order: dict[TaskId, Prediction | None]) -> None:

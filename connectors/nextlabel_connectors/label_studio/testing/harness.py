@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from types import TracebackType
@@ -17,7 +18,7 @@ from nextlabel.ports import Connector, Dialect, Door, ToolAccess, WebhookRequest
 from nextlabel.testing import Annotator, Served
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
-from nextlabel_connectors.label_studio.testing.server import LabelStudioServer
+from nextlabel_connectors.label_studio.testing.server import LabelStudioServer, free_port
 
 _WEBHOOK_SECONDS = 5.0
 _MALFORMED: tuple[dict[str, object], ...] = (
@@ -108,12 +109,22 @@ class LabelStudioHarness:
         self._server.owner.remove_ml_backends(int(project))
         self._server.owner.remove_webhooks(int(project))
 
+    def delete_project(self, project: ProjectId) -> None:
+        self._server.owner.delete_project(int(project))
+
+    def calls(self, project: ProjectId) -> Sequence[str]:
+        owner = self._server.owner
+        return [one["url"] for one in (*owner.webhooks(int(project)), *owner.ml_backends(int(project)))]
+
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         held = self._server.owner.predictions_held(int(project))
         return {QueueVersion(version): number for version, number in held.items()}
 
     def door(self) -> Door:
         return Door(self._listener.url, "nextlabel", "door-password", "webhook-secret")
+
+    def dead_door(self) -> Door:
+        return replace(self.door(), url=f"http://127.0.0.1:{free_port()}")
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
         return self._listener.during(act)

@@ -81,6 +81,9 @@ class LabelStudioPerson:
     def change_project(self, project: int, **settings: object) -> None:
         self._json("PATCH", f"/api/projects/{project}", json=settings)
 
+    def delete_project(self, project: int) -> None:
+        self._call("DELETE", f"/api/projects/{project}/")
+
     def import_tasks(self, project: int, tasks: Sequence[dict[str, object]]) -> list[int]:
         """Returns the new tasks' ids in the order of the tasks."""
         path, params = f"/api/projects/{project}/import", {"return_task_ids": "true"}
@@ -130,6 +133,11 @@ class LabelStudioPerson:
 
     def ml_backends(self, project: int) -> list[dict[str, Any]]:
         return list(self._call("GET", "/api/ml", params={"project": project}).json())
+
+    def add_ml_backend(self, project: int, url: str, title: str, user: str = "") -> None:
+        """Label Studio then makes a webhook to ``<url>/webhook`` by itself."""
+        auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": "its own"} if user else {}
+        self._call("POST", "/api/ml", json={"project": project, "url": url, "title": title, **auth})
 
     def remove_ml_backends(self, project: int) -> None:
         for backend in self.ml_backends(project):

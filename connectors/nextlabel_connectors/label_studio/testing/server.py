@@ -71,7 +71,7 @@ class LabelStudioServer:
         self._program = self._venv / "bin" / "label-studio"
         if not self._program.exists():
             raise LabelStudioMissing(f"There is no Label Studio in {self._venv}: run `make label-studio`.")
-        self._port = port or _free_port()
+        self._port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.email = "owner@example.org"
         self.password = secrets.token_urlsafe(24)
@@ -288,7 +288,8 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine at which nothing answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nextlabel.errors import SchemaError, ToolRejected, ToolUnavailable
+from nextlabel.errors import ProjectGone, SchemaError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import Cursor, ProjectId, TaskId
 from nextlabel.ports import Connector, ConnectorType, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR
@@ -109,6 +109,42 @@ def test_a_config_that_cannot_be_read_is_a_schema_error() -> None:
 def test_an_answer_that_makes_no_sense_is_a_tool_that_is_not_well(task: dict[str, Any]) -> None:
     with pytest.raises(ToolUnavailable, match="does not understand"):
         read(Server(task), None)
+
+
+LABEL_STUDIO_404 = {"status_code": 404, "version": "1.23.2", "detail": "No Project matches the given query."}
+GATEWAY_404 = {"message": "no Route matched with those values"}
+OWN_VERSION = httpx.Response(200, json={"release": "1.23.2"})
+
+
+@pytest.mark.parametrize(
+    ("project", "version", "error"),
+    [
+        (httpx.Response(404, json=LABEL_STUDIO_404), OWN_VERSION, ProjectGone),
+        (httpx.Response(404, json=LABEL_STUDIO_404), httpx.Response(404, json=LABEL_STUDIO_404), ToolRejected),
+        (httpx.Response(404, json=LABEL_STUDIO_404), httpx.Response(502), ToolUnavailable),
+        (httpx.Response(404, json=GATEWAY_404), OWN_VERSION, ToolRejected),
+        (httpx.Response(404, html="<h1>Not Found</h1>"), OWN_VERSION, ToolUnavailable),
+        (httpx.Response(403, json={**LABEL_STUDIO_404, "status_code": 403}), OWN_VERSION, ToolRejected),
+    ],
+    ids=[
+        "Label Studio's own word",
+        "all of it answers 404",
+        "it is starting",
+        "a gateway",
+        "a web server",
+        "forbidden",
+    ],
+)
+@pytest.mark.parametrize("call", ["label_schema", "predictions_held"])
+def test_a_project_is_gone_only_where_label_studio_itself_says_so_and_answers_otherwise(
+    project: httpx.Response, version: httpx.Response, error: type[Exception], call: str
+) -> None:
+    transport = httpx.MockTransport(lambda asked: version if asked.url.path == "/api/version" else project)
+    connector = LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport))
+    with pytest.raises((ToolRejected, ToolUnavailable)) as caught:
+        getattr(connector, call)(PROJECT)
+    assert isinstance(caught.value, error)
+    assert isinstance(caught.value, ProjectGone) is (error is ProjectGone)
 
 
 GOOD = {"id": 3, "updated_at": "2026-11-22T06:00:00Z", "result": []}
