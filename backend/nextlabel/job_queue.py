@@ -2,7 +2,8 @@
 
 A request is a mark, not a job: the time when the project is due (moved by every further request) and the id that
 the job will have. The dispatcher, run by `nextlabel work`, takes what is due and enqueues one RQ job for it. So
-five labels make one training, a label during a training makes exactly one more, and no worker ever waits.
+five labels make one training, a label during a training makes exactly one more, and no worker ever waits. A project
+that a worker is training stays due until that worker has released its lease, or is dead: it is enqueued then.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ QUEUES = (LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE)  # in the order in which workers
 
 _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
+_LEASE = "nextlabel:lease:"  # and the project
 _TAKEN_SECONDS = 10.0
 _UNREACHABLE = (
     "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
@@ -50,17 +52,29 @@ redis.call('ZADD', KEYS[1], due, ARGV[1])
 return job
 """
 
-# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's list → "project|job" of all that is
-# due, but for projects whose last job is still queued: that one will read these labels too. What is due is moved to
-# `taken`, whence it comes back after the deadline should the dispatcher die before it has enqueued it.
+# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's list, what a lease's name begins with
+# → "project|job" of all that is due, but for projects whose last job is still queued (that one will read these labels
+# too) and those that somebody holds the lease of: they stay due. What is due is moved to `taken`, whence it comes back
+# after the deadline should the dispatcher die before it has enqueued it.
 _TAKE = """
-local out = {}
-for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do table.insert(out, entry) end
-for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
+local out, chosen = {}, {}
+local function take(project, entry)
+  table.insert(out, entry)
+  chosen[project] = true
+end
+local function may_be_taken(project)
   local last = redis.call('HGET', KEYS[5], project)
-  if not last or not redis.call('LPOS', ARGV[4], last) then
+  return not chosen[project] and not (last and redis.call('LPOS', ARGV[4], last))
+    and redis.call('EXISTS', ARGV[5] .. project) == 0
+end
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do
+  local project = string.match(entry, '^(.*)|')
+  if may_be_taken(project) then take(project, entry) end
+end
+for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
+  if may_be_taken(project) then
     local job = redis.call('HGET', KEYS[3], project) or ARGV[3]
-    table.insert(out, project .. '|' .. job)
+    take(project, project .. '|' .. job)
     redis.call('HSET', KEYS[5], project, job)
     redis.call('ZREM', KEYS[1], project)
     redis.call('HDEL', KEYS[2], project)
@@ -117,7 +131,7 @@ class RqJobQueue:
             return bool(self._redis.set(f"nextlabel:{what}:{project}", "1", nx=True, ex=seconds))
 
     def learning_waits(self) -> bool:
-        """Whether a worker is wanted for a training."""
+        """Whether a worker is wanted for a training: of a project that nobody is training."""
         with redis_errors():
             return self._queue(LEARN_QUEUE).count > 0
 
@@ -125,9 +139,10 @@ class RqJobQueue:
         """Enqueue one job for every project that is due; returns how many. Any number of processes may do this."""
         with redis_errors():
             now = time.time()
+            self._leases.free_from_the_dead([_lease_of(project) for project in self._asked_for(now)])
             entries = self._take(
                 keys=[_DUE, _FIRST, _JOB, _TAKEN, _LAST],
-                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", self._queue(LEARN_QUEUE).key],
+                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", self._queue(LEARN_QUEUE).key, _LEASE],
             )
             for entry in entries:
                 project, _, job = _text(entry).rpartition("|")
@@ -142,6 +157,11 @@ class RqJobQueue:
                 )
                 self._redis.zrem(_TAKEN, entry)
         return len(entries)
+
+    def _asked_for(self, now: float) -> list[ProjectId]:
+        """Projects that are due, or that a dispatcher took which has died."""
+        taken = (_text(entry).rpartition("|")[0] for entry in self._redis.zrangebyscore(_TAKEN, "-inf", now))
+        return [ProjectId(project) for project in (*map(_text, self._redis.zrangebyscore(_DUE, "-inf", now)), *taken)]
 
     def status(self, job: str) -> JobStatus:
         with redis_errors():
@@ -192,7 +212,7 @@ def redis_errors() -> Iterator[None]:
 
 
 def _lease_of(project: ProjectId) -> str:
-    return f"nextlabel:lease:{project}"
+    return f"{_LEASE}{project}"
 
 
 def _text(value: object) -> str:

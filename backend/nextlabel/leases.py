@@ -7,6 +7,7 @@ nothing is known: its lease runs out. That two may believe in the same lease is 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from uuid import uuid4
 
 import redis
@@ -74,16 +75,26 @@ class Leases:
             return RedisLease(lock)
         return None
 
+    def free_from_the_dead(self, names: Sequence[str]) -> None:
+        """End those whose holders are known to be gone."""
+        for name, token in zip(names, self._redis.mget(names) if names else (), strict=True):
+            if dead := _dead(token):
+                self._free(keys=[name], args=[dead])
+
     def is_abandoned(self, name: str) -> bool:
         """Whether whoever holds it is known to be gone."""
         return bool(self._held_by_dead(name))
 
     def _held_by_dead(self, name: str) -> str:
         """The token under which somebody holds it who is gone; empty where nobody does."""
-        token = self._redis.get(name)
-        text = token.decode(errors="replace") if isinstance(token, bytes) else str(token or "")
-        holder = Process.read(text.rpartition(":")[0])
-        return text if holder is not None and holder.is_gone() else ""
+        return _dead(self._redis.get(name))
+
+
+def _dead(token: object) -> str:
+    """A token as text where its holder is known to be gone, otherwise empty."""
+    text = token.decode(errors="replace") if isinstance(token, bytes) else str(token or "")
+    holder = Process.read(text.rpartition(":")[0])
+    return text if holder is not None and holder.is_gone() else ""
 
 
 def _token() -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from nextlabel import uncertainty
 from nextlabel.errors import NotConnected
-from nextlabel.estimators.project import Model, ProjectModel
+from nextlabel.estimators.project import Model, ProjectModel, SlowModel
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.model_cache import InService, ModelCache
 from nextlabel.opinions import Opinions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import (
@@ -34,18 +37,11 @@ from nextlabel.ports import (
 from nextlabel.predictions import overall_probabilities, predictions_of, utilities_of
 
 _NOTICE_WITHIN_SECONDS = 0.5
+_MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 
-
-@dataclass(frozen=True, slots=True)
-class InService:
-    """A model as this process serves it, and the version string that goes with it."""
-
-    version: QueueVersion
-    trained: ModelVersion | None
-    model: Model
-    record: ModelRecord | None = None
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +70,24 @@ class TaskUncertainty:
     targets: Mapping[str, TargetUncertainty]
 
 
-@dataclass(slots=True)
-class _Seen:
-    """The model last served for a project, and when the registry was last asked."""
+class _Recently(Generic[Known]):
+    """What is read of a project, kept for no longer than `_NOTICE_WITHIN_SECONDS`; of so many projects at most.
 
-    serving: InService
-    record: ModelRecord | None
-    at: float
+    What reading raises is not kept.
+    """
+
+    def __init__(self, read: Callable[[ProjectId], Known]) -> None:
+        self._read = lru_cache(_MOST_KNOWN)(lambda project, moment: read(project))
+
+    def __call__(self, project: ProjectId) -> Known:
+        return self._read(project, time.monotonic() // _NOTICE_WITHIN_SECONDS)
+
+    def forget(self) -> None:
+        self._read.cache_clear()
 
 
-@dataclass(slots=True)
-class _Cache:
-    by_project: dict[ProjectId, _Seen] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+class _NothingYet(Exception):
+    """No version is in service."""
 
 
 class Service:
@@ -102,11 +103,14 @@ class Service:
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
+        threads: int = 4,
+        idle_seconds: float = 900.0,
         alarm: Callable[[], str] = lambda: "",
         heard: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
         """``alarm`` tells what keeps anything from being kept, "" where nothing does. ``heard`` is told of which
-        project a tool speaks to us: it is not down, or no longer."""
+        project a tool speaks to us: it is not down, or no longer. ``threads`` is how many may ask at a time, and
+        ``idle_seconds`` for how long a model stays when nobody asks it (`ModelCache`)."""
         self._heard = heard
         self.alarm = alarm
         self.dialect = dialect
@@ -116,8 +120,9 @@ class Service:
         self._strategy = strategy
         self._source = source
         self._hosts = hosts
-        self._cache = _Cache()
-        self._known: dict[ProjectId, tuple[Connection, float]] = {}
+        self._models = ModelCache(self._load, threads=threads, idle_seconds=idle_seconds)
+        self._connection = _Recently(connections.get)  # raises `NotConnected`
+        self._records = _Recently(self._read_record)
 
     def credentials(self) -> Credentials:
         return self._connections.credentials()
@@ -137,8 +142,8 @@ class Service:
         self._check(options, request.schema)
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
-            self._known.pop(request.project, None)
-        return self.in_service(request.project).version
+            self._connection.forget()
+        return self._announced(request.project)
 
     def _check(self, options: ProjectOptions, schema: LabelSchema) -> None:
         self._strategy(options.strategy)
@@ -157,7 +162,7 @@ class Service:
                 utilities_of(self._strategy_of(request.project), overall_probabilities(opinions)),
                 version=serving.version,
                 informative=serving.model.informative,
-                least=self._least(request, serving),
+                least=self._least(request),
             )
         )
         return serving.version, [None if task is None else next(made) for task in request.tasks]
@@ -216,33 +221,38 @@ class Service:
 
     def versions(self) -> list[QueueVersion]:
         """The version in service of every project, each once."""
-        return sorted({self.in_service(connection.project).version for connection in self._connections.all()})
+        return sorted({self._announced(connection.project) for connection in self._connections.all()})
 
     def in_service(self, project: ProjectId, schema: LabelSchema = _NO_SCHEMA) -> InService:
         """The model in service; before there is one, one that knows nothing of the targets of ``schema``."""
-        seen = self._cache.by_project.get(project)
-        if seen is not None and time.monotonic() - seen.at < _NOTICE_WITHIN_SECONDS:
-            return seen.serving
-        record = self._registry.in_service(project)
+        record = self._noticed(project)
         if record is None:
             return InService(_UNTRAINED, None, ProjectModel.untrained(schema))
-        with self._cache.lock:
-            serving = self._serving(project, record, self._cache.by_project.get(project))
-            self._cache.by_project[project] = _Seen(serving, record, time.monotonic())
-        return serving
+        return self._models.get(project, record.version, record.announced_version)
 
-    def _serving(self, project: ProjectId, record: ModelRecord, seen: _Seen | None) -> InService:
-        if seen is not None and seen.serving.trained == record.version:
-            return replace(seen.serving, version=record.announced_version)
-        model = self._registry.load(project, record.version)
-        return InService(record.announced_version, record.version, model, record)
+    def _announced(self, project: ProjectId) -> QueueVersion:
+        """That of the version in service, which need not be loaded for it."""
+        record = self._noticed(project)
+        return _UNTRAINED if record is None else record.announced_version
 
-    def _connection(self, project: ProjectId) -> Connection:
-        """Raises `NotConnected`."""
-        known = self._known.get(project)
-        if known is None or time.monotonic() - known[1] >= _NOTICE_WITHIN_SECONDS:
-            known = self._known[project] = (self._connections.get(project), time.monotonic())
-        return known[0]
+    def _noticed(self, project: ProjectId) -> ModelRecord | None:
+        """The version in service, without what it was trained on; None before the first one, noticed at once."""
+        with suppress(_NothingYet):
+            return self._records(project)
+        return None
+
+    def _read_record(self, project: ProjectId) -> ModelRecord:
+        record = self._registry.in_service(project)
+        if record is None:
+            raise _NothingYet
+        return replace(record, trained_on={})
+
+    def _load(self, project: ProjectId, version: ModelVersion) -> Model:
+        """Ready to answer: a team's own model has been started."""
+        model = self._registry.load(project, version)
+        if isinstance(model, SlowModel):
+            model.start()
+        return model
 
     def _strategy_of(self, project: ProjectId) -> QueryStrategy:
         return self._strategy(self._options_of(project).strategy)
@@ -253,11 +263,10 @@ class Service:
         except NotConnected:
             return ProjectOptions()
 
-    def _least(self, request: PredictRequest, serving: InService) -> Callable[[str], float]:
+    def _least(self, request: PredictRequest) -> Callable[[str], float]:
         """How likely right a guess must be to be shown; who asks while drawing is answered whatever the chance."""
-        if request.context is not None or serving.record is None:
-            return lambda target: 0.0
-        return serving.record.showing(self._options_of(request.project)).least
+        record = None if request.context is not None else self._noticed(request.project)
+        return (lambda target: 0.0) if record is None else record.showing(self._options_of(request.project)).least
 
 
 def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:

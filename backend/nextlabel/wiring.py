@@ -144,6 +144,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
             strategy=strategy,
             source=partial(source, at_once=True),
             hosts=hosts,
+            threads=settings.web_threads,
+            idle_seconds=settings.model_idle_seconds,
             alarm=alarms.standing,
             heard=circuits.answered,
         ),

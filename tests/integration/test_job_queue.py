@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
+import hypothesis
 import pytest
 import redis
+from hypothesis import strategies as st
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -17,6 +22,8 @@ from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import JobQueueUnavailable
 from nextlabel.job_queue import LEARN_QUEUE, PRUNE_QUEUE, QUEUES, RqJobQueue
 from nextlabel.labeling import ProjectId
+from nextlabel.leases import Leases, RedisLease
+from nextlabel.liveness import Process
 
 ONE, TWO = ProjectId("1"), ProjectId("2")
 
@@ -277,6 +284,146 @@ def test_a_job_whose_dispatcher_died_is_not_said_to_be_unknown(
 
 def die(*args: object, **kwargs: object) -> None:
     raise SystemExit
+
+
+# --- projects that are being trained -----------------------------------------------------------------------
+
+
+def test_a_project_that_a_worker_is_training_is_given_to_no_other_and_is_enqueued_once_it_is_free(
+    jobs: RqJobQueue, redis_client: redis.Redis
+) -> None:
+    with jobs.lease(ONE):
+        job = request(jobs, ONE, quiet=0)
+        assert [jobs.dispatch_due() for _ in range(3)] == [0, 0, 0]
+        assert not jobs.learning_waits()
+        assert jobs.status(job).state == "queued"
+        other = request(jobs, TWO, quiet=0)
+        assert request(jobs, ONE, quiet=60) == job
+        assert jobs.dispatch_due() == 1
+        assert enqueued(redis_client) == [other]
+    assert jobs.dispatch_due() == 1
+    assert enqueued(redis_client) == [other, job]
+
+
+def test_a_project_whose_worker_was_killed_is_enqueued_at_once_for_whatever_machine(
+    jobs: RqJobQueue, redis_client: redis.Redis
+) -> None:
+    redis_client.set(f"nextlabel:lease:{ONE}", f"{gone()}:0123", px=60_000)
+    job = request(jobs, ONE, quiet=0)
+    assert jobs.dispatch_due() == 1
+    assert enqueued(redis_client) == [job]
+    assert not redis_client.exists(
+        f"nextlabel:lease:{ONE}"
+    )  # on another machine nobody would know that it may be taken
+
+
+def test_a_project_whose_worker_is_on_another_machine_is_enqueued_once_its_lease_has_run_out(
+    jobs: RqJobQueue, redis_client: redis.Redis, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    redis_client.set(f"nextlabel:lease:{ONE}", f"{replace(gone(), host='another')}:0123", px=60_000)
+    job = request(jobs, ONE, quiet=0)
+    assert jobs.dispatch_due() == 0
+    redis_client.pexpire(f"nextlabel:lease:{ONE}", 1)
+    eventually(lambda: jobs.dispatch_due() == 1)
+    assert enqueued(redis_client) == [job]
+
+
+def test_a_lease_that_another_took_from_the_dead_holder_meanwhile_is_respected(
+    jobs: RqJobQueue, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the moment when a dispatcher finds the holder dead and the moment when it takes what is due."""
+    redis_client.set(f"nextlabel:lease:{ONE}", f"{gone()}:0123", px=60_000)
+    request(jobs, ONE, quiet=0)
+    is_gone, taken = Process.is_gone, []
+
+    def found_by_both(holder: Process) -> bool:
+        found = is_gone(holder)
+        if found and not taken:
+            taken.append("first")
+            taken.append(Leases(redis_client).take(f"nextlabel:lease:{ONE}"))
+        return found
+
+    monkeypatch.setattr(Process, "is_gone", found_by_both)
+    assert jobs.dispatch_due() == 0
+    lease = taken[1]
+    assert isinstance(lease, RedisLease)
+    assert lease.held
+    lease.release()
+    assert jobs.dispatch_due() == 1
+
+
+def gone() -> Process:
+    """A process of this machine that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    alive = Process.this()
+    assert alive is not None
+    return replace(alive, pid=ended.pid)
+
+
+STEPS = ("ask", "begin", "end", "work", "dispatch", "dispatch", "dispatcher dies", "time passes")
+
+
+@hypothesis.settings(
+    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+@hypothesis.given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from((ONE, TWO))), max_size=30))
+def test_whatever_happens_every_request_makes_one_job_and_never_one_of_a_project_that_is_being_trained(
+    redis_client: redis.Redis, steps: list[tuple[str, ProjectId]]
+) -> None:
+    redis_client.flushall()
+    history = History(RqJobQueue(redis_client), redis_client)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_queue, "time", history.clock)
+        for what, project in steps:
+            history.happen(what, project)
+        history.come_to_an_end()
+    assert sorted(history.worked) == sorted(history.asked)
+
+
+@dataclass
+class History:
+    """Two projects that are asked for, trained and dispatched in any order."""
+
+    jobs: RqJobQueue
+    redis: redis.Redis
+    clock: Clock = field(default_factory=Clock)
+    asked: dict[str, ProjectId] = field(default_factory=dict)
+    worked: list[str] = field(default_factory=list)
+    training: dict[ProjectId, RedisLease] = field(default_factory=dict)
+
+    def happen(self, what: str, project: ProjectId) -> None:
+        if what == "ask":
+            self.asked[request(self.jobs, project, quiet=0)] = project
+        elif what == "begin" and project not in self.training:
+            lease = Leases(self.redis).take(f"nextlabel:lease:{project}")
+            assert lease is not None
+            self.training[project] = lease
+        elif what == "end" and project in self.training:
+            self.training.pop(project).release()
+        elif what == "work":
+            if (job := self.redis.lpop(Queue(LEARN_QUEUE, connection=self.redis).key)) is not None:
+                self.worked.append(job.decode())
+        elif what == "time passes":
+            self.clock.now += job_queue._TAKEN_SECONDS
+        elif what.startswith("dispatch"):
+            self.dispatch(dies=what == "dispatcher dies")
+
+    def dispatch(self, *, dies: bool = False) -> None:
+        before = enqueued(self.redis)
+        with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+            if dies:
+                patch.setattr(Queue, "enqueue", die)
+            self.jobs.dispatch_due()
+        fresh = [self.asked[job] for job in enqueued(self.redis)[len(before) :]]
+        assert not set(fresh) & set(self.training)
+
+    def come_to_an_end(self) -> None:
+        for project in (ONE, TWO):
+            self.happen("end", project)
+        for _ in range(2 * len(self.asked) + 2):
+            for what in ("time passes", "dispatch", "work"):
+                self.happen(what, ONE)
 
 
 # --- leases ------------------------------------------------------------------------------------------------

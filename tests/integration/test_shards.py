@@ -26,10 +26,12 @@ from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder, load_model, signature
 from nextlabel.features.text import content_hash, read_text
 from nextlabel.job_queue import HELP_QUEUE, RqJobQueue
+from nextlabel.ports import LabelEvent
 from nextlabel.ranking import Floats
 from nextlabel.settings import Settings
 from nextlabel.shards import RedisShards, sharing
 from nextlabel.shards.board import Board, read
+from nextlabel.wiring import Parts
 from nextlabel.work import EMBED, SHARD, Work, numbers
 from tiny_models import WORDS, sentences, static
 
@@ -392,23 +394,27 @@ def test_few_shards_are_in_redis_at_a_time_and_all_of_it_runs_out_by_itself(
     assert max(seen) == 2
 
 
-def test_helping_ends_at_once_where_there_is_nothing_to_do_or_a_training_waits(
+def test_helping_ends_at_once_where_there_is_nothing_to_do_or_a_training_waits_and_is_asked_for_again_after_that(
     owner: Owner, crew: Crew, redis_client: redis.Redis, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "request_help", lambda most: None)
+    asked: list[int] = []
+    monkeypatch.setattr(crew, "request_help", asked.append)
     shards = RedisShards(redis_client, crew, {EMBED: lambda needs: embedder(model, needs)})
     redis_client.sadd("nextlabel:shards", "of an owner that died")
     assert shards.help() == 0
     assert left_behind(redis_client) == []
+    crew.busy = True
+    assert shards.help() == 0
+    assert asked == []
     helped: list[int] = []
 
-    def help_twice() -> None:
-        crew.busy = True
+    def help_while_a_training_waits() -> None:
+        asked.clear()
         helped.append(shards.help())
 
-    owner.once(help_twice)
+    owner.once(help_while_a_training_waits)
     owner.assert_right()
-    assert helped == [0]
+    assert (helped, asked) == ([0], [1])
 
 
 def test_long_texts_make_small_shards() -> None:
@@ -426,17 +432,27 @@ def test_as_many_workers_are_asked_as_there_are_and_not_again_while_those_jobs_w
     assert Queue(HELP_QUEUE, connection=redis_client, serializer=JSONSerializer).count == 3
 
 
-def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
-    team: Team, settings: Settings, model: Path, tmp_path: Path, eventually: Waiting
-) -> None:
-    """The worker is a real one, of another home, as on another host."""
-    team.import_mails(1_500)
+@pytest.fixture
+def another_worker(settings: Settings, model: Path, tmp_path: Path) -> Iterator[Parts]:
+    """A real one, of another home, as on another host; yields what a worker of this process is made of."""
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "NEXTLABEL_HOME": str(tmp_path / "other host")}
     environ |= {"REDIS_URL": settings.redis_url or "", "NEXTLABEL_EMBEDDINGS": str(model)}
     environ |= {"NEXTLABEL_DATABASE_URL": settings.database_url}
-    worker = subprocess.Popen([sys.executable, "-m", "nextlabel", "worker-process"], env=environ)
+    command = [sys.executable, "-m", "nextlabel", "worker-process"]
+    worker = subprocess.Popen(command, env=environ, start_new_session=True)  # it lowers the priority of its session
     parts = wiring.build(replace(settings, embeddings=str(model)), settings.redis_url or "")
-    told: list[int] = []
+    yield parts
+    worker.kill()
+    worker.wait()
+    parts.redis.close()
+    parts.database.dispose()
+
+
+def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
+    team: Team, settings: Settings, another_worker: Parts, model: Path, eventually: Waiting
+) -> None:
+    team.import_mails(1_500)
+    parts, told = another_worker, list[int]()
 
     def progress(step: str, n: int) -> None:
         if step == "embed":
@@ -444,16 +460,38 @@ def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
                 eventually(lambda: came_back(parts.redis))
             told.append(n)
 
-    try:
-        eventually(lambda: parts.job_queue.other_workers() == 1)
-        parts.loop.run(team.project, parts.models.next_fence(team.project), progress)
-    finally:
-        worker.kill()
-        worker.wait()
-        parts.database.dispose()
+    eventually(lambda: parts.job_queue.other_workers() == 1)
+    parts.loop.run(team.project, parts.models.next_fence(team.project), progress)
     texts = list({read_text(task.data, ["text"]) for task in team.parts.store.open(team.project)})
     assert told == sorted(told)
     assert (len(told) > 5, told[-1]) == (True, len(texts))
     kept = VectorCache(settings.home / "features" / team.project)
     rows = kept.get(signature(model), [content_hash(text) for text in texts], 3, lambda places: np.zeros((0, 3)))
     assert rows.tobytes() == load_model(model).embed(texts).tobytes()
+
+
+def test_labels_that_come_while_a_project_is_trained_take_no_helper_away_and_are_learned_afterwards(
+    team: Team, another_worker: Parts, eventually: Waiting
+) -> None:
+    team.choose(quiet_seconds=0)
+    team.import_mails(5_000)
+    team.run()
+    team.work(2)
+    parts, offered, collected = another_worker, list[tuple[int, bool]](), True
+
+    def progress(step: str, n: int) -> None:
+        """A label each time when the other worker has brought shards that it took after the label before."""
+        nonlocal collected
+        collected = collected or not came_back(parts.redis)
+        if step == "embed" and collected and len(offered) < 3:
+            eventually(lambda: came_back(parts.redis))
+            team.work(1)
+            parts.service.event(LabelEvent(team.project, "labels"))
+            offered.append((parts.job_queue.dispatch_due(), parts.job_queue.learning_waits()))
+            collected = False
+
+    eventually(lambda: parts.job_queue.other_workers() == 1)
+    with parts.job_queue.lease(team.project):
+        parts.loop.run(team.project, parts.models.next_fence(team.project), progress)
+    assert offered == [(0, False)] * 3
+    assert parts.job_queue.dispatch_due() == 1

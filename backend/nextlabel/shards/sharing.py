@@ -68,7 +68,10 @@ class RedisShards:
         return _Owner(Board(self._redis, uuid4().hex), self._workers, work, shards, compute).rows()
 
     def help(self) -> int:
-        """Take shards of others until nothing is left to do or a training waits; returns how many were computed."""
+        """Take shards of others until nothing is left to do or a training waits; returns how many were computed.
+
+        After that training somebody helps again where there is something left to do.
+        """
         helper, done = _Helper(self._redis, self._computers), 0
         try:
             while not self._workers.learning_waits():
@@ -78,6 +81,9 @@ class RedisShards:
                 done += computed
                 if not computed:  # all are taken: more may be published, or a lease run out
                     time.sleep(_LOOK_SECONDS)
+            else:
+                if Board.open(self._redis):
+                    self._workers.request_help(self._workers.other_workers())
         except _AWAY as error:
             log.warning("stopped helping: Redis cannot be reached (%s)", type(error).__name__)
         return done
