@@ -24,6 +24,7 @@ from rq import Queue
 from rq import Worker as RqWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, event, select, update
+from werkzeug.serving import make_server
 
 from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
@@ -34,6 +35,8 @@ from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input
 from nextlabel.ports import Finding
 from nextlabel.settings import Settings
+from nextlabel.web import create_app
+from nextlabel.wiring import Parts
 from postgres import NewStore
 
 if TYPE_CHECKING:
@@ -135,7 +138,6 @@ def test_a_home_is_held_by_one_up_beside_which_serve_and_work_run(
             up.wait()
             with alone_in(Path(environ["NEXTLABEL_HOME"])):
                 assert run("up", env=environ).exit_code == EXIT_CONFIGURATION
-            eventually(lambda: processes_of(environ) == {}, seconds=45)
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)
@@ -197,6 +199,24 @@ def test_where_nothing_runs_status_and_health_say_so_of_each_part_with_the_remed
     assert all(one["message"] in shown[0].stdout for one in services)
 
 
+@pytest.fixture
+def backend(parts: Parts) -> Iterator[int]:
+    """The port at which the backend of an installation answers."""
+    server = make_server("127.0.0.1", 0, create_app(parts.service), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_a_backend_that_only_the_tool_knows_by_its_name_is_found_on_this_machine(
+    connect: Callable[..., Result], backend: int
+) -> None:
+    for name in ("name.invalid", "127.0.0.1"):
+        connect("--backend-url", f"http://{name}:{backend}")
+        services = json.loads(connect("--json", command="status").stdout)["services"]
+        assert {one["name"]: one["runs"] for one in services} == {"redis": True, "workers": False, "backend": True}
+
+
 def test_a_server_that_is_not_nextlabel_is_not_taken_for_the_backend(run: Run) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
@@ -205,7 +225,7 @@ def test_a_server_that_is_not_nextlabel_is_not_taken_for_the_backend(run: Run) -
     assert (result.exit_code, "Something else than nextlabel" in result.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["predictions", "status"])
+@pytest.mark.parametrize("command", ["pause", "predictions", "resume", "status"])
 def test_a_project_that_is_not_connected_is_named(run: Run, command: str) -> None:
     result = run(command, "--project", "99")
     assert (result.exit_code, "Project 99 is not connected" in result.stderr) == (EXIT_CONFIGURATION, True)

@@ -57,7 +57,7 @@ def _found(settings: Settings, what: str | None, url: str | None) -> Iterator[Ru
         if what != "redis" and answers.runs:
             yield workers
     if what in (None, "backend"):
-        yield from backends([url or settings.backend_url or DEFAULT_ADDRESS])
+        yield backend([url or settings.backend_url or DEFAULT_ADDRESS])
 
 
 def redis_and_workers(settings: Settings, host: str | None = None) -> tuple[Running, Running]:
@@ -92,11 +92,12 @@ def _no_redis(settings: Settings, error: redis.RedisError) -> str:
     )
 
 
-def backends(addresses: Iterable[str]) -> list[Running]:
-    """Whether nextlabel's backend answers at each of some addresses."""
+def backend(addresses: Iterable[str]) -> Running:
+    """Whether nextlabel's backend answers at one of some addresses: a tool may reach it by another one than we do."""
     different = list(dict.fromkeys(addresses))[:_MOST_ADDRESSES]
-    with ThreadPoolExecutor(len(different) or 1) as threads:
-        return list(threads.map(_backend, different))
+    with ThreadPoolExecutor(len(different)) as threads:
+        answers = list(threads.map(_backend, different))
+    return next((one for one in answers if one.runs), answers[0])
 
 
 def _backend(address: str) -> Running:
@@ -104,12 +105,7 @@ def _backend(address: str) -> Running:
         answer = _read(_ask(f"{address}/health"))
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "reason", None) or error
-        return Running(
-            "backend",
-            False,
-            f"The backend does not answer at {address} ({why}): {_START} serve`, unless it runs and only the labeling "
-            "tool reaches that address.",
-        )
+        return Running("backend", False, f"The backend does not answer at {address} ({why}): {_START} serve`.")
     if answer.keys().isdisjoint({"model_class", "error"}):
         return Running("backend", False, f"Something else than nextlabel answers at {address}: {_START} serve`.")
     alarm = answer.get("error")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -15,12 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from nextlabel.cli.context import build_parts, read_settings
-from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backends, redis_and_workers
+from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.showing import showing
 from nextlabel.ports import Connection, Finding, ModelRecord
-from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
 
@@ -39,7 +39,7 @@ def status(project: str | None, as_json: bool) -> None:
     connections = _chosen(parts.connections.all(), project)
     circuits = _Circuits(parts)
     shown = [_status(parts, connection, circuits.of(connection)) for connection in connections]
-    alarm, running = parts.alarms.look(), _running(settings, connections)
+    alarm, running = parts.alarms.look(), _running(parts)
     if as_json:
         services = [asdict(one) for one in running]
         click.echo(json.dumps({"alarm": alarm or None, "services": services, "projects": shown}))
@@ -60,10 +60,19 @@ def _chosen(connections: Sequence[Connection], project: str | None) -> Sequence[
     return found
 
 
-def _running(settings: Settings, connections: Sequence[Connection]) -> list[Running]:
-    """Each part of the installation; the backend wherever the tools were told to find it."""
-    addresses = [connection.door_url for connection in connections if connection.door_url]
-    return [*redis_and_workers(settings), *backends(addresses or [settings.backend_url or DEFAULT_ADDRESS])]
+def _running(parts: Parts) -> list[Running]:
+    """Each part of the installation; the backend wherever it was started or tools find it, or at the same port here."""
+    found = [parts.connections.address(), *(one.door_url for one in parts.connections.all())]
+    addresses = [one for one in found if one] or [parts.settings.backend_url or DEFAULT_ADDRESS]
+    return [*redis_and_workers(parts.settings), backend([*addresses, *map(_on_this_machine, addresses)])]
+
+
+def _on_this_machine(address: str) -> str:
+    """A tool in a container may know this machine by a name that the machine itself does not know."""
+    try:
+        return f"http://127.0.0.1:{urlsplit(address).port or 80}"
+    except ValueError:
+        return address
 
 
 class _Circuits:
@@ -145,8 +154,8 @@ def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any
 
 
 def _table(one: dict[str, Any]) -> Table:
-    title = f"Project {one['project']} on {one['url']}{'' if one['state'] == 'active' else ', ' + one['state']}"
-    table = Table(title=escape(title), show_header=False, title_justify="left")
+    title = escape(f"Project {one['project']} on {one['url']}")
+    table = Table(title=title, show_header=False, title_justify="left")
     rows: Iterable[tuple[str, str | Text]] = (*_warnings(one), *_figures(one), *_history(one))
     for name, value in rows:
         table.add_row(name, Text(value) if isinstance(value, str) else value)
