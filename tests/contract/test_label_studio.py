@@ -113,19 +113,19 @@ def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
     project = int(scene.project)
     owner.add_ml_backend(project, f"{door.url}/bert", "bert")  # with a webhook that Label Studio makes
     owner.change_project(project, sampling="Uniform sampling", model_version="bert")
-    calls, before = set(harness.calls(scene.project)), scene.connector.settings(scene.project, ())
+    calls = set(harness.calls(scene.project))
+    values = {one.name: one.value for one in scene.connector.settings(scene.project, ())}
     owner.add_ml_backend(project, f"{door.url}/earlier", "nextlabel", door.user)  # as another release left it
     owner.add_ml_backend(project, f"{door.url}/another", "nextlabel", door.user)  # another installation's
     list(scene.connector.connect(scene.project, door))
     scene.rank(QueueVersion("nextlabel-1"), scene.tasks[:3])
     told = replace(door, earlier=(f"{door.url}/earlier",))
-    values = {one.name: one.value for one in before}
 
     found = list(scene.connector.disconnect(scene.project, told, values))
     another = {f"{door.url}/another", f"{door.url}/another/webhook"}
     assert set(harness.calls(scene.project)) == calls | another
     assert [f"{door.url}/another" in one.message for one in found if one.level == "warning"] == [True]
-    assert scene.connector.settings(scene.project, (QueueVersion("nextlabel-1"),)) == before
+    assert {one.name: one.value for one in scene.connector.settings(scene.project, ())} == values
 
     list(scene.connector.disconnect(scene.project, told, values, similar=True))
     assert set(harness.calls(scene.project)) == calls
