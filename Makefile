@@ -27,6 +27,16 @@ $(LABEL_STUDIO)/.installed: demo/label-studio.lock
 	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
 	@touch $@
 
+# An old one needs packages as old as it is: each has a lock of its own, and 1.23.2 is the demo's.
+LABEL_STUDIO_OLD := 1.13.1 1.15.0 1.18.0 1.20.0 1.21.0 1.22.0
+LABEL_STUDIO_OF = .cache/label-studio/$(1)/venv
+
+$(call LABEL_STUDIO_OF,%)/.installed: tests/contract/label-studio/%.lock
+	@echo "Installing Label Studio $*: about two minutes, once."
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
 browser: ## Debian's Chromium, for the tests in Label Studio's editor; as root, or where it is installed already
 	@command -v chromium >/dev/null || { apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } || \

@@ -35,16 +35,32 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 @pytest.fixture(scope="session")
-def label_studio() -> Iterator[LabelStudioServer]:
-    """One Label Studio for the whole run. Without one installed its tests are skipped, but in CI they fail."""
+def label_studio(request: pytest.FixtureRequest) -> Iterator[LabelStudioServer]:
+    """One Label Studio for the whole run."""
+    if postgres.LABEL_STUDIO_ON_POSTGRES:
+        yield request.getfixturevalue("label_studio_on_postgres")
+    else:
+        with _needed_label_studio() as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def label_studio_on_postgres(postgres_url: str) -> Iterator[LabelStudioServer]:
+    """One whose own database is on PostgreSQL."""
+    database = postgres.create_database(postgres_url)
+    with _needed_label_studio(postgres.as_libpq(database)) as server:
+        yield server
+    postgres.drop_database(database)
+
+
+def _needed_label_studio(postgres: str = "") -> LabelStudioServer:
+    """Without one installed its tests are skipped, but in CI they fail."""
     try:
-        server = LabelStudioServer()
+        return LabelStudioServer(postgres=postgres)
     except LabelStudioMissing as missing:
         if os.environ.get("CI", "").lower() in ("1", "true"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
-    with server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """A PostgreSQL of our own for tests: started in a folder of its own behind a socket, and gone when we are gone.
 
 NEXTLABEL_TEST_POSTGRES_URL names another to use, by a database whose user may create others; with
-NEXTLABEL_TEST_DATABASE=postgresql the label store of every test is on it.
+NEXTLABEL_TEST_DATABASE=postgresql the label store of every test is on it, and with
+NEXTLABEL_TEST_LABEL_STUDIO=postgresql the database of the Label Studio that tests share.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, make_url, text
 from nextlabel.embedded_redis import end_with_parent
 
 ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_DATABASE") == "postgresql"
+LABEL_STUDIO_ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_LABEL_STUDIO") == "postgresql"
 NewStore = Callable[[], dict[str, str]]
 """Settings for the label store of an installation to be started."""
 
@@ -136,6 +138,11 @@ def create_database(server: str, template: str = "template0") -> str:
     name = f"nextlabel_{uuid4().hex}"
     _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def as_libpq(url: str) -> str:
+    """The same for whoever knows nothing of SQLAlchemy."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def drop_database(url: str) -> None:

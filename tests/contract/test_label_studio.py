@@ -40,14 +40,28 @@ class TestLabelStudioConnector(ConnectorContract):
             score_windows_by_place(monkeypatch)
 
 
-def test_a_personal_access_token_opens_the_same_doors(label_studio: LabelStudioServer, harness: ToolHarness) -> None:
+@pytest.fixture
+def personal_tokens(label_studio: LabelStudioServer) -> None:
+    if not label_studio.owner.has_personal_tokens():
+        pytest.skip(f"Label Studio {label_studio.version} has no personal access tokens.")
+
+
+def test_a_personal_access_token_opens_the_same_doors_or_is_explained_where_there_are_none(
+    label_studio: LabelStudioServer, harness: ToolHarness
+) -> None:
     scene = set_scene(harness, 4)
+    if not label_studio.owner.has_personal_tokens():
+        scene.connector = CONNECTOR.open(ToolAccess(label_studio.url, "head.claims.signature"))
+        with pytest.raises(ToolRejected, match=r"no personal access tokens.*Account & Settings"):
+            scene.connector.label_schema(scene.project)
+        return
     scene.connector = CONNECTOR.open(label_studio.personal_access)
     order = [scene.tasks[n] for n in (2, 0, 3)]
     scene.rank(QueueVersion("0001"), order)
     assert ids(scene.work(3)) == order
 
 
+@pytest.mark.usefixtures("personal_tokens")
 def test_a_personal_access_token_with_a_wrong_signature_is_rejected(
     label_studio: LabelStudioServer, harness: ToolHarness
 ) -> None:
@@ -58,6 +72,7 @@ def test_a_personal_access_token_with_a_wrong_signature_is_rejected(
         CONNECTOR.open(forged).label_schema(scene.project)
 
 
+@pytest.mark.usefixtures("personal_tokens")
 def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
     label_studio: LabelStudioServer, harness: ToolHarness
 ) -> None:

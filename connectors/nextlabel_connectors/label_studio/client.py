@@ -133,6 +133,14 @@ class LabelStudioClient:
 
     def _refresh(self, token: str) -> str:
         response = self._send("POST", "/api/token/refresh", None, {"refresh": token}, "")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise Refused(
+                f"Label Studio at {self.url} knows no personal access tokens (404 at /api/token/refresh), as 1.13 and "
+                "1.15 do: give the access token that it shows under Account & Settings, 40 letters and digits. If it "
+                "is newer, check the address.",
+                httpx.codes.UNAUTHORIZED,
+                "no personal access tokens",
+            )
         if response.status_code in (400, 401):
             raise Refused(
                 f"Label Studio at {self.url} refused the personal access token ({response.status_code}): it is "

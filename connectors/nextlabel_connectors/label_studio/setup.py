@@ -31,13 +31,15 @@ from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_o
 from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
 
-_KNOWN_GOOD = (1, 23)
-_OLDEST = (1, 13)
+# The contract holds on these: `make test-versions`.
+_KNOWN_GOOD = ("1.13.1", "1.15.0", "1.18.0", "1.20.0", "1.21.0", "1.22.0", "1.23.2")
+_TRIED = f"it was tried with {', '.join(_KNOWN_GOOD)}"
 _CONNECTED = "CO"
 
 _PRIVATE_ADDRESS = (
-    "Label Studio refuses to call {url}, because it is a private or loopback address: start Label Studio with "
-    "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false, or give an address that it accepts (--backend-url)."
+    "Label Studio refuses to call {url}, because it is a private or loopback address: start it with "
+    "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false (the default before 1.23, where somebody has set one of "
+    "them to true), or give an address that it accepts (--backend-url)."
 )
 # What a refusal says, and what to tell a person then.
 _REMEDIES = (
@@ -274,20 +276,26 @@ def _quietly(take_back: Callable[[], object]) -> None:
 
 
 def _judged_version(client: LabelStudioClient) -> Finding:
+    """By its first two numbers: a release that only mends another one behaves as that does."""
     release = as_object(client.get("/api/version").data, "version").get("release")
-    numbers = re.match(r"(\d+)\.(\d+)", release) if isinstance(release, str) else None
-    if numbers is None:
-        return Finding("warning", f"Label Studio at {client.url} does not tell its version; known good is 1.23.")
-    version = (int(numbers[1]), int(numbers[2]))
-    if version == _KNOWN_GOOD:
+    version = _two_numbers(release) if isinstance(release, str) else None
+    tried = [numbers for known in _KNOWN_GOOD if (numbers := _two_numbers(known))]
+    if version is None:
+        return Finding("warning", f"Label Studio at {client.url} does not tell its version; {_TRIED}.")
+    if version in tried:
         return Finding("unchanged", f"Label Studio {release} at {client.url}.")
-    if version < _OLDEST:
+    if version < min(tried):
         return Finding("warning", f"Label Studio {release} is older than 1.13, where nextlabel may fail: update it.")
     return Finding(
         "warning",
-        f"Label Studio {release} is not the version that nextlabel was tried with (1.23). Every reorder is proven, so "
-        "a difference will show itself as an error.",
+        f"nextlabel was not tried with Label Studio {release}; {_TRIED}. Every reorder is proven, so a difference will "
+        "show itself as an error.",
     )
+
+
+def _two_numbers(release: str) -> tuple[int, int] | None:
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _standing_warnings(project: Project) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import httpx
 from nextlabel.errors import ToolRejected, ToolUnavailable
 
 CONTROL, OBJECT = "label", "text"
+_NOTHING_LEFT = ("There are no tasks", "they seem to be locked by another user")  # since 1.22, and up to 1.21
 
 
 def single_choice(labels: Sequence[str], field: str = "text") -> str:
@@ -66,6 +67,10 @@ class LabelStudioPerson:
     def create_personal_token(self) -> str:
         """Label Studio gives each account one, and shows it only now."""
         return str(self._json("POST", "/api/token/")["token"])
+
+    def has_personal_tokens(self) -> bool:
+        """Whether this Label Studio knows them at all: 1.13 and 1.15 do not."""
+        return self._send("GET", "/api/jwt/settings").status_code != httpx.codes.NOT_FOUND
 
     def allow_legacy_tokens(self, allowed: bool = True) -> None:
         self._json("POST", "/api/jwt/settings", json={"legacy_api_tokens_enabled": allowed})
@@ -148,7 +153,7 @@ class LabelStudioPerson:
     def next_task(self, project: int) -> dict[str, Any] | None:
         """What "Label All Tasks" opens, taking it; None when there is nothing left for this person."""
         response = self._send("GET", f"/api/projects/{project}/next")
-        if response.status_code == httpx.codes.NOT_FOUND and "There are no tasks" in response.text:
+        if response.status_code == httpx.codes.NOT_FOUND and any(said in response.text for said in _NOTHING_LEFT):
             return None
         return dict(self._checked(response).json())
 

@@ -9,12 +9,11 @@ import secrets
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ import orjson
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports import ToolAccess
+from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
 
 VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
@@ -56,7 +56,8 @@ class LabelStudioServer:
 
     Start it in a thread that lives as long as it should: on Linux it dies with the thread that started it.
     ``stop`` and ``start`` keep address and data; leaving the context, or ``close``, removes the data. ``env`` is
-    added to the server's environment, e.g. ``{"ML_BLOCK_LOCAL_IP": "true"}`` to see it refuse.
+    added to the server's environment, e.g. ``{"ML_BLOCK_LOCAL_IP": "true"}`` to see it refuse. ``postgres`` is the
+    address of an empty database on a PostgreSQL server: then that is its own, and stays when the server is closed.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class LabelStudioServer:
         port: int | None = None,
         legacy_tokens: bool = True,
         env: Mapping[str, str] | None = None,
+        postgres: str = "",
     ) -> None:
         self._venv = (venv or Path(os.environ.get(VENV_VARIABLE) or _DEFAULT_VENV)).absolute()
         self._program = self._venv / "bin" / "label-studio"
@@ -77,6 +79,7 @@ class LabelStudioServer:
         self.password = secrets.token_urlsafe(24)
         self._legacy_token = secrets.token_hex(20)
         self._env = {**self._account(legacy_tokens), **(env or {})}
+        self._postgres = postgres
 
     @cached_property
     def _folder(self) -> Path:
@@ -86,6 +89,14 @@ class LabelStudioServer:
     @property
     def _data(self) -> Path:
         return self._folder / "data"
+
+    @cached_property
+    def _database(self) -> Database:
+        return Postgres(self._postgres) if self._postgres else Sqlite(self._data)
+
+    @property
+    def version(self) -> str:
+        return _version(self._venv)
 
     @property
     def python(self) -> Path:
@@ -155,28 +166,25 @@ class LabelStudioServer:
 
     def let_a_day_pass(self, project: int) -> None:
         """Make a project's tasks a day older, in its database: no door lets anyone set the time of a change."""
-        with closing(sqlite3.connect(self._data / "label_studio.sqlite3", timeout=30)) as database, database:
-            older = "date(updated_at, '-1 day') || substr(updated_at, 11)"  # SQLite's own times lose microseconds
-            database.execute(f"UPDATE task SET updated_at = {older} WHERE project_id = ?", (project,))  # noqa: S608
+        older = f"UPDATE task SET updated_at = {self._database.a_day_earlier} WHERE project_id = ?"  # noqa: S608
+        self._database.execute(older, project)
 
     def store_data(self, task: int, data: object) -> None:
         """Put anything in the place of a task's data, in its database: no door takes what cannot be read."""
-        with closing(sqlite3.connect(self._data / "label_studio.sqlite3", timeout=30)) as database, database:
-            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-            row = (orjson.dumps(data).decode(), now, task)
-            database.execute("UPDATE task SET data = ?, updated_at = ? WHERE id = ?", row)
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        statement = "UPDATE task SET data = ?, updated_at = ? WHERE id = ?"
+        self._database.execute(statement, orjson.dumps(data).decode(), now, task)
 
     def break_task(self, task: int) -> None:
         """Put a date that is none into a task, in its database: Label Studio fails over all that it stands on."""
-        self._date_task(task, "2026-13-45 00:00:00.000000")
+        self._date_task(task, self._database.no_date)
 
     def mend_task(self, task: int) -> None:
         """Label Studio can list it again; when it changed last stays as it was."""
         self._date_task(task, "2026-11-22 00:00:00.000000")
 
     def _date_task(self, task: int, created_at: str) -> None:
-        with closing(sqlite3.connect(self._data / "label_studio.sqlite3", timeout=30)) as database, database:
-            database.execute("UPDATE task SET created_at = ? WHERE id = ?", (created_at, task))
+        self._database.execute("UPDATE task SET created_at = ? WHERE id = ?", created_at, task)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -203,7 +211,7 @@ class LabelStudioServer:
         options = ["--no-browser", "--log-level", "WARNING", "--internal-host", "127.0.0.1", "--port", str(self._port)]
         return subprocess.Popen(  # noqa: S603 (our own arguments)
             [self.python, "-c", _DIE_WITH_PARENT, str(os.getpid()), self._program, "start", *options],
-            env={**_environment(self._data), **self._env},
+            env={**_environment(self._data, self._database), **self._env},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -227,34 +235,37 @@ class LabelStudioServer:
         return self._log_path.read_text(errors="replace")[-_TAIL:]
 
     def _copy_template(self) -> None:
-        template = _template(self._venv, self._program)
+        template = _template(self._venv, self._program, self._database)
+        self._database.load(template)
         # Its .env holds the key that signs sessions and tokens: each server makes one of its own.
         shutil.copytree(template, self._data, ignore=shutil.ignore_patterns(".env"))
 
 
-def _template(venv: Path, program: Path) -> Path:
-    """A data folder without accounts and with all migrations done, which takes half a minute: made once per version.
+def _template(venv: Path, program: Path, database: Database) -> Path:
+    """A data folder without accounts and with all migrations done, which takes half a minute: made once per version
+    and kind of database.
 
     Parallel starts wait for the first one.
     """
     root = venv.parent / "template"
     root.mkdir(exist_ok=True)
-    template = root / _version(venv)
+    template = root / f"{_version(venv)}-{database.name}"
     with (root / f"{template.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():
             with tempfile.TemporaryDirectory(dir=root) as folder:
                 data = Path(folder) / "data"
                 data.mkdir()
-                _migrate(program, data)
+                _migrate(program, data, database)
+                database.save(data)
                 data.rename(template)
     return template
 
 
-def _migrate(program: Path, data: Path) -> None:
+def _migrate(program: Path, data: Path, database: Database) -> None:
     """Any command migrates first; `version` does nothing else."""
     done = subprocess.run(  # noqa: S603 (our own arguments)
-        [program, "version"], env=_environment(data), capture_output=True, text=True, check=False
+        [program, "version"], env=_environment(data, database), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise ToolUnavailable(f"Label Studio could not make its database:\n{(done.stdout + done.stderr)[-_TAIL:]}")
@@ -265,7 +276,7 @@ def _version(venv: Path) -> str:
     return metadata.name.removeprefix("label_studio-").removesuffix(".dist-info") if metadata else "unknown"
 
 
-def _environment(data: Path) -> dict[str, str]:
+def _environment(data: Path, database: Database) -> dict[str, str]:
     """All that the server needs, and nothing of ours: a DATABASE_URL here must not become its database."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -280,6 +291,7 @@ def _environment(data: Path) -> dict[str, str]:
         "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "",
         "HOST": "",
+        **database.environment,
     }
 
 

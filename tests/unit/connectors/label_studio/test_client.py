@@ -176,6 +176,14 @@ def test_a_personal_token_that_was_revoked_says_where_to_make_a_new_one() -> Non
         tool.get("/x")
 
 
+def test_a_personal_token_where_label_studio_has_none_says_which_token_it_takes() -> None:
+    """As 1.13 and 1.15 answer: with a page."""
+    page = httpx.Response(404, text="<html>Page not found</html>", headers={"content-type": "text/html"})
+    tool = client(lambda request: page, PERSONAL)
+    with pytest.raises(ToolRejected, match=r"no personal access tokens.*1\.15.*40 letters"):
+        tool.get("/x")
+
+
 def test_half_a_surrogate_pair_is_sent_like_any_other_text() -> None:
     got: list[object] = []
 

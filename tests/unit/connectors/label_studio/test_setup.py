@@ -202,10 +202,18 @@ def test_a_host_without_a_dot_gets_no_webhook_and_that_is_told_with_the_remedy()
 
 
 @pytest.mark.parametrize(
+    "release", ["1.13.1", "1.15.0", "1.18.0.post1", "1.20.0", "1.21.0", "1.22.0", "1.23.0", "1.23.2"]
+)
+def test_a_version_that_was_tried_needs_no_warning_nor_a_release_that_only_mends_it(release: str) -> None:
+    assert f"Label Studio {release}" in told(FakeSetup(release=release).connect(), "unchanged")
+
+
+@pytest.mark.parametrize(
     ("tool", "warning"),
     [
         (FakeSetup(release="1.12.0"), "older than 1.13"),
-        (FakeSetup(release="2.0.0"), "not the version"),
+        (FakeSetup(release="1.16.0"), "not tried with Label Studio 1.16.0; it was tried with 1.13.1, 1.15.0"),
+        (FakeSetup(release="2.0.0"), "not tried with Label Studio 2.0.0"),
         (FakeSetup(release="nightly"), "does not tell its version"),
         (FakeSetup(backends=[{"id": 2, "url": "http://bert:9090", "title": "bert"}]), "other ML backends too (bert)"),
     ],
