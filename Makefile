@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser postgres demo test check format bench bench-published bench-savings bench-kinds bench-scale faults lock clean
+.PHONY: help setup label-studio browser postgres demo test test-all test-versions check format bench bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,12 +27,13 @@ $(LABEL_STUDIO)/.installed: demo/label-studio.lock
 	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
 	@touch $@
 
-# An old one needs packages as old as it is: each has a lock of its own, and 1.23.2 is the demo's.
-LABEL_STUDIO_OLD := 1.13.1 1.15.0 1.18.0 1.20.0 1.21.0 1.22.0
-LABEL_STUDIO_OF = .cache/label-studio/$(1)/venv
+# The versions that nextlabel is tried with: the demo's, and older ones, each with a lock of its own.
+NEWEST := $(shell sed 's/.*==//' demo/label-studio.in)
+OLDER := $(sort $(basename $(notdir $(wildcard tests/contract/label-studio/*.lock))))
+VERSIONS ?= $(OLDER) $(NEWEST)
 
-$(call LABEL_STUDIO_OF,%)/.installed: tests/contract/label-studio/%.lock
-	@echo "Installing Label Studio $*: about two minutes, once."
+.cache/label-studio/%/venv/.installed: tests/contract/label-studio/%.lock
+	@echo "Installing Label Studio $*: about a minute, once."
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
@@ -53,6 +54,21 @@ postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as roo
 
 test: setup label-studio browser postgres ## All tests, with servers that they start themselves; DATABASE=postgresql for the label store there
 	NEXTLABEL_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+
+test-all: test ## All tests, then those with Label Studio once more with every database on PostgreSQL
+	NEXTLABEL_TEST_DATABASE=postgresql NEXTLABEL_TEST_LABEL_STUDIO=postgresql \
+	    $(BIN)/python -m pytest tests/contract/test_label_studio.py tests/e2e $(PYTEST_ARGS)
+
+test-versions: setup ## The connector contract on each Label Studio that nextlabel is tried with; VERSIONS=1.15.0 for some
+	$(MAKE) --keep-going --no-print-directory $(VERSIONS:%=contract-%)
+
+CONTRACT = NEXTLABEL_LABEL_STUDIO_VENV=$(<D) $(BIN)/python -m pytest -q tests/contract/test_label_studio.py $(PYTEST_ARGS)
+
+contract-$(NEWEST): $(LABEL_STUDIO)/.installed
+	$(CONTRACT)
+
+contract-%: .cache/label-studio/%/venv/.installed
+	$(CONTRACT)
 
 check: setup ## Format, lint, types, and the floors of the house
 	$(BIN)/ruff format --check .
@@ -86,6 +102,8 @@ lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --constraint requirements.lock -o docker/requirements.lock
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
+	for version in $(OLDER); do printf 'label-studio==%s\nsetuptools<80\n' $$version | \
+	    $(RESOLVE) - -o tests/contract/label-studio/$$version.lock || exit; done
 
 faults: setup label-studio ## All that can fail made to fail, labels and queue checked; FAULTS=redis,tool-down for some
 	@$(BIN)/python -m benchmarks.faults $(FAULTS)

@@ -18,7 +18,7 @@ class StillTool:
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         return {}
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         return Pruned(0)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:

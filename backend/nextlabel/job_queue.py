@@ -32,6 +32,7 @@ _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
 _LEASE = "nextlabel:lease:"  # and the project
 _TAKEN_SECONDS = 10.0
+_AT_WORK, _REST_SECONDS = "nextlabel:at-work", 180  # an annotator may take minutes for one task
 _UNREACHABLE = (
     "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
 )
@@ -109,6 +110,15 @@ class RqJobQueue:
             self._queue(PRUNE_QUEUE).enqueue(
                 "nextlabel.worker.prune", project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
             )
+
+    def note_work(self, project: ProjectId) -> None:
+        with redis_errors():
+            self._redis.set(f"{_AT_WORK}:{project}", "1", ex=_REST_SECONDS)
+
+    def is_at_rest(self, project: ProjectId) -> bool:
+        """Whether nobody has labeled anything for a few minutes, as far as is known."""
+        with redis_errors():
+            return not self._redis.exists(f"{_AT_WORK}:{project}")
 
     def other_workers(self) -> int:
         """How many workers there are on all hosts, beside the one that this is asked in."""

@@ -205,10 +205,11 @@ class Connector(Protocol):
     def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores under each version, whoever wrote them."""
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         """Remove predictions of these orders, in their order, at most ``at_most`` in all; nothing else is touched.
 
-        The order in force stays, even when it is among them.
+        The order in force stays, even when it is among them. No annotator waits for it or gets another task because of
+        it, unless ``at_rest`` says that nobody is at work: then it may be done in the quickest way.
         """
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
@@ -382,6 +383,9 @@ class JobQueue(Protocol):
 
     def request_pruning(self, project: ProjectId) -> None:
         """Take orders that are no longer needed out of the tool, slowly."""
+
+    def note_work(self, project: ProjectId) -> None:
+        """Somebody is labeling the project's tasks now."""
 
     def status(self, job: str) -> JobStatus: ...
 

@@ -195,6 +195,8 @@ class Service:
             return None
         if connection.state == "gone":
             self._connections.change_state(event.project, "active", among=("gone",))
+        if event.kind == "labels":
+            self._job_queue.note_work(event.project)
         if event.kind == "train":
             self._registry.forget_failures(event.project)
         if event.kind == "project" and self._is_echo(event):

@@ -43,7 +43,11 @@ _BUSY_SECONDS = 1.0
 _LOCKED_SECONDS = 5.0
 _NO_ROOM_SECONDS = 15.0
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
-_PRUNE_LOT, _PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 250, 1.0, 5000
+_CLEAR_SECONDS = 60
+_PRUNE_PAUSE_SECONDS, _PRUNE_MOST = 0.3, 5000
+# How many predictions are removed at a time at rest, and while people are at work. Then so many old orders are left
+# for when they are not: the tool tells a task with all of its predictions, so that there must be an end to them.
+_WHOLE_LOT, _TRICKLE_LOT, _MOST_LEFT = 250, 10, 50
 _WARN_AGAIN_SECONDS = 86_400
 _SWEEP_SECONDS = 3600  # listing a store may be slow, and cost money
 
@@ -112,7 +116,9 @@ def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> st
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, seconds)
     if done.trained or done.receipt or done.failure or done.read_again:
         parts.rounds.add(project, seconds, summary, failed=bool(done.failure))
-    if done.receipt or done.trained:  # a version that was turned down leaves files too
+    if done.trained:  # labels came, perhaps without a webhook
+        parts.job_queue.note_work(project)
+    if done.receipt or done.trained or _may_clear(parts, project):  # a version that was turned down leaves files too
         parts.job_queue.request_pruning(project)
     with suppress(ToolUnavailable, NotConnected):  # the next turn will tell
         _look_for_drift(parts, parts.connections.get(project))
@@ -123,6 +129,15 @@ def _warn_of_options(parts: Parts, connection: Connection) -> None:
     complaint = connection.options.complaint
     if complaint and parts.job_queue.is_first_in(_WARN_AGAIN_SECONDS, "warned", connection.project):
         log.warning("project %s: %s", connection.project, complaint)
+
+
+def _may_clear(parts: Parts, project: ProjectId) -> bool:
+    """Whether old orders are left and nobody is at work: looked at once a minute at most."""
+    return (
+        parts.job_queue.is_at_rest(project)
+        and parts.job_queue.is_first_in(_CLEAR_SECONDS, "clear", project)
+        and bool(parts.models.old_orders(project))
+    )
 
 
 def _rests(parts: Parts, project: ProjectId) -> str:
@@ -213,7 +228,10 @@ def prune_orders(parts: Parts, project: ProjectId) -> int:
     connector = parts.open_connector(parts.connections.get(project))
     removed = 0
     while removed < _PRUNE_MOST and not _rests(parts, project):
-        lot = connector.prune(project, parts.models.old_orders(project), _PRUNE_LOT)
+        at_rest, old = parts.job_queue.is_at_rest(project), parts.models.old_orders(project)
+        if not at_rest and len(old) <= _MOST_LEFT:
+            break
+        lot = connector.prune(project, old, _WHOLE_LOT if at_rest else _TRICKLE_LOT, at_rest=at_rest)
         parts.models.note_removed(project, lot.emptied)
         # A training never waits for this; the reorder at its end asks for pruning again.
         if lot.removed == 0 or parts.job_queue.learning_waits():

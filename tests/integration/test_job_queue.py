@@ -334,7 +334,7 @@ def test_a_lease_that_another_took_from_the_dead_holder_meanwhile_is_respected(
     """Between the moment when a dispatcher finds the holder dead and the moment when it takes what is due."""
     redis_client.set(f"nextlabel:lease:{ONE}", f"{gone()}:0123", px=60_000)
     request(jobs, ONE, quiet=0)
-    is_gone, taken = Process.is_gone, []
+    is_gone, taken = Process.is_gone, list[object]()
 
     def found_by_both(holder: Process) -> bool:
         found = is_gone(holder)
@@ -403,6 +403,7 @@ class History:
             self.training.pop(project).release()
         elif what == "work":
             if (job := self.redis.lpop(Queue(LEARN_QUEUE, connection=self.redis).key)) is not None:
+                assert isinstance(job, bytes)
                 self.worked.append(job.decode())
         elif what == "time passes":
             self.clock.now += job_queue._TAKEN_SECONDS

@@ -404,6 +404,27 @@ def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monk
     assert worker.prune(team.project) == 0
 
 
+def test_old_orders_stay_while_people_are_at_work_but_for_a_few_and_go_once_they_rest(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    team.choose(window=10)
+    team.import_mails(60)
+    for strategy in ("margin", "random", "entropy", "diverse", "margin"):
+        team.choose(window=10, strategy=strategy)
+        team.run()
+    team.parts.job_queue.note_work(team.project)
+    assert (worker.prune(team.project), len(team.parts.models.old_orders(team.project))) == (0, 3)
+    monkeypatch.setattr(worker, "_MOST_LEFT", 2)
+    assert worker.prune(team.project) == 10
+    assert worker._may_clear(team.parts, team.project) is False
+    team.parts.redis.delete(f"nextlabel:at-work:{team.project}")
+    assert [worker._may_clear(team.parts, team.project) for _ in range(2)] == [True, False]
+    assert worker.prune(team.project) == 20
+    assert team.parts.models.old_orders(team.project) == []
+
+
 def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:

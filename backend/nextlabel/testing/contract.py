@@ -319,12 +319,13 @@ class ConnectorContract:
 
     # --- whose predictions they are ----------------------------------------------------------------------
 
-    def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("at_rest", [False, True])
+    def test_pruning_removes_old_orders_in_small_lots(self, scene: Scene, at_rest: bool) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:4], "spam")
         old, lots = [OwnOrder(V1), OwnOrder(V2)], []
         while old:
-            lot = scene.connector.prune(scene.project, old, at_most=3)
+            lot = scene.connector.prune(scene.project, old, at_most=3, at_rest=at_rest)
             old = [order for order in old if order.version not in lot.emptied]
             lots.append(lot.removed)
         assert (sum(lots), max(lots) <= 3) == (8, True)

@@ -89,9 +89,10 @@ class LabelStudioConnector:
         with self._understood(project):
             return Predictions(self._client, project).counts()
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
+        """One by one, or ``at_rest`` whole orders at once, which locks all of their tasks for a second or two."""
         with self._understood(project):
-            return self._queue(project).prune(old, at_most)
+            return self._queue(project).prune(old, at_most, at_rest=at_rest)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return read_labels(result, parse_label_config(schema.source))

@@ -30,10 +30,9 @@ _PROOF = 10
 # The head is read a little longer than asked for: the listing goes by the mean of a task's scores, the queue by
 # the lowest.
 _SPARE = 20
-# A version of up to so many predictions is removed in one write of less than a second (200: 0.8 s, against 14 s one by
-# one); a larger one is first worn down in small writes.
+# A version of up to so many predictions is removed in one write of a second or two, but only when nobody is at work: on
+# PostgreSQL it locks all of their tasks meanwhile, so that annotators are served others, and wait when they submit.
 _AT_ONCE = 250
-# Of a large version so many predictions are removed one by one in a lot, so that others can write in between.
 _ONE_BY_ONE = 50
 _PAGE = 500
 
@@ -88,31 +87,34 @@ class Queue:
         self._switch(project, version)
         return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
 
-    def prune(self, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+    def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool) -> Pruned:
         """Remove predictions of these orders, and of the one in force nothing."""
         current, held = self._fetch().version, self._predictions.counts()
         removed, emptied = 0, []
         for order in (one for one in old if one.version != current):
-            if not held.get(order.version):
-                emptied.append(order.version)
-            elif removed >= at_most:
+            here = held.get(order.version, 0)
+            if here and removed >= at_most:
                 break
-            elif order.window is not None:
-                gone = self._remove_window(order.version, order.window, at_most - removed)
-                removed += gone
-                if removed < at_most:
-                    emptied.append(order.version)
-            elif (here := held[order.version]) <= min(at_most - removed, _AT_ONCE):
-                gone = self._clear(order.version, here)
-                removed += gone
-                if gone == here:
-                    emptied.append(order.version)
-            elif removed:  # it fits into the next lot
-                break
+            if here and order.window is None and at_rest and here <= _AT_ONCE:
+                if removed and removed + here > at_most:  # it fits into the next lot
+                    break
+                gone, more = self._clear(order.version, here)
+            elif here:
+                gone, more = self._remove_some(order, here, at_most - removed)
             else:
-                some = list(islice(self._predictions.of_version(order.version), min(at_most, _ONE_BY_ONE)))
-                return Pruned(self._predictions.remove(some), tuple(emptied))
+                gone, more = 0, False
+            removed += gone
+            if not more:
+                emptied.append(order.version)
         return Pruned(removed, tuple(emptied))
+
+    def _remove_some(self, order: OwnOrder, held: int, at_most: int) -> tuple[int, bool]:
+        """Remove predictions of an order one by one, each in a short write; how many, and whether more is left."""
+        if order.window is None:
+            gone = self._predictions.remove(islice(self._predictions.of_version(order.version, at_most), at_most))
+            return gone, gone < held
+        gone = self._remove_window(order.version, order.window, at_most)
+        return gone, gone >= at_most
 
     def _remove_window(self, version: QueueVersion, window: Sequence[TaskId], at_most: int) -> int:
         """Remove what stands exactly as a window was written; of two such predictions of a task neither is certain."""
@@ -123,13 +125,13 @@ class Queue:
                 found.setdefault(one.task, []).append(one)
         return self._predictions.remove([same[0] for same in found.values() if len(same) == 1][:at_most])
 
-    def _clear(self, version: QueueVersion, held: int) -> int:
+    def _clear(self, version: QueueVersion, held: int) -> tuple[int, bool]:
         """Remove a version at once; where Label Studio fails over one of its tasks, some of what the others have."""
         try:
             self._predictions.remove_version(version)
         except Failed:
-            return self._predictions.remove(list(islice(self._predictions.of_version(version), _ONE_BY_ONE)))
-        return held
+            return self._remove_some(OwnOrder(version), held, _ONE_BY_ONE)
+        return held, False
 
     def _missing(self, version: QueueVersion, items: Mapping[TaskId, Item]) -> Sequence[Item]:
         """What is still to be written. Raises `VersionTaken` where something else in the version would disturb the

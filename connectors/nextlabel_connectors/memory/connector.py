@@ -82,7 +82,7 @@ class MemoryConnector:
         with self._tool.opened(project, self._token):
             return self._tool.predictions_held(project)
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int) -> Pruned:
+    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         with self._tool.opened(project, self._token) as it:
             ours = [(one.version, _own_tasks(one, it.orders)) for one in old if one.version != it.in_force]
             doomed = list(islice(((version, task) for version, tasks in ours for task in tasks), at_most))

@@ -38,7 +38,7 @@ class Database(Protocol):
     def execute(self, statement: str, *values: object) -> None: ...
 
 
-class Sqlite:
+class Sqlite(Database):
     """A file in the server's data folder, with which it is copied."""
 
     name = "sqlite"
@@ -60,7 +60,7 @@ class Sqlite:
             database.execute(statement, values)
 
 
-class Postgres:
+class Postgres(Database):
     """A database on a PostgreSQL server, empty at first; whoever made it drops it.
 
     ``url`` is one that libpq understands. PostgreSQL's own `pg_dump` and `psql` must be installed.

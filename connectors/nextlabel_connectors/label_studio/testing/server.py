@@ -95,6 +95,11 @@ class LabelStudioServer:
         return Postgres(self._postgres) if self._postgres else Sqlite(self._data)
 
     @property
+    def database_url(self) -> str:
+        """Of its database on PostgreSQL; empty where it has its own on SQLite. A secret, where it holds a password."""
+        return self._postgres
+
+    @property
     def version(self) -> str:
         return _version(self._venv)
 

@@ -58,6 +58,7 @@ class FakeQueue:
     broken: set[int] = field(default_factory=set)
     changes: int = 0
     next_id: int = 1
+    dropped: list[str] = field(default_factory=list)
 
     def connector(self) -> Connector:
         transport = httpx.MockTransport(self._answer)
@@ -121,6 +122,7 @@ class FakeQueue:
         return {"static": [{"model_version": version, "count": count} for version, count in newest_first]}
 
     def _drop(self, version: str) -> object:
+        self.dropped.append(version)
         if any(p["model_version"] == version and p["task"] in self.broken for p in self.predictions.values()):
             raise Breaks
         self.predictions = {n: p for n, p in self.predictions.items() if p["model_version"] != version}
@@ -183,8 +185,9 @@ def reorder(tool: FakeQueue, version: str, *tasks: int) -> tuple[int, tuple[str,
     return receipt.written, receipt.vanished, receipt.head
 
 
-def prune(tool: FakeQueue, *versions: str, at_most: int = 100) -> Pruned:
-    return tool.connector().prune(PROJECT, [OwnOrder(QueueVersion(version)) for version in versions], at_most)
+def prune(tool: FakeQueue, *versions: str, at_most: int = 100, at_rest: bool = False) -> Pruned:
+    orders = [OwnOrder(QueueVersion(version)) for version in versions]
+    return tool.connector().prune(PROJECT, orders, at_most, at_rest=at_rest)
 
 
 @pytest.fixture
@@ -279,6 +282,16 @@ def test_no_version_is_in_force_under_an_ml_backends_title_or_another_sampling(t
     tool.settings |= {"model_version": "0001", "sampling": "Sequential sampling"}
     assert tool.connector().queue_in_force(PROJECT) is None
     assert tool.connector().head_of_queue(PROJECT, 5) == []
+
+
+def test_a_whole_order_is_removed_in_one_write_only_when_nobody_is_at_work(tool: FakeQueue) -> None:
+    """That write locks all tasks of the order on PostgreSQL, for as long as annotators would notice."""
+    for version in ("0001", "0002", "0003"):
+        reorder(tool, version, 1, 2, 3)
+    assert [prune(tool, "0001", at_most=2) for _ in range(2)] == [Pruned(2), Pruned(1, (QueueVersion("0001"),))]
+    assert (tool.versions(), tool.dropped) == ({"0002": 3, "0003": 3}, [])
+    assert prune(tool, "0002", at_rest=True) == Pruned(3, (QueueVersion("0002"),))
+    assert (tool.versions(), tool.dropped) == ({"0003": 3}, ["0002"])
 
 
 def test_pruning_takes_an_order_and_not_its_refills(tool: FakeQueue) -> None:
