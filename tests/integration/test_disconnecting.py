@@ -374,7 +374,7 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     assert (fresh.in_force(), fresh.parts.models.history(fresh.project)) == (None, models)
     assert (fresh.parts.store.cursor(fresh.project), jobs(fresh, PRUNE_QUEUE)) == (cursor, 0)
     assert fresh.parts.service.in_service(fresh.project).version == "nextlabel-untrained-1"
-    (shown,) = report(command("status", "--json"))["projects"]
+    (shown,) = json.loads(command("status", "--json").stdout)["projects"]
     assert (shown["state"], "paused" in command("status").output) == ("paused", True)
     assert "paused already" in command("pause").output
 
@@ -422,7 +422,7 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     (told,) = [one for one in fresh.parts.rounds.last(fresh.project, 10) if one.failed]
     assert f"nextlabel resume --project {fresh.project}" in told.summary
     assert caplog.text.count("has no project") == 1
-    (shown,) = report(command("status", "--json"))["projects"]
+    (shown,) = json.loads(command("status", "--json").stdout)["projects"]
     assert shown["state"] == "gone"
     if back == "webhook":
         assert fresh.parts.service.event(LabelEvent(fresh.project, "labels"))
