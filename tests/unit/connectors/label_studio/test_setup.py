@@ -336,6 +336,14 @@ def test_a_version_that_has_no_predictions_any_more_cannot_be_put_back_and_that_
     assert (tool.project["model_version"], tool.project["sampling"]) == ("", "Sequential sampling")
 
 
+def test_hiding_predictions_again_keeps_the_version_that_somebody_chose() -> None:
+    tool = FakeSetup(versions={"2023": 40})
+    tool.connect()
+    tool.project["model_version"] = "2023"
+    tool.disconnect({"show_predictions": "no"})
+    assert (tool.project["model_version"], tool.project["show_collab_predictions"]) == ("2023", False)
+
+
 def test_settings_say_what_is_ours_and_what_else_they_may_be() -> None:
     tool = FakeSetup(backends=[dict(BERT)], versions={"bert-v1": 40, "nextlabel-3": 9})
     tool.project["model_version"] = "bert-v1"
