@@ -22,6 +22,7 @@ from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
 from nextlabel.labeling import ProjectId
+from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Credentials, ModelRecord, ToolAccess
 from nextlabel.wiring import Parts
 
@@ -100,7 +101,8 @@ def _train(parts: Parts) -> None:
         choice, _ = fit_choice(counts, labels, classes=classes, space=TfIdf.of(counts))
         model = ProjectModel({"label": Learned(TextEncoder(["text"]), choice)})
         here = ProjectId(project)
-        parts.connections.save(Connection(here, "label_studio", ToolAccess("http://127.0.0.1:9", "none")))
+        access, shown = ToolAccess("http://127.0.0.1:9", "none"), ProjectOptions(show_predictions="always")
+        parts.connections.save(Connection(here, "label_studio", access, shown))
         fence, version = parts.models.next_fence(here), parts.models.next_version(here, informative=True)
         record = ModelRecord(version, name, name, {}, {})
         parts.models.save(here, record, model, fence=fence)

@@ -25,6 +25,7 @@ from nextlabel.ranking import Ranking
 from nextlabel.work import Progress, Shards
 
 _NAMES = 5  # that are tried for one order
+_CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then
 _LONGEST_NAME = 200  # of how an order was made
 
 
@@ -72,7 +73,7 @@ class Ordering:
             return True
         window = set(queues[0].window)
         left = sum(task.id in window for task in bench.open)
-        full = options.window if bench.ranks_all else min(options.window, len(queues[0].window))
+        full = self._places() if bench.ranks_all else min(options.window, len(queues[0].window))
         if left < min(len(bench.open), full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
@@ -88,7 +89,7 @@ class Ordering:
         candidates = bench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
-        window = (self.strategy("diverse") if cold else chosen).rank(candidates.pool, options.window)
+        window = (self.strategy("diverse") if cold else chosen).rank(candidates.pool, self._places())
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
@@ -133,6 +134,12 @@ class Ordering:
                 taken.add(version)
                 refused = error
         raise refused
+
+    def _places(self) -> int:
+        """How many tasks an order holds: fewer than wanted while many old orders wait until nobody is at work, so that
+        they are not written faster than they can be removed."""
+        crowded = len(self.registry.old_orders(self.connection.project)) > _CROWDED
+        return min(self.connection.options.window, _FEW_PLACES if crowded else self.connection.options.window)
 
     def _check_fence(self) -> None:
         self.registry.check_fence(self.connection.project, self.fence)

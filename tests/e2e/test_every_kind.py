@@ -44,7 +44,8 @@ def taught(
     project = owner.create_project("one of its kind", kind.config)
     imported = owner.import_tasks(project, [dict(kind.data(n)) for n in range(tasks)])
     number = dict(zip(imported, range(tasks), strict=True))
-    findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=3", "cold_start=4", *options))
+    chosen = ("quiet_seconds=3", "cold_start=4", "show_predictions=always", *options)
+    findings(nextlabel.connect(project, label_studio.legacy_access, *chosen))
     for _ in range(labels):
         task = owner.next_task(project)
         assert task is not None

@@ -12,8 +12,9 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
-from nextlabel.testing.installation import Nextlabel
+from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+from nextlabel_connectors.label_studio.testing.people import single_choice
 
 SCREENSHOTS = Path(".cache/screenshots")
 _TASKS, _LABELS = 24, 12
@@ -63,4 +64,24 @@ def test_the_pre_annotation_is_seen_in_the_editor(
         expect(page.locator(SEEN[name]).first).to_be_attached(timeout=30_000)
     finally:
         page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png")
+        page.close()
+
+
+def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
+    nextlabel: Nextlabel,
+    label_studio: LabelStudioServer,
+    owner: LabelStudioPerson,
+    browser: BrowserContext,
+) -> None:
+    """Of one that knows nothing of four labels, even beside the task that comes first."""
+    project = owner.create_project("one of four", single_choice(("one", "two", "three", "four")))
+    owner.import_tasks(project, [{"text": f"text {n}"} for n in range(6)])
+    findings(nextlabel.connect(project, label_studio.legacy_access))
+    page = browser.new_page()
+    try:
+        for task in nextlabel.queues(project)[0].window[::5]:
+            page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+            expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%", timeout=30_000)
+    finally:
+        page.screenshot(path=SCREENSHOTS / "percentage.png")
         page.close()

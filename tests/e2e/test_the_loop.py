@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from e2e.running import SettingsPages, label_of
 from nextlabel.labeling import ProjectId, TaskId
-from nextlabel.testing.installation import Nextlabel, wait_for
+from nextlabel.testing.installation import Nextlabel, findings, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import labels_in
 
@@ -48,7 +49,7 @@ def test_the_first_tasks_come_in_a_diverse_order_before_there_is_a_label(
 def test_a_label_changes_which_task_comes_next(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
-    project = connected()
+    project = connected(60, "show_predictions=always")
     for _ in range(8):
         label_next(owner, project)
     wait_for(learned(nextlabel, project, 8))
@@ -61,6 +62,41 @@ def test_a_label_changes_which_task_comes_next(
     (shown,) = [one for one in task["predictions"] if one["model_version"] == queue.version]
     assert labels_in(shown["result"])[0] in ("winter", "kitchen")
     assert 0.5 <= shown["result"][0]["score"] <= 1
+
+
+def test_guesses_of_few_labels_are_not_ticked_until_somebody_wants_them(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected()
+    for _ in range(5):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 5))
+
+    def seen() -> tuple[list[str], list[float], list[bool]]:
+        """The order that Label Studio has of the open tasks, their scores, and whether each has a guess."""
+        version = owner.project(project)["model_version"]
+        tasks = [(one, task) for task in owner.open_tasks(project) for one in task["predictions"]]
+        in_force = sorted(((one["score"], task["id"], one) for one, task in tasks if one["model_version"] == version))
+        return (
+            [str(number) for _, number, _ in in_force],
+            [score for score, _, _ in in_force],
+            [bool(one["result"]) for _, _, one in in_force],
+        )
+
+    order, scores, guessed = seen()
+    assert order == list(nextlabel.queues(project)[0].window)
+    assert all(0.49 < one < other < 0.5 for one, other in pairwise(scores)), (
+        "of two classes one is likely at least half"
+    )
+    assert not any(guessed)
+    assert owner.next_task(project)["predictions"][0]["result"] == []  # type: ignore[index]
+    wanted = nextlabel.connect(project, label_studio.legacy_access, "show_predictions=always")
+    assert "Pre-annotations: shown" in str(findings(wanted))
+    again, _, guessed = seen()
+    assert (again, all(guessed)) == (order, True)
+    task = owner.next_task(project)
+    assert task is not None
+    assert any(one["result"] for one in task["predictions"])
 
 
 def test_two_annotators_never_hold_the_same_task_and_both_work_from_the_top(
@@ -177,5 +213,5 @@ def test_another_strategy_orders_the_queue_by_its_own_light(
         label_next(owner, project)
     wait_for(learned(nextlabel, project, 5))
     queue = nextlabel.queues(project)[0]
-    assert queue.strategy == strategy
+    assert queue.strategy == f"{strategy}, no guesses shown"
     assert label_next(owner, project)[0] == queue.window[0]

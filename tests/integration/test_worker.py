@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 import postgres
 from integration.conftest import Team
-from nextlabel import circuits, database, wiring, worker
+from nextlabel import circuits, database, ordering, wiring, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId, QueueVersion
@@ -423,6 +423,26 @@ def test_old_orders_stay_while_people_are_at_work_but_for_a_few_and_go_once_they
     assert [worker._may_clear(team.parts, team.project) for _ in range(2)] == [True, False]
     assert worker.prune(team.project) == 20
     assert team.parts.models.old_orders(team.project) == []
+
+
+def test_orders_are_short_while_many_old_ones_wait_and_full_again_once_these_are_gone(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_parts", lambda: team.parts)
+    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ordering, "_CROWDED", 1)
+    monkeypatch.setattr(ordering, "_FEW_PLACES", 4)
+    team.import_mails(60)
+    places = []
+    for strategy in ("margin", "random", "entropy", "diverse", "margin"):
+        team.choose(window=10, strategy=strategy)
+        team.run()
+        places.append(len(team.parts.models.queues(team.project, newest=1)[0].window))
+    assert places == [10, 10, 10, 10, 4]
+    assert team.run().receipt is None, "a short order is no reason for another one"
+    assert worker.prune(team.project) == 30
+    assert team.run().receipt
+    assert len(team.parts.models.queues(team.project, newest=1)[0].window) == 10
 
 
 def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(

@@ -41,6 +41,10 @@ _PRIVATE_ADDRESS = (
     "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false (the default before 1.23, where somebody has set one of "
     "them to true), or give an address that it accepts (--backend-url)."
 )
+_PERCENTAGE = (
+    "The percentage that Label Studio shows beside a prediction is how sure the model is, but for the tasks that come "
+    "next 50% at most, because Label Studio serves the lowest first."
+)
 # What a refusal says, and what to tell a person then.
 _REMEDIES = (
     ("reserved network address", _PRIVATE_ADDRESS),
@@ -86,6 +90,7 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
         yield Finding("problem", str(error))
         return
     yield from _standing_warnings(found)
+    yield Finding("unchanged", _PERCENTAGE)
 
 
 @dataclass(frozen=True, slots=True)
