@@ -1,4 +1,4 @@
-"""``python -m benchmarks [webhook|predict|reorder|footprint|strategies …] [--json]``: figures and aims, no verdict."""
+"""``python -m benchmarks [webhook|predict|reorder|pruning|footprint|strategies …] [--json]``: figures and aims."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from benchmarks import footprint, prediction, reorder, strategy_speed, webhook
+from benchmarks import footprint, prediction, pruning, reorder, strategy_speed, webhook
 from benchmarks.figures import Figure, load, print_table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "webhook": webhook.run,
     "predict": prediction.run,
     "reorder": reorder.run,
+    "pruning": pruning.run,
     "footprint": footprint.run,
     "strategies": strategy_speed.run,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ActiveLearning
-from nextlabel.ports import Connection, Connector, OwnOrder
+from nextlabel.ports import Connection, Connector
 from nextlabel.ranking import RankedTask, Ranking
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
@@ -170,7 +169,7 @@ def _reorders(
         version = QueueVersion(f"bench-{n}")
         transport.take()
         with stopwatch() as seconds:
-            connector.reorder(project, version, _ranking(window), _predictions(window, version))
+            connector.reorder(project, version, ranking_of(window), predictions_in(window, version))
         took.append(seconds())
         reads, writes = transport.take()
         written = owner.predictions_held(int(project))[version]
@@ -180,42 +179,9 @@ def _reorders(
         note = f"{len(seconds_each) / _REPEATS:g} in each reorder, {sum(seconds_each) / sum(took):.0%} of its time"
         yield over_repeats("reorder", f"of it, {kind}", seconds_each, "s", note=note)
     with stopwatch() as seconds:
-        connector.reorder(project, version, _ranking(window), _predictions(window, version))
+        connector.reorder(project, version, ranking_of(window), predictions_in(window, version))
     reads, writes = transport.take()
     yield Figure("reorder", "the same again", seconds(), "s", note=f"{writes} writes, {reads} reads")
-    yield from _pruning(connector, project, transport, owner)
-
-
-def _pruning(
-    connector: Connector, project: ProjectId, transport: CountingTransport, owner: LabelStudioPerson
-) -> Iterator[Figure]:
-    """Old orders go in lots of five; meanwhile an annotator submits."""
-    old = [OwnOrder(QueueVersion(f"bench-{n}")) for n in range(_REPEATS - 1)]
-    stop = threading.Event()
-
-    def lot() -> float:
-        with stopwatch() as seconds:
-            connector.prune(project, old, 5)
-        return seconds()
-
-    def prune() -> None:
-        while not stop.is_set():
-            lot()
-            stop.wait(0.25)
-
-    thread = threading.Thread(target=prune)
-    submits_alone = _label(owner, project, 10)
-    transport.answered.clear()
-    lots = [lot() for _ in range(_REPEATS)]
-    deletes = sum(sum(seconds) for kind, seconds in transport.answered.items() if kind.startswith("DELETE"))
-    thread.start()
-    submits = _label(owner, project, 10)
-    stop.set()
-    thread.join()
-    note = f"{deletes / sum(lots):.0%} of it deleting; a window of {_WINDOW} is {_WINDOW // 5} lots"
-    yield over_repeats("reorder", "pruning a lot of 5 predictions", lots, "s", note=note)
-    yield over_repeats("reorder", "an annotator's next task and submit, alone", submits_alone, "s")
-    yield over_repeats("reorder", "an annotator's next task and submit, while pruning", submits, "s")
 
 
 def _label(owner: LabelStudioPerson, project: ProjectId, n: int) -> list[float]:
@@ -231,9 +197,9 @@ def _label(owner: LabelStudioPerson, project: ProjectId, n: int) -> list[float]:
     return took
 
 
-def _ranking(window: list[TaskId]) -> Ranking:
+def ranking_of(window: list[TaskId]) -> Ranking:
     return Ranking(tuple(RankedTask(task, 1 - n / len(window)) for n, task in enumerate(window)), "random")
 
 
-def _predictions(window: list[TaskId], version: QueueVersion) -> list[Prediction]:
+def predictions_in(window: list[TaskId], version: QueueVersion) -> list[Prediction]:
     return [Prediction(task, version, (Guess(CONTROL, TWO[0], 0.6),), 0.4, 0.5) for task in window]
