@@ -77,8 +77,6 @@ def _turn(parts: Parts, project: ProjectId) -> str:
         if lease is None:
             parts.job_queue.request_retraining(project, quiet=_BUSY_SECONDS, max_wait=_BUSY_SECONDS)
             return "another worker is on it; asked again"
-        if rests := _rests(parts, project):
-            return rests
         done = _attempt(parts, project, started)
     return done if isinstance(done, str) else _record(parts, project, done, time.monotonic() - started)
 
@@ -86,15 +84,12 @@ def _turn(parts: Parts, project: ProjectId) -> str:
 def _attempt(parts: Parts, project: ProjectId, started: float) -> Round | str:
     """What came of it, or in words why nothing did."""
     try:
-        connection = parts.connections.get(project)
-        _warn_of_options(parts, connection)
-        if wait := _wait_for_tool(parts, connection):
-            parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
-            return f"its tool does not answer; asked again in {wait:.0f} s"
+        if why_not := _rests(parts, project) or _waits(parts, project):
+            return why_not
         done = parts.loop.run(project, parts.models.next_fence(project))
-        parts.circuits.succeeded(connection)
+        parts.circuits.succeeded(parts.connections.get(project))
     except ToolUnavailable as error:
-        wait = parts.circuits.failed(connection, str(error), error.retry_after)
+        wait = parts.circuits.failed(parts.connections.get(project), str(error), error.retry_after)
         parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
         return _failed(parts, project, started, f"{error} Asked again in {wait:.0f} s.")
     except StorageBusy:
@@ -108,6 +103,16 @@ def _attempt(parts: Parts, project: ProjectId, started: float) -> Round | str:
             return rests
         return _failed(parts, project, started, f"{error}{_is_asked_no_more(parts, project, error)}")
     return done
+
+
+def _waits(parts: Parts, project: ProjectId) -> str:
+    """Why its tool is left alone for now, in words; empty where it is not. Raises what the connector raises."""
+    connection = parts.connections.get(project)
+    _warn_of_options(parts, connection)
+    wait = _wait_for_tool(parts, connection)
+    if wait:
+        parts.job_queue.request_retraining(project, quiet=wait, max_wait=wait)
+    return f"its tool does not answer; asked again in {wait:.0f} s" if wait else ""
 
 
 def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> str:
