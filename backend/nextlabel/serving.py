@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from nextlabel import uncertainty
-from nextlabel.errors import NotConnected
+from nextlabel.errors import NotConnected, StorageBusy, StorageError
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
@@ -73,17 +74,37 @@ class TaskUncertainty:
 class _Recently(Generic[Known]):
     """What is read of a project, kept for no longer than `_NOTICE_WITHIN_SECONDS`; of so many projects at most.
 
-    What reading raises is not kept.
+    What reading raises is not kept. Where a full disk does not let it be read, what was read last still holds.
     """
 
     def __init__(self, read: Callable[[ProjectId], Known]) -> None:
-        self._read = lru_cache(_MOST_KNOWN)(lambda project, moment: read(project))
+        self._read = read
+        self._known: OrderedDict[ProjectId, tuple[Known, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __call__(self, project: ProjectId) -> Known:
-        return self._read(project, time.monotonic() // _NOTICE_WITHIN_SECONDS)
+        known = self._known.get(project)
+        if known is not None and time.monotonic() - known[1] < _NOTICE_WITHIN_SECONDS:
+            return known[0]
+        try:
+            found = self._read(project)
+        except StorageError as error:
+            if known is None or isinstance(error, StorageBusy):
+                raise
+            found = known[0]
+        except Exception:
+            self.forget(project)
+            raise
+        with self._lock:
+            self._known[project] = (found, time.monotonic())
+            self._known.move_to_end(project)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
 
-    def forget(self) -> None:
-        self._read.cache_clear()
+    def forget(self, project: ProjectId) -> None:
+        with self._lock:
+            self._known.pop(project, None)
 
 
 class _NothingYet(Exception):
@@ -142,7 +163,7 @@ class Service:
         self._check(options, request.schema)
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
-            self._connection.forget()
+            self._connection.forget(request.project)
         return self._announced(request.project)
 
     def _check(self, options: ProjectOptions, schema: LabelSchema) -> None:

@@ -394,5 +394,5 @@ def test_of_so_many_projects_only_is_kept_how_they_are_connected(
     for n in range(6):
         connect(parts, ProjectId(str(n)))
         parts.service.event(LabelEvent(ProjectId(str(n)), "labels"))
-    assert parts.service._connection._read.cache_info().currsize == 3
+    assert len(parts.service._connection._known) == 3
     parts.database.dispose()
