@@ -95,7 +95,7 @@ class Queue:
             here = held.get(order.version, 0)
             if here and removed >= at_most:
                 break
-            if here and order.window is None and at_rest and here <= _AT_ONCE:
+            if here and order.window is None and at_rest and here <= min(at_most, _AT_ONCE):
                 if removed and removed + here > at_most:  # it fits into the next lot
                     break
                 gone, more = self._clear(order.version, here)
