@@ -62,7 +62,9 @@ def test_what_label_studio_does_not_take_of_a_models_predictions_costs_no_task_i
 ) -> None:
     project = owner.create_project("careless", REGIONS.config)
     owner.import_tasks(project, [dict(REGIONS.data(n)) for n in range(12)])
-    done = nextlabel.connect(project, label_studio.legacy_access, "model=careless", "cold_start=0")
+    done = nextlabel.connect(
+        project, label_studio.legacy_access, "model=careless", "cold_start=0", "show_predictions=always"
+    )
     findings(done)
     assert "12 tasks in order, 9 of them with nothing shown" in " ".join(done.stderr.split())
     queue = nextlabel.queues(project)[0]
