@@ -354,10 +354,18 @@ def housekeep(team: Team) -> None:
 
 @pytest.mark.every_database
 def test_a_paused_project_is_left_alone_until_it_is_resumed(
-    fresh: Team, command: Command, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    fresh: Team,
+    command: Command,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(worker, "_parts", lambda: fresh.parts)
     command("connect", "--option", "quiet_seconds=0", "--option", "window=10")
+    for _ in range(3):
+        fresh.work(2)
+        fresh.run()
+    assert fresh.parts.models.old_orders(fresh.project), "there is something to prune"
     fresh.work(4)
     said = command("pause")
     assert f"nextlabel resume --project {fresh.project}" in said.output
@@ -368,12 +376,14 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     for kind in ("labels", "tasks", "project", "train"):
         assert fresh.parts.service.event(LabelEvent(fresh.project, kind)) is None
     assert jobs(fresh) == 0
+    fresh.tool.take_down()  # whoever asked it for anything would say so
     assert "is paused" in worker.learn_project(fresh.parts, fresh.project)
-    assert worker.prune(fresh.project) == 0
+    assert (worker.prune(fresh.project), "is down" in caplog.text) == (0, False)
+    fresh.tool.bring_up()
     assert fresh.tool.predictions_held(fresh.project) == held
     assert (fresh.in_force(), fresh.parts.models.history(fresh.project)) == (None, models)
     assert (fresh.parts.store.cursor(fresh.project), jobs(fresh, PRUNE_QUEUE)) == (cursor, 0)
-    assert fresh.parts.service.in_service(fresh.project).version == "nextlabel-untrained-1"
+    assert fresh.parts.service.in_service(fresh.project).version == "nextlabel-4"
     (shown,) = json.loads(command("status", "--json").stdout)["projects"]
     assert (shown["state"], "paused" in command("status").output) == ("paused", True)
     assert "paused already" in command("pause").output
@@ -382,8 +392,8 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     assert float(redis_client.zscore("nextlabel:due", fresh.project) or "inf") > 0
     housekeep(fresh)
     assert jobs(fresh) == 1
-    assert "4 labels in force" in worker.learn_project(fresh.parts, fresh.project)
-    assert fresh.in_force() == "nextlabel-2"
+    assert "10 labels in force" in worker.learn_project(fresh.parts, fresh.project)
+    assert fresh.in_force() == "nextlabel-5"
     assert "was not paused" in command("resume").output
 
 
