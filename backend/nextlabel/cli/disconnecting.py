@@ -21,7 +21,7 @@ from nextlabel.ports import Connection, Connector, Finding, OwnOrder, ToolSettin
 from nextlabel.wiring import Parts
 
 _NONE = "none"
-_LOT = 250  # predictions that are removed at a time: less than a second, for which others may wait
+_LOT = 50  # predictions that are removed at a time, so that one sees it go on
 
 _project = click.option("--project", required=True, help="The project's id.")
 
