@@ -13,18 +13,22 @@ from nextlabel.options import ShowFrom
 class Showing:
     """What people see of a version's guesses.
 
-    ``labels`` counts by target those that speak for it: "" stands for the only target, infinity for a model that does
-    not learn from labels. ``own`` is a model of the team's own.
+    ``labels`` counts by target those that were learned: "" stands for the only target, infinity for a model that does
+    not learn from labels. The chances of ``unchecked`` targets were not yet held to labels that the model had not seen.
+    ``own`` is a model of the team's own.
     """
 
     wanted: ShowFrom
     labels: Mapping[str, float]
+    unchecked: frozenset[str] = frozenset()
     own: bool = False
 
     def least(self, target: str) -> float:
         """How likely right a guess about a target must be to be shown; infinity where none is."""
-        labels = self.labels.get(target, self.labels.get("", 0))
-        return self.wanted.chance if labels >= self.wanted.labels else inf
+        known = target if target in self.labels else ""
+        if self.wanted.chance and known in self.unchecked:
+            return inf
+        return self.wanted.chance if self.labels.get(known, 0) >= self.wanted.labels else inf
 
     @property
     def name(self) -> str:
@@ -46,17 +50,19 @@ class Showing:
         """For a person."""
         if self.wanted.chance == inf:
             return "never shown"
-        of_targets = (self.labels or {"": 0.0}).items()
-        return "; ".join(f"{f'{target}: ' if target else ''}{self._when(labels)}" for target, labels in of_targets)
+        of_targets = self.labels or {"": 0.0}
+        return "; ".join(f"{f'{target}: ' if target else ''}{self._when(target)}" for target in of_targets)
 
-    def _when(self, labels: float) -> str:
-        wanted, likely = self.wanted, ""
+    def _when(self, target: str) -> str:
+        wanted, labels, likely = self.wanted, self.labels.get(target, 0), ""
         if wanted.chance:
             by = ", by your own model's scores" if self.own else ""
             likely = f" where they are right with a chance of {wanted.chance * 100:.4g}%{by}"
-        if labels >= wanted.labels:
+        if self.least(target) < inf:
             return f"shown{likely}"
-        return f"withheld until {wanted.labels:.0f} labels are learned ({labels:.0f} so far), then shown{likely}"
+        if labels < wanted.labels:
+            return f"withheld until {wanted.labels:.0f} labels are learned ({labels:.0f} so far), then shown{likely}"
+        return f"withheld until chances can be checked on labels that the model had not seen, then shown{likely}"
 
 
 def showing(wanted: ShowFrom, metrics: Mapping[str, float], *, labels: int = 0, own: bool = False) -> Showing:
@@ -67,16 +73,12 @@ def showing(wanted: ShowFrom, metrics: Mapping[str, float], *, labels: int = 0, 
     """
     counted = {name: number for name, number in metrics.items() if name.rpartition(".")[2] == "labels"}
     if own:
-        return Showing(wanted, {"": counted.get("labels", inf)}, own)
+        return Showing(wanted, {"": counted.get("labels", inf)}, own=own)
     if not counted and labels:  # by an earlier release, of too few labels to count them by target
         counted = {"labels": labels}
-    return Showing(
-        wanted,
-        {
-            name.removesuffix("labels").removesuffix("."): 0 if wanted.chance and not _judged(name, metrics) else number
-            for name, number in counted.items()
-        },
-    )
+    targets = {name: name.removesuffix("labels").removesuffix(".") for name in counted}
+    unchecked = frozenset(target for name, target in targets.items() if not _judged(name, metrics))
+    return Showing(wanted, {target: counted[name] for name, target in targets.items()}, unchecked)
 
 
 def _judged(name: str, metrics: Mapping[str, float]) -> bool:

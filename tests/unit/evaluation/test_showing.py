@@ -35,6 +35,8 @@ def test_guesses_are_shown_from_so_many_labels_of_their_target_on(wanted: ShowFr
 
 def test_a_chance_that_was_never_checked_on_unseen_labels_counts_for_nothing() -> None:
     assert showing(LIKELY, metrics(200, judged=False)).least("kind") == inf
+    assert showing(LIKELY, metrics(200, judged=False)).sentence.startswith("withheld until chances can be checked")
+    assert "(3 so far)" in showing(LIKELY, metrics(3, judged=False)).sentence
     assert showing(FROM_50, metrics(200, judged=False)).least("kind") == 0
 
 
