@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.test_loop import STARS, all_of, open_tasks
+from nextlabel import serving
 from nextlabel.labeling import Guess, Task, TaskId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import PredictRequest
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from integration.conftest import Team
 
 DEFAULT = ProjectOptions().show_predictions
+
+
+@pytest.fixture(autouse=True)
+def _every_version_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quick machine asks again within the half second that a web process need not notice a version in."""
+    monkeypatch.setattr(serving, "_NOTICE_WITHIN_SECONDS", 1e-9)
 
 
 def shown(team: Team) -> dict[TaskId, tuple[Guess, ...]]:
