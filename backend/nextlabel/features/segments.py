@@ -35,7 +35,9 @@ class Segments:
                 except FileNotFoundError:
                     vanished = True
                     continue
-                except (OSError, ValueError, EOFError):  # damaged: its rows are computed again
+                except (OSError, ValueError, EOFError, SystemError):
+                    # Damaged: its rows are computed again. A SystemError is CPython's own, before 3.11.8, where threads
+                    # read the header of such a file at the same time (its issue 106905).
                     words = np.empty(0, dtype=np.uint32)
                 seen.add(path)
                 if words.dtype == np.uint32 and words.ndim == 1 and len(words) and self._fits(words):
