@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from nextlabel import uncertainty
-from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import ArtifactError, NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
@@ -121,6 +122,25 @@ def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Tea
     assert team.learned == {task: team.truth[task] for task in done}
     assert team.in_force() == "nextlabel-2"
     assert_served_by_margin(team)
+
+
+def test_after_an_upgrade_that_reads_tasks_otherwise_the_model_before_is_never_asked_and_all_is_learned_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    with monkeypatch.context() as before:
+        before.setattr(ProjectModel, "kind", "project/1")
+        assert team.run().trained == "0002"
+    with pytest.raises(ArtifactError, match="another release"):
+        team.parts.models.load(team.project, team.serving.version)
+    again = team.run()
+    assert (again.trained, again.labels) == ("0003", 20)
+    assert again.verdict is not None
+    assert "another release" in again.verdict.reason
+    assert_served_by_margin(team)
+    assert team.run().trained is None
 
 
 def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team) -> None:

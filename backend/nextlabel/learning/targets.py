@@ -71,8 +71,9 @@ class TargetsWorkbench:
 
     @cached_property
     def digest(self) -> str:
+        """Also of how tasks are read: after an upgrade that reads them otherwise all is learned again."""
         said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((ProjectModel.kind, said)).encode()).hexdigest()[:16]
 
     def understands(self, learner: str) -> bool:
         return learner == self.learner
@@ -131,7 +132,7 @@ class TargetsWorkbench:
         if incumbent is None or not incumbent.same_kind:
             return Verdict(True, "the first model of this labeling config")
         if not isinstance(incumbent.model, ProjectModel):
-            return Verdict(True, "the artifact of the model in service is lost or damaged")
+            return Verdict(True, "the model in service is lost, damaged or of another release")
         candidate_losses: list[Floats] = [np.empty(0)]
         incumbent_losses: list[Floats] = [np.empty(0)]
         for target in self.schema.targets:

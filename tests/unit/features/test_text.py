@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,41 @@ def test_pairs_of_words_never_span_two_texts() -> None:
     assert count_features(["win prize", "now here"]).nnz == sum(
         count_features([t]).nnz for t in ("win prize", "now here")
     )
+
+
+def same(one: str, other: str) -> bool:
+    return (count_features([one]) != count_features([other])).nnz == 0
+
+
+def test_english_and_its_neighbours_are_counted_as_they_always_were() -> None:
+    counts = count_features(
+        [
+            "Dear friend, it's 3.50 € for 2 m² of snake_case!",
+            "Ünïcödé ça va, naïve Straße",
+            "http://a.org/?a=1 – “now”…",
+        ]
+    )
+    kept = hashlib.sha256(b"".join(part.tobytes() for part in (counts.indptr, counts.indices, counts.data)))
+    assert kept.hexdigest()[:16] == "54beb4e12d0b5c27"
+
+
+def test_han_kana_and_hangul_are_counted_with_their_characters_apart() -> None:
+    for text in ("味道很好,下次再来", "すごくおいしかった", "맛있어요"):
+        assert same(text, " ".join(text))
+        assert not same(text, " ".join(sorted(text)))
+
+
+def test_in_alphabets_without_spaces_runs_of_letters_tell_more_than_each_letter() -> None:
+    whole, apart = count_features(["สวัสดี"]), count_features(["ส วั ส ดี"])
+    assert whole.nnz > apart.nnz
+    assert set(apart.indices[apart.indices < COLUMNS // 2]) == set(whole.indices[whole.indices < COLUMNS // 2])
+    assert count_features(["กข" * 30]).nnz < count_features(["กข" * 30 + "คงจฉช"]).nnz  # whatever its length
+
+
+def test_a_mark_is_counted_with_its_letter() -> None:
+    for word in ("हिन्दी", "كَتَبَ", "e\u0301te\u0301"):
+        assert (count_features([word]).indices < COLUMNS // 2).sum() == 1, word
+    assert set(count_features(["❤"]).indices) < set(count_features(["❤\ufe0f"]).indices)  # a heart, and a red one
 
 
 @pytest.mark.parametrize("text", ["👩‍👩‍👧", "👍🏽", "!?…", "日本語テキスト", "\ud800 broken", "e\u0301 combining"])
