@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from nextlabel.features.markup import content_of
 from nextlabel.features.words import LETTER, PICTURE, SIGN, Codes, Positions, Words, codes_of, words_of
 
 SIGNATURE = "text-3"
@@ -23,6 +24,7 @@ SIGNATURE = "text-3"
 
 _WORDS = 2**17  # columns for words and word pairs; as many again follow for character n-grams
 COLUMNS = 2 * _WORDS
+_MAX_READ = 2_000_000  # characters of a task, of which `_MAX_CHARACTERS` are counted once markup is gone
 _MAX_CHARACTERS = 100_000
 _MAX_WORD = 40  # a longer "word" is a hash or a base64 blob: its n-grams would drown the text's
 _BLOCK = 1_000_000  # characters hashed together: memory goes with it, about 200 bytes each
@@ -37,7 +39,7 @@ def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
     Of the turns of a dialogue every text counts, who said it too.
     """
     parts = chain.from_iterable(_texts(data.get(name)) for name in inputs)
-    return "\n".join(parts)[:_MAX_CHARACTERS]
+    return "\n".join(parts)[:_MAX_READ]
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -55,7 +57,8 @@ def content_hash(text: str) -> bytes:
 def count_features(texts: Sequence[str]) -> csr_matrix:
     """n × `COLUMNS` float32 counts: words, pairs of neighbouring words, character 3- to 5-grams within words.
 
-    Words are those of `words_of`, in lower case. In alphabets without spaces n-grams are taken of runs of letters.
+    Words are those of `words_of`, in lower case. In alphabets without spaces n-grams are taken of runs of letters. What
+    is markup (`content_of`) is not counted.
     """
     blocks = [_count_block(block) for block in _blocks(texts)]
     return blocks[0] if len(blocks) == 1 else vstack([no_rows(), *blocks], format="csr")
@@ -71,11 +74,12 @@ def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
     block: list[str] = []
     characters = 0
     for text in texts:
-        if block and characters + len(text) > _BLOCK:
+        content = content_of(text)[:_MAX_CHARACTERS]
+        if block and characters + len(content) > _BLOCK:
             yield block
             block, characters = [], 0
-        block.append(text.lower())
-        characters += len(text) + 1
+        block.append(content.lower())
+        characters += len(content) + 1
     if block:
         yield block
 

@@ -118,4 +118,12 @@ def test_the_text_of_a_dialogue_is_what_was_said_and_by_whom() -> None:
 
 
 def test_a_very_long_text_is_cut() -> None:
-    assert len(read_text({"text": "word " * 100_000}, ("text",))) == 100_000
+    assert len(read_text({"text": "word " * 1_000_000}, ("text",))) == 2_000_000
+    assert same("word " * 100_000, "word " * 20_000)
+
+
+def test_markup_is_not_counted_and_what_stands_before_the_text_does_not_push_it_out() -> None:
+    picture = f'<p><img alt="" src="data:image/png;base64,{"iVBORw0KGgo" * 20_000}"></p>'
+    style = f"<style>{'.wide { margin: 0 }' * 9_000}</style><script>{'if (a < b) call();' * 9_000}</script>"
+    for before in ("<br>", picture, style, "<!-- no news -->"):
+        assert same(f"{before}<div class='x'>good <b>news</b></div>for <i>you</i>", "good news for you"), before[:20]
