@@ -36,16 +36,15 @@ _INVERSE = pow(_BASE, -1, 2**64)
 def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
     """The text of a task: what its input fields hold of text and numbers, joined by line breaks.
 
-    Of the turns of a dialogue every text counts, who said it too.
+    Of the turns of a dialogue every text counts, who said it too, and so do named values.
     """
     parts = chain.from_iterable(_texts(data.get(name)) for name in inputs)
     return "\n".join(parts)[:_MAX_READ]
 
 
 def _texts(value: object) -> Iterator[str]:
-    turns = value if isinstance(value, list) else [value]
-    for turn in turns:
-        said = turn.values() if isinstance(turn, dict) and turns is value else [turn]
+    for turn in value if isinstance(value, list) else [value]:
+        said = turn.values() if isinstance(turn, dict) else [turn]
         yield from (str(one) for one in said if isinstance(one, str | int | float))
 
 
