@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.estimators.learners import LinearLearner
+from nextlabel.features.metadata import is_blank
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Span, Target, Task
 from nextlabel.opinions import Opinions
@@ -25,6 +26,22 @@ class Examples:
     tasks: Sequence[Task]
     labels: Sequence[Label]
     features: Features
+
+
+def nothing_to_read(target: Target, tasks: Sequence[Task], features: Features) -> NDArray[np.bool_]:
+    """Of each task whether there is nothing in it that the target could be about: its fields are empty, hold markup
+    and nothing else, or the address of a picture that cannot be had now."""
+    fields = [one.field for one in target.inputs]
+    blank = np.array([is_blank(task.data, fields) for task in tasks], dtype=np.bool_)
+    if isinstance(features, np.ndarray) and any(one.kind == "image" for one in target.inputs):
+        blank |= ~features.any(axis=1)
+    return blank
+
+
+def blank_last(blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All rows, those with nothing to read last; and of them those to choose from: all, where all are blank."""
+    order = np.argsort(blank, kind="stable")
+    return order, order if blank.all() else order[: len(order) - int(blank.sum())]
 
 
 def candidate_pool(

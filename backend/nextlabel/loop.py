@@ -15,7 +15,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Workbench
@@ -24,6 +24,7 @@ from nextlabel.ports import (
     Connection,
     Connections,
     Connector,
+    Finding,
     LabelStore,
     ModelRecord,
     ModelRegistry,
@@ -47,6 +48,7 @@ class Round:
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
     learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
+    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out.
     """
 
     project: ProjectId
@@ -59,6 +61,18 @@ class Round:
     failure: str = ""
     unreadable: Sequence[Unreadable] = ()
     read_again: bool = False
+    blank: Sequence[Task] | None = None
+
+    def blank_findings(self) -> list[Finding]:
+        """What a person should know of tasks in which there is nothing to read."""
+        if not self.blank:
+            return []
+        names = ", ".join(f"task {task.id}" for task in self.blank[:_NAMED]) + (" …" if self.blank[_NAMED:] else "")
+        message = (
+            f"{len(self.blank)} open tasks hold nothing to read, neither text nor number nor picture that can be had: "
+            f"{names}. They come last; fill them in, or delete them."
+        )
+        return [Finding("warning", message)]
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
@@ -160,6 +174,7 @@ class ActiveLearning:
             outcome.failure,
             self._store.unreadable(project),
             pulled.again,
+            now.blank if now.open else (),
         )
 
     def _look(

@@ -20,7 +20,7 @@ from nextlabel.ports import (
     QueueReceipt,
     QueueRecord,
 )
-from nextlabel.predictions import predictions_of, utilities_of
+from nextlabel.predictions import predictions_of
 from nextlabel.ranking import Ranking
 from nextlabel.work import Progress, Shards
 
@@ -89,7 +89,7 @@ class Ordering:
         candidates = bench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
-        window = (self.strategy("diverse") if cold else chosen).rank(candidates.pool, self._places())
+        window = candidates.ranked(self.strategy("diverse") if cold else chosen, self._places())
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
@@ -98,7 +98,7 @@ class Ordering:
             return predictions_of(
                 [candidates.tasks[n] for n in rows],
                 {name: said.of(rows) for name, said in candidates.opinions.items()},
-                utilities_of(chosen, candidates.pool.probabilities[rows]),
+                candidates.utilities(chosen, rows),
                 version=version,
                 informative=model.informative,
                 least=serving.showing(options).least,

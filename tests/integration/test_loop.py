@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from nextlabel import uncertainty
-from nextlabel.errors import NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import ArtifactError, NotConnected, SettingsError, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
@@ -97,6 +98,32 @@ def test_random_order_is_random_from_the_start(team: Team) -> None:
     assert team.queue() == expected.task_ids()
 
 
+@pytest.mark.parametrize("strategy", ["adaptive", "random", "entropy"])
+def test_tasks_with_nothing_to_read_come_last_in_every_order_and_are_named(team: Team, strategy: str) -> None:
+    team.choose(strategy=strategy)
+    blank = team.tool.add_tasks(team.project, ["", " \n", "<p>&nbsp;</p>", "<script>x()</script>"] * 3)
+    team.import_mails(30)
+    for labels in (0, 12):
+        team.work(labels)
+        done = team.run()
+        assert set(team.queue()[-len(blank) :]) == set(blank)
+        (found,) = done.blank_findings()
+        assert found.level == "warning"
+        assert found.message.startswith("12 open tasks hold nothing to read")
+        assert f"task {blank[0]}" in found.message
+    for task in blank:
+        team.label(task, "ham")
+    assert team.run().blank_findings() == []
+
+
+def test_a_window_that_has_room_for_all_but_blank_tasks_is_not_written_again_and_again(team: Team) -> None:
+    team.choose(window=20)
+    team.tool.add_tasks(team.project, [""] * 40)
+    team.import_mails(5)
+    assert team.run().receipt is not None
+    assert team.run().receipt is None
+
+
 def test_an_empty_project_is_put_in_order_once_it_has_tasks(team: Team) -> None:
     assert team.run().receipt is None
     team.import_mails(5)
@@ -121,6 +148,25 @@ def test_labels_make_a_model_and_its_least_sure_tasks_are_served_first(team: Tea
     assert team.learned == {task: team.truth[task] for task in done}
     assert team.in_force() == "nextlabel-2"
     assert_served_by_margin(team)
+
+
+def test_after_an_upgrade_that_reads_tasks_otherwise_the_model_before_is_never_asked_and_all_is_learned_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    with monkeypatch.context() as before:
+        before.setattr(ProjectModel, "kind", "project/1")
+        assert team.run().trained == "nextlabel-2"
+    with pytest.raises(ArtifactError, match="another release"):
+        team.parts.models.load(team.project, team.serving.version)
+    again = team.run()
+    assert (again.trained, again.labels) == ("nextlabel-3", 20)
+    assert again.verdict is not None
+    assert "another release" in again.verdict.reason
+    assert_served_by_margin(team)
+    assert team.run().trained is None
 
 
 def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team) -> None:

@@ -19,6 +19,7 @@ import postgres
 from integration.conftest import Team
 from nextlabel import circuits, database, ordering, wiring, worker
 from nextlabel.errors import ToolUnavailable
+from nextlabel.findings import BLANK
 from nextlabel.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.liveness import Process
@@ -509,3 +510,15 @@ def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.Mo
     for n in range(9):
         team.parts.rounds.add(team.project, 0.1, f"turn {n}", failed=False)
     assert [one.summary for one in team.parts.rounds.last(team.project, 100)] == [f"turn {n}" for n in (8, 7, 6, 5, 4)]
+
+
+def test_tasks_with_nothing_to_read_are_a_finding_until_they_are_gone(team: Team) -> None:
+    blank = team.tool.add_tasks(team.project, ["", "<br>"])
+    team.import_mails(5)
+    worker.learn_project(team.parts, team.project)
+    (found,) = team.parts.findings.of(team.project, BLANK)
+    assert found.message.startswith("2 open tasks hold nothing to read")
+    for task in blank:
+        team.label(task, "ham")
+    worker.learn_project(team.parts, team.project)
+    assert team.parts.findings.of(team.project, BLANK) == []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nextlabel.candidates import Examples, candidate_pool, classes_of
+from nextlabel.candidates import Examples, blank_last, candidate_pool, classes_of, nothing_to_read
 from nextlabel.errors import SettingsError
 from nextlabel.features.spaces import Centred
-from nextlabel.labeling import Input, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.learning.workbench import Candidates
 from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
-from nextlabel.ranking import CandidatePool
+from nextlabel.ranking import CandidatePool, RankedTask, Ranking
 from nextlabel.strategies import finding
 
 TEXT, N, LABELED = (Input("text"),), 30, 12
@@ -91,3 +92,56 @@ def test_every_label_has_a_class_even_where_none_is_given_yet(target: Target) ->
 def test_numbers_are_told_apart_by_their_middle() -> None:
     assert classes_of(NUMBER, [1.0, 5.0, 2.0, 4.0])[0].tolist() == [0, 1, 0, 1]
     assert classes_of(NUMBER, [])[0].tolist() == []
+
+
+class Backwards:
+    """The tasks of the pool, last one first."""
+
+    def rank(self, pool: CandidatePool, size: int) -> Ranking:
+        return Ranking(tuple(RankedTask(task, 0.5) for task in reversed(pool.tasks))[:size], "backwards")
+
+
+NOTHING: list[object] = [None, "", " \n", [], {}]
+EVERY_KIND: list[InputKind] = ["text", "dialogue", "table", "image", "metadata"]
+BLANK: list[tuple[InputKind, object, bool]] = [
+    *((kind, value, True) for kind in EVERY_KIND for value in NOTHING),
+    ("text", "<p>&nbsp;<br></p><!-- no --><script>x()</script>", True),
+    ("text", "\u200b \ufeff", True),
+    ("text", float("nan"), True),
+    ("dialogue", [{"author": "", "text": " "}, ""], True),
+    ("table", {"a": None, "b": ""}, True),
+    ("text", 0, False),
+    ("text", False, False),
+    ("text", "<3", False),
+    ("dialogue", [{"author": "", "text": "hi"}], False),
+    ("table", {"a": 0}, False),
+    ("metadata", "/data/1.mp3", False),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "blank"), BLANK)
+def test_a_task_is_blank_where_its_fields_hold_nothing(kind: InputKind, value: object, blank: bool) -> None:
+    target = Target("t", "choice", (Input("f", kind), Input("missing", kind)), ("a", "b"))
+    task = Task(TaskId("1"), {"f": value, "other": "not asked about"})
+    assert nothing_to_read(target, [task], np.ones((1, 3), dtype=np.float32)).tolist() == [blank]
+
+
+def test_a_picture_that_cannot_be_had_is_nothing_to_read() -> None:
+    target = Target("t", "choice", (Input("f", "image"),), ("a", "b"))
+    tasks = [Task(TaskId(str(n)), {"f": f"/data/{n}.png"}) for n in range(2)]
+    features = np.array([[0, 0.5], [0, 0]], dtype=np.float32)
+    assert nothing_to_read(target, tasks, features).tolist() == [False, True]
+
+
+def test_what_is_blank_comes_after_all_that_a_strategy_ranks_and_is_worth_nothing() -> None:
+    blank = np.array([True, False, False, True, False])
+    order, readable = blank_last(blank)
+    tasks = [Task(TaskId(str(n)), {}) for n in order]
+    pool = CandidatePool([task.id for task in tasks[: len(readable)]], np.full((len(readable), 2), 0.5))
+    candidates = Candidates(tasks, {}, pool)
+    assert candidates.ranked(Backwards(), 10).task_ids() == ("4", "2", "1", "0", "3")
+    assert candidates.ranked(Backwards(), 4).task_ids() == ("4", "2", "1", "0")
+    assert candidates.ranked(Backwards(), 2).task_ids() == ("4", "2")
+    assert candidates.utilities(Backwards(), [3, 0, 4]).tolist() == [0, 1, 0]
+    everything, chosen = blank_last(np.ones(3, dtype=bool))
+    assert everything.tolist() == chosen.tolist() == [0, 1, 2]  # then there is nothing to tell them apart by

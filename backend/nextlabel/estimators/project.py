@@ -81,7 +81,9 @@ class Learned:
 class ProjectModel:
     """All that is known of a project's targets."""
 
-    kind = "project/1"
+    kind = "project/2"
+    """Changes whenever the same task would give other features. Models of another kind are not read, but made again
+    from their labels: fed what they were not fitted on they would be wrong without a word."""
 
     def __init__(self, targets: Mapping[str, Learned]) -> None:
         self.targets = dict(targets)

@@ -37,10 +37,10 @@ class VectorCache:
         keys: Sequence[bytes],
         width: int,
         compute: Callable[[Sequence[int]], Floats],
-        texts: Sequence[str] | None = None,
+        text: Callable[[int], str] | None = None,
         told: Told = nobody,
     ) -> Floats:
-        """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time; with ``texts`` for a shard.
+        """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time; with ``text`` for a shard.
 
         Each `_BLOCK` rows are on disk before more are begun, so that nothing is lost when it takes minutes and the
         process is killed.
@@ -52,7 +52,7 @@ class VectorCache:
         new, places = np.unique(wanted[unknown], return_index=True)
         missing = unknown[np.sort(places)]
 
-        pieces = self._computed(signature, missing, width, compute, texts)
+        pieces = self._computed(signature, missing, width, compute, text)
         folder.keep(wanted, rows, _filled(rows, missing, pieces, told))
         if len(unknown) > len(new):
             first = unknown[places]
@@ -65,7 +65,7 @@ class VectorCache:
         missing: NDArray[np.intp],
         width: int,
         compute: Callable[[Sequence[int]], Floats],
-        texts: Sequence[str] | None,
+        text: Callable[[int], str] | None,
     ) -> Iterator[tuple[range, Floats]]:
         """The rows of what is missing, piece by piece."""
 
@@ -73,9 +73,9 @@ class VectorCache:
             places = missing[piece.start : piece.stop].tolist()
             return np.asarray(compute(places), dtype=np.float32).reshape(len(places), width)
 
-        if texts is None:
+        if text is None:
             return ((piece, rows_of(piece)) for piece in slices(range(len(missing)), _BLOCK))
-        work = Work(EMBED, signature, [texts[place] for place in missing], numbers(width))
+        work = Work(EMBED, signature, [text(place) for place in missing.tolist()], numbers(width))
         return self._shards.rows(work, rows_of)
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.errors import ArtifactError, ConfigurationError
+from nextlabel.features.markup import content_of, is_marked_up
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
@@ -33,6 +34,8 @@ log = logging.getLogger("nextlabel.embedding")
 
 _LOG_SECONDS = 10.0
 _WORDS = np.float32(0.7)  # of the embedding's length: .5 helped less at 500 labels, 1 cost rare classes more
+_MAX_CHARACTERS = 100_000
+_MARKED_UP = "\0content\0"  # before a text that is embedded without its markup: once it was embedded with it
 _MAX_TOKENS = 256  # of a text that a sentence encoder reads: what small ones were trained on, and time goes with it
 _NUMBERS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
@@ -73,14 +76,17 @@ class EmbeddingEncoder:
         return csr_matrix(hstack(weighed, format="csr"))
 
     def _embed(self, texts: Sequence[str], source: Source) -> Floats:
+        def content(place: int) -> str:
+            return content_of(texts[place])[:_MAX_CHARACTERS]
+
         def compute(places: Sequence[int]) -> Floats:
-            return model.embed([texts[place] for place in places])
+            return model.embed([content(place) for place in places])
 
         model = load_model(self._folder)
         if source.vectors is None:
             return compute(range(len(texts)))
-        keys = [content_hash(text) for text in texts]
-        return source.vectors.get(self._model, keys, model.width, compute, texts, _Telling(source.told))
+        keys = [content_hash(f"{_MARKED_UP}{text}" if is_marked_up(text) else text) for text in texts]
+        return source.vectors.get(self._model, keys, model.width, compute, content, _Telling(source.told))
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1]) if self._words else Centred.of(np.asarray(pool))

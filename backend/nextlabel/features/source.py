@@ -22,14 +22,15 @@ class Vectors(Protocol):
         keys: Sequence[bytes],
         width: int,
         compute: Callable[[Sequence[int]], Floats],
-        texts: Sequence[str] | None = None,
+        text: Callable[[int], str] | None = None,
         told: Told = nobody,
     ) -> Floats:
         """n × ``width``; ``compute`` is given the places whose key is not known, each key once, and returns their
         rows. ``signature`` changes whenever the same content would give other vectors; a row that holds NaN is
         returned, but not kept.
 
-        With ``texts``, one for each key, whoever has the model that ``signature`` stands for may compute rows as well.
+        With ``text``, which gives that of each place, whoever has the model that ``signature`` stands for may compute
+        rows as well.
         """
 
 

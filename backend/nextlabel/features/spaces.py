@@ -192,5 +192,5 @@ def active(weighed: Features) -> tuple[NDArray[np.int32], Features]:
 def inner_products(one: Features, other: Features) -> Floats:
     """n × m, in double precision."""
     if issparse(one):
-        return np.asarray(csr_matrix(one @ other.T).toarray(), dtype=np.float64)
+        return np.asarray(csr_matrix(one.astype(np.float64) @ other.T.astype(np.float64)).toarray())
     return np.asarray(np.asarray(one, dtype=np.float64) @ np.asarray(other, dtype=np.float64).T)

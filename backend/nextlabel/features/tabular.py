@@ -97,11 +97,8 @@ def numbers_of(values: Sequence[object]) -> list[float] | None:
     return known if len(known) >= _NUMERIC * len(values) else None
 
 
-def holds_numbers(inputs: Sequence[Input], tasks: Sequence[Task]) -> bool:
-    """Whether at least half of the fields shown hold numbers: then they are a record, not a text."""
-    shown = [[task.data[one.field] for task in tasks if task.data.get(one.field) is not None] for one in inputs]
-    numeric = [sum(_number(value) is not None for value in values) > _NUMERIC * len(values) for values in shown]
-    return bool(numeric) and sum(numeric) >= len(numeric) / 2
+def is_number(value: object) -> bool:
+    return _number(value) is not None
 
 
 def cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple[str, object]]:

@@ -16,36 +16,35 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-SIGNATURE = "text-2"
+from nextlabel.features.markup import content_of
+from nextlabel.features.words import LETTER, PICTURE, SIGN, Codes, Positions, Words, codes_of, words_of
+
+SIGNATURE = "text-3"
 """Changes whenever the same text would give other features, so that no cache outlives its meaning."""
 
 _WORDS = 2**17  # columns for words and word pairs; as many again follow for character n-grams
 COLUMNS = 2 * _WORDS
+_MAX_READ = 2_000_000  # characters of a task, of which `_MAX_CHARACTERS` are counted once markup is gone
 _MAX_CHARACTERS = 100_000
 _MAX_WORD = 40  # a longer "word" is a hash or a base64 blob: its n-grams would drown the text's
 _BLOCK = 1_000_000  # characters hashed together: memory goes with it, about 200 bytes each
 
-_SPACE, _WORD, _OTHER = np.uint8(1), np.uint8(2), np.uint8(3)
 _BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
-
-Codes = NDArray[np.uint32]
-Positions = NDArray[np.int64]
 
 
 def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
     """The text of a task: what its input fields hold of text and numbers, joined by line breaks.
 
-    Of the turns of a dialogue every text counts, who said it too.
+    Of the turns of a dialogue every text counts, who said it too, and so do named values.
     """
     parts = chain.from_iterable(_texts(data.get(name)) for name in inputs)
-    return "\n".join(parts)[:_MAX_CHARACTERS]
+    return "\n".join(parts)[:_MAX_READ]
 
 
 def _texts(value: object) -> Iterator[str]:
-    turns = value if isinstance(value, list) else [value]
-    for turn in turns:
-        said = turn.values() if isinstance(turn, dict) and turns is value else [turn]
+    for turn in value if isinstance(value, list) else [value]:
+        said = turn.values() if isinstance(turn, dict) else [turn]
         yield from (str(one) for one in said if isinstance(one, str | int | float))
 
 
@@ -57,7 +56,8 @@ def content_hash(text: str) -> bytes:
 def count_features(texts: Sequence[str]) -> csr_matrix:
     """n × `COLUMNS` float32 counts: words, pairs of neighbouring words, character 3- to 5-grams within words.
 
-    A word is a run of letters, digits and underscores in lower case; any other mark is a word by itself.
+    Words are those of `words_of`, in lower case. In alphabets without spaces n-grams are taken of runs of letters. What
+    is markup (`content_of`) is not counted.
     """
     blocks = [_count_block(block) for block in _blocks(texts)]
     return blocks[0] if len(blocks) == 1 else vstack([no_rows(), *blocks], format="csr")
@@ -73,31 +73,53 @@ def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
     block: list[str] = []
     characters = 0
     for text in texts:
-        if block and characters + len(text) > _BLOCK:
+        content = content_of(text)[:_MAX_CHARACTERS]
+        if block and characters + len(content) > _BLOCK:
             yield block
             block, characters = [], 0
-        block.append(text.lower())
-        characters += len(text) + 1
+        block.append(content.lower())
+        characters += len(content) + 1
     if block:
         yield block
 
 
 def _count_block(lowered: list[str]) -> csr_matrix:
-    codes = np.frombuffer("\n".join([*lowered, ""]).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    starts, ends = _tokens(codes)
-    if not len(starts):
+    codes = codes_of("\n".join([*lowered, ""]))
+    words = words_of(codes)
+    if not len(words.starts):
         return no_rows(len(lowered))
     text_ends = np.cumsum(np.fromiter(map(len, lowered), dtype=np.int64, count=len(lowered)) + 1)
-    rows = np.searchsorted(text_ends, starts, side="right")
-    words = _token_columns(codes, starts, ends)
+    rows = np.searchsorted(text_ends, words.starts, side="right")
+    own = _word_columns(codes, words.starts, _bare_ends(words))
     neighbours = rows[1:] == rows[:-1]
-    columns, owners = [words, _pair_columns(words)[neighbours]], [rows, rows[1:][neighbours]]
-    sizes = np.minimum(ends - starts, _MAX_WORD)
-    long = sizes > 1
-    for grams, word in _gram_columns(codes, starts[long], sizes[long]):
+    columns, owners = [own, _pair_columns(own)[neighbours]], [rows, rows[1:][neighbours]]
+    first, sizes = _runs(words)
+    first, sizes = first[sizes > 1], sizes[sizes > 1]
+    for grams, run in _gram_columns(codes, words.starts[first], sizes):
         columns.append(grams)
-        owners.append(rows[long][word])
+        owners.append(rows[first][run])
     return _counts(np.concatenate(owners), np.concatenate(columns), len(lowered))
+
+
+def _bare_ends(words: Words) -> Positions:
+    """Where words end, of signs and emoji without what colours them: only their n-grams tell that."""
+    bare = (words.kinds == SIGN) | (words.kinds == PICTURE)
+    return np.where(bare, words.starts + 1, words.ends)
+
+
+def _runs(words: Words) -> tuple[Positions, Positions]:
+    """What n-grams are taken of: with which word each run starts, and how many characters of it count.
+
+    A run is a word, or letters of an alphabet without spaces that follow one another.
+    """
+    letter = words.kinds == LETTER
+    if not letter.any():
+        return np.arange(len(words.starts)), np.minimum(words.ends - words.starts, _MAX_WORD)
+    begins = np.ones(len(letter), dtype=np.bool_)
+    begins[1:] = ~(letter[1:] & letter[:-1] & (words.starts[1:] == words.ends[:-1]))
+    first = np.flatnonzero(begins)
+    sizes = words.ends[np.append(first[1:], len(begins)) - 1] - words.starts[first]
+    return first, np.where(letter[first], sizes, np.minimum(sizes, _MAX_WORD))
 
 
 def _counts(rows: Positions, columns: NDArray[np.int32], n: int) -> csr_matrix:
@@ -110,37 +132,8 @@ def _counts(rows: Positions, columns: NDArray[np.int32], n: int) -> csr_matrix:
     return csr_matrix((counts, (unique % COLUMNS).astype(np.int32), indptr), shape=(n, COLUMNS))
 
 
-def _tokens(codes: Codes) -> tuple[Positions, Positions]:
-    """Where words and single marks start and end."""
-    kinds = _kinds(codes)
-    word = kinds == _WORD
-    starts = np.flatnonzero((kinds != _SPACE) & ~(word & np.concatenate(([False], word[:-1]))))
-    ends = starts + 1
-    ends[word[starts]] = np.flatnonzero(word & ~np.concatenate((word[1:], [False]))) + 1
-    return starts, ends
-
-
-def _kinds(codes: Codes) -> NDArray[np.uint8]:
-    """Of each character whether it is space, part of a word, or a mark."""
-    table = _kind_table()
-    kinds = table[codes]
-    if not kinds.all():
-        for code in np.unique(codes[kinds == 0]).tolist():
-            character = chr(code)
-            in_word = character.isalnum() or character == "_"
-            table[code] = _WORD if in_word else _SPACE if character.isspace() else _OTHER
-        kinds = table[codes]
-    return kinds
-
-
-@lru_cache(maxsize=1)
-def _kind_table() -> NDArray[np.uint8]:
-    """Kinds of all characters met so far, 0 for the others; filled by `_kinds`, always with the same values."""
-    return np.zeros(0x110000, dtype=np.uint8)
-
-
-def _token_columns(codes: Codes, starts: Positions, ends: Positions) -> NDArray[np.int32]:
-    """Each token's own column: a polynomial hash, taken from prefix sums whatever the tokens' lengths."""
+def _word_columns(codes: Codes, starts: Positions, ends: Positions) -> NDArray[np.int32]:
+    """Each word's own column: a polynomial hash, taken from prefix sums whatever the words' lengths."""
     up, down = (powers[: len(codes)] for powers in _powers(1 << max(12, len(codes).bit_length())))
     terms = (codes.astype(np.uint64) + np.uint64(1)) * up
     prefix = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(terms, dtype=np.uint64)))

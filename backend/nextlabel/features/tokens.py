@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-# Scripts written without spaces, or (Hangul) with endings joined to names: a run of letters is a whole clause there,
-# and a name inside it could never be marked by itself.
-_UNSPACED = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u3040-\u30ff\u3100-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana, Han
-    "\uac00-\ud7a3"  # Hangul
-)
-# Vowel signs and accents that are characters of their own: without them every Hindi word would fall to pieces.
-_MARKS = "\u200c\u200d" + "".join(
-    chr(code) for code in range(0x300, 0xE01) if unicodedata.category(chr(code)) in {"Mn", "Mc"}
-)
-_TOKEN = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]+[{_MARKS}]*)+|[^\w\s]")
+from nextlabel.features.words import codes_of, words_of
+
 _REPEATED = re.compile(r"(.)\1+")
 _MAX_WORD = 40  # what is read of a longer "word", which is a hash or a base64 blob
 _LONGEST_AFFIX = 4
@@ -31,11 +20,9 @@ Place = tuple[int, int]
 
 
 def tokenize(text: str) -> list[Place]:
-    """The words of a text: a run of letters, digits and underscores, or any single other mark that is no space.
-
-    In scripts without spaces between words each letter is a word.
-    """
-    return [found.span() for found in _TOKEN.finditer(text)]
+    """The words of a text (`words_of`)."""
+    words = words_of(codes_of(text))
+    return list(zip(words.starts.tolist(), words.ends.tolist(), strict=True))
 
 
 def token_features(text: str, places: Sequence[Place]) -> list[list[bytes]]:

@@ -11,14 +11,16 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import orjson
 
-from nextlabel.candidates import rarest_of, unlike_pool
+from nextlabel.candidates import blank_last, rarest_of, unlike_pool
 from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import encoder_of
+from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, Meanwhile
 from nextlabel.hosting.hosts import Hosts
@@ -63,6 +65,7 @@ class HostedWorkbench:
         self.open = still_open
         self.learner = hosts.learner(project, name)
         self.set_aside: Mapping[str, int] = {}
+        self.blank: Sequence[Task] | None = None
 
     @property
     def schema_digest(self) -> str:
@@ -155,8 +158,15 @@ class HostedWorkbench:
             log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
         names = [_names(told) for _, told in self._annotated]
         codes = rarest_of(names, sorted({name for row in names for name in row}))
-        features, labeled = self._features(tasks)
-        return Candidates(tasks, opinions, unlike_pool(tasks, features, opinions, codes, labeled, scorer.seed))
+        shown = [one.field for one in self._schema.shown]
+        blank = np.array([bool(shown) and is_blank(task.data, shown) for task in tasks], dtype=np.bool_)
+        self.blank = [tasks[row] for row in np.flatnonzero(blank)]
+        order, readable = blank_last(blank)
+        chosen = [tasks[row] for row in readable]
+        features, labeled = self._features(chosen)
+        said = {name: one.of(readable) for name, one in opinions.items()}
+        pool = unlike_pool(chosen, features, said, codes, labeled, scorer.seed)
+        return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
 
     def _unfitted(self) -> HostedProject:
         """The model as its file makes it, which may well be one that others have trained."""

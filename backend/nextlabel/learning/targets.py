@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.candidates import Examples, candidate_pool
+from nextlabel.candidates import Examples, blank_last, candidate_pool, nothing_to_read
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
@@ -50,6 +50,7 @@ class TargetsWorkbench:
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
         self.set_aside: dict[str, int] = {}
+        self.blank: Sequence[Task] | None = None
         self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoded: dict[str, Features] = {}
         for task, said in zip(labeled.tasks, labeled.labels, strict=True):
@@ -71,8 +72,9 @@ class TargetsWorkbench:
 
     @cached_property
     def digest(self) -> str:
+        """Also of how tasks are read: after an upgrade that reads them otherwise all is learned again."""
         said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((ProjectModel.kind, said)).encode()).hexdigest()[:16]
 
     def understands(self, learner: str) -> bool:
         return learner == self.learner
@@ -114,24 +116,28 @@ class TargetsWorkbench:
             name: said[name] if name in said else estimator.predict(tasks, features[name])
             for name, estimator in estimators.items()
         }
+        targets = {target.name: target for target in self.schema.targets}
+        blank = np.all([nothing_to_read(targets[name], tasks, some) for name, some in features.items()], axis=0)
+        self.blank = [tasks[row] for row in np.flatnonzero(blank).tolist()]
+        order, readable = blank_last(blank)
         lead = next(target for target in self.schema.targets if target.name in opinions)
         encoder = model.targets[lead.name].encoder
         pool = candidate_pool(
-            tasks,
-            features[lead.name],
-            opinions,
+            [tasks[row] for row in readable],
+            rows_of(features[lead.name], readable),
+            {name: one.of(readable) for name, one in opinions.items()},
             self._examples(lead, encoder),
             lambda: encoder.space(self._features(encoder, self.everyone)),
             scorer.seed,
         )
-        return Candidates(tasks, opinions, pool)
+        return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
 
     def _judge(self, incumbent: Incumbent | None, fitted: Mapping[str, Fitted]) -> Verdict:
         """By the labels of all targets that the model in service has not seen."""
         if incumbent is None or not incumbent.same_kind:
             return Verdict(True, "the first model of this labeling config")
         if not isinstance(incumbent.model, ProjectModel):
-            return Verdict(True, "the artifact of the model in service is lost or damaged")
+            return Verdict(True, "the model in service is lost, damaged or of another release")
         candidate_losses: list[Floats] = [np.empty(0)]
         incumbent_losses: list[Floats] = [np.empty(0)]
         for target in self.schema.targets:

@@ -13,7 +13,9 @@ from nextlabel.evaluation.promotion import Verdict
 from nextlabel.labeling import Label, Task, TaskId
 from nextlabel.learning.scoring import Scorer
 from nextlabel.opinions import Opinions
-from nextlabel.ranking import CandidatePool
+from nextlabel.ports import QueryStrategy
+from nextlabel.predictions import utilities_of
+from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
 
 Labels = Mapping[TaskId, Mapping[str, Label]]
 
@@ -41,11 +43,27 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Open tasks to choose from, and what the model says of them; row by row the same task everywhere."""
+    """Open tasks to choose from, and what the model says of them; row by row the same task everywhere.
+
+    The ``pool`` ends before the tasks in which there is nothing to read: whatever the strategy, they come last.
+    """
 
     tasks: Sequence[Task]
     opinions: Mapping[str, Opinions]
     pool: CandidatePool
+
+    def ranked(self, strategy: QueryStrategy, size: int) -> Ranking:
+        """The first ``size`` tasks in the order of the strategy."""
+        chosen = strategy.rank(self.pool, size) if len(self.pool) else Ranking((), "")
+        last = (RankedTask(task.id, 0.0) for task in self.tasks[len(self.pool) :])
+        return Ranking((*chosen.tasks, *last)[:size], chosen.strategy)
+
+    def utilities(self, strategy: QueryStrategy, rows: Sequence[int]) -> Floats:
+        """Of these tasks one by one; 0 where there is nothing to read."""
+        found = np.zeros(len(rows))
+        known = np.asarray(rows, dtype=np.intp) < len(self.pool)
+        found[known] = utilities_of(strategy, self.pool.probabilities[np.asarray(rows, dtype=np.intp)[known]])
+        return found
 
 
 class Workbench(Protocol):
@@ -78,6 +96,10 @@ class Workbench(Protocol):
     @property
     def ranks_all(self) -> bool:
         """Whether every open task is a candidate, or only as many as there is time for."""
+
+    @property
+    def blank(self) -> Sequence[Task] | None:
+        """Open tasks in which there is nothing to read; None before `candidates`."""
 
     def understands(self, learner: str) -> bool:
         """Whether what that learner has made can be asked here, even if it would be made otherwise now."""

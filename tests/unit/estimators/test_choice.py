@@ -196,3 +196,11 @@ def test_a_class_with_a_single_label_does_not_keep_the_others_from_being_judged(
 def test_with_too_few_labels_there_is_nothing_to_judge_by(labels: list[str]) -> None:
     counts = count_features([f"mail {n}" for n in range(len(labels))])
     assert fitted_on(TARGET, counts, labels).out_of_fold is None
+
+
+def test_long_pages_that_are_nearly_the_same_can_be_learned_from() -> None:
+    rng = np.random.default_rng(0)
+    page = " ".join(f"word{n}" for n in range(2000))
+    counts = count_features([f"{page} {' '.join(f'x{n}' for n in rng.integers(0, 30, 5))}" for _ in range(150)])
+    said = fitted_on(TARGET, counts, [TARGET.labels[n % 2] for n in range(150)]).model.predict([], counts)
+    assert np.isfinite(said.probabilities).all()

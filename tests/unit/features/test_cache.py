@@ -104,7 +104,7 @@ def test_what_was_computed_before_an_error_is_kept_and_progress_is_told(tmp_path
 
     for compute in (failing_at_the_third, lambda places: np.ones((len(places), 3))):
         with suppress(ArithmeticError):
-            VectorCache(tmp_path).get("model-1", known, 3, compute, ["a text"] * 700, tell)
+            VectorCache(tmp_path).get("model-1", known, 3, compute, lambda place: "a text", tell)
     assert told == [(250, 700), (500, 700), (200, 200)]
 
 

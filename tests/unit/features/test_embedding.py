@@ -65,13 +65,22 @@ class Counting:
         keys: Sequence[bytes],
         width: int,
         compute: Callable[[Sequence[int]], np.ndarray],
-        texts: Sequence[str] | None = None,
+        text: Callable[[int], str] | None = None,
         told: Told = nobody,
     ) -> np.ndarray:
         new = list({key: place for place, key in enumerate(keys) if (signature, key) not in self.kept}.values())
         if new:
             self.kept |= {(signature, keys[place]): row for place, row in zip(new, compute(new), strict=True)}
         return np.array([self.kept[signature, key] for key in keys]).reshape(-1, width)
+
+
+def test_markup_is_not_embedded(tmp_path: Path) -> None:
+    encoder = EmbeddingEncoder.of(["text"], static(tmp_path), [], Source(), words=False)
+    page = f"<p>{TEXTS[0]}<script>{TEXTS[1]}</script></p>"
+    for source in (Source(), Source(vectors=Counting())):
+        rows = np.asarray(encoder.encode(tasks([page, TEXTS[0], TEXTS[1]]), source))
+        assert (rows[0] == rows[1]).all()
+        assert (rows[0] != rows[2]).any()
 
 
 def test_words_stand_beside_the_vectors_and_both_come_back_from_their_state(tmp_path: Path) -> None:

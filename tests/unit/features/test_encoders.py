@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nextlabel.estimators.fitting import fit
 from nextlabel.features.cache import VectorCache
-from nextlabel.features.encoders import Encoder, TextEncoder, encoder_for, restore_encoder
+from nextlabel.features.encoders import Encoder, RecordEncoder, TextEncoder, encoder_for, restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.tabular import TabularEncoder
 from nextlabel.features.text_cache import TextFeatureCache
@@ -97,16 +100,86 @@ def test_no_value_of_one_task_breaks_what_is_learned_from_the_others(
     assert len(fitted.model.predict(tasks, features).confidence) == len(tasks)
 
 
-def test_records_are_encoded_as_numbers_and_texts_as_words() -> None:
-    tasks = [Task(TaskId(str(n)), {"age": n, "story": f"a story {n}", "row": {"x": n}}) for n in range(5)]
+def about(*fields: str, kind: InputKind = "text") -> Target:
+    return Target("t", "choice", tuple(Input(field, kind) for field in fields), ("a", "b"))
 
-    def kind_for(*inputs: Input) -> type[Encoder]:
-        return type(encoder_for(Target("t", "choice", inputs, ("a", "b")), tasks, SOURCE))
 
-    assert kind_for(Input("story")) is TextEncoder
-    assert kind_for(Input("age")) is TabularEncoder
-    assert kind_for(Input("row", "table")) is TabularEncoder
-    assert kind_for(Input("age"), Input("story"), Input("missing")) is TextEncoder
+def test_fields_are_encoded_by_what_they_hold() -> None:
+    tasks = [
+        Task(TaskId(str(n)), {"age": n, "town": "ab"[n % 2], "story": f"a story {n}", "row": {"x": n}, "tags": ["a"]})
+        for n in range(5)
+    ]
+
+    def kind_for(*fields: str) -> type[Encoder]:
+        return type(encoder_for(about(*fields), tasks, SOURCE))
+
+    assert kind_for("story") is kind_for("story", "town", "missing") is kind_for("missing") is TextEncoder
+    assert kind_for("age") is kind_for("row") is kind_for("age", "town", "missing") is TabularEncoder
+    assert kind_for("age", "story", "missing") is kind_for("age", "tags") is RecordEncoder
+
+
+WORDS = [f"{one} {other}" for one in ("snow", "oven", "lift", "bread") for other in ("we like", "is here", "no more")]
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "text": st.sampled_from(WORDS),
+    "number": st.integers(0, 10**6) | st.floats(-10, 10),
+    "number as text": st.integers(0, 10**6).map(str),
+    "boolean": st.booleans(),
+    "name": st.sampled_from(["red", "blue"]),
+    "list": st.lists(st.sampled_from(WORDS) | st.integers(0, 9), min_size=1, max_size=3),
+    "nested": st.fixed_dictionaries({"body": st.sampled_from(WORDS), "n": st.integers(0, 9)}),
+    "missing": st.sampled_from([None, "", "  ", [], {}]),
+    "number or text": st.integers(0, 99) | st.sampled_from(WORDS),
+}
+mixtures = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4).flatmap(
+    lambda kinds: st.lists(
+        st.fixed_dictionaries({f"f{n}": VALUES[kind] for n, kind in enumerate(kinds)}), min_size=6, max_size=20
+    )
+)
+
+
+@given(rows=mixtures, kind=st.sampled_from(["text", "table"]), place=st.integers(0, 4))
+@settings(max_examples=40)
+def test_whatever_fields_hold_a_text_among_them_is_read_and_so_is_a_number(
+    rows: list[dict[str, object]], kind: InputKind, place: int
+) -> None:
+    data = [row | {"text": f"{WORDS[n % 12]} {n}", "number": n * 7 % 11} for n, row in enumerate(rows)]
+    tasks = [Task(TaskId(str(n)), one) for n, one in enumerate(data)]
+    fields = sorted(rows[0])
+    fields.insert(place, "text")
+    encoder = encoder_for(about(*fields, "number", kind=kind), tasks, SOURCE)
+    changes: list[dict[str, object]] = [{}, {"text": "quite another story"}, {"number": 10_000}]
+    before, otherwise, more = encoded(encoder, [Task(TaskId("x"), data[0] | change) for change in changes])
+    assert np.linalg.norm(before - otherwise) > 0.3
+    assert np.linalg.norm(before - more) > 0.05
+    pool = encoded(encoder, tasks)
+    assert np.isfinite(pool).all()
+    assert 0.5 < np.linalg.norm(pool, axis=1).mean() < 2
+    np.testing.assert_array_equal(encoded(restore_encoder(encoder.state()), tasks), pool)
+
+
+@pytest.mark.parametrize(
+    "beside", ["a number of its own", "a number as text", "a flag", "a name", "nothing", "a number or a text"]
+)
+def test_texts_are_learned_whatever_stands_beside_them(beside: str) -> None:
+    rng = np.random.default_rng(0)
+    values: dict[str, Callable[[int], object]] = {
+        "a number of its own": lambda n: 1000 + n,
+        "a number as text": lambda n: str(1000 + n),
+        "a flag": lambda n: n % 3 == 0,
+        "a name": lambda n: "xyz"[n % 3],
+        "nothing": lambda n: None,
+        "a number or a text": lambda n: n if n % 7 else "no ticket yet",
+    }
+    winter, kitchen = ["snow", "ski", "slope", "lift", "ice"], ["flour", "oven", "bread", "butter", "salt"]
+    labels = [("a", "b")[(n * 7919) % 5 < 2] for n in range(140)]
+    texts = [" and ".join(rng.choice(winter if label == "a" else kitchen, 3)) for label in labels]
+    tasks = [Task(TaskId(str(n)), {"ticket": values[beside](n), "text": text}) for n, text in enumerate(texts)]
+    target = about("ticket", "text")
+    encoder = encoder_for(target, tasks, SOURCE)
+    features = encoder.encode(tasks, SOURCE)
+    model = fit(target, tasks[:70], features[:70], labels[:70], encoder.space(features), 0).model
+    said = [guess.label for guess in model.predict(tasks[70:], features[70:]).guesses("t")]
+    assert said == labels[70:]
 
 
 def test_an_encoder_from_the_future_is_none() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nextlabel.features.encoders import restore_encoder
 from nextlabel.features.source import Source
-from nextlabel.features.tabular import TabularEncoder, holds_numbers
+from nextlabel.features.tabular import TabularEncoder
 from nextlabel.labeling import Input, Task, TaskId
 from nextlabel.ranking import Floats
 
@@ -128,12 +128,3 @@ def test_any_data_at_all_give_finite_rows_that_are_the_same_after_a_restart(
 def test_an_encoder_is_stored_without_code() -> None:
     again = restore_encoder(skops.io.loads(skops.io.dumps(PEOPLES_ENCODER.state()), trusted=[]))
     np.testing.assert_array_equal(again.encode(tasks(*PEOPLE), Source()), encoded(PEOPLES_ENCODER, *PEOPLE))
-
-
-def test_fields_are_a_record_when_at_least_half_of_them_hold_numbers() -> None:
-    people = tasks(*PEOPLE)
-    assert holds_numbers(FIELDS, people)
-    assert not holds_numbers((Input("town"),), people)
-    assert not holds_numbers((Input("age"), Input("town"), Input("street")), people)
-    assert not holds_numbers(FIELDS, [])
-    assert not holds_numbers((), people)

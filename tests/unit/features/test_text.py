@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,42 @@ def test_pairs_of_words_never_span_two_texts() -> None:
     )
 
 
+def same(one: str, other: str) -> bool:
+    first, second = count_features([one]), count_features([other])
+    return (first.indices.tolist(), first.data.tolist()) == (second.indices.tolist(), second.data.tolist())
+
+
+def test_english_and_its_neighbours_are_counted_as_they_always_were() -> None:
+    counts = count_features(
+        [
+            "Dear friend, it's 3.50 € for 2 m² of snake_case!",
+            "Ünïcödé ça va, naïve Straße",
+            "http://a.org/?a=1 – “now”…",
+        ]
+    )
+    kept = hashlib.sha256(b"".join(part.tobytes() for part in (counts.indptr, counts.indices, counts.data)))
+    assert kept.hexdigest()[:16] == "54beb4e12d0b5c27"
+
+
+def test_han_kana_and_hangul_are_counted_with_their_characters_apart() -> None:
+    for text in ("味道很好,下次再来", "すごくおいしかった", "맛있어요"):
+        assert same(text, " ".join(text))
+        assert not same(text, " ".join(sorted(text)))
+
+
+def test_in_alphabets_without_spaces_runs_of_letters_tell_more_than_each_letter() -> None:
+    whole, apart = count_features(["สวัสดี"]), count_features(["ส วั ส ดี"])
+    assert whole.nnz > apart.nnz
+    assert set(apart.indices[apart.indices < COLUMNS // 2]) == set(whole.indices[whole.indices < COLUMNS // 2])
+    assert count_features(["กข" * 30]).nnz < count_features(["กข" * 30 + "คงจฉช"]).nnz  # whatever its length
+
+
+def test_a_mark_is_counted_with_its_letter() -> None:
+    for word in ("हिन्दी", "كَتَبَ", "e\u0301te\u0301"):
+        assert (count_features([word]).indices < COLUMNS // 2).sum() == 1, word
+    assert set(count_features(["❤"]).indices) < set(count_features(["❤\ufe0f"]).indices)  # a heart, and a red one
+
+
 @pytest.mark.parametrize("text", ["👩‍👩‍👧", "👍🏽", "!?…", "日本語テキスト", "\ud800 broken", "e\u0301 combining"])
 def test_emoji_punctuation_and_any_script_have_features(text: str) -> None:
     assert count_features([text]).nnz > 0
@@ -70,8 +108,8 @@ def test_a_very_long_word_counts_no_more_than_forty_characters_of_itself() -> No
 
 
 def test_the_text_of_a_task_is_its_inputs_in_their_order() -> None:
-    data = {"body": "see you", "subject": "lunch", "number": 4, "image": {"url": "x"}, "nothing": None}
-    assert read_text(data, ("subject", "number", "image", "nothing", "absent", "body")) == "lunch\n4\nsee you"
+    data = {"body": "see you", "subject": "lunch", "number": 4, "named": {"x": "a", "y": {}}, "nothing": None}
+    assert read_text(data, ("subject", "number", "named", "nothing", "absent", "body")) == "lunch\n4\na\nsee you"
     assert read_text(data, ()) == ""
 
 
@@ -81,4 +119,12 @@ def test_the_text_of_a_dialogue_is_what_was_said_and_by_whom() -> None:
 
 
 def test_a_very_long_text_is_cut() -> None:
-    assert len(read_text({"text": "word " * 100_000}, ("text",))) == 100_000
+    assert len(read_text({"text": "word " * 1_000_000}, ("text",))) == 2_000_000
+    assert same("word " * 100_000, "word " * 20_000)
+
+
+def test_markup_is_not_counted_and_what_stands_before_the_text_does_not_push_it_out() -> None:
+    picture = f'<p><img alt="" src="data:image/png;base64,{"iVBORw0KGgo" * 20_000}"></p>'
+    style = f"<style>{'.wide { margin: 0 }' * 9_000}</style><script>{'if (a < b) call();' * 9_000}</script>"
+    for before in ("<br>", picture, style, "<!-- no news -->"):
+        assert same(f"{before}<div class='x'>good <b>news</b></div>for <i>you</i>", "good news for you"), before[:20]

@@ -1,46 +1,13 @@
-"""Words of a text: each with its place, in any script."""
+"""What a tagger is told of each word of a text."""
 
 from __future__ import annotations
 
 import time
-from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.features.tokens import token_features, tokenize
-
-
-def words(text: str) -> list[str]:
-    return [text[start:end] for start, end in tokenize(text)]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("It's 5km_x!", ["It", "'", "s", "5km_x", "!"]),
-        ("a\tb\r\nc\u00a0d\u2028e", ["a", "b", "c", "d", "e"]),
-        ("ok👍🏽ok", ["ok", "👍", "🏽", "ok"]),
-        ("Zo\u0308e", ["Zo\u0308e"]),  # o and an accent of its own
-        ("हिन्दी में", ["हिन्दी", "में"]),  # vowel signs are characters of their own
-        ("שָׁלוֹם עולם", ["שָׁלוֹם", "עולם"]),
-        ("東京tower", ["東", "京", "tower"]),  # no spaces between words
-        ("서울에서", ["서", "울", "에", "서"]),  # an ending joined to a name
-        ("", []),
-        (" \n\t", []),
-    ],
-)
-def test_a_word_is_a_run_of_letters_and_digits_or_a_single_mark(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
-
-
-@given(st.text())
-def test_words_are_in_order_and_leave_out_nothing_but_space(text: str) -> None:
-    places = tokenize(text)
-    assert all(start < end for start, end in places)
-    assert all(end <= start for (_, end), (start, _) in pairwise(places))
-    assert "".join(words(text)) == "".join(c for c in text if not c.isspace())
 
 
 @given(st.text(st.characters(), max_size=30))
