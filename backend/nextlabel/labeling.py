@@ -57,10 +57,14 @@ Label = str | float | tuple[str, ...] | tuple[Span, ...] | Result
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An item to label: the tool's id and whatever fields the team imported."""
+    """An item to label: the tool's id and whatever fields the team imported.
+
+    ``whole`` is the task as the tool has sent it with a request for a prediction, for models for label-studio-ml.
+    """
 
     id: TaskId
     data: Mapping[str, object]
+    whole: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

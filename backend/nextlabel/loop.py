@@ -211,14 +211,16 @@ class ActiveLearning:
         return TargetsWorkbench(schema, labeled, still_open, source, seed=options.seed, embeddings=self._embeddings)
 
     def _is_news(self, project: ProjectId, bench: Workbench) -> bool:
-        """Whether the last model saw other labels, was made otherwise, was never published, or cannot be read."""
+        """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
+        whether the last was never published, or cannot be read."""
         last, serving = self._registry.latest(project), self._registry.in_service(project)
         if last is None or (serving is None and last.state != "failed"):
             return True
         if serving is not None and not self._registry.is_intact(project, serving.version):
             return True
         # "trained" and no more: the worker died before it could promote it.
-        return last.state == "trained" or not _made_by(last, bench) or last.labels_digest != bench.digest
+        seen = [one.labels_digest for one in (last, serving) if one is not None and _made_by(one, bench)]
+        return last.state == "trained" or bench.digest not in seen
 
     def _learn(
         self,
@@ -235,6 +237,7 @@ class ActiveLearning:
         except HostedModelError as error:
             return self._failed(project, bench, error, fence)
         if lesson is None:
+            self._registry.note_seen(project, bench.digest, fence=fence)
             return _Outcome()
         taken = connector.predictions_held(project)
         version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)

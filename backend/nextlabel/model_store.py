@@ -97,6 +97,12 @@ class StoredModels:
             _check_fence(sql, project, fence)
             sql.execute(insert(models).values(**values))
 
+    def note_seen(self, project: ProjectId, labels_digest: str, *, fence: int) -> None:
+        serves = (models.c.project == project) & (models.c.state == "in_service")
+        with self._database.write() as sql:
+            _check_fence(sql, project, fence)
+            sql.execute(update(models).where(serves).values(labels_digest=labels_digest))
+
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         mine = models.c.project == project
         with self._database.write() as sql:

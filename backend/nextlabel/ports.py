@@ -571,6 +571,9 @@ class ModelRegistry(Protocol):
     def forget_failures(self, project: ProjectId) -> None:
         """Somebody wants it tried again."""
 
+    def note_seen(self, project: ProjectId, labels_digest: str, *, fence: int) -> None:
+        """The version in service has nothing to learn from these labels: it need not be asked again."""
+
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         """Put a version in service, atomically: everyone sees the old one or the new one.
 

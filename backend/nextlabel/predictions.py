@@ -12,7 +12,7 @@ import numpy as np
 from nextlabel import uncertainty
 from nextlabel.hosting.uncertainty import UNKNOWN
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
-from nextlabel.opinions import Opinions, as_two_classes
+from nextlabel.opinions import Opinions, ResultOpinions, as_two_classes
 from nextlabel.ranking import Floats
 
 
@@ -46,11 +46,15 @@ def predictions_of(
 ) -> list[Prediction]:
     """One prediction per task, from n opinions of each target and n utilities.
 
-    A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What is right
+    A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What a team's
+    own model says is shown all the same: many answer only when an annotator asks them about something. What is right
     with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
     """
-    said = [opinion.guesses(target) for target, opinion in opinions.items()] if informative else []
-    bounds = [least(target) for target in opinions]
+    speaking = {
+        target: opinion for target, opinion in opinions.items() if informative or isinstance(opinion, ResultOpinions)
+    }
+    said = [opinion.guesses(target) for target, opinion in speaking.items()]
+    bounds = [least(target) for target in speaking]
     guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*said, strict=True)] or [()] * len(tasks)
     unsure = overall_uncertainty(opinions).tolist()
     return [

@@ -10,6 +10,7 @@ import pytest
 from e2e.kinds import KINDS, REGIONS
 from e2e.running import SettingsPages
 from e2e.test_every_kind import assert_served_in_order, assert_shown_and_right, taught
+from label_studio_sdk_beside import LIKE_2_X, search_path
 from nextlabel.labeling import ProjectId
 from nextlabel.testing.installation import Nextlabel, findings, running, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
@@ -96,3 +97,44 @@ def test_a_fit_that_fails_is_told_and_annotators_go_on(
     task = owner.next_task(project)
     assert task is not None
     assert served in [one["model_version"] for one in task["predictions"]]
+
+
+@pytest.fixture(scope="module")
+def beside_the_sdk(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> Iterator[Nextlabel]:
+    """As a team starts it that has installed label-studio-sdk, and label-studio-ml 2.x, beside nextlabel."""
+    folder = tmp_path_factory.mktemp("beside")
+    models = (f"{name}={OF_TEXTS}/as_written.py:{name}" for name in ("AsksFurther", "Interactive"))
+    found = {"PYTHONPATH": search_path(folder / "site", LIKE_2_X)}
+    with running(folder, *(part for one in models for part in ("--model", one)), **found, **new_store()) as one:
+        yield one
+
+
+def test_a_model_that_fetches_its_labels_itself_gets_them_with_a_personal_access_token(
+    beside_the_sdk: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    kind = KINDS["single choice"]
+    project = owner.create_project("fetches", kind.config)
+    owner.import_tasks(project, [dict(kind.data(n)) for n in range(6)])
+    for task in owner.tasks(project)[:3]:
+        owner.submit_result(task["id"], kind.answer(0))
+    done = beside_the_sdk.connect(project, label_studio.personal_access, "model=AsksFurther")
+    findings(done)
+    assert "'AsksFurther' fitted" in " ".join(done.stderr.split()), (
+        "it fails in its fit where Label Studio does not answer"
+    )
+
+
+def test_a_model_that_answers_only_with_a_context_is_connected_and_answers_in_the_editor_before_any_label(
+    beside_the_sdk: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    kind = KINDS["single choice"]
+    project = owner.create_project("interactive", kind.config)
+    owner.import_tasks(project, [dict(kind.data(n)) for n in range(12)])
+    findings(beside_the_sdk.connect(project, label_studio.personal_access, "model=Interactive"))
+    queue = beside_the_sdk.queues(project)[0]
+    assert len(queue.window) == 12
+    task = owner.next_task(project)
+    assert task is not None
+    assert str(task["id"]) == queue.window[0]
+    drawn = list(kind.answer(0))
+    assert owner.ask_interactively(project, task["id"], {"result": drawn}) == drawn

@@ -315,6 +315,27 @@ def test_an_edited_model_file_is_a_new_model_and_is_learned_with(team_of: TeamOf
     assert team.serving.labels_digest == first.labels_digest
 
 
+def test_a_fit_that_changes_nothing_makes_no_version_and_no_order_and_is_not_done_twice_for_the_same_labels(
+    team_of: TeamOf,
+) -> None:
+    team = team_of("predicting.py:Silent")
+    tasks = team.import_mails(40)
+    team.run()
+    before, order = team.serving, team.in_force()
+    assert "untrained" in before.version
+    assert set(team.queue()) == set(tasks), "a model that says nothing leaves every task its place"
+    for labels in (5, 9):
+        team.work(labels)
+        for _ in range(2):
+            done = team.run()
+            assert (done.failure, done.trained, done.receipt) == ("", None, None)
+    assert (team.serving.version, team.in_force()) == (before.version, order)
+    assert [record.version for record in team.parts.models.history(team.project)] == [before.version]
+    (fits,) = team.parts.settings.home.rglob("fits.txt")
+    tried = [f"{labels} {event}" for labels in (5, 14) for event in (None, "ANNOTATION_CREATED")]
+    assert fits.read_text().splitlines() == tried
+
+
 def test_only_as_many_tasks_are_ranked_as_there_is_time_for(team_of: TeamOf) -> None:
     team = team_of("predicting.py:Slow", options={"rank_seconds": 1.0, "window": 50})
     team.import_mails(60)

@@ -35,28 +35,6 @@ SIZES: dict[str, list[dict[str, object]]] = {
     "sport": [{"size": 1, "place": "a"}, {"size": 2, "place": "a"}],
     "money": [{"size": 8, "place": "b"}, {"size": 9, "place": None}],
 }
-INSTALLED_2_X = """
-import json, os
-
-class LabelStudioMLBase:
-    def __init__(self, project_id=None, label_config=None):
-        self.project_id = project_id
-
-    def setup(self):
-        pass
-
-    def set_extra_params(self, params):
-        self.set("model_version", f"installed, {self.project_id}, {params}")
-
-    def set(self, key, value):
-        with open(os.path.join(os.environ["MODEL_DIR"], key), "w") as file:
-            file.write(value)
-
-    @property
-    def model_version(self):
-        with open(os.path.join(os.environ["MODEL_DIR"], "model_version")) as file:
-            return file.read()
-"""
 Maker = Callable[..., HostedModel]
 
 
@@ -127,7 +105,8 @@ def test_a_model_of_either_interface_predicts_learns_and_predicts_better_whereve
     assert first.predict(asked) == before
     assert list((tmp_path / "0001").iterdir()) == []
 
-    third_state = second.fit(annotated(), into=tmp_path / "0003")
+    more = [{**task("the cup final was late", 9), "annotations": annotated()[0]["annotations"]}]
+    third_state = second.fit([*annotated(), *more], into=tmp_path / "0003")
     third = host(name, folder=tmp_path / "0003", train_output=third_state)
     last = third.predict(asked)
     assert chosen(last) == ["sport", "money"]
@@ -242,31 +221,6 @@ def test_label_studio_ml_need_not_be_installed_for_an_estimator_but_for_models_t
         host("one_x.py:TextClassifier").predict([task("hello")])
 
 
-def test_where_2_x_itself_is_installed_it_is_used_as_it_is(
-    host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = tmp_path / "site" / "label_studio_ml"
-    installed.mkdir(parents=True)
-    (installed / "__init__.py").touch()
-    (installed / "response.py").touch()
-    (installed / "model.py").write_text(INSTALLED_2_X)
-    (tmp_path / "mine.py").write_text(
-        "from label_studio_ml.model import LabelStudioMLBase\n"
-        "class Mine(LabelStudioMLBase):\n"
-        "    def predict(self, tasks, context=None, **kwargs):\n"
-        "        return [{'result': []} for _ in tasks]\n"
-        "    def fit(self, event, data, **kwargs):\n"
-        "        self.set('model_version', f'{event} of {len(data[\"tasks\"])}')\n"
-    )
-    put_first(tmp_path / "site", monkeypatch)
-    source = ModelSource.parse(f"{tmp_path / 'mine.py'}:Mine")
-    with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "a", parameters={"b": 1}) as model:
-        assert model.predict([task("hello")])[0].model_version == 'installed, 7, {"b": 1}'
-        state = model.fit(annotated(), into=tmp_path / "b")
-    with HostedModel(source, project="7.17", label_config=CONFIG, folder=tmp_path / "b", train_output=state) as model:
-        assert model.predict([task("hello")])[0].model_version == "START_TRAINING of 6"
-
-
 def test_a_fit_that_raises_leaves_the_version_before_as_it_was_and_shows_its_last_lines(
     host: Maker, tmp_path: Path
 ) -> None:
@@ -326,7 +280,7 @@ def test_versions_are_served_while_another_is_fitted(host: Maker, tmp_path: Path
         ("exit", r"ended itself in predict \(SystemExit: 3\): have it raise"),
         ("leave", r"ended itself in predict with exit code 4(.|\n)*leaving now"),
         ("crash", r"crashed in predict \(SIGABRT\)(.|\n)*raising.py"),
-        ("too few", r"returned 1 predictions for 2 tasks: it must return one per task"),
+        ("too many", r"returned 4 predictions for 2 tasks: it must return one per task"),
         ("none", r"returned nothing \(None\) for 2 tasks"),
         ("object", r"cannot be written as JSON \(a builtins.object\)"),
         ("close everything", r"closed the file descriptor|ended itself"),

@@ -126,9 +126,10 @@ def facts_of(state: Mapping[str, object]) -> HostedFacts:
 
 
 def task_json(task: Task, annotations: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
-    """A task as models for label-studio-ml are given it."""
+    """A task as models for label-studio-ml are given it, with all that the tool has sent of it."""
     number = int(task.id) if task.id.isdecimal() else task.id
-    return {"id": number, "data": dict(task.data), "annotations": list(annotations), "predictions": []}
+    plain: dict[str, object] = {"annotations": list(annotations), "predictions": []}
+    return {**plain, **(task.whole or {}), "id": number, "data": dict(task.data)}
 
 
 def _prediction(said: object) -> HostedPrediction:

@@ -31,7 +31,8 @@ def read_predictions(answer: object, asked: int, version: str | None = None) -> 
     """One prediction per task, in order. Raises `Unreadable`.
 
     Read are a list, and a dict that has it under "predictions" or "results" (a ModelResponse comes as one). Of several
-    predictions of one task the one with the highest score counts; None or {} is a task of which nothing is said.
+    predictions of one task the one with the highest score counts; None, {} or [] is a task of which nothing is said.
+    An empty list says nothing of any task: interactive models answer so when there is no context.
     ``version`` stands in where a prediction names none.
     """
     if isinstance(answer, Mapping):
@@ -39,6 +40,8 @@ def read_predictions(answer: object, asked: int, version: str | None = None) -> 
         answer = answer.get("predictions", answer.get("results", answer))
     if not isinstance(answer, list):
         raise Unreadable(f"predict returned {_kind(answer)} for {asked} tasks: it must return a list of predictions")
+    if not answer:
+        answer = [None] * asked
     if len(answer) != asked:
         raise Unreadable(f"predict returned {len(answer)} predictions for {asked} tasks: it must return one per task")
     return [_prediction(item, place, version) for place, item in enumerate(answer)]

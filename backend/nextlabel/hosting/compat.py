@@ -12,18 +12,29 @@ import importlib
 import importlib.util
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing, suppress
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from nextlabel.hosting.at_hand import labeled_tasks
 from nextlabel.hosting.label_interface import LabelInterface
 
-labeled_tasks: list[dict[str, Any]] = []
-"""What the stand-in for label-studio-sdk's client finds in the project: the tasks of the fit at hand."""
-
-HOW_TO_INSTALL = "pip install --no-deps label-studio-ml==1.0.9, or 2.x from source"
+HOW_TO_INSTALL = {
+    "label_studio_ml": "pip install --no-deps label-studio-ml==1.0.9, or 2.x from source",
+    "label_studio_sdk": "pip install label-studio-sdk",
+    "label_studio_tools": "pip install label-studio-tools",
+    "label_studio_converter": "pip install label-studio-converter",
+}
+"""Package → what to do where it, or a module of it, is missing."""
+ANOTHER_VERSION = (
+    "Another label-studio-ml is installed beside nextlabel: models for 1.x need `pip install --no-deps "
+    "label-studio-ml==1.0.9`, which runs most models for 2.x, too."
+)
 _NO_SDK = "install label-studio-sdk beside nextlabel: without it only part of what models use is there"
 
 
@@ -270,6 +281,7 @@ def provide() -> bool:
     if importlib.util.find_spec("label_studio_ml.response") is not None:
         return True
     _module("label_studio_ml.response", ModelResponse=ModelResponse)
+    vars(importlib.import_module(_MODEL)).setdefault("ModelResponse", ModelResponse)  # 2.x has it there, too
     if importlib.util.find_spec("label_studio_sdk") is None:
         objects = _module("label_studio_sdk.label_interface.objects", PredictionValue=PredictionValue)
         interface = _module("label_studio_sdk.label_interface", LabelInterface=LabelInterface, objects=objects)
@@ -298,6 +310,29 @@ def modernise(made: type[Any], kept: dict[str, str]) -> None:
             one.__abstractmethods__ = frozenset()  # what 1.x left abstract has been given
 
 
+def keep_in_memory(key: str, value: str | None, folder: Path) -> None:
+    """Have models of 2.x find this value under that key of their cache, while the cache itself never holds it.
+
+    The folder becomes the stored version: a password that somebody typed in for the model must not be part of it. What
+    an earlier version has stored is removed.
+    """
+    if _MODEL not in sys.modules:
+        return
+    base = sys.modules[_MODEL].LabelStudioMLBase
+    kept = {} if value is None else {key: value}
+    get, put, has = (getattr(base, name, None) for name in ("get", "set", "has"))
+    if get is None or put is None or has is None:
+        return  # 1.x
+    base.get = lambda self, name: kept.get(name) if name == key else get(self, name)
+    base.set = lambda self, name, new: kept.update({name: new}) if name == key else put(self, name, new)
+    base.has = lambda self, name: name in kept if name == key else has(self, name)
+    if (cache := folder / "cache.db").is_file():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(cache)) as opened:
+            if opened.execute("DELETE FROM cache WHERE key = ?", (key,)).rowcount:
+                opened.commit()
+                opened.execute("VACUUM")
+
+
 def _module(name: str, **members: Any) -> ModuleType:
     module = ModuleType(name, "A stand-in by nextlabel: see nextlabel.hosting.compat.")
     vars(module).update(members)
@@ -307,7 +342,7 @@ def _module(name: str, **members: Any) -> ModuleType:
     def missing(member: str) -> NoReturn:
         if member.startswith("__"):
             raise AttributeError(member)
-        raise ModuleNotFoundError(f"{name}.{member}; {_NO_SDK}" if "sdk" in name else f"{name}.{member}")
+        raise ModuleNotFoundError(f"{name}.{member}", name=f"{name}.{member}")
 
     vars(module)["__getattr__"] = missing
     sys.modules[name] = module

@@ -131,8 +131,9 @@ class HostedModel:
         *,
         into: Path,
         meanwhile: Meanwhile | None = None,
-    ) -> Mapping[str, object]:
-        """Train on annotated tasks; the new version's state is what is returned and the files in ``into``.
+    ) -> Mapping[str, object] | None:
+        """Train on annotated tasks; the new version's state is what is returned and the files in ``into``. None where
+        the fit changed neither: then there is no new version, and ``into`` is gone.
 
         It is trained in another process, on a copy of this version's files: this version stays as it is, whatever
         happens, and goes on predicting. ``into`` must be new or empty; after a `HostedModelError` it is gone. The next
@@ -147,6 +148,10 @@ class HostedModel:
             self._copy_files(folder)
             process = self._start(folder)
             answer = self._ask(process, "fit", {"do": "fit", "tasks": list(tasks), "event": event}, meanwhile)
+            if not answer["changed"]:
+                process.end()
+                shutil.rmtree(folder, ignore_errors=True)
+                return None
             state = answer["state"]
             if state is None:  # trained nothing, or keeps all it knows in files: what was known before still holds
                 return dict(self._train_output)

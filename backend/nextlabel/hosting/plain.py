@@ -11,6 +11,8 @@ from typing import Any
 
 def plain(value: Any) -> Any:
     """One step nearer to JSON, for `json.dumps`. Raises TypeError for what has no way there."""
+    if hasattr(value, "from_tag") and hasattr(value, "to_tag"):
+        return _region(value)
     if hasattr(value, "result") and hasattr(value, "score"):
         return _prediction(value)
     if hasattr(value, "predictions"):  # a response; its own dump would give the scores that were never given
@@ -27,7 +29,34 @@ def _prediction(value: Any) -> dict[str, Any]:
     kept = dict(value.serialize() if hasattr(value, "serialize") else vars(value))
     if "score" not in getattr(value, "model_fields_set", ("score",)):
         kept.pop("score", None)
+    if isinstance(kept.get("result"), list):
+        kept["result"] = [*kept["result"], *(relation for one in kept["result"] for relation in _relations(one))]
     return kept
+
+
+def _relations(region: Any) -> list[dict[str, Any]]:
+    """Those that a region of label-studio-sdk's has; Label Studio keeps them beside it in the result."""
+    return [
+        {
+            "type": "relation",
+            "from_id": region.id,
+            "to_id": one["region"].id,
+            "direction": one.get("direction") or "right",
+            **({"labels": one["labels"]} if one.get("labels") else {}),
+        }
+        for one in getattr(region, "relations", None) or ()
+    ]
+
+
+def _region(value: Any) -> dict[str, Any]:
+    """A region as label-studio-sdk's tags make it, written as Label Studio reads it."""
+    return {
+        "id": value.id,
+        "from_name": value.from_tag.name,
+        "to_name": value.to_tag.name,
+        "type": value.from_tag.tag.lower(),
+        "value": value.value,
+    }
 
 
 def _of_python(value: Any) -> Any:

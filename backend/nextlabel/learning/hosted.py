@@ -91,7 +91,8 @@ class HostedWorkbench:
     def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson | None:
         """Fit the model on every task with an annotation, from the version in service on; and try whether it predicts.
 
-        Raises `HostedModelError` where it fails.
+        None where the fit has changed nothing: the version in service is what there is to be had. Raises
+        `HostedModelError` where it fails.
         """
         model = incumbent.model if incumbent and incumbent.same_kind else None
         previous = model if isinstance(model, HostedProject) else None
@@ -100,7 +101,10 @@ class HostedWorkbench:
         self._hosts.tidy(self._project)
         foretold = self._foretold(previous, incumbent.trained_on) if incumbent and previous else {}
         start = previous if previous and self._annotated else self._unfitted()
-        made = self._fitted(start, meanwhile) if self._annotated and start.facts.learns else start
+        fitted = self._fitted(start, meanwhile) if self._annotated and start.facts.learns else None
+        if fitted is None and start is previous:
+            return None
+        made = fitted or start
         began = time.monotonic()
         said = list(made.ask(self._some_tasks()))
         took = time.monotonic() - began
@@ -175,10 +179,12 @@ class HostedWorkbench:
         facts = HostedFacts(self._name, self.learner, self._schema.source, learns=hosted.learns)
         return self._version(facts, hosted, folder)
 
-    def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject:
+    def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject | None:
         tasks = [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
         folder = self._hosts.new_folder(self._project) / "fitted"
         train_output = start.hosted.fit(tasks, into=folder, meanwhile=Meanwhile(meanwhile, _TEND_SECONDS))
+        if train_output is None:
+            return None
         facts = HostedFacts(self._name, self.learner, self._schema.source, train_output, trained=True)
         hosted = self._hosts.open(self._project, self._name, facts.label_config, folder, train_output)
         return self._version(facts, hosted, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import orjson
@@ -139,7 +140,7 @@ def _options(raw: object) -> Mapping[str, object] | None:
 
 def _task_or_none(raw: object) -> Task | None:
     try:
-        return read_task(raw)
+        return replace(read_task(raw), whole=as_object(raw, "task"))
     except PayloadError:
         return None
 

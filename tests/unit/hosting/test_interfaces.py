@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -29,6 +31,15 @@ class UsesTrainOutput:
 
     def predict(self, tasks: Any, context: Any = None) -> Any:
         return self.train_output
+
+
+class FitsEventsForTrainOutput:
+    train_output: Any
+
+    def predict(self, tasks: Any, **kwargs: Any) -> Any:
+        return self.train_output
+
+    def fit(self, event: Any, data: Any, **kwargs: Any) -> Any: ...
 
 
 class SetsUp:
@@ -58,7 +69,7 @@ class HasParameters:
     def predict(self, tasks: Any, **kwargs: Any) -> Any: ...
 
 
-@pytest.mark.parametrize("made", [TakesTrainOutput, FitsWithWorkdir, UsesTrainOutput])
+@pytest.mark.parametrize("made", [TakesTrainOutput, FitsWithWorkdir, UsesTrainOutput, FitsEventsForTrainOutput])
 def test_models_of_1_x_are_known_by_their_train_output_and_workdir(made: type[Any]) -> None:
     assert interface_of(made, two_x_installed=False) == "1.x"
 
@@ -80,7 +91,21 @@ def test_a_fit_of_1_x_that_looks_for_the_webhook_among_its_other_arguments_is_gi
 
     question = {"project": "7.17", "label_config": "<View/>", "folder": "0002"}
     hosted = Hosted("1.x", LooksForIt(), question, {})
-    assert hosted.fit([{"id": 1, "annotations": []}], "START_TRAINING") == {"state": {"project": 7, "tasks": 1}}
+    done = hosted.fit([{"id": 1, "annotations": []}], "START_TRAINING")
+    assert done == {"state": {"project": 7, "tasks": 1}, "changed": True}
+
+
+def test_a_state_of_arrays_that_is_what_it_was_is_no_change(tmp_path: Path) -> None:
+    class Weighs:
+        def fit(self, tasks: list[Any], workdir: str = "") -> Any:
+            return {"weights": np.arange(len(tasks))}
+
+    question = {"project": "7", "label_config": "<View/>", "folder": str(tmp_path), "train_output": {"weights": [0, 1]}}
+    hosted = Hosted("1.x", Weighs(), question, {})
+    assert [hosted.fit([{"id": n} for n in range(size)], "START_TRAINING")["changed"] for size in (2, 3)] == [
+        False,
+        True,
+    ]
 
 
 def test_a_class_that_predicts_tasks_is_no_estimator_of_scikit_learns() -> None:

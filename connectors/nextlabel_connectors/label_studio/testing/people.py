@@ -148,6 +148,13 @@ class LabelStudioPerson:
         for backend in self.ml_backends(project):
             self._call("DELETE", f"/api/ml/{backend['id']}")
 
+    def ask_interactively(self, project: int, task: int, context: Mapping[str, object]) -> list[dict[str, Any]]:
+        """What the project's ML backend says of something just drawn, as the editor asks for it: a result."""
+        (backend,) = self.ml_backends(project)
+        body = {"task": task, "context": dict(context)}
+        answer = self._json("POST", f"/api/ml/{backend['id']}/interactive-annotating", json=body)
+        return list(answer["data"]["result"])
+
     # --- annotators ----------------------------------------------------------------------------------------
 
     def next_task(self, project: int) -> dict[str, Any] | None:
