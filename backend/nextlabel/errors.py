@@ -15,6 +15,7 @@
     ├── PayloadError           this one message is malformed: skip it, go on with the rest
     ├── StaleWorker            another worker has taken over: stop, publish nothing
     ├── ArtifactError          a stored model is missing, damaged or not trusted
+    │   └── OutdatedModel      another release wrote it: a worker makes it again
     ├── ModelNotReady          a stored model is still being loaded: try again soon
     ├── FileUnavailable        this one file that a task points at cannot be read: go on without it
     ├── HostedModelError       a team's own model failed: the version in service stays, a person must look
@@ -81,6 +82,10 @@ class StaleWorker(NextlabelError):
 
 class ArtifactError(NextlabelError):
     """A stored model is missing, damaged, or holds types that nextlabel does not trust."""
+
+
+class OutdatedModel(ArtifactError):
+    """Another release wrote a stored model; the same request will work once a worker has made it again."""
 
 
 class ModelNotReady(NextlabelError):

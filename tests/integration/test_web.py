@@ -438,6 +438,15 @@ def test_a_new_order_of_the_same_model_is_noticed_too(client: Client, another_pr
 # --- what breaks -------------------------------------------------------------------------------------------
 
 
+def test_a_model_of_another_release_is_said_to_be_made_again(
+    client: Client, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(ProjectModel, "kind", "project/1")
+        publish(parts)
+    assert "another release" in error(client.predict(task(1)), 503)
+
+
 def test_while_redis_is_down_a_webhook_is_told_so_and_nothing_is_lost(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from nextlabel.errors import ArtifactError
+from nextlabel.errors import OutdatedModel
 from nextlabel.estimators.choice import LinearChoice
 from nextlabel.estimators.choices import LinearChoices
 from nextlabel.estimators.number import LinearNumber
@@ -19,7 +19,7 @@ _KINDS = {kind.kind: kind for kind in (Prior, LinearChoice, LinearChoices, Linea
 
 
 def restore(state: _State) -> ProjectModel:
-    """The model that `state` was taken from. Raises `ArtifactError` for a kind that this version lacks."""
+    """The model that `state` was taken from. Raises `OutdatedModel` for a kind that this version lacks."""
     if state.get("kind") != ProjectModel.kind:
         raise _unknown(state.get("kind"))
     targets = cast("Mapping[str, Mapping[str, _State]]", state["targets"])
@@ -38,8 +38,8 @@ def _estimator(state: _State) -> Estimator:
     return _KINDS[str(state["kind"])].from_state(state)
 
 
-def _unknown(kind: object) -> ArtifactError:
-    return ArtifactError(
-        f"This model is of kind {kind!r}, which this nextlabel does not know: "
-        "it was written by another release. Upgrade, or let it retrain."
+def _unknown(kind: object) -> OutdatedModel:
+    return OutdatedModel(
+        f"The model was written by another release (its kind is {kind!r}). "
+        "A worker makes it again from its labels: ask again in a minute, or see that `nextlabel work` runs."
     )
