@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser postgres demo test test-all test-versions check format bench bench-published bench-savings bench-kinds bench-scale faults lock clean
+.PHONY: help setup label-studio browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ format: setup ## Put the format right
 
 bench: setup label-studio ## Speed: webhooks, predictions, reorder; figures only
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-guard: setup ## Whether the default order or the speed has become worse: ten minutes, before an issue is resolved
+	@$(BIN)/python -m benchmarks.guard $(BENCH_ARGS)
 
 bench-published: setup ## Published active-learning figures beside ours; hours, resumable, data fetched at run time
 	@$(BIN)/python -m benchmarks.published $(BENCH_ARGS)

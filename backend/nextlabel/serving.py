@@ -15,7 +15,6 @@ import numpy as np
 from nextlabel import uncertainty
 from nextlabel.errors import NotConnected, StorageBusy, StorageError
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
-from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
@@ -177,14 +176,11 @@ class Service:
         serving = self.in_service(request.project, request.schema)
         readable = [task for task in request.tasks if task is not None]
         opinions = serving.model.predict(readable, self._source(request.project), request.context)
-        utilities = utilities_of(self._strategy_of(request.project), overall_probabilities(opinions))
-        if shown := [one.field for one in request.schema.shown]:
-            utilities = np.where([is_blank(task.data, shown) for task in readable], 0.0, utilities)
         made = iter(
             predictions_of(
                 readable,
                 opinions,
-                utilities,
+                utilities_of(self._strategy_of(request.project), overall_probabilities(opinions)),
                 version=serving.version,
                 informative=serving.model.informative,
                 least=self._least(request),

@@ -103,6 +103,16 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     assert team.run().trained is None, "the same labels are not learned twice"
 
 
+def test_tasks_with_nothing_to_read_come_last_whatever_a_teams_own_model_says_of_them(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    blank = team.tool.add_tasks(team.project, ["", " \n"])
+    team.import_mails(30)
+    for labels in (0, 12):
+        team.work(labels)
+        assert team.run().failure == ""
+        assert set(team.queue()[-len(blank) :]) == set(blank)
+
+
 def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_not_seen(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     tasks = team.import_mails(40)
