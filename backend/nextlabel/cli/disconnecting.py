@@ -199,7 +199,8 @@ class _Disconnecting:
         """What nextlabel wrote, and what the tool stored of its answers; what anybody else wrote stays."""
         project, removed, left = self._known.project, 0, self._own_orders()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._report.console, transient=True) as progress:
+        console = self._report.console
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("removing predictions", total=self._held(connector))
             while left:
                 lot = connector.prune(project, left, _LOT, at_rest=at_rest)
