@@ -212,12 +212,12 @@ class Service:
         connection = self._connection(event.project)
         options = connection.options
         self._heard(connection)
+        if event.kind == "labels":
+            self._job_queue.note_work(event.project)
         if connection.state == "paused":
             return None
         if connection.state == "gone":
             self._connections.change_state(event.project, "active", among=("gone",))
-        if event.kind == "labels":
-            self._job_queue.note_work(event.project)
         if event.kind == "train":
             self._registry.forget_failures(event.project)
         if event.kind == "project" and self._is_echo(event):

@@ -375,7 +375,7 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     housekeep(fresh)
     for kind in ("labels", "tasks", "project", "train"):
         assert fresh.parts.service.event(LabelEvent(fresh.project, kind)) is None
-    assert jobs(fresh) == 0
+    assert (jobs(fresh), fresh.parts.job_queue.is_at_rest(fresh.project)) == (0, False)
     fresh.tool.take_down()  # whoever asked it for anything would say so
     assert "is paused" in worker.learn_project(fresh.parts, fresh.project)
     assert (worker.prune(fresh.project), "is down" in caplog.text) == (0, False)

@@ -141,6 +141,7 @@ class _Disconnecting:
         settings = self._settings(connector) if connector else None
         wanted = {} if settings is None else self._wanted(settings)
         removes = connector is not None and settings is not None and self._removes(connector)
+        at_rest = parts.job_queue.is_at_rest(project)  # later nobody tells
         begun = known.state != "disconnected" or known.before is not None
         before = {**(known.before or {}), **wanted} if begun else None
         parts.connections.save(replace(known, state="disconnected", before=before))
@@ -149,7 +150,7 @@ class _Disconnecting:
             if connector is not None and settings is not None:
                 self._undo(connector, wanted)
                 if removes and not self._report.problems:
-                    self._remove(connector)
+                    self._remove(connector, at_rest=at_rest)
         if not self._report.problems:
             self._complete()
         return self._report.end(project)
@@ -194,14 +195,15 @@ class _Disconnecting:
         held = connector.predictions_held(self._known.project)
         return sum(min(held.get(one.version, 0), _at_most(one)) for one in self._own_orders())
 
-    def _remove(self, connector: Connector) -> None:
+    def _remove(self, connector: Connector, *, at_rest: bool) -> None:
         """What nextlabel wrote, and what the tool stored of its answers; what anybody else wrote stays."""
         project, removed, left = self._known.project, 0, self._own_orders()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._report.console, transient=True) as progress:
+        console = self._report.console
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("removing predictions", total=self._held(connector))
             while left:
-                lot = connector.prune(project, left, _LOT)
+                lot = connector.prune(project, left, _LOT, at_rest=at_rest)
                 self._parts.models.note_removed(project, lot.emptied)
                 left = [order for order in left if order.version not in lot.emptied]
                 removed += lot.removed
