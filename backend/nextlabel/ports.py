@@ -118,7 +118,8 @@ class Pruned:
 class Door:
     """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use.
 
-    ``earlier`` are other addresses that the tool was given before: what stands at one of them is ours too.
+    ``earlier`` are other addresses that the tool was given before: what stands at one of them is ours too. Where it is
+    ``interactive``, a model of the team's own may answer there while an annotator draws.
     """
 
     url: str
@@ -127,6 +128,7 @@ class Door:
     webhook_secret: str = field(repr=False)
     title: str = "nextlabel"
     earlier: tuple[str, ...] = ()
+    interactive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

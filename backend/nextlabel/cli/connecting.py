@@ -168,7 +168,8 @@ class _Connecting:
             replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
         )
         problems = self._report.problems
-        for found in connector.connect(project, parts.connections.door(wanted)):
+        door = replace(parts.connections.door(wanted), interactive=bool(parts.hosts.chosen(wanted.options.model)))
+        for found in connector.connect(project, door):
             self._report.add(found)
         if self._report.problems > problems:
             if known is None:

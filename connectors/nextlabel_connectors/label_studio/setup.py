@@ -230,7 +230,8 @@ class Setup:
     def _write_once(self, ours: Sequence[JsonObject], backend: JsonObject) -> object:
         if ours:
             return self.client.patch(f"/api/ml/{ours[0].get('id')}", backend).data
-        return self.client.post("/api/ml", backend).data
+        # Whoever switches it off later in the project's settings finds it off: it is never patched.
+        return self.client.post("/api/ml", {**backend, "is_interactive": self.door.interactive}).data
 
     def accepted(self, backend: JsonObject) -> bool:
         """A stored password cannot be read back, but Label Studio has just shown it to us."""
