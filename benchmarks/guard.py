@@ -34,19 +34,27 @@ from nextlabel.simulate.figures import Mean, area, mean_of
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "guard.json"
 DEFAULT = ProjectOptions().strategy
-_SEEDS, _ERRORS = 8, 2.0
+_ERRORS = 2.0
 _TURNS, _SLOWER = 3, 1.2
-_BATCH = 10
 
-SETS: Mapping[str, int] = {
-    "spam": 150,
-    "reuters-r8": 150,
-    "20newsgroups": 200,
-    "keel:phoneme": 150,
-    "wine": 60,
-    "digits": 200,
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many labels are spent on a set, how many at a time, and under how many seeds."""
+
+    labels: int
+    batch: int = 10
+    seeds: int = 8
+
+
+SETS: Mapping[str, Plan] = {
+    "spam": Plan(150),
+    "reuters-r8": Plan(150, 15, 4),
+    "20newsgroups": Plan(200, 20, 4),
+    "keel:phoneme": Plan(150),
+    "wine": Plan(60),
+    "digits": Plan(200),
 }
-"""What is simulated, each with its number of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,17 @@ class Areas:
     gain: Mean
 
 
-def measured(name: str) -> Areas:
+def measured(name: str, plan: Plan) -> Areas:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # collinear columns, few labels
         results = simulate(
-            load(name), [DEFAULT, "random"], budget=SETS[name], batch=_BATCH, seeds=_SEEDS, workers=os.cpu_count() or 1
+            load(name),
+            [DEFAULT, "random"],
+            budget=plan.labels,
+            batch=plan.batch,
+            seeds=plan.seeds,
+            workers=os.cpu_count() or 1,
+            progress=False,
         )
     default, random = ([area(curve) for curve in results.of(strategy)] for strategy in (DEFAULT, "random"))
     return Areas(mean_of(default), mean_of(random), mean_of([a - b for a, b in zip(default, random, strict=True)]))
@@ -71,12 +85,12 @@ def measured(name: str) -> Areas:
 def guard_order(console: Console, *, renew: bool) -> list[str]:
     """The names of sets on which the default order has become worse."""
     known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    table = Table(title=f"Mean accuracy over the labels asked ({_SEEDS} seeds)", title_justify="left")
+    table = Table(title="Mean accuracy over the labels asked", title_justify="left")
     for heading in ("set", "labels", "random", "default", "default - random", "as committed", ""):
         table.add_column(heading, justify="left" if heading in ("set", "") else "right")
     worse, found = [], {}
-    for name, labels in SETS.items():
-        areas = measured(name)
+    for name, plan in SETS.items():
+        areas = measured(name, plan)
         found[name] = {"default": round(areas.default.value, 5), "error": round(areas.default.error or 0, 5)}
         committed = known.get(name)
         verdict, before = "not known yet", "-"
@@ -86,7 +100,7 @@ def guard_order(console: Console, *, renew: bool) -> list[str]:
             verdict = "worse" if off < -_ERRORS else "better" if off > _ERRORS else "as it was"
             worse += [name] if verdict == "worse" else []
         means = (one.with_digits(3) for one in (areas.random, areas.default, areas.gain))
-        row = (name, str(labels), *means, before, verdict)
+        row = (name, str(plan.labels), *means, before, verdict)
         table.add_row(*row)
         console.print(f"[dim]{' | '.join(row)}[/]", highlight=False)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
