@@ -16,9 +16,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Needs, RankedTask, Ranking
 from nextlabel.strategies.adapted import LearnerClassifier, PoolModel
-from nextlabel.strategies.base import PoolStrategy, finite, missing, need_features, need_learner
+from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_learner
 from nextlabel.strategies.uncertainty import Margin, best_first
 from nextlabel.uncertainty import checked
 
@@ -34,6 +34,8 @@ class ScikitActiveml(PoolStrategy):
     needs a regressor or an annotator model is refused. (Kottke et al., 2021, for scikit-activeml.)
     """
 
+    needs = frozenset({Needs.FEATURES})
+
     def __init__(self, strategy: str, *, method: str = "", **options: Any) -> None:
         found: Any = getattr(_installed("skactiveml.pool", "scikit-activeml"), strategy, None)
         if not inspect.isclass(found) or not hasattr(found, "query"):
@@ -46,6 +48,12 @@ class ScikitActiveml(PoolStrategy):
             if key not in self._takes:
                 raise SettingsError(f"The strategy '{self.name}' has no option '{key}': it has {_listed(self._takes)}.")
         self._options = given
+        if "reg" in self._asks:
+            raise SettingsError(
+                f"The strategy '{self.name}' needs a regressor of its own: choose 'greedy' for numbers."
+            )
+        if self._asks & {"clf", "estimator", "ensemble"}:
+            self.needs = frozenset({Needs.FEATURES, Needs.CLASSIFIER})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         """Raises `SettingsError` for what the pool lacks, what cannot be given, or what scikit-activeml refuses."""
@@ -65,8 +73,6 @@ class ScikitActiveml(PoolStrategy):
         return _in_order(pool, order, size, self.name)
 
     def _models(self, pool: CandidatePool, k: int) -> dict[str, Any]:
-        if "reg" in self._asks:
-            raise missing(self.name, "a regressor", "choose 'greedy' or 'spread' for numbers")
         wrap = _installed("skactiveml.classifier", "scikit-activeml").SklearnClassifier
 
         def classifier(seed: int, *, bootstrap: bool = False) -> Any:
