@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
+from scipy.stats import siegelslopes
 
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.features.metadata import is_blank
@@ -118,8 +118,8 @@ def expected_seconds(
 ) -> Floats | None:
     """n positive numbers: how long a label of each task is expected to take, by how much there is to read in it.
 
-    A line through the logarithms of both that does not mind the few labels during which somebody had lunch (Theil,
-    1950; Sen, 1968), never far outside what was seen. None until `_TIMED` labels say how long they took.
+    A line through the logarithms of both that does not mind the few labels during which somebody had lunch (Siegel,
+    1982), never far outside what was seen. None until `_TIMED` labels say how long they took.
     """
     timed = [(task, one) for task, one in zip(labeled, seconds, strict=True) if one is not None and one > 0]
     if len(timed) < _TIMED:
@@ -129,7 +129,7 @@ def expected_seconds(
     lengths = _lengths([task for task, _ in timed], inputs)
     if np.ptp(lengths) == 0:
         return np.full(len(tasks), np.exp(np.median(known)))
-    slope, intercept, *_ = theilslopes(known, lengths)
+    slope, intercept = siegelslopes(known, lengths)
     low, high = np.quantile(known, [0.05, 0.95])
     return np.asarray(np.exp(np.clip(intercept + slope * _lengths(tasks, inputs), low, high)))
 
