@@ -165,15 +165,15 @@ class Service:
             self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=True)
             return _UNTRAINED
         options = connection.options.updated(request.options or {})
-        self._check(options, request.schema, chosen=bool(request.options))
+        self._check(options, request.schema, chosen=not {"strategy", "model"}.isdisjoint(request.options or ()))
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
             self._connection.forget(request.project)
         return self._announced(request.project)
 
     def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: bool) -> None:
-        """Where nobody has just ``chosen`` options, a strategy that no longer works there is told by `status`: the
-        default order takes its place, so that the tool need not do without predictions."""
+        """Where the strategy has not just been ``chosen``, one that no longer works there is told by `status`: the
+        default order takes its place, and the tool need not do without predictions."""
         hosted = self._hosts.chosen(options.model)
         if not hosted:
             schema.check_learnable()

@@ -77,7 +77,7 @@ def test_labels_of_every_kind_are_learned_shown_and_decide_what_comes_next(
     kind = KINDS[name]
     project, number = taught(kind, _TASKS, _LABELS, nextlabel, label_studio, f"strategy={_STRATEGIES[name]}")
     assert nextlabel.queues(project)[0].strategy.startswith(_STRATEGIES[name])
-    assert not [one for one in nextlabel.parts().findings.of(ProjectId(str(project)), STRATEGY)]
+    assert nextlabel.parts().findings.of(ProjectId(str(project)), STRATEGY) == []
     assert_shown_and_right(kind, project, number, nextlabel, label_studio)
     assert_served_in_order(kind, project, number, nextlabel, owner)
 

@@ -48,7 +48,7 @@ def check_project(strategy: object, name: str, schema: LabelSchema, hosted: str)
 def check_pool(strategy: object, name: str, pool: CandidatePool) -> None:
     """Raises `SettingsError` where the pool lacks what the strategy needs."""
     if lacking := needs_of(strategy) - pool.gives:
-        raise SettingsError(f"The strategy '{name}' needs {_in_words(lacking)}, which there is not now.")
+        raise SettingsError(f"The strategy '{name}' needs {_in_words(lacking)}, and is not given that now.")
 
 
 def _given(schema: LabelSchema, hosted: str) -> frozenset[Needs]:
