@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -61,7 +62,7 @@ def first_rows(classifier: Any, features: Any, n_instances: int) -> list[int]:
 
 
 def as_they_stand(estimator: Any, pool: CandidatePool) -> Floats:
-    return -pool.probabilities.max(axis=1)
+    return np.asarray(-pool.probabilities.max(axis=1))
 
 
 @dataclass
