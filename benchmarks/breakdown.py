@@ -43,12 +43,11 @@ def breakdown(
             counted = learned.encoder.encode(tasks, Source())
         with stopwatch() as scores:
             opinions = {target: learned.estimator.predict(tasks, counted)}
-            p = opinions[target].probabilities
         with stopwatch() as objects:
             made = predictions_of(
                 tasks,
                 opinions,
-                utilities_of(strategy, p),
+                utilities_of(strategy, opinions),
                 version=serving.version,
                 informative=True,
             )

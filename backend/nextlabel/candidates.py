@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import siegelslopes
 
-from nextlabel.estimators.learners import LinearLearner
+from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Label, Span, Target, Task
-from nextlabel.opinions import Opinions
+from nextlabel.labeling import Input, Label, Span, Target, Task
+from nextlabel.opinions import ChoicesOpinions, NumberOpinions, Opinions, membership
 from nextlabel.predictions import overall_probabilities
-from nextlabel.ranking import CandidatePool, Features, Floats
+from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Numbers
+
+_TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
+_READ = ("text", "dialogue", "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,36 @@ def candidate_pool(
     examples: Examples,
     space: Callable[[], Space],
     seed: int,
+    costs: Floats | None = None,
 ) -> CandidatePool:
     """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
 
     A single choice by itself is handed over as it is, with a learner for further models, in ``space``. Anything else
-    becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike.
+    becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike; beside
+    them several labels or a number by themselves are handed over as what they are.
     """
-    alone = len(opinions) == 1 and examples.target.kind == "choice"
-    codes, k = classes_of(examples.target, examples.labels)
-    if not alone:
-        return unlike_pool(tasks, features, opinions, (codes, k), examples.features, seed)
+    target, labels = examples.target, examples.labels
+    codes, k = classes_of(target, labels)
+    said = next(iter(opinions.values())) if len(opinions) == 1 else None
+    if said is None or target.kind != "choice":
+        pool = unlike_pool(tasks, features, opinions, (codes, k), examples.features, seed, costs)
+        match said:
+            case ChoicesOpinions():
+                given, learner = membership(labels, said.labels), ChancesLearner(space, said.labels)
+                return replace(pool, chances=Chances(said.chances, given, learner))
+            case NumberOpinions():
+                numbers = np.array([label for label in labels if isinstance(label, float)])
+                known = Numbers(said.mean, said.spread, numbers, said.typical, NumbersLearner(space))
+                return replace(pool, numbers=known)
+        return pool
     return CandidatePool(
         [task.id for task in tasks],
         overall_probabilities(opinions),
         features,
         labeled_features=examples.features,
         labels=codes,
-        learner=LinearLearner(space(), len(examples.target.labels)),
+        learner=LinearLearner(space(), len(target.labels)),
+        costs=costs,
         seed=seed,
     )
 
@@ -79,6 +96,7 @@ def unlike_pool(
     labels: tuple[NDArray[np.intp], int],
     labeled_features: Features | None,
     seed: int,
+    costs: Floats | None = None,
 ) -> CandidatePool:
     """Open tasks of which only the margin says how unsure the model is; ``labels`` are codes that tell like from
     unlike, and how many there may be."""
@@ -89,8 +107,37 @@ def unlike_pool(
         features,
         labeled_features=labeled_features,
         labels=codes,
+        costs=costs,
         seed=seed,
+        classes=False,
     )
+
+
+def expected_seconds(
+    labeled: Sequence[Task], seconds: Sequence[float | None], tasks: Sequence[Task], inputs: Sequence[Input]
+) -> Floats | None:
+    """n positive numbers: how long a label of each task is expected to take, by how much there is to read in it.
+
+    A line through the logarithms of both that does not mind the few labels during which somebody had lunch (Siegel,
+    1982), never far outside what was seen. None until `_TIMED` labels say how long they took.
+    """
+    timed = [(task, one) for task, one in zip(labeled, seconds, strict=True) if one is not None and one > 0]
+    if len(timed) < _TIMED:
+        return None
+    timed = timed[-_MOST_TIMED:]
+    known = np.log([one for _, one in timed])
+    lengths = _lengths([task for task, _ in timed], inputs)
+    if np.ptp(lengths) == 0:
+        return np.full(len(tasks), np.exp(np.median(known)))
+    slope, intercept = siegelslopes(known, lengths)
+    low, high = np.quantile(known, [0.05, 0.95])
+    return np.asarray(np.exp(np.clip(intercept + slope * _lengths(tasks, inputs), low, high)))
+
+
+def _lengths(tasks: Sequence[Task], inputs: Sequence[Input]) -> Floats:
+    """The logarithm of how many characters there are to read in each task."""
+    fields = {one.field for one in inputs if one.kind in _READ}
+    return np.log1p([sum(len(str(task.data.get(field, ""))) for field in fields) for task in tasks])
 
 
 def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp], int]:

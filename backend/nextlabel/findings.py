@@ -14,6 +14,8 @@ from nextlabel.ports import Finding
 
 BLANK = "blank"
 """The topic of tasks in which there is nothing to read."""
+STRATEGY = "strategy"
+"""The topic of a strategy that failed."""
 
 
 class StandingFindings:

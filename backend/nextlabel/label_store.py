@@ -10,7 +10,7 @@ from sqlalchemy import CompoundSelect, Connection, Row, Select, Update, delete, 
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks, unreadable
-from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force, seconds_of
 from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
 
 T = TypeVar("T")
@@ -71,9 +71,13 @@ class SqlLabelStore:
         return sorted(told, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
 
     def labeled(self, project: ProjectId) -> Labeled:
-        kept = [(task, labels) for task, told in self._told(project) if (labels := labels_in_force(told))]
-        kept.sort(key=lambda pair: _stable(pair[0].id))
-        return Labeled(tuple(task for task, _ in kept), tuple(labels for _, labels in kept))
+        kept = [(task, labels, told) for task, told in self._told(project) if (labels := labels_in_force(told))]
+        kept.sort(key=lambda one: _stable(one[0].id))
+        return Labeled(
+            tuple(task for task, _, _ in kept),
+            tuple(labels for _, labels, _ in kept),
+            tuple(seconds_of(told) for _, _, told in kept),
+        )
 
     def _told(self, project: ProjectId) -> Iterator[tuple[Task, tuple[Annotation, ...]]]:
         """Tasks with what was told of each."""
@@ -202,8 +206,9 @@ def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, An
             "updated_at": annotation.updated_at,
             "skipped": annotation.skipped,
             "whole": None if annotation.whole is None else dict(annotation.whole),
+            "seconds": annotation.seconds,
         }
 
 
 def _annotation(row: Row[Any]) -> Annotation:
-    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole)
+    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole, row.seconds)

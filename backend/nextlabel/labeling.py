@@ -209,7 +209,7 @@ class Annotation:
     ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
     It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
     that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
-    ``result``; None where it was not asked for.
+    ``result``; None where it was not asked for. ``seconds`` is how long it took, where the tool tells.
     """
 
     id: AnnotationId
@@ -217,6 +217,7 @@ class Annotation:
     updated_at: str
     skipped: bool = False
     whole: Mapping[str, object] | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,3 +258,9 @@ def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
         if not annotation.skipped:
             labels |= annotation.labels
     return labels
+
+
+def seconds_of(annotations: tuple[Annotation, ...]) -> float | None:
+    """How long a label took on the average, of those that were not skipped; None where the tool tells it of none."""
+    told = [one.seconds for one in annotations if not one.skipped and one.seconds is not None]
+    return sum(told) / len(told) if told else None

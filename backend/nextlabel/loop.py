@@ -48,7 +48,8 @@ class Round:
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
     learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
-    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out.
+    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
+    the default order took the place of the strategy's; "" where it did not, None where nothing was ranked.
     """
 
     project: ProjectId
@@ -62,6 +63,7 @@ class Round:
     unreadable: Sequence[Unreadable] = ()
     read_again: bool = False
     blank: Sequence[Task] | None = None
+    fallback: str | None = None
 
     def blank_findings(self) -> list[Finding]:
         """What a person should know of tasks in which there is nothing to read."""
@@ -73,6 +75,10 @@ class Round:
             f"{names}. They come last; fill them in, or delete them."
         )
         return [Finding("warning", message)]
+
+    def strategy_findings(self) -> list[Finding]:
+        """What a person should know of a strategy that failed."""
+        return [Finding("warning", self.fallback)] if self.fallback else []
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
@@ -149,8 +155,17 @@ class ActiveLearning:
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
         look = partial(self._look, connection, connector, connector.label_schema(project), progress)
+        fallbacks: list[str] = []
         queue = Ordering(
-            connection, connector, fence, self._store, self._registry, self._strategy, self._shards, progress
+            connection,
+            connector,
+            fence,
+            self._store,
+            self._registry,
+            self._strategy,
+            self._shards,
+            progress,
+            fallbacks.append,
         )
         pulled, bench = look()
         outcome, appeared, now = _Outcome(), pulled.appeared, bench
@@ -175,6 +190,7 @@ class ActiveLearning:
             self._store.unreadable(project),
             pulled.again,
             now.blank if now.open else (),
+            fallbacks[-1] if fallbacks else None,
         )
 
     def _look(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
 from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
+from nextlabel.learning.choosing import DEFAULT, Choosing
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
 from nextlabel.ports import (
@@ -41,6 +42,8 @@ class Ordering:
     strategy: Callable[[str], QueryStrategy]
     shards: Shards
     progress: Progress
+    tell: Callable[[str], None] = lambda failure: None
+    """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
     def renew(
         self, bench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
@@ -65,7 +68,8 @@ class Ordering:
         serving, queues = self.registry.in_service(project), self.registry.queues(project, newest=1)
         if serving is None or not bench.understands(serving.learner):
             return False
-        if not queues or queues[0].model != serving.version or queues[0].strategy != self._name(bench, serving):
+        names = [self._name(bench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
+        if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
             return True
@@ -83,22 +87,24 @@ class Ordering:
     def _reorder(self, bench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
         project, options = self.connection.project, self.connection.options
-        chosen = self.strategy(options.strategy)
         seed = order_seed(options.seed, len(bench.labels))
         scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
         candidates = bench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
-        window = candidates.ranked(self.strategy("diverse") if cold else chosen, self._places())
+        choosing = Choosing(options.strategy, self.strategy, candidates)
+        window = choosing.window(self._places(), cold=cold)
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
+        utilities = choosing.utilities(rows)
+        self.tell(choosing.failure)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
             return predictions_of(
                 [candidates.tasks[n] for n in rows],
                 {name: said.of(rows) for name, said in candidates.opinions.items()},
-                candidates.utilities(chosen, rows),
+                utilities,
                 version=version,
                 informative=model.informative,
                 least=serving.showing(options).least,
@@ -106,15 +112,14 @@ class Ordering:
 
         self.progress("reorder", len(window))
         receipt = self._write(serving.version, window, shown)
-        strategy = self._name(bench, serving)
+        strategy = self._name(bench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy)
         queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
         self.registry.announce_queue(project, queue, fence=self.fence)
         return receipt
 
-    def _name(self, bench: Workbench, serving: ModelRecord) -> str:
+    def _name(self, bench: Workbench, serving: ModelRecord, strategy: str) -> str:
         """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
-        options = self.connection.options
-        names = (bench.ordered_by(options.strategy), serving.showing(options).name)
+        names = (bench.ordered_by(strategy), serving.showing(self.connection.options).name)
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(
@@ -143,3 +148,8 @@ class Ordering:
 
     def _check_fence(self) -> None:
         self.registry.check_fence(self.connection.project, self.fence)
+
+
+def _instead_of(strategy: str) -> str:
+    """What an order is noted by where the strategy failed: it is tried again with the next version."""
+    return f"{DEFAULT} instead of {strategy}"

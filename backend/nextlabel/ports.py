@@ -346,7 +346,9 @@ class QueryStrategy(Protocol):
     """Decides which open tasks to ask for next. Found by entry points of the group ``nextlabel.strategies``.
 
     It may also have ``utilities(probabilities)``: n utilities in [0, 1] from n × k probabilities, each task by itself,
-    for tasks outside a ranking. Without it the margin is taken.
+    for tasks outside a ranking. Without it the margin is taken. And ``needs``, a frozen set of `ranking.Needs`: then it
+    is refused where a project cannot give these, and never handed a pool without them. Whatever it raises, the default
+    order takes its place.
     """
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
@@ -450,10 +452,14 @@ class Connections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Labeled:
-    """Tasks that have been labeled, and what is in force on each: by target, as the tool told it (`Target.read`)."""
+    """Tasks that have been labeled, and what is in force on each: by target, as the tool told it (`Target.read`).
+
+    ``seconds`` is how long a label of each took on the average, None where the tool does not tell.
+    """
 
     tasks: tuple[Task, ...]
     labels: tuple[Mapping[str, object], ...]
+    seconds: tuple[float | None, ...]
 
     def __len__(self) -> int:
         return len(self.tasks)

@@ -12,14 +12,27 @@ import numpy as np
 from nextlabel import uncertainty
 from nextlabel.hosting.uncertainty import UNKNOWN
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
-from nextlabel.opinions import Opinions, ResultOpinions, as_two_classes
-from nextlabel.ranking import Floats
+from nextlabel.opinions import ChoicesOpinions, Opinions, ResultOpinions, as_two_classes
+from nextlabel.ranking import Floats, Needs
 
 
-def utilities_of(strategy: object, probabilities: Floats) -> Floats:
-    """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none."""
-    own = getattr(strategy, "utilities", None)
-    return uncertainty.margin(probabilities) if own is None else np.asarray(own(probabilities))
+def utilities_of(strategy: object, opinions: Mapping[str, Opinions]) -> Floats:
+    """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none.
+
+    One that needs the chances of several labels is given these. Raises what the strategy raises, and ValueError where
+    what it gives is not one number for each task.
+    """
+    probabilities = overall_probabilities(opinions)
+    own, given = getattr(strategy, "utilities", None), probabilities
+    if own is not None and Needs.LABEL_CHANCES in getattr(strategy, "needs", ()):
+        said = next(iter(opinions.values()))
+        own, given = (own, said.chances) if isinstance(said, ChoicesOpinions) else (None, given)
+    if own is None:
+        return uncertainty.margin(probabilities)
+    utilities = np.asarray(own(given), dtype=np.float64)
+    if utilities.shape != (len(given),) or not np.isfinite(utilities).all():
+        raise ValueError(f"utilities(probabilities) must give one finite number for each of {len(given)} tasks")
+    return utilities
 
 
 def overall_uncertainty(opinions: Mapping[str, Opinions]) -> Floats:

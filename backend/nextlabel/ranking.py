@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
-from typing import Protocol
+from math import isfinite
+from numbers import Real
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +49,53 @@ Features = csr_matrix | Floats
 """n × d, sparse or dense."""
 
 
+class Needs(Enum):
+    """What a query strategy may need of a project, in words; it declares them as its ``needs``."""
+
+    FEATURES = "fields of the task that nextlabel can read"
+    CLASSES = "labels to choose from, with a chance for each"
+    LABEL_CHANCES = "several labels at once, with a chance for each of them by itself"
+    NUMBERS = "numbers, with a mean and a deviation for each task"
+    LEARNER = "a model of one control that can be fitted again"
+    CLASSIFIER = "a classifier of one single choice that can be fitted again"
+    COSTS = "labels of which the tool tells how long they took"
+
+
 class Learner(Protocol):
     """Fits fresh models of the same kind as the one in service, for strategies that need more than one."""
 
-    def fit(self, features: Features, labels: NDArray[np.integer], seed: int = 0) -> Callable[[Features], Floats]:
-        """A function from features to n × k probabilities over *all* classes, fitted on these labels.
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Callable[[Features], Floats]:
+        """A function from features to what such a model says of n tasks, fitted on these labels.
 
-        ``labels`` are columns of the pool's probabilities; some classes may have none, in which case they get
-        a little probability all the same.
+        Of classes: n × k probabilities over *all* classes, ``labels`` being columns of the pool's; a class that has no
+        label gets a little probability all the same. Of `Chances` and `Numbers`: see there.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """Several labels at once: n × l ``chances``, each label's by itself, and m × l, whether it was ``given``.
+
+    The ``learner`` fits on what was given and answers with n × l chances.
+    """
+
+    chances: Floats
+    given: NDArray[np.bool_]
+    learner: Learner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A number: n means, n standard deviations (``spread``), and the m numbers that were ``given``.
+
+    ``typical`` is how far the given ones spread. The ``learner`` fits on those and answers with n × 2: mean and spread.
+    """
+
+    mean: Floats
+    spread: Floats
+    given: Floats
+    typical: float = 1.0
+    learner: Learner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +104,12 @@ class CandidatePool:
 
     ``probabilities`` is n × k, rows summing to 1: what the model in service says. ``features`` is n × d, or None
     where there are none. ``labeled_features`` and ``labels`` (columns of the probabilities) are what is labeled
-    already. ``learner`` fits further models, for committees and look-ahead. ``costs`` are n positive numbers, the
-    expected effort of a label (None: all the same). All randomness comes from ``seed``.
+    already, m rows. ``learner`` fits further models, for committees and look-ahead. ``costs`` are n positive numbers,
+    the expected effort of a label (None: all the same). All randomness comes from ``seed``.
+
+    Where the target is no single choice, ``classes`` is false: then the probabilities are those of two classes of which
+    the margin says how unsure the model is, and the labels are codes that only tell like from unlike. What is said of
+    several labels at once stands in ``chances``, what is said of a number in ``numbers``.
     """
 
     tasks: Sequence[TaskId]
@@ -75,6 +120,40 @@ class CandidatePool:
     learner: Learner | None = None
     costs: Floats | None = None
     seed: int = 0
+    classes: bool = True
+    chances: Chances | None = None
+    numbers: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    @property
+    def gives(self) -> frozenset[Needs]:
+        """What it has for strategies that declare what they need."""
+        learners = [one.learner for one in (self, self.chances, self.numbers) if one is not None]
+        found = {
+            Needs.FEATURES: self.features is not None,
+            Needs.CLASSES: self.classes or self.chances is not None,
+            Needs.LABEL_CHANCES: self.chances is not None,
+            Needs.NUMBERS: self.numbers is not None,
+            Needs.LEARNER: any(learners),
+            Needs.CLASSIFIER: self.classes and self.learner is not None,
+            Needs.COSTS: self.costs is not None,
+        }
+        return frozenset(one for one, is_given in found.items() if is_given)
+
+
+def complaint_of(ranking: object, pool: CandidatePool, size: int) -> str:
+    """What is wrong with what a strategy gave for a ranking, to follow its name; "" where it is ``size`` tasks of the
+    pool (or all, where it has fewer), each once and with a utility that is a number."""
+    if not isinstance(ranking, Ranking) or not all(isinstance(ranked, RankedTask) for ranked in ranking.tasks):
+        return f"gave {type(ranking).__name__} that is no Ranking of RankedTask."
+    chosen, expected = ranking.task_ids(), min(size, len(pool))
+    if not all(isinstance(ranked.utility, Real) and isfinite(ranked.utility) for ranked in ranking.tasks):
+        return "gave a utility that is no finite number."
+    known = set(pool.tasks)
+    if strange := [task for task in chosen if not isinstance(task, str) or task not in known]:
+        return f"gave the task {strange[0]!r:.60}, which is not in the pool."
+    if len(chosen) < expected or len(set(chosen)) < len(chosen):
+        return f"gave {len(set(chosen))} distinct tasks of {expected} asked for."
+    return ""

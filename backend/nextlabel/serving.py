@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -36,6 +37,10 @@ from nextlabel.ports import (
     SetupRequest,
 )
 from nextlabel.predictions import overall_probabilities, predictions_of, utilities_of
+from nextlabel.ranking import Floats
+from nextlabel.strategies.needs import check_project
+
+log = logging.getLogger("nextlabel.serving")
 
 _NOTICE_WITHIN_SECONDS = 0.5
 _MOST_KNOWN = 1_000  # projects of which something is kept for that long
@@ -157,19 +162,23 @@ class Service:
         try:
             connection = self._connections.get(request.project)
         except NotConnected:
-            self._check(ProjectOptions().updated(request.options or {}), request.schema)
+            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=True)
             return _UNTRAINED
         options = connection.options.updated(request.options or {})
-        self._check(options, request.schema)
+        self._check(options, request.schema, chosen=not {"strategy", "model"}.isdisjoint(request.options or ()))
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
             self._connection.forget(request.project)
         return self._announced(request.project)
 
-    def _check(self, options: ProjectOptions, schema: LabelSchema) -> None:
-        self._strategy(options.strategy)
-        if not self._hosts.chosen(options.model):
+    def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: bool) -> None:
+        """Where the strategy has not just been ``chosen``, one that no longer works there is told by `status`: the
+        default order takes its place, and the tool need not do without predictions."""
+        hosted = self._hosts.chosen(options.model)
+        if not hosted:
             schema.check_learnable()
+        if chosen:
+            check_project(self._strategy(options.strategy), options.strategy, schema, hosted)
 
     def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""
@@ -180,7 +189,7 @@ class Service:
             predictions_of(
                 readable,
                 opinions,
-                utilities_of(self._strategy_of(request.project), overall_probabilities(opinions)),
+                self._utilities(request.project, opinions),
                 version=serving.version,
                 informative=serving.model.informative,
                 least=self._least(request),
@@ -194,8 +203,12 @@ class Service:
         serving = self.in_service(project)
         opinions = serving.model.predict(tasks, self._source(project))
         p = overall_probabilities(opinions)
-        utilities = utilities_of(self._strategy_of(project), p)
-        measures = (utilities, uncertainty.least_confidence(p), uncertainty.margin(p), uncertainty.entropy(p))
+        measures = (
+            self._utilities(project, opinions),
+            uncertainty.least_confidence(p),
+            uncertainty.margin(p),
+            uncertainty.entropy(p),
+        )
         by_target = {target: _by_target(target, said, serving.model.informative) for target, said in opinions.items()}
         return serving.version, [
             TaskUncertainty(utility, sure, margin, entropy, {target: told[n] for target, told in by_target.items()})
@@ -277,8 +290,13 @@ class Service:
             model.start()
         return model
 
-    def _strategy_of(self, project: ProjectId) -> QueryStrategy:
-        return self._strategy(self._options_of(project).strategy)
+    def _utilities(self, project: ProjectId, opinions: Mapping[str, Opinions]) -> Floats:
+        """By the project's strategy; by the margin where it fails, which the next turn of the loop tells `status`."""
+        try:
+            return utilities_of(self._strategy(self._options_of(project).strategy), opinions)
+        except (Exception, SystemExit) as error:
+            log.info("project %s: utilities by the margin, for its strategy failed: %s", project, error)
+            return utilities_of(None, opinions)
 
     def _options_of(self, project: ProjectId) -> ProjectOptions:
         try:

@@ -11,10 +11,26 @@ import pytest
 
 from e2e.kinds import KINDS, Kind
 from e2e.test_the_loop import learned
+from nextlabel.findings import STRATEGY
+from nextlabel.labeling import ProjectId
 from nextlabel.testing.installation import Nextlabel, findings, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 _TASKS, _LABELS = 40, 14
+_STRATEGIES = {
+    "single choice": "committee:kl_divergence",
+    "multiple choice": "multilabel",
+    "taxonomy": "balanced",
+    "rating": "greedy",
+    "number": "value_of_information",
+    "spans": "explore",
+    "pairwise": "badge",
+    "image choice": "kcenter",
+    "table": "error_reduction",
+    "audio by metadata": "cost",
+    "two controls": "density",
+}
+"""Another one for each kind; all of them on all kinds are tried with a tool in one process."""
 
 # Label Studio's own verdict, in its own environment: what bulk import runs, and more.
 _VERDICTS = """
@@ -59,7 +75,9 @@ def test_labels_of_every_kind_are_learned_shown_and_decide_what_comes_next(
     name: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:
     kind = KINDS[name]
-    project, number = taught(kind, _TASKS, _LABELS, nextlabel, label_studio)
+    project, number = taught(kind, _TASKS, _LABELS, nextlabel, label_studio, f"strategy={_STRATEGIES[name]}")
+    assert nextlabel.queues(project)[0].strategy.startswith(_STRATEGIES[name])
+    assert nextlabel.parts().findings.of(ProjectId(str(project)), STRATEGY) == []
     assert_shown_and_right(kind, project, number, nextlabel, label_studio)
     assert_served_in_order(kind, project, number, nextlabel, owner)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import pytest
@@ -50,6 +50,15 @@ def in_force(labeled: Labeled) -> dict[str, tuple[object, object]]:
     assert all(list(labels) == ["kind"] for labels in labeled.labels)
     pairs = zip(labeled.tasks, labeled.labels, strict=True)
     return {task.id: (task.data["text"], labels["kind"]) for task, labels in pairs}
+
+
+def test_how_long_a_label_took_is_the_mean_of_those_that_were_not_skipped(store: SqlLabelStore) -> None:
+    times: list[float | None] = [4.0, None, 10.0]
+    said = about(1, {"kind": "a"}, {"kind": "b"}, {"kind": "c"})
+    told = tuple(replace(one, seconds=took) for one, took in zip(said.annotations, times, strict=True))
+    skipped = replace(told[2], id=AnnotationId("9"), skipped=True, labels={}, seconds=900.0)
+    store.apply(ONE, page(replace(said, annotations=(*told, skipped)), about(2, {"kind": "a"})))
+    assert store.labeled(ONE).seconds == (7.0, None)
 
 
 # --- any sequence of pages ---------------------------------------------------------------------------------

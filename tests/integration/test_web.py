@@ -366,6 +366,7 @@ def test_extra_params_are_the_projects_settings(client: Client, parts: Parts) ->
     [
         *(({"windw": 5}, "'windw'"), ({"window": 0}, "'window'"), ({"strategy": "margn"}, "'margn'")),
         ({"show_predictions": "sometimes"}, "write always, never"),
+        ({"strategy": "multilabel"}, "'multilabel' needs several labels at once"),
     ],
 )
 @pytest.mark.parametrize("project", [ONE, STRANGER])

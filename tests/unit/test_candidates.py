@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nextlabel.candidates import Examples, blank_last, candidate_pool, classes_of, nothing_to_read
+from nextlabel.candidates import (
+    Examples,
+    blank_last,
+    candidate_pool,
+    classes_of,
+    expected_seconds,
+    nothing_to_read,
+)
 from nextlabel.errors import SettingsError
 from nextlabel.features.spaces import Centred
 from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
@@ -47,18 +54,53 @@ def pool_of(*kinds: str) -> CandidatePool:
 
 
 @pytest.mark.parametrize("kinds", [("choice",), ("choices",), ("number",), ("spans",), ("choices", "number", "choice")])
-@pytest.mark.parametrize("spec", ["adaptive", "margin", "entropy", "random", "diverse", "kcenter", "balanced:margin"])
+@pytest.mark.parametrize("spec", ["adaptive", "margin", "entropy", "random", "diverse", "kcenter"])
 def test_every_kind_of_target_and_several_together_can_be_ranked(kinds: tuple[str, ...], spec: str) -> None:
     ranked = finding.make(spec).rank(pool_of(*kinds), 10).task_ids()
     assert len(set(ranked)) == 10
 
 
-def test_a_single_choice_can_also_be_ranked_by_a_committee_and_the_others_say_that_they_cannot() -> None:
-    committee = finding.make("committee:vote_entropy?members=3")
-    assert len(committee.rank(pool_of("choice"), 5)) == 5
-    for kinds in (("number",), ("choice", "number")):
-        with pytest.raises(SettingsError, match="learner"):
-            committee.rank(pool_of(*kinds), 5)
+@pytest.mark.parametrize("spec", ["committee?members=3", "error_reduction", "value_of_information"])
+def test_one_target_can_also_be_ranked_by_further_models_and_others_say_that_they_cannot(spec: str) -> None:
+    strategy = finding.make(spec)
+    for kind in ("choice", "choices", "number"):
+        assert len(strategy.rank(pool_of(kind), 5)) == 5
+    for kinds in (("spans",), ("choice", "number")):
+        with pytest.raises(SettingsError, match="a model of one control that can be fitted again"):
+            strategy.rank(pool_of(*kinds), 5)
+
+
+def test_several_labels_and_numbers_are_handed_over_as_what_they_are() -> None:
+    chances, numbers = pool_of("choices").chances, pool_of("number").numbers
+    assert chances is not None
+    assert numbers is not None
+    assert chances.chances is KINDS["choices"][2].chances  # type: ignore[attr-defined]
+    assert chances.given[:3].tolist() == [[True, False, False], [False, False, False], [True, True, False]]
+    assert numbers.mean is KINDS["number"][2].mean  # type: ignore[attr-defined]
+    assert numbers.given[:3].tolist() == [1, 3, 5]
+    for pool in (pool_of("choice"), pool_of("spans"), pool_of("choices", "number")):
+        assert (pool.chances, pool.numbers) == (None, None)
+    assert [pool_of(kind).classes for kind in KINDS] == [True, False, False, False]
+
+
+def test_the_likeliest_of_several_labels_come_first_where_that_is_asked_for() -> None:
+    chances = KINDS["choices"][2].chances  # type: ignore[attr-defined]
+    ranked = finding.make("multilabel:max_score").rank(pool_of("choices"), N).task_ids()
+    assert [int(task) - LABELED for task in ranked] == np.argsort(-chances.max(axis=1)).tolist()
+
+
+def test_a_label_is_expected_to_take_longer_the_more_there_is_to_read_lunch_or_not() -> None:
+    tasks = [Task(TaskId(str(n)), {"text": "x" * (10 * n + 10), "note": "y" * 999}) for n in range(40)]
+    seconds = [float(2 * n + 2) for n in range(40)]
+    seconds[3] = 3600.0
+    costs = expected_seconds(tasks[:20], seconds[:20], tasks, TEXT)
+    assert costs is not None
+    assert costs[2:18] == pytest.approx(np.arange(6, 38, 2), rel=0.5)
+    assert (np.diff(costs) >= 0).all()
+    assert expected_seconds(tasks[:4], seconds[:4], tasks, TEXT) is None
+    assert expected_seconds(tasks[:20], [None] * 20, tasks, TEXT) is None
+    same = expected_seconds(tasks[:20], seconds[:20], tasks, [Input("image", "image")])
+    assert same is not None and len(set(same.tolist())) == 1
 
 
 def test_margin_orders_by_the_uncertainty_of_the_target() -> None:
@@ -138,7 +180,8 @@ def test_what_is_blank_comes_after_all_that_a_strategy_ranks_and_is_worth_nothin
     order, readable = blank_last(blank)
     tasks = [Task(TaskId(str(n)), {}) for n in order]
     pool = CandidatePool([task.id for task in tasks[: len(readable)]], np.full((len(readable), 2), 0.5))
-    candidates = Candidates(tasks, {}, pool)
+    said = ChoiceOpinions(["a", "b"], np.full((5, 2), 0.5))
+    candidates = Candidates(tasks, {"label": said}, pool)
     assert candidates.ranked(Backwards(), 10).task_ids() == ("4", "2", "1", "0", "3")
     assert candidates.ranked(Backwards(), 4).task_ids() == ("4", "2", "1", "0")
     assert candidates.ranked(Backwards(), 2).task_ids() == ("4", "2")

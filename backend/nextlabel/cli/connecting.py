@@ -17,12 +17,13 @@ from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, SettingsError
-from nextlabel.findings import BLANK
+from nextlabel.findings import BLANK, STRATEGY
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Connector, Finding, ToolAccess, ToolSetting
 from nextlabel.strategies import finding
+from nextlabel.strategies.needs import check_project
 from nextlabel.wiring import Parts
 
 _MARKS = {"done": "[green]✓[/]", "unchanged": "[dim]·[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
@@ -115,6 +116,8 @@ class _Connecting:
         hosted = self._parts.hosts.chosen(self._wanted.options.model)
         if not hosted:
             schema.check_learnable()
+        strategy = self._wanted.options.strategy
+        check_project(finding.make(strategy), strategy, schema, hosted)
         self._check_tool(connector, moved=moved)
         for found in _learned_how(schema, hosted):
             self._report.add(found)
@@ -125,7 +128,9 @@ class _Connecting:
         done = _first_order(self._parts, project, self._report.console)
         if done.blank is not None:
             self._parts.findings.replace(project, done.blank_findings(), BLANK)
-        for found in self._parts.findings.of(project, BLANK):
+        if done.fallback is not None:
+            self._parts.findings.replace(project, done.strategy_findings(), STRATEGY)
+        for found in (*self._parts.findings.of(project, BLANK), *self._parts.findings.of(project, STRATEGY)):
             self._report.add(found)
         self._parts.circuits.succeeded(self._wanted)
         when = pre_annotations(self._parts.connections.get(project), self._parts.models.in_service(project))["when"]

@@ -98,6 +98,7 @@ annotations = Table(
     Column("updated_at", String(40), nullable=False),
     Column("skipped", Boolean, nullable=False),
     Column("whole", JSON(none_as_null=True), nullable=True),
+    Column("seconds", Float, nullable=True),
     Index("annotations_by_task", "project", "task"),
 )
 

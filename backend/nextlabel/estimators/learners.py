@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from sklearn.base import BaseEstimator, clone
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.estimators.choice import fit_choice, spread_over_classes
+from nextlabel.estimators.choices import fit_choices
+from nextlabel.estimators.number import fit_number
 from nextlabel.features.spaces import Space
+from nextlabel.labeling import Scale
 from nextlabel.ranking import Features, Floats
 
 Predict = Callable[[Features], Floats]
@@ -50,6 +54,45 @@ class LinearLearner:
             if given is asked:
                 return weighed
         return self._space.weigh(asked)
+
+
+class ChancesLearner:
+    """The service's own model of several labels at once (`fit_choices`), as `ranking.Chances` has it.
+
+    ``space`` weighs the features; it is asked for when the first model is fitted.
+    """
+
+    def __init__(self, space: Callable[[], Space], labels: Sequence[str]) -> None:
+        self._space, self._labels = cache(space), tuple(labels)
+
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Predict:
+        """n × l chances from m × l, whether a label was given."""
+        given = [tuple(label for label, yes in zip(self._labels, row, strict=True) if yes) for row in labels]
+        model, _ = fit_choices(features, given, labels=self._labels, space=self._space(), seed=seed, judged=False)
+        return lambda asked: model.predict((), asked).chances
+
+
+class NumbersLearner:
+    """The service's own model of a number (`fit_number`), as `ranking.Numbers` has it.
+
+    ``space`` weighs the features; it is asked for when the first model is fitted.
+    """
+
+    def __init__(self, space: Callable[[], Space]) -> None:
+        self._space = cache(space)
+
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Predict:
+        """n × 2, mean and spread, from m numbers; while all are the same, that one and nothing known of its spread."""
+        numbers = labels.astype(np.float64)
+        if len(np.unique(numbers)) < 2:
+            return lambda asked: np.tile([numbers[0], 1.0], (asked.shape[0], 1))
+        model, _ = fit_number(features, numbers.tolist(), scale=Scale(), space=self._space(), seed=seed, judged=False)
+
+        def predict(asked: Features) -> Floats:
+            said = model.predict((), asked)
+            return np.column_stack([said.mean, said.spread])
+
+        return predict
 
 
 class ScikitLearner:

@@ -80,8 +80,8 @@ class SpanTagger:
     def predict(self, tasks: Sequence[Task], features: object = None) -> SpanOpinions:
         """Spans in the order of the text. ``features`` are not read.
 
-        A text's uncertainty is that of its words together (`strategies.sequence.mnlp`), 0 where
-        there is no word. A task without a text has no spans and the uncertainty 0: a label of it would teach nothing.
+        A text's uncertainty is that of its words together (`_uncertainty`), 0 where there is no word. A task without a
+        text has no spans and the uncertainty 0: a label of it would teach nothing.
         """
         return _together(self.say(tasks))
 

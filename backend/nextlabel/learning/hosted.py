@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from nextlabel.candidates import blank_last, rarest_of, unlike_pool
+from nextlabel.candidates import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
@@ -24,7 +24,17 @@ from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, Meanwhile
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import Annotation, Label, LabelSchema, ProjectId, Target, Task, TaskId, labels_in_force
+from nextlabel.labeling import (
+    Annotation,
+    Label,
+    LabelSchema,
+    ProjectId,
+    Target,
+    Task,
+    TaskId,
+    labels_in_force,
+    seconds_of,
+)
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson
 from nextlabel.options import ProjectOptions
@@ -169,7 +179,9 @@ class HostedWorkbench:
         chosen = [tasks[row] for row in readable]
         features, labeled = self._features(chosen)
         said = {name: one.of(readable) for name, one in opinions.items()}
-        pool = unlike_pool(chosen, features, said, codes, labeled, scorer.seed)
+        timed = [task for task, _ in self._annotated], [seconds_of(told) for _, told in self._annotated]
+        costs = expected_seconds(*timed, chosen, self._schema.shown)
+        pool = unlike_pool(chosen, features, said, codes, labeled, scorer.seed, costs)
         return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
 
     def _unfitted(self) -> HostedProject:

@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.candidates import Examples, blank_last, candidate_pool, nothing_to_read
+from nextlabel.candidates import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
@@ -51,6 +51,7 @@ class TargetsWorkbench:
         self.labels: dict[TaskId, dict[str, Label]] = {}
         self.set_aside: dict[str, int] = {}
         self.blank: Sequence[Task] | None = None
+        self._timed = labeled.tasks, labeled.seconds
         self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoded: dict[str, Features] = {}
         for task, said in zip(labeled.tasks, labeled.labels, strict=True):
@@ -122,13 +123,15 @@ class TargetsWorkbench:
         order, readable = blank_last(blank)
         lead = next(target for target in self.schema.targets if target.name in opinions)
         encoder = model.targets[lead.name].encoder
+        chosen = [tasks[row] for row in readable]
         pool = candidate_pool(
-            [tasks[row] for row in readable],
+            chosen,
             rows_of(features[lead.name], readable),
             {name: one.of(readable) for name, one in opinions.items()},
             self._examples(lead, encoder),
             lambda: encoder.space(self._features(encoder, self.everyone)),
             scorer.seed,
+            expected_seconds(*self._timed, chosen, [one for target in self.schema.targets for one in target.inputs]),
         )
         return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nextlabel.errors import SettingsError
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.labeling import Label, Task, TaskId
@@ -15,7 +16,8 @@ from nextlabel.learning.scoring import Scorer
 from nextlabel.opinions import Opinions
 from nextlabel.ports import QueryStrategy
 from nextlabel.predictions import utilities_of
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
+from nextlabel.strategies.needs import check_pool
 
 Labels = Mapping[TaskId, Mapping[str, Label]]
 
@@ -53,16 +55,30 @@ class Candidates:
     pool: CandidatePool
 
     def ranked(self, strategy: QueryStrategy, size: int) -> Ranking:
-        """The first ``size`` tasks in the order of the strategy."""
-        chosen = strategy.rank(self.pool, size) if len(self.pool) else Ranking((), "")
+        """The first ``size`` tasks in the order of the strategy.
+
+        Raises what the strategy raises, and `SettingsError` where it cannot rank this pool, or what it gives is no
+        ranking of it.
+        """
+        chosen = self._by(strategy, size) if len(self.pool) else Ranking((), "")
         last = (RankedTask(task.id, 0.0) for task in self.tasks[len(self.pool) :])
         return Ranking((*chosen.tasks, *last)[:size], chosen.strategy)
 
-    def utilities(self, strategy: QueryStrategy, rows: Sequence[int]) -> Floats:
-        """Of these tasks one by one; 0 where there is nothing to read."""
-        found = np.zeros(len(rows))
-        known = np.asarray(rows, dtype=np.intp) < len(self.pool)
-        found[known] = utilities_of(strategy, self.pool.probabilities[np.asarray(rows, dtype=np.intp)[known]])
+    def _by(self, strategy: QueryStrategy, size: int) -> Ranking:
+        name = str(getattr(strategy, "name", type(strategy).__name__))
+        check_pool(strategy, name, self.pool)
+        ranking = strategy.rank(self.pool, size)
+        if complaint := complaint_of(ranking, self.pool, size):
+            raise SettingsError(f"The strategy '{name}' {complaint}")
+        return ranking
+
+    def utilities(self, strategy: QueryStrategy | None, rows: Sequence[int]) -> Floats:
+        """Of these tasks one by one, by the margin without a strategy; 0 where there is nothing to read. Raises what
+        `utilities_of` raises."""
+        found, asked = np.zeros(len(rows)), np.asarray(rows, dtype=np.intp)
+        known = asked < len(self.pool)
+        said = {name: one.of(asked[known]) for name, one in self.opinions.items()}
+        found[known] = utilities_of(strategy, said)
         return found
 
 

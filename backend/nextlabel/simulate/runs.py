@@ -19,7 +19,7 @@ from nextlabel.estimators.learners import LinearLearner, Predict, ScikitLearner
 from nextlabel.features.spaces import TfIdf
 from nextlabel.labeling import TaskId
 from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+from nextlabel.ranking import CandidatePool, Features, Floats, Learner, complaint_of
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.random_order import RandomOrder
 
@@ -201,12 +201,7 @@ def _probabilities(school: _School, predict: Predict | None, rows: Rows) -> Floa
 
 def _rows(strategy: QueryStrategy, pool: CandidatePool, size: int) -> Rows:
     """The strategy's choice as row numbers. Raises `ConfigurationError` when it is not what was asked for."""
-    chosen = strategy.rank(pool, size).task_ids()[:size]
-    name = getattr(strategy, "name", type(strategy).__name__)
-    if len(chosen) < size or len(set(chosen)) < size:
-        raise ConfigurationError(f"The strategy '{name}' gave {len(set(chosen))} distinct tasks of {size} asked for.")
-    known = set(pool.tasks)
-    strange = next((task for task in chosen if task not in known), None)
-    if strange is not None:
-        raise ConfigurationError(f"The strategy '{name}' gave the task {strange!r}, which is not in the pool.")
-    return np.array([int(task) for task in chosen], dtype=np.int64)
+    ranking = strategy.rank(pool, size)
+    if complaint := complaint_of(ranking, pool, size):
+        raise ConfigurationError(f"The strategy '{getattr(strategy, 'name', type(strategy).__name__)}' {complaint}")
+    return np.array([int(task) for task in ranking.task_ids()[:size]], dtype=np.int64)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Learner, Needs, RankedTask, Ranking
 from nextlabel.strategies.adapted import LearnerClassifier, PoolModel
-from nextlabel.strategies.base import PoolStrategy, finite, missing, need_features, need_learner
+from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_learner
 from nextlabel.strategies.uncertainty import Margin, best_first
 from nextlabel.uncertainty import checked
 
@@ -34,6 +36,8 @@ class ScikitActiveml(PoolStrategy):
     needs a regressor or an annotator model is refused. (Kottke et al., 2021, for scikit-activeml.)
     """
 
+    needs = frozenset({Needs.FEATURES})
+
     def __init__(self, strategy: str, *, method: str = "", **options: Any) -> None:
         found: Any = getattr(_installed("skactiveml.pool", "scikit-activeml"), strategy, None)
         if not inspect.isclass(found) or not hasattr(found, "query"):
@@ -46,6 +50,12 @@ class ScikitActiveml(PoolStrategy):
             if key not in self._takes:
                 raise SettingsError(f"The strategy '{self.name}' has no option '{key}': it has {_listed(self._takes)}.")
         self._options = given
+        if "reg" in self._asks:
+            raise SettingsError(
+                f"The strategy '{self.name}' needs a regressor of its own: choose 'greedy' for numbers."
+            )
+        if self._asks & {"clf", "estimator", "ensemble"}:
+            self.needs = frozenset({Needs.FEATURES, Needs.CLASSIFIER})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         """Raises `SettingsError` for what the pool lacks, what cannot be given, or what scikit-activeml refuses."""
@@ -54,23 +64,22 @@ class ScikitActiveml(PoolStrategy):
         size = min(size, len(pool))
         if size < 1:
             return Ranking((), self.name)
-        x, y = _all_rows(pool, features, self.name)
+        x, y, columns = _all_rows(pool, features, self.name)
         seed = {"random_state": pool.seed}
         context = {"classes": list(range(k)), "n_classes": k, "cluster_algo_dict": seed} | seed | self._options
         try:
             made = self._class(**{key: value for key, value in context.items() if key in self._takes})
-            order = made.query(x, y, batch_size=size, **self._models(pool, k))
+            order = made.query(x, y, batch_size=size, **self._models(pool, k, _OfColumns(columns, features.shape[1])))
         except (TypeError, ValueError) as error:
             raise SettingsError(f"The strategy '{self.name}' refuses this pool or these settings: {error}.") from error
         return _in_order(pool, order, size, self.name)
 
-    def _models(self, pool: CandidatePool, k: int) -> dict[str, Any]:
-        if "reg" in self._asks:
-            raise missing(self.name, "a regressor", "choose 'greedy' or 'spread' for numbers")
+    def _models(self, pool: CandidatePool, k: int, shown: _OfColumns) -> dict[str, Any]:
         wrap = _installed("skactiveml.classifier", "scikit-activeml").SklearnClassifier
 
         def classifier(seed: int, *, bootstrap: bool = False) -> Any:
-            model = LearnerClassifier(need_learner(pool, self.name), k, seed=seed, bootstrap=bootstrap)
+            learner = replace(shown, learner=need_learner(pool, self.name))
+            model = LearnerClassifier(learner, k, seed=seed, bootstrap=bootstrap)
             return wrap(model, classes=list(range(k)), random_state=pool.seed)
 
         models: dict[str, Any] = {key: classifier(pool.seed) for key in ("clf", "estimator") if key in self._asks}
@@ -140,23 +149,46 @@ def _in_order(pool: CandidatePool, rows: Any, size: int, name: str) -> Ranking:
     return Ranking(tuple(RankedTask(task, 1 - place / len(pool)) for place, task in enumerate(tasks)), name)
 
 
-def _all_rows(pool: CandidatePool, features: Features, name: str) -> tuple[Floats, Floats]:
-    """Open tasks above labeled ones: dense features, and labels as numbers with NaN for the open."""
+@dataclass(frozen=True, slots=True)
+class _OfColumns:
+    """A `Learner` for features of which only some ``columns`` are shown: it is given all ``width`` of them, for it may
+    know each by its place."""
+
+    columns: NDArray[np.integer] | None
+    width: int
+    learner: Learner | None = None
+
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Callable[[Features], Floats]:
+        assert self.learner is not None  # noqa: S101 - by `replace`
+        predict = self.learner.fit(self._whole(features), labels, seed)
+        return lambda asked: predict(self._whole(asked))
+
+    def _whole(self, features: Features) -> Features:
+        if self.columns is None:
+            return features
+        some = csr_matrix(features)
+        return csr_matrix((some.data, self.columns[some.indices], some.indptr), shape=(some.shape[0], self.width))
+
+
+def _all_rows(pool: CandidatePool, features: Features, name: str) -> tuple[Floats, Floats, NDArray[np.integer] | None]:
+    """Open tasks above labeled ones: dense features, and labels as numbers with NaN for the open; and which columns of
+    the features these are (None: all)."""
     y = np.full(len(pool), np.nan)
     rows: list[Features] = [features]
     if pool.labeled_features is not None and pool.labels is not None and len(pool.labels):
         rows.append(finite(pool.labeled_features, "labeled_features"))
         y = np.concatenate([y, np.asarray(pool.labels, dtype=np.float64)])
     if all(isinstance(part, np.ndarray) for part in rows):
-        return np.concatenate(rows), y  # type: ignore[arg-type]
+        return np.concatenate(rows), y, None  # type: ignore[arg-type]
     x = csr_matrix(vstack([csr_matrix(part) for part in rows]))
-    x = x[:, np.unique(x.indices)] if x.nnz else x[:, :1]
+    columns = np.unique(x.indices) if x.nnz else np.arange(1)
+    x = x[:, columns]
     if x.shape[0] * x.shape[1] > _DENSE_CELLS:
         raise SettingsError(
             f"The strategy '{name}' needs dense features, and {x.shape[0]} × {x.shape[1]} are too many: "
             "use embeddings, or choose 'margin'."
         )
-    return x.toarray(), y
+    return x.toarray(), y, columns
 
 
 def _function(path: str, kind: str) -> Callable[..., Any]:

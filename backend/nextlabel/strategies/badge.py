@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.geometry import Rows, apart, blocks, in_order, space_of, squared_norms
 from nextlabel.uncertainty import checked
@@ -22,6 +22,7 @@ class Badge(PoolStrategy):
     """
 
     name = "badge"
+    needs = frozenset({Needs.FEATURES})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         if not len(pool) or size < 1:

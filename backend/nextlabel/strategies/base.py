@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Learner, Needs, Numbers
 
 _LOOKED_AT = 10_000_000  # numbers looked at at once
 
@@ -28,18 +28,22 @@ class PoolStrategy:
 
 def part_of(pool: CandidatePool, rows: NDArray[np.integer]) -> CandidatePool:
     """Some of the pool's tasks, as a pool of their own; what is labeled stays as it is."""
+    chances, numbers = pool.chances, pool.numbers
     return replace(
         pool,
         tasks=[pool.tasks[n] for n in rows],
         probabilities=pool.probabilities[rows],
         features=None if pool.features is None else pool.features[rows],
         costs=None if pool.costs is None else pool.costs[rows],
+        chances=chances and replace(chances, chances=chances.chances[rows]),
+        numbers=numbers and replace(numbers, mean=numbers.mean[rows], spread=numbers.spread[rows]),
     )
 
 
-def missing(strategy: str, what: str, remedy: str = "choose 'margin', which does without") -> SettingsError:
+def missing(strategy: str, what: str | Needs, remedy: str = "choose 'margin', which does without") -> SettingsError:
     """The error to raise: it names the strategy, what the pool lacks and what to do."""
-    return SettingsError(f"The strategy '{strategy}' needs {what}, which this pool does not have: {remedy}.")
+    named = what.value if isinstance(what, Needs) else what
+    return SettingsError(f"The strategy '{strategy}' needs {named}, which this pool does not have: {remedy}.")
 
 
 def need_features(pool: CandidatePool, strategy: str) -> Features:
@@ -54,6 +58,20 @@ def need_learner(pool: CandidatePool, strategy: str) -> Learner:
     if pool.learner is None:
         raise missing(strategy, "a learner that fits further models")
     return pool.learner
+
+
+def need_chances(pool: CandidatePool, strategy: str) -> Chances:
+    """What is said of several labels at once. Raises `SettingsError` where the target is nothing of that kind."""
+    if pool.chances is None:
+        raise missing(strategy, Needs.LABEL_CHANCES)
+    return pool.chances
+
+
+def need_numbers(pool: CandidatePool, strategy: str) -> Numbers:
+    """What is said of a number. Raises `SettingsError` where the target is none."""
+    if pool.numbers is None:
+        raise missing(strategy, Needs.NUMBERS)
+    return pool.numbers
 
 
 def need_labels(pool: CandidatePool, strategy: str) -> tuple[Features, NDArray[np.integer]]:

@@ -9,6 +9,7 @@ import numpy as np
 from nextlabel.ranking import CandidatePool, Floats, Ranking
 from nextlabel.strategies import finding
 from nextlabel.strategies.base import PoolStrategy
+from nextlabel.strategies.needs import needs_of
 from nextlabel.strategies.uncertainty import UncertaintySampling
 from nextlabel.uncertainty import checked
 
@@ -40,6 +41,7 @@ class _Complete(PoolStrategy):
 
     def __init__(self, inner: Any, name: str) -> None:
         self._inner, self.name = inner, name
+        self.needs = needs_of(inner)
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         ranking: Ranking = self._inner.rank(pool, size)

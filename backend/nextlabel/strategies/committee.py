@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from nextlabel import disagreement
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Ranking
-from nextlabel.strategies.base import PoolStrategy, missing, need_features, need_labels, need_learner
+from nextlabel.ranking import CandidatePool, Features, Floats, Needs, Ranking
+from nextlabel.strategies.answers import Answers, answers_of
+from nextlabel.strategies.base import PoolStrategy, missing, need_features, need_labels
 from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
 
 Member = Callable[[Features], Floats]
-"""From features to n × k probabilities."""
+"""From features to n × k probabilities, or what else a `Learner` says."""
 
 MEASURES: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
     {
@@ -35,9 +37,13 @@ _CELLS = 4_000_000  # members' probabilities held at a time
 class Committee(PoolStrategy):
     """By the disagreement of further models like the one in service: committee:MEASURE.
 
-    Each member is fitted by the pool's learner with a seed of its own and, with ``bootstrap``, on labels drawn
-    with replacement within each class, so that no class seen disappears (Abe & Mamitsuka, 1998).
+    Of several labels at once each counts by itself; of numbers it is how far the members' values are apart (Burbidge,
+    Rowland & King, 2007), whatever the measure. Each member is fitted by the pool's learner with a seed of its own and,
+    with ``bootstrap``, on labels drawn with replacement within each class, so that no class seen disappears (Abe &
+    Mamitsuka, 1998).
     """
+
+    needs = frozenset({Needs.FEATURES, Needs.LEARNER})
 
     def __init__(self, measure: str = "vote_entropy", *, members: int = 8, bootstrap: bool = True) -> None:
         if members < 2:
@@ -48,8 +54,9 @@ class Committee(PoolStrategy):
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         """Raises `SettingsError` where the pool has no features, learner or labels."""
         need_features(pool, self.name)
-        members = fitted_members(pool, self._members, self.name, bootstrap=self._bootstrap)
-        return _by_disagreement(pool, members, self._measure, size, self.name)
+        answers = answers_of(pool, self.name)
+        members = fitted_members(pool, answers, self._members, self.name, bootstrap=self._bootstrap)
+        return _by_disagreement(pool, members, partial(answers.disagreement, measure=self._measure), size, self.name)
 
 
 class CommitteeOf(PoolStrategy):
@@ -60,6 +67,8 @@ class CommitteeOf(PoolStrategy):
 
         CommitteeOf([forest, regression, neighbours], "max_disagreement").rank(pool, 10)
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, members: Sequence[Any], measure: str = "vote_entropy") -> None:
         if not members:
@@ -72,14 +81,15 @@ class CommitteeOf(PoolStrategy):
         return _by_disagreement(pool, self._members, self._measure, size, self.name)
 
 
-def fitted_members(pool: CandidatePool, members: int, strategy: str, *, bootstrap: bool = True) -> list[Member]:
-    """That many models fitted on the pool's labels. Raises `SettingsError` without labels or a learner."""
-    learner = need_learner(pool, strategy)
-    features, labels = need_labels(pool, strategy)
+def fitted_members(
+    pool: CandidatePool, answers: Answers, members: int, strategy: str, *, bootstrap: bool = True
+) -> list[Member]:
+    """That many models fitted on what is labeled. Raises `SettingsError` where nothing is."""
+    features, codes = need_labels(pool, strategy)
     fitted = []
     for seed in np.random.SeedSequence(pool.seed).generate_state(members):
-        rows = stratified_bootstrap(labels, int(seed)) if bootstrap else np.arange(len(labels))
-        fitted.append(learner.fit(features[rows], labels[rows], seed=int(seed)))
+        rows = stratified_bootstrap(codes, int(seed)) if bootstrap else np.arange(len(codes))
+        fitted.append(answers.learner.fit(features[rows], answers.labels[rows], seed=int(seed)))
     return fitted
 
 

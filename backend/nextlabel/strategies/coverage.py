@@ -10,7 +10,7 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
 from nextlabel.strategies.badge import Gradients, seeding
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
@@ -46,6 +46,7 @@ class KCenter(PoolStrategy):
     """
 
     name = "kcenter"
+    needs = frozenset({Needs.FEATURES})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         if not len(pool) or size < 1:
@@ -63,6 +64,7 @@ class FacilityLocation(PoolStrategy):
     """
 
     name = "facility"
+    needs = frozenset({Needs.FEATURES})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         if not len(pool) or size < 1:
@@ -78,6 +80,8 @@ class Determinantal(PoolStrategy):
     alone and needs no probabilities. The similarity is Gaussian in the distance, as wide as two tasks drawn at random
     are apart.
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", theta: float = 0.5) -> None:
         self.name = "dpp"
@@ -106,6 +110,7 @@ class Typical(PoolStrategy):
     """
 
     name = "typical"
+    needs = frozenset({Needs.FEATURES})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         size = min(size, len(pool))

@@ -8,7 +8,7 @@ from sklearn.preprocessing import normalize
 
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy, need_features
 from nextlabel.strategies.geometry import blocks
 from nextlabel.strategies.uncertainty import best_first
@@ -22,6 +22,8 @@ class InformationDensity(PoolStrategy):
     ``density:margin?beta=1``; with beta 0 it is plain uncertainty. A task that points away from the rest of the pool
     (mean similarity under 0) counts as not dense at all.
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", beta: float = 1.0) -> None:
         self.name = "density"

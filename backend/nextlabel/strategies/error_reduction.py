@@ -1,7 +1,8 @@
 """Look ahead: ask for the label after which the model is expected to err least (Roy & McCallum, 2001).
 
-Every candidate is given each of its likely labels in turn, a model is fitted, and what it would be unsure of in a
-sample of the pool is weighed by how likely the label is. That is dear, so the cost is bounded: at most
+Every candidate is given each of its likely labels in turn (of several at once likely sets, of a number a few that stand
+for all), a model is fitted, and what it would be unsure of in a sample of the pool is weighed by how likely the label
+is. That is dear, so the cost is bounded: at most
 ``candidates`` × ``labels`` fits, each judged on ``sample`` tasks. The candidates are the tasks of smallest margin;
 all others come behind them, in the order of their margins. The look-ahead is one label deep.
 """
@@ -16,13 +17,16 @@ from scipy.sparse import csr_matrix, vstack
 
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, RankedTask, Ranking
-from nextlabel.strategies.base import PoolStrategy, need_features, need_labels, need_learner
+from nextlabel.ranking import CandidatePool, Features, Floats, Needs, RankedTask, Ranking
+from nextlabel.strategies.answers import Answers, answers_of
+from nextlabel.strategies.base import PoolStrategy, need_features, need_labels
 from nextlabel.strategies.committee import Member
 
 
 class LookAhead(PoolStrategy, ABC):
     """Ranks a few candidates by the risk that is expected to remain once their label is known."""
+
+    needs = frozenset({Needs.FEATURES, Needs.LEARNER})
 
     name: str
 
@@ -42,8 +46,8 @@ class LookAhead(PoolStrategy, ABC):
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
         """Raises `SettingsError` where the pool has no features, learner or labels."""
         features = need_features(pool, self.name)
-        need_learner(pool, self.name)
         need_labels(pool, self.name)
+        answers = answers_of(pool, self.name)
         size = min(size, len(pool))
         if size < 1:
             return Ranking((), self.name)
@@ -51,31 +55,29 @@ class LookAhead(PoolStrategy, ABC):
         margins = uncertainty.margin(pool.probabilities)
         order = np.lexsort((rng.permutation(len(pool)), -margins))
         sample = features[np.sort(rng.permutation(len(pool))[: self._sample])]
-        values = np.array([self._value_of(pool, int(i), sample) for i in order[: self._candidates]])
+        values = np.array([self._value_of(pool, answers, int(i), sample) for i in order[: self._candidates]])
         first = np.argsort(-values, kind="stable")
         utilities = np.concatenate([_upper_half(values[first]), margins[order[len(values) :]] / 2])
         order[: len(values)] = order[first]
         ranked = zip(order[:size], utilities[:size], strict=True)
         return Ranking(tuple(RankedTask(pool.tasks[i], float(utility)) for i, utility in ranked), self.name)
 
-    def _value_of(self, pool: CandidatePool, task: int, sample: Features) -> float:
-        p = pool.probabilities[task]
-        likely = np.argsort(-p, kind="stable")[: self._labels]
-        weights = p[likely] / (p[likely].sum() or 1)
-        risks = [self.risk(pool, self._fitted(pool, task, label), sample) for label in likely]
-        return self.value(pool, task, float(weights @ np.array(risks)))
-
-    def _fitted(self, pool: CandidatePool, task: int, label: int) -> Member:
-        """The model, had the task that label."""
-        features, labels = need_labels(pool, self.name)
+    def _value_of(self, pool: CandidatePool, answers: Answers, task: int, sample: Features) -> float:
+        """Over the labels that the task may have, each with the model that would be fitted if it had it."""
+        features, _ = need_labels(pool, self.name)
         more = _below(features, need_features(pool, self.name)[[task]])
-        return need_learner(pool, self.name).fit(more, np.append(labels, label), seed=pool.seed)
+        remaining = 0.0
+        for label, weight in answers.likely(task, self._labels):
+            model = answers.learner.fit(more, np.concatenate([answers.labels, label]), seed=pool.seed)
+            remaining += weight * self.risk(pool, model, sample)
+        return self.value(pool, task, remaining)
 
 
 class ErrorReduction(LookAhead):
     """By the error that is expected to remain once the label is known: error_reduction:log, zero_one.
 
-    ``log`` is the mean entropy of the sample, ``zero_one`` its mean 1 − largest probability (Roy & McCallum, 2001).
+    ``log`` is the mean entropy of the sample, ``zero_one`` its mean 1 − largest probability (Roy & McCallum, 2001); of
+    numbers both are the mean spread.
     """
 
     def __init__(self, loss: str = "log", *, candidates: int = 16, labels: int = 3, sample: int = 300) -> None:
@@ -89,13 +91,14 @@ class ErrorReduction(LookAhead):
         return -remaining
 
     def risk(self, pool: CandidatePool, model: Member, sample: Features) -> float:
-        return float(self._measure(model(sample)).mean())
+        return float(answers_of(pool, self.name).unsure(model(sample), self._measure).mean())
 
 
 class ValueOfInformation(LookAhead):
     """By the errors that a label is expected to prevent in all tasks, less the price of asking for it.
 
-    The risk is Σ p (1 − p) over classes and open tasks, and 1 − p of the given label over labeled ones. ``price``
+    The risk is Σ p (1 − p) over classes and open tasks, and 1 − p of the given label over labeled ones; of numbers the
+    squared error, expected and made, in units of how far the labels spread. ``price``
     is what one unit of the pool's costs is worth, in tasks gone wrong (Kapoor, Horvitz & Basu, 2007).
     """
 
@@ -110,10 +113,10 @@ class ValueOfInformation(LookAhead):
         return -remaining - self._price * cost
 
     def risk(self, pool: CandidatePool, model: Member, sample: Features) -> float:
-        features, labels = need_labels(pool, self.name)
-        p = uncertainty.checked(model(sample))
-        given = model(features)[np.arange(len(labels)), labels]
-        return float(len(pool) * (p * (1 - p)).sum(axis=1).mean() + (1 - given).sum())
+        features, _ = need_labels(pool, self.name)
+        answers = answers_of(pool, self.name)
+        missed = answers.missed(model(features), answers.labels)
+        return float(len(pool) * answers.errors(model(sample)).mean() + missed.sum())
 
 
 def _below(features: Features, row: Features) -> Features:

@@ -10,6 +10,7 @@ from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
 from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
 from nextlabel.strategies.builtin import Inner, built_in
+from nextlabel.strategies.needs import needs_of
 
 
 class Explore:
@@ -25,6 +26,7 @@ class Explore:
             raise SettingsError(f"The strategy 'explore': share is {share}, it must be between 0 and 1.")
         self._inner = built_in(strategy or inner)
         self._share, self.name = share, f"explore:{self._inner.name}"
+        self.needs = needs_of(self._inner)
 
     def utilities(self, probabilities: Floats) -> Floats:
         return self._inner.utilities(probabilities)

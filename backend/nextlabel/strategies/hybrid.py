@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.coverage import Likeness, Volume
 from nextlabel.strategies.density import MEASURES, known_measure, mean_similarity, uncertainty_of
@@ -38,6 +38,8 @@ class Hybrid(PoolStrategy):
     at random (``kcenter``), the share of the largest gain there was (``facility``), or the variance left (``dpp``).
     Alpha 1 is uncertainty sampling, alpha 0 the coverage alone.
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, parts: str = "margin+kcenter", alpha: float = 0.5) -> None:
         self.name = "hybrid"
@@ -77,6 +79,7 @@ class Product(PoolStrategy):
         self.name = "product"
         self._parts = [part for part in parts.split("+") if part != "kcenter"]
         self.covering = "kcenter" in parts.split("+")
+        self.needs = frozenset({Needs.FEATURES} if self.covering or "density" in self._parts else ())
         for part in self._parts:
             if part not in (*MEASURES, "density"):
                 raise SettingsError(
@@ -108,6 +111,8 @@ class ClusterUncertain(PoolStrategy):
 
     A batch is planned as a whole, so that a longer one does not begin with the shorter one.
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", beta: float = 10.0) -> None:
         self.name = "cluster"

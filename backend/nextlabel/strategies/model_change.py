@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Features, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Needs, Ranking
 from nextlabel.strategies.base import need_features
 from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
@@ -19,6 +19,7 @@ class ModelChange:
     """
 
     name = "model_change"
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, *, intercept: bool = True) -> None:
         self._intercept = intercept

@@ -1,6 +1,6 @@
 """Tasks that may take several labels at once: ask by the uncertainty of all their labels together.
 
-Here ``probabilities`` is n × l, one independent probability per label, so that rows need not sum to 1. Every
+Here ``probabilities`` is n × l, one independent chance per label, so that rows need not sum to 1. Every
 measure returns n numbers in [0, 1]; a label's confidence is |2p − 1| and its score 2p − 1 (Esuli & Sebastiani,
 2009). The names are modAL's, the meaning is the papers': modAL's min_confidence takes the smallest p, and its
 scores jump at ½.
@@ -14,7 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.strategies.base import need_chances
 from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
 
@@ -22,16 +23,21 @@ from nextlabel.uncertainty import checked
 class MultiLabel:
     """By the uncertainty of several labels at once: multilabel:avg_confidence, multilabel:max_score …"""
 
+    needs = frozenset({Needs.LABEL_CHANCES})
+
     def __init__(self, measure: str = "avg_confidence") -> None:
         if measure not in MEASURES:
             raise SettingsError(f"The strategy 'multilabel' has no measure '{measure}': it has {', '.join(MEASURES)}.")
         self._measure, self.name = MEASURES[measure], f"multilabel:{measure}"
 
     def utilities(self, probabilities: Floats) -> Floats:
+        """n utilities from n × l chances: whoever asks knows by its needs that they are no classes'."""
         return self._measure(probabilities)
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
-        return best_first(pool, self.utilities(pool.probabilities) if len(pool) else np.empty(0), size, self.name)
+        """Raises `SettingsError` where no more than one label can be given."""
+        chances = need_chances(pool, self.name).chances
+        return best_first(pool, self.utilities(chances) if len(pool) else np.empty(0), size, self.name)
 
 
 def avg_confidence(probabilities: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
 from nextlabel.strategies.geometry import Nearest, Rows, greedy, in_order, space_of
@@ -17,6 +17,8 @@ class RankedBatch(PoolStrategy):
     still open, counted anew at every pick: modAL's order. With nothing labeled the task nearest to the pool's mean
     comes first. O(size·n·d) at most: every pick updates the distances, none is computed twice.
     """
+
+    needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "least_confidence") -> None:
         self.name = "ranked_batch"

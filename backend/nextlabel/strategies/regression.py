@@ -1,74 +1,16 @@
-"""Numbers instead of classes, such as ratings: ask where the prediction wavers, or where nothing is known yet.
-
-A pool has classes; where these are the steps of a scale, a task's predicted value is the mean of the columns
-0, 1, … k − 1 under its probabilities, and its label is its column. For other numbers, pass regressors from Python.
-"""
+"""Numbers instead of classes, such as ratings: ask far from what is known, in features, predicted values or both."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 
-from nextlabel.disagreement import standard_deviation
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, RankedTask, Ranking
-from nextlabel.strategies.base import PoolStrategy, finite, missing, need_features, need_labels
-from nextlabel.strategies.committee import fitted_members
+from nextlabel.ranking import CandidatePool, Features, Floats, Needs, RankedTask, Ranking
+from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_labels, need_numbers
 from nextlabel.strategies.model_change import input_lengths
-from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
-
-Regressor = Callable[[Features], Floats]
-"""From features to n predicted values."""
-
-
-class Spread(PoolStrategy):
-    """By the spread of the values that further models predict, for ratings and numbers.
-
-    ``members`` models are fitted by the pool's learner on bootstraps (Burbidge, Rowland & King, 2007).
-    """
-
-    name = "spread"
-
-    def __init__(self, *, members: int = 8) -> None:
-        if members < 2:
-            raise SettingsError(f"The strategy 'spread': members is {members}, an ensemble has 2 at least.")
-        self._members = members
-
-    def rank(self, pool: CandidatePool, size: int) -> Ranking:
-        """Raises `SettingsError` where the pool has no features, learner or labels."""
-        features = need_features(pool, self.name)
-        checked(pool.probabilities)
-        if min(size, len(pool)) < 1:
-            return Ranking((), self.name)
-        return best_first(pool, _share(self._spread(pool, features)), size, self.name)
-
-    def _spread(self, pool: CandidatePool, features: Features) -> Floats:
-        members = fitted_members(pool, self._members, self.name)
-        return standard_deviation(np.stack([expected_value(member(features)) for member in members]))
-
-
-class SpreadOf(Spread):
-    """By the spread of regressors that are fitted already: for use from Python.
-
-    A regressor is a function from features to n values, or has ``predict``. A single one must be a Gaussian
-    process, whose ``predict`` takes ``return_std``: it is asked for its own spread.
-    """
-
-    def __init__(self, regressors: Sequence[Any]) -> None:
-        if not regressors:
-            raise SettingsError("An ensemble needs regressors: give it at least one.")
-        self._regressors = tuple(regressors)
-
-    def _spread(self, pool: CandidatePool, features: Features) -> Floats:
-        if len(self._regressors) == 1:
-            _, own = self._regressors[0].predict(features, return_std=True)
-            return np.asarray(finite(own, "the spread of the Gaussian process"))
-        return standard_deviation(np.stack([getattr(r, "predict", r)(features) for r in self._regressors]))
 
 
 class GreedySampling(PoolStrategy):
@@ -76,16 +18,20 @@ class GreedySampling(PoolStrategy):
 
     Each place goes to the task whose least distance to all labeled and already chosen tasks is largest: the
     distance of features (gsx), of predicted values (gsy) or their product (igs). The first of a gsx without
-    labels is the most central. (Wu, Lin & Huang, 2019.)
+    labels is the most central; it alone goes without numbers. (Wu, Lin & Huang, 2019.)
     """
+
+    needs = frozenset({Needs.FEATURES, Needs.NUMBERS})
 
     def __init__(self, variant: str = "igs") -> None:
         if variant not in ("gsx", "gsy", "igs"):
             raise SettingsError(f"The strategy 'greedy' has no variant '{variant}': it has gsx, gsy, igs.")
         self._inputs, self._outputs, self.name = variant != "gsy", variant != "gsx", f"greedy:{variant}"
+        if not self._outputs:
+            self.needs = frozenset({Needs.FEATURES})
 
     def rank(self, pool: CandidatePool, size: int) -> Ranking:
-        """Costs size × n × d. Raises `SettingsError` without features and, but for gsx, without labels."""
+        """Costs size × n × d. Raises `SettingsError` without features and, but for gsx, without numbers or labels."""
         features = need_features(pool, self.name)
         checked(pool.probabilities)
         size = min(size, len(pool))
@@ -97,7 +43,7 @@ class GreedySampling(PoolStrategy):
 
     def _farthest_first(self, pool: CandidatePool, features: Features, size: int) -> tuple[list[int], Floats]:
         ties = np.random.default_rng(pool.seed).permutation(len(pool))
-        outputs = self._predicted(pool, features) if self._outputs else None
+        outputs = need_numbers(pool, self.name).mean if self._outputs else None
         gain = self._start(pool, features, outputs)
         squares = input_lengths(features, intercept=False) ** 2
         order, gains = [], np.empty(size)
@@ -121,42 +67,10 @@ class GreedySampling(PoolStrategy):
             if pool.labeled_features is None or not pool.labeled_features.shape[0]:
                 return _most_central(features)
             return _least_distances(features, finite(pool.labeled_features, "labeled_features"))
-        labeled, known = self._known(pool)
+        labeled, known = need_labels(pool, self.name)[0], need_numbers(pool, self.name).given
         if not self._inputs:
             return _least_gaps(outputs, known)
         return _least_products(features, outputs, labeled, known)
-
-    def _predicted(self, pool: CandidatePool, features: Features) -> Floats:
-        return expected_value(pool.probabilities)
-
-    def _known(self, pool: CandidatePool) -> tuple[Features, Floats]:
-        labeled, labels = need_labels(pool, self.name)
-        return labeled, labels.astype(np.float64)
-
-
-class GreedySamplingOf(GreedySampling):
-    """Greedy sampling for numbers that are no classes, from Python.
-
-    ``predict`` gives n values from features, ``values`` are those of the labeled tasks, in the same unit.
-    """
-
-    def __init__(self, predict: Regressor, values: Floats, variant: str = "igs") -> None:
-        super().__init__(variant)
-        self._predict, self._values = predict, np.asarray(values, dtype=np.float64)
-
-    def _predicted(self, pool: CandidatePool, features: Features) -> Floats:
-        return np.asarray(finite(np.asarray(self._predict(features), dtype=np.float64), "predicted values"))
-
-    def _known(self, pool: CandidatePool) -> tuple[Features, Floats]:
-        if pool.labeled_features is None:
-            raise missing(self.name, "features of the labeled tasks")
-        return finite(pool.labeled_features, "labeled_features"), np.asarray(finite(self._values, "values"))
-
-
-def expected_value(probabilities: Floats) -> Floats:
-    """n means of the columns' numbers 0 … k − 1."""
-    p = checked(probabilities)
-    return np.asarray(p @ np.arange(p.shape[1], dtype=np.float64))
 
 
 def _share(values: Floats) -> Floats:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nextlabel.errors import SettingsError
+from nextlabel.errors import NextlabelError, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ def call(factory: Callable[..., Any], spec: Spec) -> Any:
         return factory(*([spec.variant] if spec.variant is not None else []), **options)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"The strategy '{spec.name}' refuses these settings: {error}.") from error
+    except NextlabelError:
+        raise
+    except Exception as error:  # it may be anybody's code
+        raise SettingsError(f"The strategy '{spec.name}' cannot be made: {type(error).__name__}: {error}.") from error
 
 
 def _read(strategy: str, parameter: inspect.Parameter, text: str) -> object:

@@ -30,6 +30,7 @@ from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedC
 JsonObject = Mapping[str, object]
 
 _LARGEST_ID = 2**63 - 1
+_LONGEST_SECONDS = 30 * 86_400.0  # that an annotation is believed to have taken
 
 # One scale of scores, ascending = sooner: the window fills the lower half, every other answer the upper one, so
 # that whatever Label Studio stores under a version comes after the window. People see them as percentages and read
@@ -164,7 +165,15 @@ def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) ->
         utc(annotation.get("updated_at")),
         skipped,
         annotation if whole else None,
+        _seconds(annotation.get("lead_time")),
     )
+
+
+def _seconds(lead_time: object) -> float | None:
+    """What an import says may be anything."""
+    if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
+        return None
+    return float(lead_time) if 0 < lead_time <= _LONGEST_SECONDS else None
 
 
 def _name_of(annotation: object) -> AnnotationId:

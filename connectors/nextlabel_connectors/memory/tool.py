@@ -128,11 +128,12 @@ class MemoryTool:
         yield
         self._projects[project] = found
 
-    def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> tuple[TaskId, ...]:
+    def add_tasks(self, project: ProjectId, texts: Sequence[str | Mapping[str, object]]) -> tuple[TaskId, ...]:
+        """A task for each text, or for each fields by name."""
         with self.opened(project) as it:
-            (shown,) = it.schema.targets[0].inputs
+            field = it.schema.targets[0].inputs[0].field
             rows = [
-                _Row(Task(TaskId(f"t{tick}"), {shown.field: text}), tick)
+                _Row(Task(TaskId(f"t{tick}"), {field: text} if isinstance(text, str) else text), tick)
                 for text, tick in zip(texts, self._ticks, strict=False)
             ]
             it.rows.update((row.task.id, row) for row in rows)
@@ -168,17 +169,28 @@ class MemoryTool:
                     return task, it.order.get(task)
             return None
 
-    def submit(self, project: ProjectId, task: TaskId, label: str | Mapping[str, object], by: str) -> AnnotationId:
-        """A label of the target that a project is made with, or what is said of several targets by name."""
-        return self._annotate(project, task, {TARGET: label} if isinstance(label, str) else label, by)
+    def submit(
+        self,
+        project: ProjectId,
+        task: TaskId,
+        label: str | Mapping[str, object],
+        by: str,
+        *,
+        seconds: float | None = None,
+    ) -> AnnotationId:
+        """A label of the target that a project is made with, or what is said of several targets by name; ``seconds`` is
+        how long it took."""
+        return self._annotate(project, task, {TARGET: label} if isinstance(label, str) else label, by, seconds)
 
     def skip(self, project: ProjectId, task: TaskId, by: str) -> None:
         self._annotate(project, task, {}, by)
 
-    def _annotate(self, project: ProjectId, task: TaskId, labels: Mapping[str, object], by: str) -> AnnotationId:
+    def _annotate(
+        self, project: ProjectId, task: TaskId, labels: Mapping[str, object], by: str, seconds: float | None = None
+    ) -> AnnotationId:
         with self.opened(project) as it:
             tick, row = next(self._ticks), it.rows[task]
-            annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels)
+            annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels, seconds=seconds)
             row.annotations[annotation.id], row.annotators[annotation.id], row.changed = annotation, by, tick
             it.held.pop(by, None)
             self._tell(project, "labels")

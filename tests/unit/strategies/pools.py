@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics.pairwise import euclidean_distances
 
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Features, Floats
+from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Numbers
 
 
 class CentroidLearner:
@@ -32,6 +33,43 @@ class CentroidLearner:
             return np.asarray(p / p.sum(axis=1, keepdims=True))
 
         return predict
+
+
+class ChanceLearner:
+    """Of each label by itself what a `CentroidLearner` of two classes says."""
+
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Callable[[Features], Floats]:
+        parts = [CentroidLearner(2).fit(features, column.astype(np.intp), seed) for column in labels.T]
+        return lambda wanted: np.column_stack([part(wanted)[:, 1] for part in parts])
+
+
+class MeanLearner:
+    """The mean of all numbers, moved a little by the first feature; farther from the others it knows less."""
+
+    def fit(self, features: Features, labels: NDArray[Any], seed: int = 0) -> Callable[[Features], Floats]:
+        center, middle = np.asarray(features.mean(axis=0)).reshape(1, -1), float(labels.mean())
+
+        def predict(wanted: Features) -> Floats:
+            far = euclidean_distances(wanted, center)[:, 0]
+            first = np.asarray(wanted[:, [0]].sum(axis=1)).ravel()
+            return np.column_stack([middle + 0.1 * first, 1 + far / len(labels)])
+
+        return predict
+
+
+def several(pool: CandidatePool, labels: int = 3) -> CandidatePool:
+    """The same tasks, of which any of so many labels can be given."""
+    codes = np.asarray(pool.labels if pool.labels is not None else np.empty(0, np.intp))
+    given = (codes[:, None] + np.arange(labels)) % 3 < 2
+    chances = np.random.default_rng(3).random((len(pool), labels))
+    return replace(pool, classes=False, learner=None, chances=Chances(chances, given, ChanceLearner()))
+
+
+def rated(pool: CandidatePool) -> CandidatePool:
+    """The same tasks, of which a number is given."""
+    codes = np.asarray(pool.labels if pool.labels is not None else np.empty(0, np.intp))
+    mean, spread = np.random.default_rng(4).uniform(1, 5, (2, len(pool)))
+    return replace(pool, classes=False, learner=None, numbers=Numbers(mean, spread, 1.5 * codes, 1.0, MeanLearner()))
 
 
 def dense(features: Features) -> Floats:

@@ -81,7 +81,7 @@ def test_without_labels_cold_strategies_work_and_others_say_what_they_need(skact
     with pytest.raises(SettingsError, match="'skactiveml:Badge' needs a learner"):
         ScikitActiveml("Badge").rank(pool, 3)
     with pytest.raises(SettingsError, match="needs a regressor"):
-        ScikitActiveml("GreedySamplingTarget").rank(blobs(8), 3)
+        ScikitActiveml("GreedySamplingTarget")
     with pytest.raises(SettingsError, match="no pool strategy 'Probcover'"):
         ScikitActiveml("Probcover")
 

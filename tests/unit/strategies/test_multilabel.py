@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.ranking import CandidatePool, Chances
 from nextlabel.strategies.multilabel import MEASURES, MultiLabel
 
 every_measure = pytest.mark.parametrize("name", MEASURES)
@@ -51,11 +51,17 @@ def test_the_figures_are_the_papers(p: list[list[float]]) -> None:
 def test_the_measures_ask_for_what_their_names_say() -> None:
     one_doubtful, all_doubtful, likely = [0.5, 0.0, 0.0], [0.4, 0.4, 0.4], [0.9, 0.9, 0.1]
     names = ("one doubtful", "all doubtful", "likely")
-    pool = CandidatePool([TaskId(name) for name in names], np.array([one_doubtful, all_doubtful, likely]))
+    chances = Chances(np.array([one_doubtful, all_doubtful, likely]), np.empty((0, 3), dtype=bool))
+    pool = CandidatePool([TaskId(name) for name in names], np.full((3, 2), 0.5), chances=chances)
     first = {name: MultiLabel(name).rank(pool, 1).task_ids()[0] for name in MEASURES}
     assert first["min_confidence"] == "one doubtful"
     assert first["avg_confidence"] == first["max_confidence"] == "all doubtful"
     assert first["avg_score"] == first["max_score"] == "likely"
+
+
+def test_classes_are_not_taken_for_labels() -> None:
+    with pytest.raises(SettingsError, match="'multilabel:avg_confidence' needs several labels at once"):
+        MultiLabel().rank(CandidatePool([TaskId("1")], np.array([[0.5, 0.5]])), 1)
 
 
 def test_what_is_no_probability_is_refused() -> None:

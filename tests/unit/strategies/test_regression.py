@@ -1,4 +1,4 @@
-"""Numbers: the spread of an ensemble, and greedy sampling as Wu, Lin & Huang (2019) write it."""
+"""Numbers: greedy sampling as Wu, Lin & Huang (2019) write it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.linear_model import LinearRegression
-from sklearn.tree import DecisionTreeRegressor
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
 from nextlabel.ranking import CandidatePool, Floats
-from nextlabel.strategies.regression import GreedySampling, GreedySamplingOf, Spread, SpreadOf
-from unit.strategies.pools import blobs, dense, sparse, without
+from nextlabel.strategies.regression import GreedySampling
+from unit.strategies.pools import blobs, dense, rated, sparse, without
 
 NAMES = ("gsx", "gsy", "igs")
 
@@ -24,34 +21,6 @@ def on_a_line(places: list[float], labeled: list[float] | None) -> CandidatePool
     x = None if labeled is None else np.array(labeled).reshape(-1, 1)
     tasks = [TaskId(f"{place:g}") for place in places]
     return CandidatePool(tasks, np.full((len(places), 2), 0.5), np.array(places).reshape(-1, 1), x)
-
-
-def test_members_who_differ_put_a_task_first() -> None:
-    pool = on_a_line([0, 1, 2], None)
-    members = [lambda _: np.array([1.0, 1, 1]), lambda _: np.array([1.0, 5, 2])]
-    ranking = SpreadOf(members).rank(pool, 3)
-    assert ranking.task_ids() == ("1", "2", "0")
-    assert [ranked.utility for ranked in ranking.tasks] == [1, 0.25, 0]
-
-
-def test_a_gaussian_process_asks_far_from_what_it_knows() -> None:
-    process = GaussianProcessRegressor().fit(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
-    assert SpreadOf([process]).rank(on_a_line([0.5, 9, 1.1], None), 3).task_ids()[0] == "9"
-
-
-def test_regressors_of_any_kind_make_an_ensemble() -> None:
-    x, y = np.arange(6.0).reshape(-1, 1), np.arange(6.0) ** 2
-    mixed = [LinearRegression().fit(x, y), DecisionTreeRegressor().fit(x, y)]
-    assert SpreadOf(mixed).rank(on_a_line([2, 40, 3], None), 1).task_ids() == ("40",)
-
-
-def test_an_ensemble_is_fitted_on_the_pools_labels() -> None:
-    pool = blobs(20)
-    assert Spread(members=4).rank(pool, 20).task_ids() == Spread(members=4).rank(sparse(pool), 20).task_ids()
-    with pytest.raises(SettingsError, match="'spread' needs a learner"):
-        Spread().rank(without(pool, "learner"), 3)
-    with pytest.raises(SettingsError, match="members is 1"):
-        Spread(members=1)
 
 
 def test_inputs_far_from_labels_and_from_each_other_come_first() -> None:
@@ -80,12 +49,12 @@ def slowly(name: str, x: Floats, y: Floats, known_x: Floats, known_y: Floats, si
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("is_sparse", [False, True])
 def test_greedy_sampling_is_the_papers(name: str, is_sparse: bool) -> None:
-    pool = blobs(15)
+    pool = rated(blobs(15))
     assert pool.features is not None
     assert pool.labeled_features is not None
-    assert pool.labels is not None
-    y = pool.probabilities @ np.arange(3)
-    expected = slowly(name, dense(pool.features), y, dense(pool.labeled_features), pool.labels.astype(float), 10)
+    assert pool.numbers is not None
+    known = dense(pool.labeled_features)
+    expected = slowly(name, dense(pool.features), pool.numbers.mean, known, pool.numbers.given, 10)
     ranking = GreedySampling(name).rank(sparse(pool) if is_sparse else pool, 10)
     assert ranking.task_ids() == tuple(pool.tasks[i] for i in expected)
 
@@ -100,21 +69,15 @@ def test_greedy_sampling_of_inputs_chooses_as_scikit_activemls() -> None:
     assert GreedySampling("gsx").rank(pool, 8).task_ids() == tuple(pool.tasks[i] for i in chosen)
 
 
-def test_numbers_that_are_no_classes_are_given_from_python() -> None:
-    pool = on_a_line([1, 2, 3], [0])
-    strategy = GreedySamplingOf(lambda x: dense(x)[:, 0] ** 2, np.array([9.0]), "gsy")
-    assert strategy.rank(pool, 3).task_ids()[0] == "1"
-    with pytest.raises(SettingsError, match="features of the labeled"):
-        strategy.rank(without(pool, "labeled_features"), 1)
-
-
 @pytest.mark.parametrize("name", ["gsy", "igs"])
-def test_greedy_sampling_of_outputs_needs_labels(name: str) -> None:
+def test_greedy_sampling_of_outputs_needs_labels_and_numbers(name: str) -> None:
     with pytest.raises(SettingsError, match=f"'greedy:{name}' needs labeled"):
-        GreedySampling(name).rank(without(blobs(4), "labels"), 1)
+        GreedySampling(name).rank(without(rated(blobs(4)), "labels"), 1)
+    with pytest.raises(SettingsError, match=f"'greedy:{name}' needs numbers"):
+        GreedySampling(name).rank(blobs(4), 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nan_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match="features hold NaN"):
-        GreedySampling(name).rank(replace(blobs(4), features=np.full((4, 4), np.nan)), 1)
+        GreedySampling(name).rank(replace(rated(blobs(4)), features=np.full((4, 4), np.nan)), 1)

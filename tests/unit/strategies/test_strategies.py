@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,22 +12,18 @@ from scipy.sparse import csr_matrix
 from nextlabel.errors import SettingsError
 from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
+from nextlabel.opinions import ChoiceOpinions
 from nextlabel.ports import QueryStrategy
 from nextlabel.predictions import utilities_of
-from nextlabel.ranking import CandidatePool, Features
+from nextlabel.ranking import CandidatePool, Features, Needs
 from nextlabel.strategies import diverse, finding
-from unit.strategies.pools import CentroidLearner, without
+from nextlabel.strategies.needs import needs_of
+from unit.strategies.pools import CentroidLearner, rated, several, without
 
 BY_SIZE = {"cluster", "typical"}  # as many clusters as tasks are asked for: another size, other tasks
 ELSEWHERE = {"skactiveml", "modal", "function"}  # these name a strategy that somebody else made
 NAMES = sorted(set(finding.names()) - ELSEWHERE)
 UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio")
-
-
-@pytest.fixture(params=NAMES)
-def strategy(request: pytest.FixtureRequest) -> QueryStrategy:
-    made: QueryStrategy = finding.make(request.param)
-    return made
 
 
 def pool_of(n: int, k: int = 3, seed: int = 0) -> CandidatePool:
@@ -44,6 +41,39 @@ def pool_of(n: int, k: int = 3, seed: int = 0) -> CandidatePool:
         costs=rng.uniform(1, 9, n),
         seed=seed,
     )
+
+
+KINDS: dict[str, Callable[[CandidatePool], CandidatePool]] = {
+    "choice": lambda pool: pool,
+    "choices": several,
+    "number": rated,
+}
+MINDFUL = frozenset(Needs) - {Needs.FEATURES, Needs.COSTS}
+"""What differs from kind to kind: a strategy that needs none of it is tried on one of them."""
+
+
+@dataclass
+class Case:
+    """A strategy, and pools of one kind that give what it needs."""
+
+    strategy: QueryStrategy
+    kind: Callable[[CandidatePool], CandidatePool]
+
+    def pool_of(self, n: int, k: int = 3) -> CandidatePool:
+        return self.kind(pool_of(n, k))
+
+
+def cases() -> list[tuple[str, str]]:
+    needs = {name: needs_of(finding.make(name)) for name in NAMES}
+    able = {kind: make(pool_of(3)).gives for kind, make in KINDS.items()}
+    kinds = {name: [kind for kind in KINDS if needs[name] <= able[kind]] for name in NAMES}
+    return [(name, kind) for name in NAMES for kind in kinds[name][: None if needs[name] & MINDFUL else 1]]
+
+
+@pytest.fixture(params=cases(), ids=" of ".join)
+def case(request: pytest.FixtureRequest) -> Case:
+    name, kind = request.param
+    return Case(finding.make(name), KINDS[kind])
 
 
 def same(one: CandidatePool, other: CandidatePool) -> None:
@@ -65,8 +95,8 @@ def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 7, 40, 1000])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 40])
-def test_a_ranking_holds_the_best_of_the_pool_each_once(strategy: QueryStrategy, n: int, size: int) -> None:
-    pool = pool_of(n)
+def test_a_ranking_holds_the_best_of_the_pool_each_once(case: Case, n: int, size: int) -> None:
+    pool, strategy = case.pool_of(n), case.strategy
     ranked = strategy.rank(pool, size).task_ids()
     assert len(ranked) == min(n, size)
     assert len(set(ranked)) == len(ranked)
@@ -75,25 +105,25 @@ def test_a_ranking_holds_the_best_of_the_pool_each_once(strategy: QueryStrategy,
         assert ranked == strategy.rank(pool, n).task_ids()[:size]
 
 
-def test_utilities_are_in_the_unit_interval_and_never_rise_down_the_order(strategy: QueryStrategy) -> None:
-    utilities = [ranked.utility for ranked in strategy.rank(pool_of(40), 40).tasks]
+def test_utilities_are_in_the_unit_interval_and_never_rise_down_the_order(case: Case) -> None:
+    utilities = [ranked.utility for ranked in case.strategy.rank(case.pool_of(40), 40).tasks]
     assert all(0 <= utility <= 1 for utility in utilities)
     assert utilities == sorted(utilities, reverse=True)
 
 
-def test_the_same_seed_gives_the_same_order(strategy: QueryStrategy) -> None:
-    assert strategy.rank(pool_of(40), 40) == strategy.rank(pool_of(40), 40)
+def test_the_same_seed_gives_the_same_order(case: Case) -> None:
+    assert case.strategy.rank(case.pool_of(40), 40) == case.strategy.rank(case.pool_of(40), 40)
 
 
-def test_the_pool_is_left_untouched(strategy: QueryStrategy) -> None:
-    pool = pool_of(40)
-    strategy.rank(pool, 10)
-    same(pool, pool_of(40))
+def test_the_pool_is_left_untouched(case: Case) -> None:
+    pool = case.pool_of(40)
+    case.strategy.rank(pool, 10)
+    same(pool, case.pool_of(40))
 
 
 @pytest.mark.parametrize("features", ["constant", "zero", "dense", "one column"])
-def test_any_features_will_do(strategy: QueryStrategy, features: str) -> None:
-    pool = pool_of(12)
+def test_any_features_will_do(case: Case, features: str) -> None:
+    pool = case.pool_of(12)
     kinds: dict[str, Features] = {
         "constant": csr_matrix(np.ones((12, 5), dtype=np.float32)),
         "zero": csr_matrix(np.zeros((12, 5), dtype=np.float32)),
@@ -101,49 +131,60 @@ def test_any_features_will_do(strategy: QueryStrategy, features: str) -> None:
         "one column": np.arange(12.0).reshape(12, 1),
     }
     given = kinds[features]
-    ranked = strategy.rank(replace(pool, features=given, labeled_features=given[:6]), 12).task_ids()
+    ranked = case.strategy.rank(replace(pool, features=given, labeled_features=given[:6]), 12).task_ids()
     assert sorted(ranked) == sorted(pool.tasks)
 
 
 @pytest.mark.parametrize(
-    "fields", [("features", "labeled_features"), ("labels", "labeled_features"), ("learner",), ("costs",)], ids=str
+    "fields",
+    [
+        ("features", "labeled_features"),
+        ("labels", "labeled_features"),
+        ("learner",),
+        ("costs",),
+        ("chances", "numbers"),
+    ],
+    ids=str,
 )
-def test_what_the_pool_lacks_is_done_without_or_asked_for(strategy: QueryStrategy, fields: tuple[str, ...]) -> None:
-    pool = without(pool_of(12), *fields)
+def test_what_the_pool_lacks_is_done_without_or_asked_for_and_declared(case: Case, fields: tuple[str, ...]) -> None:
+    whole = case.pool_of(12)
+    pool = without(whole, *fields)
     try:
-        ranked = strategy.rank(pool, 12).task_ids()
+        ranked = case.strategy.rank(pool, 12).task_ids()
     except SettingsError as error:
         assert "needs" in str(error)
+        assert "labels" in fields or needs_of(case.strategy) & (whole.gives - pool.gives), "it declares what it needs"
     else:
         assert sorted(ranked) == sorted(pool.tasks)
 
 
-def test_nan_is_refused_by_name_or_not_even_looked_at(strategy: QueryStrategy) -> None:
-    pool = pool_of(12)
+def test_nan_is_refused_by_name_or_not_even_looked_at(case: Case) -> None:
+    pool = case.pool_of(12)
     try:
-        ranking = strategy.rank(replace(pool, probabilities=np.full((12, 3), np.nan)), 12)
+        ranking = case.strategy.rank(replace(pool, probabilities=np.full((12, 3), np.nan)), 12)
     except ValueError as error:
         assert "probabilities hold NaN" in str(error)
     else:
-        assert ranking == strategy.rank(pool, 12)
+        assert ranking == case.strategy.rank(pool, 12)
 
 
-def test_one_class_seen_is_enough(strategy: QueryStrategy) -> None:
-    pool = replace(pool_of(9), labels=np.zeros(6, dtype=np.int64))
-    assert sorted(strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
+def test_one_class_seen_is_enough(case: Case) -> None:
+    pool = case.kind(replace(pool_of(9), labels=np.zeros(6, dtype=np.int64)))
+    assert sorted(case.strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
 
 
-def test_a_single_class_still_gives_an_order(strategy: QueryStrategy) -> None:
-    pool = pool_of(9, k=1)
-    assert sorted(strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
+def test_a_single_class_still_gives_an_order(case: Case) -> None:
+    pool = case.pool_of(9, k=1)
+    assert sorted(case.strategy.rank(pool, 9).task_ids()) == sorted(pool.tasks)
 
 
-def test_utilities_of_single_tasks_are_in_the_unit_interval(strategy: QueryStrategy) -> None:
+def test_utilities_of_single_tasks_are_in_the_unit_interval(case: Case) -> None:
     for k in (1, 2, 3):
-        utilities = utilities_of(strategy, pool_of(20, k).probabilities)
+        opinions = ChoiceOpinions([str(n) for n in range(k)], pool_of(20, k).probabilities)
+        utilities = utilities_of(case.strategy, {"label": opinions})
         assert utilities.shape == (20,)
         assert ((utilities >= 0) & (utilities <= 1)).all()
-        assert utilities_of(strategy, np.empty((0, k))).shape == (0,)
+        assert utilities_of(case.strategy, {"label": opinions.of([])}).shape == (0,)
 
 
 @pytest.mark.parametrize("name", UNCERTAINTY)

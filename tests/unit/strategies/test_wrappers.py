@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.ranking import CandidatePool, Chances
 from nextlabel.strategies import finding
 from nextlabel.strategies.balance import Balanced, class_weights
 from nextlabel.strategies.builtin import built_in
@@ -105,7 +105,9 @@ def test_the_unit_of_the_costs_does_not_matter_and_power_0_ignores_them(unit: fl
 
 
 def test_costs_that_are_missing_or_none_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"'cost:margin' needs costs.*choose 'margin'"):
+    with pytest.raises(
+        SettingsError, match=r"'cost:margin' needs labels of which the tool tells how long.*choose 'margin'"
+    ):
         CostAware().rank(without(blobs(3), "costs"), 3)
     for costs in ([1, 2], [1, 0, 1], [1, np.nan, 1]):
         with pytest.raises(ValueError, match="one positive number"):
@@ -130,8 +132,16 @@ def test_without_labels_or_strength_the_order_is_the_inner_one() -> None:
 
 
 def test_a_class_without_labels_weighs_most() -> None:
-    assert class_weights(np.array([0, 0, 0, 1]), 3, 1.0).tolist() == [0.25, 0.5, 1]
-    assert class_weights(np.array([0, 0, 0, 1]), 3, 0.5).tolist() == pytest.approx([0.5, 0.5**0.5, 1])
+    assert class_weights(np.array([3, 1, 0]), 1.0).tolist() == [0.25, 0.5, 1]
+    assert class_weights(np.array([3, 1, 0]), 0.5).tolist() == pytest.approx([0.5, 0.5**0.5, 1])
+
+
+def test_of_several_labels_those_that_are_rarely_given_weigh_most() -> None:
+    chances = Chances(np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[True, False]] * 8 + [[True, True]]))
+    pool = CandidatePool([TaskId("common"), TaskId("rare")], np.full((2, 2), 0.5), classes=False, chances=chances)
+    assert Balanced().rank(pool, 2).task_ids() == ("rare", "common")
+    with pytest.raises(SettingsError, match="'balanced:margin' needs labels to choose from"):
+        Balanced().rank(replace(pool, chances=None), 2)
 
 
 @given(st.floats(0, 1), st.integers(0, 50), st.integers(0, 20))

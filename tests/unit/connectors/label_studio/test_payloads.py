@@ -64,6 +64,15 @@ def test_an_annotation_says_which_label_was_chosen() -> None:
     assert (read.id, read.labels, read.updated_at, read.skipped) == ("3", {"kind": "ham"}, STAMP, False)
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [(12.5, 12.5), (3, 3.0), *((one, None) for one in (0, -1.0, None, "9", True, float("nan"), 10**400, 1e9))],
+)
+def test_how_long_an_annotation_took_is_read_where_it_can_be(told: object, seconds: float | None) -> None:
+    assert read_annotation(annotation(lead_time=told), CONFIG).seconds == seconds
+    assert read_annotation(annotation(), CONFIG).seconds is None
+
+
 def test_a_skipped_task_has_no_label() -> None:
     read = read_annotation(annotation(was_cancelled=True), CONFIG)
     assert read.skipped
