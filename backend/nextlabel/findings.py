@@ -14,6 +14,8 @@ from nextlabel.ports import Finding
 
 BLANK = "blank"
 """The topic of tasks in which there is nothing to read."""
+FIELDS = "fields"
+"""The topic of fields that the labeling config shows and tasks do not have."""
 
 
 class StandingFindings:

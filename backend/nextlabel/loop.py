@@ -16,6 +16,7 @@ from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task
+from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Workbench
@@ -48,7 +49,8 @@ class Round:
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
     learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
-    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out.
+    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``missing`` is what a
+    person should know of fields that tasks do not have.
     """
 
     project: ProjectId
@@ -62,6 +64,7 @@ class Round:
     unreadable: Sequence[Unreadable] = ()
     read_again: bool = False
     blank: Sequence[Task] | None = None
+    missing: Sequence[Finding] = ()
 
     def blank_findings(self) -> list[Finding]:
         """What a person should know of tasks in which there is nothing to read."""
@@ -148,7 +151,8 @@ class ActiveLearning:
         """
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
-        look = partial(self._look, connection, connector, connector.label_schema(project), progress)
+        schema = connector.label_schema(project)
+        look = partial(self._look, connection, connector, schema, progress)
         queue = Ordering(
             connection, connector, fence, self._store, self._registry, self._strategy, self._shards, progress
         )
@@ -175,6 +179,7 @@ class ActiveLearning:
             self._store.unreadable(project),
             pulled.again,
             now.blank if now.open else (),
+            missing_fields(schema, now.everyone),
         )
 
     def _look(

@@ -28,7 +28,7 @@ from nextlabel.errors import (
     ToolRejected,
     ToolUnavailable,
 )
-from nextlabel.findings import BLANK
+from nextlabel.findings import BLANK, FIELDS
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
@@ -119,6 +119,7 @@ def _waits(parts: Parts, project: ProjectId) -> str:
 def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> str:
     if done.blank is not None:
         parts.findings.replace(project, done.blank_findings(), BLANK)
+    parts.findings.replace(project, done.missing, FIELDS)
     parts.alarms.clear()
     summary = done.sentence()
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, seconds)

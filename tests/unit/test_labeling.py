@@ -23,6 +23,7 @@ from nextlabel.labeling import (
     Span,
     Target,
     labels_in_force,
+    read_field,
 )
 
 MORNING, NOON = "2025-01-01T09:00:00.000000Z", "2025-01-01T12:00:00.000000Z"
@@ -31,6 +32,29 @@ TARGET = Target("kind", "choice", TEXT, ("ham", "spam"))
 SEVERAL = Target("topics", "choices", TEXT, ("b", "a", "c", "d"))
 RATED = Target("stars", "number", TEXT, scale=Scale(-2, 5))
 MARKED = Target("names", "spans", TEXT, ("person", "place"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", "plain"),
+        ("data.text", "inside"),
+        ("items[0].text", "first"),
+        ("items[1]", None),
+        ("items[00].text", None),
+        ("items.0.text", "first"),
+        ("a.b", "as it stands"),
+        ("a[0]", None),
+        ("data", {"text": "inside"}),
+        ("text.more", None),
+        ("body", None),
+        (".", None),
+        ("items[" + "9" * 5000 + "]", None),
+    ],
+)
+def test_a_name_leads_into_other_fields_where_no_field_is_called_just_so(name: str, value: object) -> None:
+    data = {"text": "plain", "data": {"text": "inside"}, "items": [{"text": "first"}], "a.b": "as it stands", "a": {}}
+    assert read_field(data, name) == value
 
 
 def said(number: int, label: str | None, at: str = NOON, *, skipped: bool = False) -> Annotation:

@@ -17,7 +17,7 @@ from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, SettingsError
-from nextlabel.findings import BLANK
+from nextlabel.findings import BLANK, FIELDS
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
@@ -125,8 +125,10 @@ class _Connecting:
         done = _first_order(self._parts, project, self._report.console)
         if done.blank is not None:
             self._parts.findings.replace(project, done.blank_findings(), BLANK)
-        for found in self._parts.findings.of(project, BLANK):
-            self._report.add(found)
+        self._parts.findings.replace(project, done.missing, FIELDS)
+        for topic in (FIELDS, BLANK):
+            for found in self._parts.findings.of(project, topic):
+                self._report.add(found)
         self._parts.circuits.succeeded(self._wanted)
         when = pre_annotations(self._parts.connections.get(project), self._parts.models.in_service(project))["when"]
         self._report.add(Finding("unchanged", f"Pre-annotations: {when}."))
