@@ -202,8 +202,9 @@ def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, An
             "updated_at": annotation.updated_at,
             "skipped": annotation.skipped,
             "whole": None if annotation.whole is None else dict(annotation.whole),
+            "ground_truth": annotation.ground_truth,
         }
 
 
 def _annotation(row: Row[Any]) -> Annotation:
-    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole)
+    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole, row.ground_truth)

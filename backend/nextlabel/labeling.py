@@ -245,7 +245,7 @@ class Annotation:
     ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
     It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
     that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
-    ``result``; None where it was not asked for.
+    ``result``; None where it was not asked for. ``ground_truth`` is whether a person marked it as the truth.
     """
 
     id: AnnotationId
@@ -253,6 +253,7 @@ class Annotation:
     updated_at: str
     skipped: bool = False
     whole: Mapping[str, object] | None = None
+    ground_truth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +285,13 @@ class Prediction:
 
 
 def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
-    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said.
+    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said,
+    and before all others those that a person marked as the truth.
 
     Ties in time go to the higher id, which is the later one in every tool we know.
     """
     labels: dict[str, object] = {}
-    for annotation in sorted(annotations, key=lambda a: (a.updated_at, len(a.id), a.id)):
+    for annotation in sorted(annotations, key=lambda a: (a.ground_truth, a.updated_at, len(a.id), a.id)):
         if not annotation.skipped:
             labels |= annotation.labels
     return labels

@@ -13,9 +13,10 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
-from nextlabel.labeling import read_field
+from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import write_result
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
@@ -142,3 +143,42 @@ def _as_read(value: str) -> str:
         held = read_field(_HELD, one.field)
         value = re.sub(rf"\${re.escape(one.field)}\.?", "" if held is None else str(held), value)
     return value
+
+
+_ASKED = """<View><Text name="text" value="$text"/>
+  <Choices name="a" toName="text"><Choice value="a x"/><Choice value="a y" alias="Y"/></Choices>
+  <Taxonomy name="t" toName="text"><Choice value="p"><Choice value="q"/></Choice><Choice value="r"/></Taxonomy>
+  <View visibleWhen="choice-selected" whenTagName="a" whenChoiceValue="a x">{b}
+    <View visibleWhen="choice-unselected" whenTagName="b" whenChoiceValue="b 2">{c}</View></View>
+  <View visibleWhen="choice-selected" whenTagName="b">{d}</View>
+  <View visibleWhen="choice-unselected" whenTagName="b">{e}</View>
+  <View visibleWhen="choice-selected" whenTagName="a" whenChoiceValue="z,a y">{f}</View>
+  <View whenChoiceValue="Y">{g}</View>
+  <View visibleWhen="no-region-selected">{h}</View>
+  <View visibleWhen="choice-selected" whenTagName="t" whenChoiceValue="q">{i}</View>
+  <View visibleWhen="choice-selected">{j}</View>
+  <View visibleWhen="choice-selected" whenTagName="g" whenChoiceValue="g 1">{k}</View></View>"""
+
+
+@pytest.mark.parametrize("answers", [{"a": "a x"}, {"a": "Y", "t": ("p > q",)}], ids=str)
+def test_what_is_answered_is_what_the_editor_asks(
+    answers: dict[str, Label], label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    names = "bcdefghijk"
+    inside = '<Choices name="{0}" toName="text"><Choice value="{0} 1"/><Choice value="{0} 2"/></Choices>'
+    config = _ASKED.format(**{name: inside.format(name) for name in names})
+    labels: dict[str, Label] = {**{name: f"{name} 1" for name in names}, **answers}
+    guesses = tuple(Guess(name, label, 0.9) for name, label in labels.items())
+    result = write_result(Prediction(TaskId("1"), QueueVersion("1"), guesses, 0.1, 0.1), parse_label_config(config))
+    project = owner.create_project("what is asked", config)
+    (task,) = owner.import_tasks(project, [{"text": "a text"}])
+    owner.submit_result(task, result)
+    page = browser.new_page()
+    try:
+        page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+        expect(page.get_by_text("h 1").first).to_be_visible(timeout=30_000)
+        seen = {name for name in names if page.get_by_text(f"{name} 1").first.is_visible()}
+        assert {one["from_name"] for one in result} == seen | answers.keys()
+    finally:
+        page.screenshot(path=SCREENSHOTS / "asked.png")
+        page.close()

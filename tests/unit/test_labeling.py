@@ -85,6 +85,14 @@ def test_an_annotation_that_says_nothing_of_the_target_leaves_the_earlier_label_
     assert labels_in_force(()) == {}
 
 
+def test_what_a_person_marked_as_the_truth_outranks_what_comes_later() -> None:
+    marked, later = replace(said(1, "spam", MORNING), ground_truth=True), said(2, "ham")
+    assert in_force(later, marked) == "spam"
+    assert in_force(replace(marked, skipped=True), later) == "ham"
+    assert in_force(replace(marked, labels={"other": "x"}), later) == "ham", "it says nothing of this target"
+    assert in_force(replace(later, ground_truth=True), marked) == "ham", "of two the later one"
+
+
 def test_each_target_has_the_last_word_that_was_said_of_it() -> None:
     both = Annotation(AnnotationId("1"), {"kind": "ham", "stars": 2}, MORNING)
     later = Annotation(AnnotationId("2"), {"stars": 5, "topics": ["a"]}, NOON)

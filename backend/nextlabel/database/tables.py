@@ -98,6 +98,7 @@ annotations = Table(
     Column("updated_at", String(40), nullable=False),
     Column("skipped", Boolean, nullable=False),
     Column("whole", JSON(none_as_null=True), nullable=True),
+    Column("ground_truth", Boolean, nullable=False, server_default=false()),
     Index("annotations_by_task", "project", "task"),
 )
 

@@ -180,6 +180,10 @@ class LabelStudioPerson:
     def change(self, annotation: int, label: str) -> None:
         self._call("PATCH", f"/api/annotations/{annotation}/", json={"result": chosen(label)})
 
+    def mark_as_ground_truth(self, annotation: int) -> None:
+        """As the star in the editor does it."""
+        self._call("PATCH", f"/api/annotations/{annotation}/", json={"ground_truth": True})
+
     def withdraw(self, annotation: int) -> None:
         self._call("DELETE", f"/api/annotations/{annotation}/")
 
