@@ -73,7 +73,8 @@ def of_annotations(records: Sequence[Record], label: str | None, *, in_order: bo
     told = {name: _different(tasks, name) for name in free}
     other = {name for name in free if any(_is_other_control(value) for value in told[name])}
     known = _behind_the_id(records) if in_order else set()
-    choices = _single({name: told[name] for name in free if name in known - other})
+    single = _single({name: told[name] for name in free if name in known - other})
+    choices = tuple(name for name in single if _repeats(told[name])) or single  # what is written freely does not
     is_sure = bool(choices)
     if not choices:
         choices = _likely({name: told[name] for name in free if name not in other})

@@ -123,6 +123,17 @@ def test_where_it_is_not_certain_which_column_of_an_export_is_the_label_it_is_as
     assert load(path, label="kind").labels == tuple("abababab")
 
 
+def test_in_json_min_people_s_words_stand_behind_the_task_s_id(tmp_path: Path) -> None:
+    def row(n: int, **more: object) -> dict[str, object]:
+        stamps = {"annotator": 1, "annotation_id": n, "created_at": "2026", "updated_at": "2026", "lead_time": 1.5}
+        said = {"kind": "ab"[n % 2], "notes": f"written freely {n}", "topics": {"choices": ["x", "y"]}}
+        return {"text": f"text {n}", "source": ("web", "mail")[n % 2], "id": n, **said, **stamps, **more}
+
+    rows = [row(n) for n in range(8)]
+    data = load(write(tmp_path, "export.json", json.dumps([*rows, {**row(7), "kind": "b", "updated_at": "2027"}])))
+    assert (data.label, data.inputs, data.labels) == ("kind", ("text",), tuple("abababab"))
+
+
 def test_numbers_in_an_export_are_choices_where_no_words_are(tmp_path: Path) -> None:
     rows: list[tuple[object, ...]] = [(n, "", n, n % 3, f"text {n}", "2026-01") for n in range(9)]
     assert load(write(tmp_path, "export.csv", exported(rows))).labels == tuple("012012012")
