@@ -1,7 +1,8 @@
 """Label Studio's exports → a row for each task, with the last single choice that people made in each control.
 
 JSON says which columns are controls. JSON_MIN, CSV and TSV have a row for each annotation, and what people said stands
-among the task's fields: in JSON_MIN behind them, in CSV and TSV, whose columns are sorted, anywhere.
+among the task's fields: in JSON_MIN behind them, in CSV and TSV, whose columns are sorted, anywhere. Marks of ground
+truth stand in JSON alone, and so count in none of them.
 """
 
 from __future__ import annotations
