@@ -12,11 +12,6 @@ from nextlabel.database.tables import findings
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Finding
 
-BLANK = "blank"
-"""The topic of tasks in which there is nothing to read."""
-STRATEGY = "strategy"
-"""The topic of a strategy that failed."""
-
 
 class StandingFindings:
     """The findings of every project that still stand."""

@@ -207,8 +207,17 @@ def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, An
             "skipped": annotation.skipped,
             "whole": None if annotation.whole is None else dict(annotation.whole),
             "seconds": annotation.seconds,
+            "ground_truth": annotation.ground_truth,
         }
 
 
 def _annotation(row: Row[Any]) -> Annotation:
-    return Annotation(AnnotationId(row.id), row.labels, row.updated_at, row.skipped, row.whole, row.seconds)
+    return Annotation(
+        AnnotationId(row.id),
+        row.labels,
+        row.updated_at,
+        row.skipped,
+        row.whole,
+        row.seconds,
+        row.ground_truth,
+    )

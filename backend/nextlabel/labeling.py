@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import field as dataclass_field
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
@@ -16,6 +18,7 @@ from nextlabel.errors import SchemaError
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
 _LARGEST = float_info.max
+_STEP, _INDEX = re.compile(r"[^.\[\]]+"), re.compile(r"0|[1-9][0-9]{0,9}")  # of a name that leads into a field
 
 ProjectId = NewType("ProjectId", str)
 """A labeling project, as the tool names it."""
@@ -67,12 +70,45 @@ class Task:
     whole: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
 
 
+def read_field(data: Mapping[str, object], name: str) -> object:
+    """The value of a task's field; None where there is none.
+
+    Where no field has just this name it leads into another one: ``data.text``, ``items[0].text``.
+    """
+    if name in data:
+        return data[name]
+    steps = _steps_into(name)
+    if steps in ((), (name,)):
+        return None
+    value: object = data
+    for step in steps:
+        value = _inner(value, step)
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _steps_into(name: str) -> tuple[str, ...]:
+    return tuple(_STEP.findall(name))
+
+
+def _inner(value: object, step: str) -> object:
+    if isinstance(value, Mapping):
+        return value.get(step)
+    if isinstance(value, list) and _INDEX.fullmatch(step):
+        return value[int(step)] if int(step) < len(value) else None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A field of the task that a target is about."""
+    """A field of the task that a target is about; `read_field` has its value.
+
+    ``note`` says how the labeling config names it, for where tasks do not have it.
+    """
 
     field: str
     kind: InputKind = "text"
+    note: str = dataclass_field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +245,8 @@ class Annotation:
     ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
     It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
     that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
-    ``result``; None where it was not asked for. ``seconds`` is how long it took, where the tool tells.
+    ``result``; None where it was not asked for. ``seconds`` is how long it took, where the tool tells; ``ground_truth``
+    is whether a person marked it as the truth.
     """
 
     id: AnnotationId
@@ -218,6 +255,7 @@ class Annotation:
     skipped: bool = False
     whole: Mapping[str, object] | None = None
     seconds: float | None = None
+    ground_truth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +287,13 @@ class Prediction:
 
 
 def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
-    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said.
+    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said,
+    and before all others those that a person marked as the truth.
 
     Ties in time go to the higher id, which is the later one in every tool we know.
     """
     labels: dict[str, object] = {}
-    for annotation in sorted(annotations, key=lambda a: (a.updated_at, len(a.id), a.id)):
+    for annotation in sorted(annotations, key=lambda a: (a.ground_truth, a.updated_at, len(a.id), a.id)):
         if not annotation.skipped:
             labels |= annotation.labels
     return labels

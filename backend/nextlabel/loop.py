@@ -16,11 +16,15 @@ from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task
+from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Workbench
 from nextlabel.ordering import Ordering
 from nextlabel.ports import (
+    BLANK,
+    FIELDS,
+    STRATEGY,
     Connection,
     Connections,
     Connector,
@@ -49,7 +53,8 @@ class Round:
     learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
-    the default order took the place of the strategy's; "" where it did not, None where nothing was ranked.
+    the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
+    is what a person should know of fields that tasks do not have.
     """
 
     project: ProjectId
@@ -64,21 +69,16 @@ class Round:
     read_again: bool = False
     blank: Sequence[Task] | None = None
     fallback: str | None = None
+    missing: Sequence[Finding] = ()
 
-    def blank_findings(self) -> list[Finding]:
-        """What a person should know of tasks in which there is nothing to read."""
-        if not self.blank:
-            return []
-        names = ", ".join(f"task {task.id}" for task in self.blank[:_NAMED]) + (" …" if self.blank[_NAMED:] else "")
-        message = (
-            f"{len(self.blank)} open tasks hold nothing to read, neither text nor number nor picture that can be had: "
-            f"{names}. They come last; fill them in, or delete them."
-        )
-        return [Finding("warning", message)]
-
-    def strategy_findings(self) -> list[Finding]:
-        """What a person should know of a strategy that failed."""
-        return [Finding("warning", self.fallback)] if self.fallback else []
+    def findings(self) -> dict[str, Sequence[Finding]]:
+        """What a person should know, by topic; nothing of a topic that this turn did not look into."""
+        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
+        if self.blank is not None:
+            found[BLANK] = [Finding("warning", _nothing_in(self.blank))] if self.blank else []
+        if self.fallback is not None:
+            found[STRATEGY] = [Finding("warning", self.fallback)] if self.fallback else []
+        return found
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
@@ -154,7 +154,8 @@ class ActiveLearning:
         """
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
-        look = partial(self._look, connection, connector, connector.label_schema(project), progress)
+        schema = connector.label_schema(project)
+        look = partial(self._look, connection, connector, schema, progress)
         fallbacks: list[str] = []
         queue = Ordering(
             connection,
@@ -191,6 +192,7 @@ class ActiveLearning:
             pulled.again,
             now.blank if now.open else (),
             fallbacks[-1] if fallbacks else None,
+            missing_fields(schema, now.everyone),
         )
 
     def _look(
@@ -313,6 +315,14 @@ def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None
     else:
         if receipt:
             log.info("queue %s: %d tasks in order, while a model is being fitted", receipt.version, receipt.written)
+
+
+def _nothing_in(blank: Sequence[Task]) -> str:
+    names = ", ".join(f"task {task.id}" for task in blank[:_NAMED]) + (" …" if blank[_NAMED:] else "")
+    return (
+        f"{len(blank)} open tasks hold nothing to read, neither text nor number nor picture that can be had: {names}. "
+        "They come last; fill them in, or delete them."
+    )
 
 
 def _named(unreadable: Sequence[Unreadable]) -> str:

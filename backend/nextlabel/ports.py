@@ -139,6 +139,14 @@ class Finding:
     message: str
 
 
+BLANK = "blank"
+"""The topic of tasks in which there is nothing to read."""
+STRATEGY = "strategy"
+"""The topic of a strategy that failed."""
+FIELDS = "fields"
+"""The topic of fields that the labeling config shows and tasks do not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSetting:
     """A setting of a project in the tool that `connect` changes: its value now, and all that it may be.

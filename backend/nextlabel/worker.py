@@ -28,7 +28,6 @@ from nextlabel.errors import (
     ToolRejected,
     ToolUnavailable,
 )
-from nextlabel.findings import BLANK, STRATEGY
 from nextlabel.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
@@ -117,10 +116,8 @@ def _waits(parts: Parts, project: ProjectId) -> str:
 
 
 def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> str:
-    if done.blank is not None:
-        parts.findings.replace(project, done.blank_findings(), BLANK)
-    if done.fallback is not None:
-        parts.findings.replace(project, done.strategy_findings(), STRATEGY)
+    for topic, found in done.findings().items():
+        parts.findings.replace(project, found, topic)
     parts.alarms.clear()
     summary = done.sentence()
     log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, seconds)

@@ -16,7 +16,7 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import QueueVersion
+from nextlabel.labeling import ProjectId, QueueVersion, labels_in_force
 from nextlabel.ports import ToolAccess
 from nextlabel.testing import ToolHarness
 from nextlabel.testing.contract import ConnectorContract
@@ -24,6 +24,7 @@ from nextlabel.testing.scene import ids, set_scene
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.harness import LabelStudioHarness
+from nextlabel_connectors.label_studio.testing.people import chosen, single_choice
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,33 @@ def test_settings_that_somebody_changes_end_the_order_until_it_is_written_again(
     scene.rank(QueueVersion("0001.2"), order)
     assert scene.connector.queue_in_force(scene.project, standing=4) == "0001.2"
     assert ids(scene.work(4)) == order
+
+
+def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_an_import_does_not(
+    label_studio: LabelStudioServer,
+) -> None:
+    owner = label_studio.owner
+    project = owner.create_project("ground truth", single_choice(("first", "later", "last")))
+    connector = CONNECTOR.open(label_studio.legacy_access)
+
+    def in_force() -> dict[str, object]:
+        pages = connector.changed_tasks(ProjectId(str(project)), None)
+        return {str(one.task.id): labels_in_force(one.annotations).get("label") for page in pages for one in page.tasks}
+
+    imported: dict[str, object] = {"data": {"text": "imported"}, "annotations": [{"result": chosen("first")}]}
+    corrected, confirmed, asked = map(
+        str, owner.import_tasks(project, [imported, imported, {"data": {"text": "asked"}}])
+    )
+    assert in_force() == {corrected: "first", confirmed: "first", asked: None}
+    marked = owner.submit(int(asked), "first")
+    for task in (corrected, confirmed, asked):
+        owner.submit(int(task), "later")
+    assert in_force() == {corrected: "later", confirmed: "later", asked: "later"}
+    first = next(one["annotations"] for one in owner.tasks(project) if str(one["id"]) == confirmed)
+    owner.mark_as_ground_truth(min(one["id"] for one in first))
+    owner.mark_as_ground_truth(marked)
+    owner.submit(int(asked), "last")
+    assert in_force() == {corrected: "later", confirmed: "first", asked: "first"}
 
 
 def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: ToolHarness) -> None:

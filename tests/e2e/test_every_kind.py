@@ -11,8 +11,8 @@ import pytest
 
 from e2e.kinds import KINDS, Kind
 from e2e.test_the_loop import learned
-from nextlabel.findings import STRATEGY
 from nextlabel.labeling import ProjectId
+from nextlabel.ports import STRATEGY
 from nextlabel.testing.installation import Nextlabel, findings, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,10 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
+from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import write_result
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
@@ -84,4 +88,97 @@ def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
             expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%", timeout=30_000)
     finally:
         page.screenshot(path=SCREENSHOTS / "percentage.png")
+        page.close()
+
+
+_HELD = {
+    "text": "plain",
+    "ticket": 4711,
+    "data": {"text": "inside"},
+    "items": [{"text": "first"}],
+    "my-text": "hyphen",
+    "a.b": "dot",
+    "标题": "title",
+}
+_SHOWN = {
+    "$text": "plain",
+    "$ticket: $text": "4711: plain",
+    "See $text.": "See plain",
+    "$data.text": "inside",
+    "$items[0].text": "first",
+    "$items[7].text, $text": "undefined, plain",
+    "$a.b": "dot",
+    "$text for labeling": "plain for labeling",
+    "$my-text": "undefined-text",
+    "$text标题": "plain标题",
+    "$标题": "$标题",
+    "$body": "",
+    "${text}": "",
+}
+"""What may stand as the `value` of a tag → what Label Studio's editor makes of it for the task."""
+
+
+def test_fields_are_read_as_the_editor_shows_them(
+    label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    tags = "".join(f'<Text name="t{n}" value="{value}"/>' for n, value in enumerate(_SHOWN))
+    project = owner.create_project("names of fields", single_choice(("a", "b")))
+    (task,) = owner.import_tasks(project, [{"data": _HELD}])
+    config = f'<View>{tags}<Choices name="c" toName="t0"><Choice value="a"/><Choice value="b"/></Choices></View>'
+    owner.change_project(project, label_config=config)
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+    try:
+        for n, (value, shown) in enumerate(_SHOWN.items()):
+            expect(page.locator("[class*=richtext__container]").nth(n)).to_have_text(shown, timeout=30_000)
+            assert _as_read(value) == shown.replace("undefined", "")
+    finally:
+        page.screenshot(path=SCREENSHOTS / "fields.png")
+        page.close()
+
+
+def _as_read(value: str) -> str:
+    """The `value` with what nextlabel reads in place of each field."""
+    for one in parse_label_config(f'<View><Text name="t" value="{value}"/></View>').schema.shown:
+        held = read_field(_HELD, one.field)
+        value = re.sub(rf"\${re.escape(one.field)}\.?", "" if held is None else str(held), value)
+    return value
+
+
+_ASKED = """<View><Text name="text" value="$text"/>
+  <Choices name="a" toName="text"><Choice value="a x"/><Choice value="a y" alias="Y"/></Choices>
+  <Taxonomy name="t" toName="text"><Choice value="p"><Choice value="q"/></Choice><Choice value="r"/></Taxonomy>
+  <View visibleWhen="choice-selected" whenTagName="a" whenChoiceValue="a x">{b}
+    <View visibleWhen="choice-unselected" whenTagName="b" whenChoiceValue="b 2">{c}</View></View>
+  <View visibleWhen="choice-selected" whenTagName="b">{d}</View>
+  <View visibleWhen="choice-unselected" whenTagName="b">{e}</View>
+  <View visibleWhen="choice-selected" whenTagName="a" whenChoiceValue="z,a y">{f}</View>
+  <View whenChoiceValue="Y">{g}</View>
+  <View visibleWhen="no-region-selected">{h}</View>
+  <View visibleWhen="choice-selected" whenTagName="t" whenChoiceValue="q">{i}</View>
+  <View visibleWhen="choice-selected">{j}</View>
+  <View visibleWhen="choice-selected" whenTagName="g" whenChoiceValue="g 1">{k}</View></View>"""
+
+
+@pytest.mark.parametrize("answers", [{"a": "a x"}, {"a": "Y", "t": ("p > q",)}], ids=str)
+def test_what_is_answered_is_what_the_editor_asks(
+    answers: dict[str, Label], label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    names = "bcdefghijk"
+    inside = '<Choices name="{0}" toName="text"><Choice value="{0} 1"/><Choice value="{0} 2"/></Choices>'
+    config = _ASKED.format(**{name: inside.format(name) for name in names})
+    labels: dict[str, Label] = {**{name: f"{name} 1" for name in names}, **answers}
+    guesses = tuple(Guess(name, label, 0.9) for name, label in labels.items())
+    result = write_result(Prediction(TaskId("1"), QueueVersion("1"), guesses, 0.1, 0.1), parse_label_config(config))
+    project = owner.create_project("what is asked", config)
+    (task,) = owner.import_tasks(project, [{"text": "a text"}])
+    owner.submit_result(task, result)
+    page = browser.new_page()
+    try:
+        page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+        expect(page.get_by_text("h 1").first).to_be_visible(timeout=30_000)
+        seen = {name for name in names if page.get_by_text(f"{name} 1").first.is_visible()}
+        assert {one["from_name"] for one in result} == seen | answers.keys()
+    finally:
+        page.screenshot(path=SCREENSHOTS / "asked.png")
         page.close()

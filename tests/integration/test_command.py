@@ -372,6 +372,21 @@ def test_connecting_says_what_is_left_out_and_what_is_learned_only_by_metadata(
     assert any("'mood' is about $audio" in message for message in findings)
 
 
+def test_connecting_names_fields_that_tasks_do_not_have_and_so_does_status(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    team.import_mails(5)
+    with team.tool.opened(team.project) as it:
+        (target,) = it.schema.targets
+        it.schema = replace(it.schema, targets=(replace(target, inputs=(Input("body"), Input("text"))),))
+    connected = connect("--json")
+    assert (connected.exit_code, json.loads(connected.stdout)["ok"]) == (0, True)
+    told = [*json.loads(connected.stdout)["findings"]]
+    told += json.loads(connect("--json", command="status").stdout)["projects"][0]["findings"]
+    assert sum("No task has the field 'body'" in one["message"] for one in told) == 2
+    assert not any("the field 'text'" in one["message"] for one in told)
+
+
 def test_a_project_with_nothing_to_learn_is_refused_and_left_as_it_is(
     connect: Callable[..., Result], team: Team
 ) -> None:

@@ -144,6 +144,15 @@ def test_a_skipped_task_has_no_label_and_is_not_asked_for_until_the_skip_is_with
     assert [task.id for task in store.open(ONE)] == ["1", "2"]
 
 
+def test_what_a_person_marked_as_the_truth_counts_until_the_mark_is_gone(store: SqlLabelStore) -> None:
+    task = seen(1, "spam", "ham")
+    marked = (replace(task.annotations[0], ground_truth=True), task.annotations[1])
+    store.apply(ONE, page(replace(task, annotations=marked)))
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "spam")}
+    store.apply(ONE, page(task))
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "ham")}
+
+
 def test_each_target_has_labels_of_its_own(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1, "spam"), about(2, {"tone": ["rude", "curt"]}, {"tone": ["curt"], "stars": 2.5}, {})))
     labeled = store.labeled(ONE)

@@ -21,7 +21,7 @@ from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, QueueVersio
 from nextlabel.learning import targets
 from nextlabel.learning.workbench import order_seed
 from nextlabel.opinions import ChoiceOpinions, Opinions
-from nextlabel.ports import ChangePage, QueueReceipt
+from nextlabel.ports import BLANK, ChangePage, QueueReceipt
 from nextlabel.predictions import overall_uncertainty
 from nextlabel.ranking import CandidatePool
 from nextlabel.strategies import finding
@@ -107,13 +107,13 @@ def test_tasks_with_nothing_to_read_come_last_in_every_order_and_are_named(team:
         team.work(labels)
         done = team.run()
         assert set(team.queue()[-len(blank) :]) == set(blank)
-        (found,) = done.blank_findings()
+        (found,) = done.findings()[BLANK]
         assert found.level == "warning"
         assert found.message.startswith("12 open tasks hold nothing to read")
         assert f"task {blank[0]}" in found.message
     for task in blank:
         team.label(task, "ham")
-    assert team.run().blank_findings() == []
+    assert team.run().findings()[BLANK] == []
 
 
 def test_a_window_that_has_room_for_all_but_blank_tasks_is_not_written_again_and_again(team: Team) -> None:

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +20,11 @@ import postgres
 from integration.conftest import Team
 from nextlabel import circuits, database, ordering, wiring, worker
 from nextlabel.errors import ToolUnavailable
-from nextlabel.findings import BLANK
 from nextlabel.job_queue import PRUNE_QUEUE
-from nextlabel.labeling import ProjectId, QueueVersion
+from nextlabel.labeling import ProjectId, QueueVersion, TaskId
 from nextlabel.liveness import Process
 from nextlabel.loop import Round
-from nextlabel.ports import Connection, Door, LabelEvent, QueueReceipt, ToolAccess
+from nextlabel.ports import BLANK, FIELDS, Connection, Door, LabelEvent, QueueReceipt, ToolAccess
 from nextlabel.round_log import LoggedRound
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
@@ -522,3 +522,28 @@ def test_tasks_with_nothing_to_read_are_a_finding_until_they_are_gone(team: Team
         team.label(task, "ham")
     worker.learn_project(team.parts, team.project)
     assert team.parts.findings.of(team.project, BLANK) == []
+
+
+def test_a_field_that_tasks_do_not_have_is_a_finding_until_they_have_it(team: Team) -> None:
+    tasks = team.import_mails(6)
+    rename(team, tasks, "text", "body")
+    worker.learn_project(team.parts, team.project)
+    (found,) = team.parts.findings.of(team.project, FIELDS)
+    assert found.message.startswith("No task has the field 'text'")
+    assert "Tasks have 'body'" in found.message
+    rename(team, tasks[:2], "body", "text")
+    worker.learn_project(team.parts, team.project)
+    (found,) = team.parts.findings.of(team.project, FIELDS)
+    assert found.message.startswith("Only 2 of 6 tasks have the field 'text'")
+    rename(team, tasks[2:3], "body", "text")
+    worker.learn_project(team.parts, team.project)
+    assert team.parts.findings.of(team.project, FIELDS) == [], "half of them have it"
+
+
+def rename(team: Team, tasks: Sequence[TaskId], old: str, new: str) -> None:
+    """A field of these tasks gets another name in the tool."""
+    with team.tool.opened(team.project) as it:
+        for row in (it.rows[task] for task in tasks):
+            row.task = replace(row.task, data={new: row.task.data[old]})
+    for task in tasks:
+        team.tool.mend(team.project, task)  # it is told again

@@ -23,6 +23,7 @@ from nextlabel.labeling import (
     Span,
     Target,
     labels_in_force,
+    read_field,
 )
 
 MORNING, NOON = "2025-01-01T09:00:00.000000Z", "2025-01-01T12:00:00.000000Z"
@@ -31,6 +32,29 @@ TARGET = Target("kind", "choice", TEXT, ("ham", "spam"))
 SEVERAL = Target("topics", "choices", TEXT, ("b", "a", "c", "d"))
 RATED = Target("stars", "number", TEXT, scale=Scale(-2, 5))
 MARKED = Target("names", "spans", TEXT, ("person", "place"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", "plain"),
+        ("data.text", "inside"),
+        ("items[0].text", "first"),
+        ("items[1]", None),
+        ("items[00].text", None),
+        ("items.0.text", "first"),
+        ("a.b", "as it stands"),
+        ("a[0]", None),
+        ("data", {"text": "inside"}),
+        ("text.more", None),
+        ("body", None),
+        (".", None),
+        ("items[" + "9" * 5000 + "]", None),
+    ],
+)
+def test_a_name_leads_into_other_fields_where_no_field_is_called_just_so(name: str, value: object) -> None:
+    data = {"text": "plain", "data": {"text": "inside"}, "items": [{"text": "first"}], "a.b": "as it stands", "a": {}}
+    assert read_field(data, name) == value
 
 
 def said(number: int, label: str | None, at: str = NOON, *, skipped: bool = False) -> Annotation:
@@ -59,6 +83,14 @@ def test_an_annotation_that_says_nothing_of_the_target_leaves_the_earlier_label_
     assert in_force(said(1, "ham", MORNING), said(2, None)) == "ham"
     assert "another target" not in labels_in_force((said(1, "ham"),))
     assert labels_in_force(()) == {}
+
+
+def test_what_a_person_marked_as_the_truth_outranks_what_comes_later() -> None:
+    marked, later = replace(said(1, "spam", MORNING), ground_truth=True), said(2, "ham")
+    assert in_force(later, marked) == "spam"
+    assert in_force(replace(marked, skipped=True), later) == "ham"
+    assert in_force(replace(marked, labels={"other": "x"}), later) == "ham", "it says nothing of this target"
+    assert in_force(replace(later, ground_truth=True), marked) == "ham", "of two the later one"
 
 
 def test_each_target_has_the_last_word_that_was_said_of_it() -> None:

@@ -17,11 +17,10 @@ from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, SettingsError
-from nextlabel.findings import BLANK, STRATEGY
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
 from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, Connector, Finding, ToolAccess, ToolSetting
+from nextlabel.ports import BLANK, FIELDS, STRATEGY, Connection, Connector, Finding, ToolAccess, ToolSetting
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 from nextlabel.wiring import Parts
@@ -126,12 +125,11 @@ class _Connecting:
             return self._report.end(project, queue=None)
         self._parts.findings.replace(project, ())
         done = _first_order(self._parts, project, self._report.console)
-        if done.blank is not None:
-            self._parts.findings.replace(project, done.blank_findings(), BLANK)
-        if done.fallback is not None:
-            self._parts.findings.replace(project, done.strategy_findings(), STRATEGY)
-        for found in (*self._parts.findings.of(project, BLANK), *self._parts.findings.of(project, STRATEGY)):
-            self._report.add(found)
+        for topic, news in done.findings().items():
+            self._parts.findings.replace(project, news, topic)
+        for topic in (FIELDS, BLANK, STRATEGY):
+            for one in self._parts.findings.of(project, topic):
+                self._report.add(one)
         self._parts.circuits.succeeded(self._wanted)
         when = pre_annotations(self._parts.connections.get(project), self._parts.models.in_service(project))["when"]
         self._report.add(Finding("unchanged", f"Pre-annotations: {when}."))

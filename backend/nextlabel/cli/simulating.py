@@ -17,6 +17,7 @@ from nextlabel.strategies import finding
 if TYPE_CHECKING:
     from nextlabel.simulate import LabeledData, Results
 
+_MOST_COLUMNS = 12
 _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
 
 
@@ -65,8 +66,8 @@ def simulate(
 ) -> None:
     """Active learning on DATA, whose labels are known, instead of on people.
 
-    DATA is a CSV, TSV, JSONL, JSON or Parquet file, a Label Studio export, or a name: digits, iris, wine,
-    breast_cancer, spam, mnist_5k, reuters-r8, reuters-r52, 20newsgroups, keel:heart, …
+    DATA is a CSV, TSV, JSONL, JSON or Parquet file, an export of Label Studio (JSON, JSON_MIN, CSV, TSV), or a name:
+    digits, iris, wine, breast_cancer, spam, mnist_5k, reuters-r8, reuters-r52, 20newsgroups, keel:heart, …
     """
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
@@ -101,6 +102,10 @@ def _tell(data: LabeledData) -> None:
     kind = "texts" if data.texts is not None else "rows of numbers"
     console = Console(stderr=True, highlight=False)
     console.print(f"{data.name}: {len(data)} {kind}, {len(data.classes)} classes{test}", markup=False)
+    if data.label:
+        inputs = ", ".join(f"'{name}'" for name in data.inputs[:_MOST_COLUMNS])
+        more = f" and {len(data.inputs) - _MOST_COLUMNS} more" if len(data.inputs) > _MOST_COLUMNS else ""
+        console.print(f"The label is the column '{data.label}', learned from {inputs}{more}.", markup=False)
     if data.left_out:
         console.print(f"{data.left_out} rows without a label were left out.")
     if data.licence:

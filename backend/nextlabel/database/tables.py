@@ -99,6 +99,7 @@ annotations = Table(
     Column("skipped", Boolean, nullable=False),
     Column("whole", JSON(none_as_null=True), nullable=True),
     Column("seconds", Float, nullable=True),
+    Column("ground_truth", Boolean, nullable=False, server_default=false()),
     Index("annotations_by_task", "project", "task"),
 )
 

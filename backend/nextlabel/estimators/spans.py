@@ -19,7 +19,7 @@ import pycrfsuite
 from numpy.typing import NDArray
 
 from nextlabel.features.tokens import Place, token_features, tokenize
-from nextlabel.labeling import Span, Target, Task
+from nextlabel.labeling import Span, Target, Task, read_field
 from nextlabel.opinions import SpanOpinions
 from nextlabel.ranking import Floats
 
@@ -236,7 +236,7 @@ def _tags(labels: int) -> list[str]:
 
 
 def _read(task: Task, field: str) -> _Words | None:
-    text = task.data.get(field)
+    text = read_field(task.data, field)
     if not isinstance(text, str):
         return None
     text = text[:_MAX_CHARACTERS]

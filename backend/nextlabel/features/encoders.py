@@ -16,7 +16,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
 from nextlabel.features.text import read_text
-from nextlabel.labeling import Input, Target, Task
+from nextlabel.labeling import Input, Target, Task, read_field
 from nextlabel.ranking import Features
 
 _ALONE = "side"
@@ -84,7 +84,7 @@ class ComparedEncoder:
 
 def _alone(tasks: Sequence[Task], field: str) -> list[Task]:
     """Tasks that hold nothing but one field, under a name that does not tell which."""
-    return [Task(task.id, {_ALONE: task.data.get(field)}) for task in tasks]
+    return [Task(task.id, {_ALONE: read_field(task.data, field)}) for task in tasks]
 
 
 class RecordEncoder:

@@ -32,7 +32,7 @@ from nextlabel.errors import ConfigurationError, FileUnavailable
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
 from nextlabel.features.text import content_hash
-from nextlabel.labeling import Task
+from nextlabel.labeling import Task, read_field
 from nextlabel.ranking import Features, Floats
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ImageEncoder:
         return np.nan_to_num(np.hstack(parts), copy=False)
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
-        addresses = [_address(task.data.get(field)) for task in tasks]
+        addresses = [_address(read_field(task.data, field)) for task in tasks]
 
         def compute(places: Sequence[int]) -> Floats:
             return _read_all([addresses[place] for place in places], source.file)

@@ -11,7 +11,7 @@ from typing import Literal
 from nextlabel.features.markup import content_of
 from nextlabel.features.tabular import MOST_CATEGORIES, MOST_FIELDS, cells, is_number, numbers_of
 from nextlabel.features.text import read_text
-from nextlabel.labeling import Input, Task
+from nextlabel.labeling import Input, Task, read_field
 
 _INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")  # beside what Python takes for space
 _MOST = 0.5  # of the values of a field
@@ -26,7 +26,8 @@ def record_of(data: Mapping[str, object], hidden: Collection[str]) -> dict[str, 
     """The fields of a task but the hidden ones, by name: those of a table under the field's name and their own, lists
     of texts as one text. Other lists, and what is nested deeper, are left out."""
     shown = {name: _joined(value) for name, value in data.items() if name not in hidden}
-    return dict(cells(shown, [Input(name) for name in shown]))
+    told = dict(cells(shown, [Input(name) for name in shown]))
+    return {name: cell for name, cell in told.items() if name not in hidden}
 
 
 def shown_record(data: Mapping[str, object], fields: Sequence[str]) -> dict[str, object]:
@@ -34,7 +35,7 @@ def shown_record(data: Mapping[str, object], fields: Sequence[str]) -> dict[str,
     shown = {
         f"{name}.{inner}" if inner else name: read_text({"": cell}, [""]) if isinstance(cell, list | dict) else cell
         for name in fields
-        for inner, cell in _inner(data.get(name))
+        for inner, cell in _inner(read_field(data, name))
     }
     return dict(cells(shown, [Input(name) for name in shown]))
 
@@ -45,13 +46,13 @@ def _inner(value: object) -> Iterable[tuple[str, object]]:
 
 def holds_lists(fields: Sequence[str], tasks: Sequence[Task]) -> bool:
     """Whether a field, or a named value in it, is a list or holds named values itself."""
-    values = (cell for task in tasks for field in fields for _, cell in _inner(task.data.get(field)))
+    values = (cell for task in tasks for field in fields for _, cell in _inner(read_field(task.data, field)))
     return any(isinstance(cell, list | dict) for cell in values)
 
 
 def holds_cells(field: str, tasks: Sequence[Task]) -> bool:
     """Whether the field holds numbers, or named values."""
-    values = [value for task in tasks if (value := task.data.get(field)) is not None]
+    values = [value for task in tasks if (value := read_field(task.data, field)) is not None]
     return bool(numbers_of(values)) or any(isinstance(value, dict) for value in values)
 
 
@@ -77,7 +78,7 @@ def holding(records: Sequence[Mapping[str, object]]) -> tuple[list[str], list[st
 
 def is_blank(data: Mapping[str, object], fields: Iterable[str]) -> bool:
     """Whether none of these fields holds anything that could be read, seen or played."""
-    return all(_holds_nothing(data.get(field)) for field in fields)
+    return all(_holds_nothing(read_field(data, field)) for field in fields)
 
 
 def _holds_nothing(value: object) -> bool:

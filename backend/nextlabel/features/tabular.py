@@ -10,7 +10,7 @@ import numpy as np
 
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
-from nextlabel.labeling import Input, Task
+from nextlabel.labeling import Input, Task, read_field
 from nextlabel.ranking import Features, Floats
 
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
@@ -104,7 +104,7 @@ def is_number(value: object) -> bool:
 def cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple[str, object]]:
     """The values that a task has, by name: those of a table under the field's name and their own."""
     for one in inputs:
-        value = data.get(one.field)
+        value = read_field(data, one.field)
         inner = value.items() if isinstance(value, dict) else [("", value)]
         for name, cell in inner:
             if isinstance(cell, str | int | float) and str(cell).strip().lower() not in _MISSING:

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.features.markup import content_of
 from nextlabel.features.words import LETTER, PICTURE, SIGN, Codes, Positions, Words, codes_of, words_of
+from nextlabel.labeling import read_field
 
 SIGNATURE = "text-3"
 """Changes whenever the same text would give other features, so that no cache outlives its meaning."""
@@ -38,7 +39,7 @@ def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
 
     Of the turns of a dialogue every text counts, who said it too, and so do named values.
     """
-    parts = chain.from_iterable(_texts(data.get(name)) for name in inputs)
+    parts = chain.from_iterable(_texts(read_field(data, name)) for name in inputs)
     return "\n".join(parts)[:_MAX_READ]
 
 

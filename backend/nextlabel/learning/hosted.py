@@ -81,6 +81,10 @@ class HostedWorkbench:
     def schema_digest(self) -> str:
         return self._schema.source_digest
 
+    @property
+    def everyone(self) -> Sequence[Task]:
+        return list({task.id: task for task in (*(task for task, _ in self._annotated), *self.open)}.values())
+
     @cached_property
     def labels(self) -> dict[TaskId, dict[str, Label]]:
         """Of each task what stands for its annotations: they themselves may be large."""

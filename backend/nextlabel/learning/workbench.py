@@ -110,6 +110,10 @@ class Workbench(Protocol):
         """Tasks that nobody has labeled or skipped."""
 
     @property
+    def everyone(self) -> Sequence[Task]:
+        """All tasks that something is known of: those that are labeled, and those that are open."""
+
+    @property
     def ranks_all(self) -> bool:
         """Whether every open task is a candidate, or only as many as there is time for."""
 

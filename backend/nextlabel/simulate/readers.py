@@ -6,34 +6,51 @@ import csv
 import gzip
 import importlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Annotation, AnnotationId, labels_in_force
+from nextlabel.simulate.label_studio import (
+    Record,
+    Table,
+    is_export,
+    not_simulated,
+    of_annotations,
+    of_tasks,
+    refuse_other_formats,
+)
 
-KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json (a Label Studio export, or a list of objects), .parquet"
-ANNOTATED = "annotated"
-"""The field in which a Label Studio export's chosen label is put."""
+KNOWN = ".csv, .tsv, .jsonl, .ndjson, .json (Label Studio's JSON, JSON_MIN, CSV and TSV among them), .parquet"
+# Other formats that Label Studio exports, by how their files end.
+_NOT_SIMULATED = {
+    ".zip": "COCO, YOLO, Pascal VOC, ASR_MANIFEST and brush",
+    ".conll": "CONLL2003",
+    ".xml": "Pascal VOC",
+    ".txt": "YOLO",
+    ".npy": "brush",
+    ".png": "brush",
+    ".dclx": "DocLang",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row's fields, and where it stands in the file: "line 7", "task 12"."""
-
-    place: str
-    fields: Mapping[str, object]
-
-
-def read_records(path: Path) -> list[Record]:
-    """Every row of a file, by its suffix; ``.gz`` is unpacked.
+def read_table(path: Path, label: str | None = None) -> Table:
+    """Every row of a file, of a Label Studio export every task; ``.gz`` is unpacked. ``label`` is the column of the
+    label, where it is known.
 
     Raises `ConfigurationError` naming the file, and the line where there is one.
     """
+    records, kind = _read(path)
+    if kind == ".json" and any("annotations" in one.fields for one in records):
+        return of_tasks(path, [one.fields for one in records])
+    if is_export(name for one in records[:1] for name in one.fields):
+        return of_annotations(records, label, in_order=kind == ".json")
+    return Table(records)
+
+
+def _read(path: Path) -> tuple[list[Record], str]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
@@ -41,17 +58,20 @@ def read_records(path: Path) -> list[Record]:
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}.")
     if kind == ".parquet":
-        return _read_parquet(path)
+        return _read_parquet(path), kind
+    if kind in _NOT_SIMULATED:
+        raise not_simulated(path, _NOT_SIMULATED[kind])
     readers = {".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json}
     if kind not in readers:
         raise ConfigurationError(f"{path}: what '{kind or 'no suffix'}' holds is not known; known are {KNOWN}.")
     text = _read_text(path)
     if not text.strip():
         raise ConfigurationError(f"{path} is empty.")
+    refuse_other_formats(path, text)
     records = readers[kind](path, text)
     if not records:
         raise ConfigurationError(f"{path} has no rows.")
-    return records
+    return records, kind
 
 
 def _read_text(path: Path) -> str:
@@ -131,37 +151,7 @@ def _read_json(path: Path, text: str) -> list[Record]:
         raise ConfigurationError(f"{path}: no JSON ({error}).") from error
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ConfigurationError(f"{path}: must be a list of tasks or of objects.")
-    if any("annotations" in item for item in items):
-        return _annotated(path, items)
     return [Record(f"object {number}", item) for number, item in enumerate(items, 1)]
-
-
-def _annotated(path: Path, tasks: Sequence[Mapping[str, Any]]) -> list[Record]:
-    """Tasks of a Label Studio export with the label in force of the first choice control that anyone used."""
-    try:
-        spoken = [[_annotation(said) for said in task.get("annotations") or ()] for task in tasks]
-        controls = [name for annotations in spoken for said in annotations for name in said.labels]
-        if not controls:
-            raise ConfigurationError(f"{path}: no task has an annotation with a single choice, so there are no labels.")
-        return [
-            Record(
-                f"task {task.get('id', number)}",
-                {**task.get("data", {}), ANNOTATED: labels_in_force(tuple(annotations)).get(controls[0])},
-            )
-            for number, (task, annotations) in enumerate(zip(tasks, spoken, strict=True), 1)
-        ]
-    except (AttributeError, TypeError, KeyError) as error:
-        raise ConfigurationError(f"{path}: this is no Label Studio export ({error}).") from error
-
-
-def _annotation(said: Mapping[str, Any]) -> Annotation:
-    chosen = {
-        str(part["from_name"]): str(part["value"]["choices"][0])
-        for part in said.get("result") or ()
-        if part.get("type") == "choices" and len(part["value"].get("choices", ())) == 1
-    }
-    at = str(said.get("updated_at") or said.get("created_at") or "")
-    return Annotation(AnnotationId(str(said.get("id", ""))), chosen, at, bool(said.get("was_cancelled")))
 
 
 def _read_parquet(path: Path) -> list[Record]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from nextlabel.simulate.results import Results
 from nextlabel.simulate.runs import METRICS, ColdStart, Curve, Metric, Plan, Problem, run, run_on_all
 
 Strategies = Sequence[str | QueryStrategy] | Mapping[str, str | QueryStrategy]
+_FEWEST_TESTED = 15  # rows; of fewer each is worth more than any strategy gains
 _COLD_STARTS = ("diverse", "random", "stratified")
 
 
@@ -72,6 +74,7 @@ def simulate(
     which = _seeds(seeds)
     rows = len(labeled) if labeled.test is not None else round(len(labeled) * (1 - test_share))
     plan = _plan(rows, budget, batch, initial, cold_start, metric, test_share, scale)
+    _check_enough(labeled, rows, plan)
     settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
     journal = Journal(Path(resume) if resume is not None else None, settings)
     jobs = _jobs(chosen, which, journal, one_test_set=labeled.test is not None)
@@ -116,6 +119,22 @@ def _plan(
         raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(METRICS)}.")
     spent = min(rows, 500 if budget is None else budget)
     return Plan(spent, batch, min(spent, batch if initial is None else initial), cold_start, metric, test_share, scale)
+
+
+def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
+    """Raises `ConfigurationError` where no figure could tell one order from another."""
+    tested = len(data.test) if data.test is not None else len(data) - rows
+    if tested < _FEWEST_TESTED:
+        needed = "" if data.test is not None else f" ({ceil(_FEWEST_TESTED / plan.test_share)} labeled rows in all)"
+        raise ConfigurationError(
+            f"{data.name}: too few labels to tell anything. Of {len(data)} labeled rows {tested} would be tested on, "
+            f"and it takes at least {_FEWEST_TESTED}{needed}: label more."
+        )
+    if plan.budget <= plan.initial:
+        raise ConfigurationError(
+            f"{data.name}: too few labels to tell anything. All {plan.budget} are among the first ones, which every "
+            "strategy shares: label more, or give a smaller --initial, or a larger --budget."
+        )
 
 
 def _problem(data: LabeledData, estimator: BaseEstimator | None) -> Problem:

@@ -30,8 +30,8 @@ from nextlabel_connectors.label_studio.walking import Page
 # A change is stamped before it is committed: what is younger than this may still be on its way.
 _SETTLING = timedelta(seconds=15)
 # From `result` on they are of the annotations: Label Studio prunes what is nested by the same list.
-_COLUMNS = "id,data,annotations,is_labeled,updated_at,result,was_cancelled,lead_time"
-_WHOLE = f"{_COLUMNS},created_at,completed_by,ground_truth"
+_COLUMNS = "id,data,annotations,is_labeled,updated_at,result,was_cancelled,lead_time,ground_truth,updated_by"
+_WHOLE = f"{_COLUMNS},created_at,completed_by"
 
 
 class LabelStudioConnector:

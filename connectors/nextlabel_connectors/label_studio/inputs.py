@@ -9,9 +9,10 @@ from xml.etree.ElementTree import Element
 from nextlabel.labeling import Input, InputKind
 from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, shown, tag_name
 
-# What Label Studio's editor takes for a reference to the task's data inside a `value`.
-REFERENCE = re.compile(r"\$([\w\[\].{}]+)")
-_PLAIN_FIELD = re.compile(r"\w+")
+# What Label Studio's editor takes for a reference to the task's data inside a `value`: a name ends before a space, a
+# hyphen or a letter that is not of these. (Its import takes all that follows a leading `$` for the name.)
+REFERENCE = re.compile(r"\$([\w\[\].{}]+)", re.ASCII)
+_NAMES = "names are of the letters a-z, digits and _, with . and [0] for what lies inside another field"
 _TEXTS = ("text", "hypertext")
 # These show one field as a whole.
 _WHOLES: Mapping[str, InputKind] = {"paragraphs": "dialogue", "table": "table", "image": "image"}
@@ -22,10 +23,10 @@ _HERE = ("", "text", "json")
 def inputs_of(tag: Element) -> tuple[Input, ...]:
     """What a control on this object tag is about. Raises `Unsupported` where that cannot be read from the task."""
     if tag_name(tag) in _RECORDINGS or _is_page_elsewhere(tag):
-        return tuple(Input(field, "metadata") for field in _fields(tag))
+        return _fields(tag, "metadata")
     if tag_name(tag) in _TEXTS:
         _must_stand_in_the_task(tag)
-        return tuple(Input(field) for field in _fields(tag))
+        return _fields(tag)
     kind = _WHOLES.get(tag_name(tag))
     if kind is None:
         raise Unsupported(_cannot_read(tag))
@@ -34,7 +35,7 @@ def inputs_of(tag: Element) -> tuple[Input, ...]:
             raise Unsupported("It labels a list of images (valueList), which is not supported; connect your own model.")
     else:
         _must_stand_in_the_task(tag)
-    return (Input(_only_field(tag), kind),)
+    return (_only_field(tag, kind),)
 
 
 def text_of(tag: Element) -> Input:
@@ -42,7 +43,7 @@ def text_of(tag: Element) -> Input:
     if tag_name(tag) != "text":
         raise Unsupported(f"It marks regions of a <{shown(tag.tag)}>; nextlabel learns only those of a <Text>.")
     _must_stand_in_the_task(tag)
-    return Input(_only_field(tag))
+    return _only_field(tag)
 
 
 def _is_page_elsewhere(tag: Element) -> bool:
@@ -57,19 +58,27 @@ def _must_stand_in_the_task(tag: Element) -> None:
         raise Unsupported(f"<{tag.tag} encoding=…> shows an encoded text; it must stand in the task as it is.")
 
 
-def _fields(tag: Element) -> tuple[str, ...]:
-    fields = tuple(dict.fromkeys(REFERENCE.findall(attribute(tag, "value"))))
-    if not fields:
+def _fields(tag: Element, kind: InputKind = "text") -> tuple[Input, ...]:
+    value = attribute(tag, "value")
+    names = dict.fromkeys(name.rstrip(".") for name in REFERENCE.findall(value))
+    if "$" in value and not all(names or [""]):
+        raise Unsupported(f'value="{shown(value)}" names no field that Label Studio\'s editor can read: {_NAMES}.')
+    if not names:
         raise Unsupported(f"<{tag.tag}> shows no field of the task.")
-    for name in fields:
-        if not _PLAIN_FIELD.fullmatch(name):
-            raise Unsupported(f"<{tag.tag}> shows ${shown(name)}, which lies inside another field; copy it to the top.")
-    return fields
+    if any("{{" in name for name in names):
+        raise Unsupported("It is repeated by a <Repeater>, which is not supported.")
+    return tuple(Input(name, kind, _note(value, name)) for name in names)
 
 
-def _only_field(tag: Element) -> str:
-    field, *more = _fields(tag)
-    if more or attribute(tag, "value") != f"${field}":
+def _note(value: str, name: str) -> str:
+    if value in (f"${name}", f"${name}."):
+        return ""
+    return f'In value="{shown(value)}" Label Studio\'s editor reads ${shown(name)}: {_NAMES}.'
+
+
+def _only_field(tag: Element, kind: InputKind = "text") -> Input:
+    field, *more = _fields(tag, kind)
+    if more or not REFERENCE.fullmatch(attribute(tag, "value")):
         raise Unsupported(f"<{tag.tag}> must show exactly one field of the task, and nothing around it.")
     return field
 

@@ -22,6 +22,7 @@ from nextlabel_connectors.label_studio.config_xml import (
 from nextlabel_connectors.label_studio.controls import Control, control_of
 from nextlabel_connectors.label_studio.inputs import inputs_of, text_of
 from nextlabel_connectors.label_studio.values import Form
+from nextlabel_connectors.label_studio.visibility import Asked, asked
 
 # Tags that point at another tag without labeling anything.
 _NOT_A_CONTROL = frozenset({"filter"})
@@ -31,13 +32,14 @@ _NOT_A_CONTROL = frozenset({"filter"})
 class LearnedControl:
     """A control that is learned: its target, the object tag named in its results, and their form.
 
-    ``silence`` is what an annotation without any item of it says (None: nothing).
+    ``silence`` is what an annotation without any item of it says (None: nothing), ``asked`` when it is asked at all.
     """
 
     target: Target
     to_name: str
     form: Form
     silence: Label | None
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class _Reader:
             name, control.kind, _inputs(control, objects), control.labels, control.scale, compared=control.compared
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
-        return LearnedControl(target, objects[0].get("name", ""), control.form, _silence(control, around))
+        return LearnedControl(
+            target, objects[0].get("name", ""), control.form, _silence(control, around), asked(tag, around)
+        )
 
     def everything_shown(self) -> tuple[Input, ...]:
         """What of the task an annotator sees, as far as it can be read from the task."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import cast
@@ -26,6 +27,7 @@ from nextlabel.labeling import (
 )
 from nextlabel.ports import TaskSeen, Unreadable
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
+from nextlabel_connectors.label_studio.visibility import hidden
 
 JsonObject = Mapping[str, object]
 
@@ -166,6 +168,7 @@ def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) ->
         skipped,
         annotation if whole else None,
         _seconds(annotation.get("lead_time")),
+        _is_marked(annotation),
     )
 
 
@@ -174,6 +177,12 @@ def _seconds(lead_time: object) -> float | None:
     if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
         return None
     return float(lead_time) if 0 < lead_time <= _LONGEST_SECONDS else None
+
+
+def _is_marked(annotation: JsonObject) -> bool:
+    """Whether a person marked an annotation as ground truth. Imported ones are marked too, unless the import says
+    otherwise; but only what a person has submitted, changed or marked has somebody who updated it."""
+    return annotation.get("ground_truth") is True and annotation.get("updated_by") is not None
 
 
 def _name_of(annotation: object) -> AnnotationId:
@@ -211,16 +220,38 @@ def _together(said: Sequence[Label | None], control: LearnedControl) -> Label | 
 # --- what we say -----------------------------------------------------------------------------------------
 
 
-def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
-    """A prediction's guesses as result items, without those that no longer fit the config."""
+def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction | None:
+    """Without the guesses that no longer fit the config, and those that answer what the editor does not ask beside the
+    others (`visibleWhen`)."""
     if prediction is None:
+        return None
+    fitting = _fitting(prediction, config)
+    chosen = {guess.target: _chosen(guess, config) for guess in fitting if guess.target in config.controls}
+    not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
+    return replace(prediction, guesses=tuple(guess for guess in fitting if guess.target not in not_asked))
+
+
+def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
+    """The values of the options that a guess chooses, of nested ones the innermost."""
+    control = config.controls[guess.target]
+    if control.asked.options is None or isinstance(guess.label, Result):
         return []
-    uncertainty = _unit(prediction.uncertainty)
-    return [item for guess in _fitting(prediction, config) for item in _items_of(guess, uncertainty, config)]
+    told = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
+    return [one if isinstance(one, str) else one[-1] for some in told for one in cast(list[str | list[str]], some)]
+
+
+def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
+    """A prediction's guesses as result items, as far as they are shown."""
+    shown = as_shown(prediction, config)
+    if shown is None:
+        return []
+    uncertainty = _unit(shown.uncertainty)
+    return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config)]
 
 
 def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
     """One item of the answer to `/predict`."""
+    prediction = as_shown(prediction, config)
     if prediction is None:
         return {"result": [], "score": LAST, "model_version": version}
     answer: dict[str, object] = {
@@ -229,8 +260,8 @@ def write_answer(prediction: Prediction | None, config: LabelConfig, version: Qu
         "model_version": version,
         "uncertainty": _unit(prediction.uncertainty),
     }
-    if guesses := _fitting(prediction, config):
-        answer["confidence"] = min(_unit(guess.confidence) for guess in guesses)
+    if prediction.guesses:
+        answer["confidence"] = min(_unit(guess.confidence) for guess in prediction.guesses)
     return answer
 
 

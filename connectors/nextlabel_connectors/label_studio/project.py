@@ -20,6 +20,7 @@ _COLUMNS = (
     "overlap_cohort_percentage,skip_queue,evaluate_predictions_automatically"
 )
 # A change of one of these closes or opens tasks again without a word in the tasks' own `updated_at`.
+_READ = 2  # changes when more is read of each task than in the releases before
 _CLOSING = ("maximum_annotations", "overlap_cohort_percentage", "skip_queue")
 
 
@@ -54,8 +55,8 @@ class Project:
         return number if isinstance(number, int) else None
 
     def reading(self) -> str:
-        """Twelve hex digits that change when every task must be read again: other targets, other closing rules."""
-        state = (self.config.schema.digest, *(self.raw.get(name) for name in _CLOSING))
+        """Twelve hex digits that change when every task must be read again: other targets or closing rules."""
+        state = (_READ, self.config.schema.digest, *(self.raw.get(name) for name in _CLOSING))
         return hashlib.sha256(repr(state).encode()).hexdigest()[:12]
 
 

@@ -16,6 +16,7 @@ from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, Task
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.payloads import (
     JsonObject,
+    as_shown,
     is_window_score,
     window_score,
     window_scores,
@@ -208,7 +209,7 @@ def _items(
 ) -> dict[TaskId, Item]:
     """The window as import items, in order."""
     said = {prediction.task: prediction for prediction in predictions}
-    ranked = [(task, said.get(task)) for task in window.task_ids()]
+    ranked = [(task, as_shown(said.get(task), project.config)) for task in window.task_ids()]
     scores = window_scores([one for _, one in ranked])
     return {
         task: write_window_item(task, score, one, project.config, version)

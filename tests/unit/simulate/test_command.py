@@ -84,6 +84,39 @@ def test_what_is_for_the_user_to_mend_is_a_sentence(flowers: Path, arguments: li
     assert "Traceback" not in done.output
 
 
+def test_the_columns_that_are_taken_are_named(flowers: Path) -> None:
+    said = "The label is the column 'kind', learned from 'width', 'height'."
+    assert said in simulate(flowers, *QUICK, "--strategy", "random").stderr
+
+
+def table(folder: Path, rows: int, classes: int) -> Path:
+    path = folder / "rows.csv"
+    path.write_text("text,label\n" + "".join(f"some words {n},{n % classes}\n" for n in range(rows)))
+    return path
+
+
+@pytest.mark.parametrize("classes", [100, 60])
+def test_as_many_classes_as_rows_are_refused(tmp_path: Path, classes: int) -> None:
+    done = simulate(table(tmp_path, 100, classes), *QUICK)
+    assert done.exit_code == EXIT_CONFIGURATION
+    assert f"{classes} classes in 100 rows" in done.stderr
+    assert "is 'label' the label column?" in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("rows", "options"), [(12, []), (48, []), (100, ["--test-share", "0.1"])])
+def test_from_too_few_labels_nothing_is_told(tmp_path: Path, rows: int, options: list[str]) -> None:
+    done = simulate(table(tmp_path, rows, 2), *QUICK, *options)
+    assert (done.exit_code, done.stdout) == (EXIT_CONFIGURATION, "")
+    assert "too few labels to tell anything" in done.stderr
+
+
+@pytest.mark.parametrize("options", [["--initial", "42"], [*QUICK, "--initial", "30"]])
+def test_labels_that_all_go_to_the_first_batch_tell_nothing(tmp_path: Path, options: list[str]) -> None:
+    done = simulate(table(tmp_path, 60, 2), *options)
+    assert done.exit_code == EXIT_CONFIGURATION
+    assert "are among the first ones" in done.stderr.replace("\n", " ")
+
+
 def test_numbers_out_of_range_are_refused(flowers: Path) -> None:
     assert simulate(flowers, "--budget", 0).exit_code == 2
     assert simulate(flowers, "--test-share", 1).exit_code == 2

@@ -78,6 +78,104 @@ def test_the_last_annotation_of_a_task_counts(tmp_path: Path) -> None:
     assert load(write(tmp_path, "export.json", json.dumps([twice]))).labels == ("b",)
 
 
+HEADER = "annotation_id,annotator,{},id,kind,lead_time,text,updated_at\n"
+
+
+def exported(rows: list[tuple[object, ...]], column: str = "created_at") -> str:
+    """Label Studio's CSV: annotation, a further field, task, choice, text, time."""
+    lines = (f'{a},1,{more},{task},"{kind}",1.5,"{text}","{at}"' for a, more, task, kind, text, at in rows)
+    return HEADER.format(column) + "\n".join(lines) + "\n"
+
+
+def test_of_rows_for_each_annotation_the_last_single_choice_of_a_task_counts(tmp_path: Path) -> None:
+    several = '{""choices"": [""a"", ""b""]}'
+    rows: list[tuple[object, ...]] = [
+        *((3, "", 1, "b", "one", "2026-03"), (1, "", 1, "a", "one", "2026-04"), (2, "", 1, "", "one", "2026-05")),
+        *(
+            (9, "", 2, "a", "two", "2026-01"),
+            (10, "", 2, "b", "two", "2026-01"),
+            (11, "", 2, several, "two", "2026-02"),
+        ),
+        *((n, "", n, "a", f"text {n}", "2026-01") for n in range(20, 24)),
+    ]
+    data = load(write(tmp_path, "export.csv", exported(rows)))
+    assert (data.texts, data.labels) == (("one", "two", *(f"text {n}" for n in range(20, 24))), tuple("abaaaa"))
+    assert (data.label, data.inputs) == ("kind", ("text",))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([f"channel {n % 2}" for n in range(8)], "'channel' with 'channel 0', 'channel 1'; 'kind' with 'a', 'b'"),
+        (['"[{""rating"": 4}]"'] * 8, "'kind' with 'a', 'b'"),
+    ],
+    ids=["another column may be it", "it may be no choice of people's"],
+)
+def test_where_it_is_not_certain_which_column_of_an_export_is_the_label_it_is_asked(
+    tmp_path: Path, more: list[str], said: str
+) -> None:
+    rows: list[tuple[object, ...]] = [(n, more[n], n, "ab"[n % 2], f"text {n}", "2026-01") for n in range(8)]
+    path = write(tmp_path, "export.csv", exported(rows, "channel"))
+    with pytest.raises(
+        ConfigurationError, match=f"not certain which column is the label: {said}. Name it with --label"
+    ):
+        load(path)
+    assert load(path, label="kind").labels == tuple("abababab")
+
+
+def test_in_json_min_people_s_words_stand_behind_the_task_s_id(tmp_path: Path) -> None:
+    def row(n: int, **more: object) -> dict[str, object]:
+        stamps = {"annotator": 1, "annotation_id": n, "created_at": "2026", "updated_at": "2026", "lead_time": 1.5}
+        said = {"kind": "ab"[n % 2], "notes": f"written freely {n}", "topics": {"choices": ["x", "y"]}}
+        return {"text": f"text {n}", "source": ("web", "mail")[n % 2], "id": n, **said, **stamps, **more}
+
+    rows = [row(n) for n in range(8)]
+    data = load(write(tmp_path, "export.json", json.dumps([*rows, {**row(7), "kind": "b", "updated_at": "2027"}])))
+    assert (data.label, data.inputs, data.labels) == ("kind", ("text",), tuple("abababab"))
+
+
+def test_numbers_in_an_export_are_choices_where_no_words_are(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [(n, "", n, n % 3, f"text {n}", "2026-01") for n in range(9)]
+    assert load(write(tmp_path, "export.csv", exported(rows))).labels == tuple("012012012")
+
+
+def test_a_field_that_is_called_like_a_control_is_read_beside_it(tmp_path: Path) -> None:
+    both = [{**task("one", "a"), "data": {"kind": "what it is about", "n": 1}}]
+    data = load(write(tmp_path, "export.json", json.dumps(both)))
+    assert (data.labels, data.texts, data.inputs) == (("a",), ("what it is about",), ("_data_kind",))
+
+
+def test_of_two_controls_in_an_export_it_is_asked_which_is_the_label(tmp_path: Path) -> None:
+    other = {"from_name": "tone", "to_name": "text", "type": "choices", "value": {"choices": ["warm"]}}
+    two = task("one", "a")
+    two["annotations"][0]["result"].append(other)  # type: ignore[index]
+    path = write(tmp_path, "export.json", json.dumps([two]))
+    with pytest.raises(ConfigurationError, match="'kind' with 'a'; 'tone' with 'warm'"):
+        load(path)
+    assert load(path, label="tone").labels == ("warm",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("labels.conll", "-DOCSTART- -X- O\nOne -X- _ B-PER\n", "CONLL2003"),
+        (
+            "manifest.json",
+            '{"audio_filepath": "a.wav", "text": "a"}\n{"audio_filepath": "b.wav", "text": "b"}\n',
+            "ASR",
+        ),
+        ("result.json", '{"images": [], "categories": [], "annotations": [], "info": {}}', "COCO"),
+        ("project.zip", "PK", "YOLO"),
+        ("1.txt", "0 0.5 0.5 0.1 0.1\n", "YOLO"),
+    ],
+)
+def test_a_format_of_label_studio_without_labels_of_tasks_says_which_to_take(
+    tmp_path: Path, name: str, content: str, kind: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{kind}.*export the project .* as JSON, JSON_MIN, CSV or TSV"):
+        load(write(tmp_path, name, content))
+
+
 def test_an_export_without_choices_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no task has an annotation with a single choice"):
         load(write(tmp_path, "export.json", json.dumps([task("one")])))

@@ -97,6 +97,10 @@ class LabelStudioPerson:
     def delete_task(self, task: int) -> None:
         self._call("DELETE", f"/api/tasks/{task}/")
 
+    def export(self, project: int, kind: str) -> bytes:
+        """The file that the button "Export" gives: JSON, CSV …"""
+        return self._call("GET", f"/api/projects/{project}/export", params={"exportType": kind}).content
+
     def open_tasks(self, project: int) -> list[dict[str, Any]]:
         """All tasks without a label, with their predictions, taking none."""
         return [task for task in self.tasks(project) if not task["is_labeled"]]
@@ -179,6 +183,10 @@ class LabelStudioPerson:
 
     def change(self, annotation: int, label: str) -> None:
         self._call("PATCH", f"/api/annotations/{annotation}/", json={"result": chosen(label)})
+
+    def mark_as_ground_truth(self, annotation: int) -> None:
+        """As the star in the editor does it."""
+        self._call("PATCH", f"/api/annotations/{annotation}/", json={"ground_truth": True})
 
     def withdraw(self, annotation: int) -> None:
         self._call("DELETE", f"/api/annotations/{annotation}/")

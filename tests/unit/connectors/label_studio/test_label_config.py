@@ -136,6 +136,34 @@ def test_what_is_asked_of_a_recording_is_learned_from_everything_else_that_the_t
     assert config.schema.left_out == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "fields"),
+    [
+        ("$ticket: $text", ["ticket", "text"]),
+        ("$text for labeling", ["text"]),
+        ("$my-text", ["my"]),
+        ("$straße", ["stra"]),
+        ("($data.text)", ["data.text"]),
+        ("See $text.", ["text"]),
+        ("$text. $text", ["text"]),
+        ("$items[0].text", ["items[0].text"]),
+    ],
+)
+def test_the_names_of_fields_end_where_label_studio_s_editor_ends_them(value: str, fields: list[str]) -> None:
+    target = only_target(f'<Text name="text" value="{value}"/>', CHOICES)
+    assert [one.field for one in target.inputs] == fields
+    assert all((one.note == "") == (value == f"${one.field}") for one in target.inputs), "what else is read is told"
+
+
+def test_what_lies_inside_another_field_can_be_marked_and_looked_at_too() -> None:
+    tags = '<Text name="t" value="$mail.body"/>', '<Image name="i" value="$pages[0]"/>', labels(to_name="t")
+    config = parse_label_config(view(*tags, choices(to_name="i").replace("odd", "page")))
+    assert {one.name: one.inputs for one in config.schema.targets} == {
+        "odd": (Input("mail.body"),),
+        "page": (Input("pages[0]", "image"),),
+    }
+
+
 def test_every_control_of_a_config_is_a_target_of_its_own_in_the_order_of_the_document() -> None:
     rating = '<View><Rating name="stars" toName="text"/></View>'
     config = parse_label_config(view(rating, TEXT, CHOICES, choices('choice="single-radio"')))
@@ -172,14 +200,16 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices(to_name="picture") + '<Image name="picture" valueList="$images"/>', "list of images"),
         (choices(to_name="picture") + '<Image name="picture" value="http://here/$image"/>', "exactly one field"),
         (choices(to_name="sound") + '<Audio name="sound" value="audio.mp3"/>', "no field"),
-        (choices(to_name="sound") + '<Audio name="sound" value="$clip.audio"/>', "inside another field"),
         (choices('perRegion="true"', to_name="sound") + '<Audio name="sound" value="$audio"/>', "parts of a task"),
         (choices(to_name="far") + '<Text name="far" value="$url" valueType="url"/>', "elsewhere"),
         (choices(to_name="far") + '<Table name="far" value="$url" valueType="csv|url"/>', "elsewhere"),
         (choices(to_name="far") + '<Text name="far" value="$url" resolver="csv"/>', "elsewhere"),
         (choices(to_name="coded") + '<Text name="coded" value="$text" encoding="base64"/>', "encoded"),
         (choices(to_name="fixed") + '<Text name="fixed" value="Hello"/>', "no field"),
-        (choices(to_name="deep") + '<Text name="deep" value="$mail.body"/>', "inside another field"),
+        (choices(to_name="far") + '<Text name="far" value="$标题"/>', "letters a-z, digits and _"),
+        (choices(to_name="far") + '<Text name="far" value="Only 5 $"/>', "letters a-z, digits and _"),
+        (choices(to_name="each") + '<Text name="each" value="$items[{{idx}}].text"/>', "Repeater"),
+        (labels(to_name="near") + '<Text name="near" value="$my-text"/>', "exactly one field"),
         (choices(to_name="twice") + '<Text name="twice" value="$a"/><Text name="twice" value="$b"/>', "more than one"),
         (choices() + choices(), "names must differ"),
         (choices() + '<Text name="odd" value="$a"/>', "names must differ"),

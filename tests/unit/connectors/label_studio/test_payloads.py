@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import cast
@@ -47,8 +49,12 @@ number = st.floats() | st.floats(0, 1)
 
 
 def prediction(confidence: float = 0.8, uncertainty: float = 0.2, utility: float = 0.3, **labels: Label) -> Prediction:
+    return replace(saying(labels, confidence), uncertainty=uncertainty, utility=utility)
+
+
+def saying(labels: Mapping[str, Label], confidence: float = 0.8) -> Prediction:
     guesses = tuple(Guess(target, label, confidence) for target, label in labels.items())
-    return Prediction(TaskId("5"), VERSION, guesses, uncertainty, utility)
+    return Prediction(TaskId("5"), VERSION, guesses, 0.2, 0.3)
 
 
 def item(name: str, *labels: str) -> dict[str, object]:
@@ -234,6 +240,95 @@ def test_a_label_that_the_config_does_not_have_is_not_sent_because_the_whole_ite
 guessed = st.builds(lambda confidence: prediction(confidence, kind="spam"), number)
 withheld = st.builds(lambda uncertainty: prediction(uncertainty=uncertainty), number)
 anything_shown = st.none() | guessed | withheld
+
+
+ASKING = (
+    '<View><Text name="text" value="$text"/>'
+    '<Choices name="a" toName="text"><Choice value="x"/><Choice value="y" alias="Y"/></Choices>'
+    '<Taxonomy name="t" toName="text"><Choice value="p"><Choice value="q"/></Choice><Choice value="r"/></Taxonomy>'
+    "{}</View>"
+)
+
+
+def asked_beside(tags: str, **labels: Label) -> set[str]:
+    """Which controls are answered of those for which there is a guess."""
+    config = parse_label_config(ASKING.format(tags))
+    assert config.schema.left_out == {}
+    return {str(one["from_name"]) for one in write_result(saying(labels), config)}
+
+
+def asking(name: str, when: str = "", inner: str = "") -> str:
+    inside = '<Choice value="1"/><Choice value="2"/>'
+    return f'<View {when}><Choices name="{name}" toName="text" {inner}>{inside}</Choices></View>'
+
+
+TAG_A, TAG_B = (f'visibleWhen="choice-selected" whenTagName="{name}"' for name in "ab")
+
+
+@pytest.mark.parametrize(
+    ("tags", "a", "shown"),
+    [
+        (asking("b", inner=f'{TAG_A} whenChoiceValue="x"'), "x", "ab"),
+        (asking("b", inner=f'{TAG_A} whenChoiceValue="x"'), "Y", "a"),
+        (asking("b", f'{TAG_A} whenChoiceValue="x"'.lower()), "Y", "a"),
+        (asking("b", f'{TAG_A} whenChoiceValue="z,y"'), "Y", "ab"),
+        (asking("b", f'{TAG_A} whenChoiceValue="Y"'), "Y", "ab"),
+        (asking("b", f'{TAG_A} whenChoiceValue="x"', f'{TAG_A} whenChoiceValue="Y"'), "x", "a"),
+        (asking("b", TAG_A), "x", "ab"),
+        (asking("b", TAG_A.replace("selected", "unselected")), "x", "a"),
+        (asking("b", TAG_A.replace("selected", "unselected") + ' whenChoiceValue="x"'), "Y", "ab"),
+        (asking("b", TAG_A.replace('"a"', '"nobody"')), "x", "a"),
+        (asking("b", 'visibleWhen="choice-selected" whenChoiceValue="z"'), "x", "ab"),
+        (asking("b", 'visibleWhen="choice-unselected"'), "x", "a"),
+        (asking("b", 'whenChoiceValue="Y"'), "Y", "ab"),
+        (asking("b", 'whenChoiceValue="y"'), "Y", "a"),
+        (asking("b", 'visibleWhen="no-region-selected"'), "x", "ab"),
+        (asking("b", f'{TAG_A} whenChoiceValue="x"') + asking("c", TAG_B), "x", "abc"),
+        (asking("b", f'{TAG_A} whenChoiceValue="x"') + asking("c", f'{TAG_B} whenChoiceValue="1"'), "Y", "a"),
+        (asking("b", f'{TAG_A} whenChoiceValue="x"') + asking("c", TAG_B.replace("selected", "unselected")), "Y", "ac"),
+        (f'<View {TAG_A} whenChoiceValue="x"><View>{asking("b")}</View></View>', "Y", "a"),
+        (asking("b", TAG_B.replace('"b"', '"c"')) + asking("c", TAG_B), "x", "a"),
+        (f'<Rating name="b" toName="text" {TAG_A} whenChoiceValue="x"/>', "Y", "ab"),
+        (f'<View {TAG_A} whenChoiceValue="x"><Rating name="b" toName="text"/></View>', "Y", "a"),
+    ],
+)
+def test_what_the_editor_does_not_ask_beside_the_other_guesses_is_not_answered(tags: str, a: str, shown: str) -> None:
+    rated = 3.0 if "<Rating" in tags else "1"
+    assert asked_beside(tags, a=a, b=rated, c="1") == set(shown)
+
+
+@pytest.mark.parametrize(("value", "shown"), [("q", {"t", "b"}), ("r", {"t"}), ("p", {"t"})])
+def test_of_nested_choices_the_innermost_shows_another_control(value: str, shown: set[str]) -> None:
+    tags = asking("b", f'visibleWhen="choice-selected" whenTagName="t" whenChoiceValue="{value}"')
+    assert asked_beside(tags, t=("p > q",), b="1") == shown
+
+
+def test_the_confidence_is_that_of_what_is_shown() -> None:
+    config = parse_label_config(ASKING.format(asking("b", f'{TAG_A} whenChoiceValue="x"')))
+    said = Prediction(TaskId("5"), VERSION, (Guess("a", "Y", 0.9), Guess("b", "1", 0.6)), 0.4, 0.3)
+    answer = write_answer(said, config, VERSION)
+    assert (answer["confidence"], answer["score"]) == (0.9, 0.9)
+
+
+def test_however_many_controls_hang_on_one_another_it_is_found_out_soon() -> None:
+    tags = "".join(asking(f"c{n + 1}", f'visibleWhen="choice-selected" whenTagName="c{n}"') for n in range(2000))
+    config = parse_label_config(ASKING.format(tags.replace('whenTagName="c0"', 'whenTagName="a"')))
+    labels = {f"c{n}": "1" for n in range(1, 2001)}
+    assert len(write_result(saying({"a": "x", **labels}), config)) >= 50
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [
+        ({"ground_truth": True, "updated_by": 1}, True),
+        ({"ground_truth": True, "updated_by": None}, False),
+        ({"ground_truth": True}, False),
+        ({"ground_truth": False, "updated_by": 1}, False),
+        ({"updated_by": 1}, False),
+    ],
+)
+def test_only_a_person_marks_what_is_true(told: dict[str, object], counts: bool) -> None:
+    assert read_annotation(annotation(**told), CONFIG).ground_truth is counts
 
 
 @relaxed

@@ -1,0 +1,246 @@
+"""Label Studio's exports → a row for each task, with the last single choice that people made in each control.
+
+JSON says which columns are controls. JSON_MIN, CSV and TSV have a row for each annotation, and what people said stands
+among the task's fields: in JSON_MIN behind them, in CSV and TSV, whose columns are sorted, anywhere. Marks of ground
+truth stand in JSON alone, and so count in none of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby, takewhile
+from typing import Any
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.labeling import Annotation, AnnotationId, labels_in_force
+
+_OF_ANNOTATIONS = ("annotator", "annotation_id", "lead_time")
+_NO_DATA = frozenset({*_OF_ANNOTATIONS, "id", "created_at", "updated_at", "agreement", "history"})
+_RENAMED = "_data_"  # before a field that is called like a control
+# What the items of other controls hold, in columns that are lists of them.
+_OF_CONTROLS = frozenset({"rating", "number", "selected", "taxonomy", "datetime", "labels", "hypertextlabels"})
+_USE = "export the project from Label Studio as JSON, JSON_MIN, CSV or TSV"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row's fields, and where it stands in the file: "line 7", "task 12"."""
+
+    place: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a file. Of a Label Studio export ``choices`` are the columns that may hold the label, ``said`` all
+    that people filled in, and ``is_sure`` is whether it is certain which these are."""
+
+    records: Sequence[Record]
+    choices: tuple[str, ...] | None = None
+    said: frozenset[str] = frozenset()
+    is_sure: bool = True
+
+
+def is_export(columns: Iterable[str]) -> bool:
+    """Whether a table has the columns that Label Studio adds for each annotation."""
+    return set(_OF_ANNOTATIONS) <= set(columns)
+
+
+def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]]) -> Table:
+    """The JSON format: tasks with whole annotations. Raises `ConfigurationError` where it is none."""
+    try:
+        spoken = [[_annotation(one) for one in task.get("annotations") or ()] for task in tasks]
+        controls = {name for annotations in spoken for one in annotations for name in one.labels}
+        records = [
+            Record(f"task {task.get('id', n)}", {**_data(task.get("data", {}), controls), **_in_force(annotations)})
+            for n, (task, annotations) in enumerate(zip(tasks, spoken, strict=True), 1)
+        ]
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise ConfigurationError(f"{path}: this is no Label Studio export ({error}).") from error
+    choices = _single({name: _told(spoken, name) for name in sorted(controls)})
+    if not choices:
+        raise ConfigurationError(f"{path}: no task has an annotation with a single choice, so there are no labels.")
+    return Table(records, choices, frozenset(controls))
+
+
+def of_annotations(records: Sequence[Record], label: str | None, *, in_order: bool) -> Table:
+    """The formats JSON_MIN (``in_order``), CSV and TSV: a row for each annotation. ``label`` is a column that is known
+    to be a control."""
+    tasks = [(name, list(group)) for name, group in _by_task(records)]
+    columns = dict.fromkeys(chain.from_iterable(one.fields for one in records))
+    free = [name for name in columns if name not in _NO_DATA and not name.startswith(_RENAMED)]
+    told = {name: _different(tasks, name) for name in free}
+    other = {name for name in free if any(_is_other_control(value) for value in told[name])}
+    known = _behind_the_id(records) if in_order else set()
+    single = _single({name: told[name] for name in free if name in known - other})
+    choices = tuple(name for name in single if _repeats(told[name])) or single  # what is written freely does not
+    is_sure = bool(choices)
+    if not choices:
+        choices = _likely({name: told[name] for name in free if name not in other})
+    said = frozenset({*other, *known, *choices, *([label] if label in free else [])})
+    return Table([_row(name, group, said) for name, group in tasks], choices, said, is_sure=is_sure or not other)
+
+
+def _different(tasks: Iterable[tuple[str, Sequence[Record]]], name: str) -> list[object]:
+    """The values of a column, of each task every one once: fields of a task stand in each of its rows."""
+    values: list[object] = []
+    for _, group in tasks:
+        told = [value for one in group if not _is_empty(value := one.fields.get(name))]
+        values += [value for n, value in enumerate(told) if value not in told[:n]]
+    return values
+
+
+def _likely(told: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
+    """The columns that look like choices: they repeat, as texts and times do not, differ, and are no mere numbers."""
+    single = _single({name: values for name, values in told.items() if _repeats(values)})
+    differ = tuple(name for name in single if len(set(map(str, told[name]))) > 1)
+    words = tuple(name for name in differ if not all(_is_number(str(one)) for one in told[name]))
+    return words or differ or single
+
+
+def refuse_other_formats(path: object, text: str) -> None:
+    """Raises `ConfigurationError` for a file of Label Studio's that holds no labels of whole tasks."""
+    start = text[:100_000].lstrip()
+    if start.startswith("-DOCSTART-"):
+        raise not_simulated(path, "CONLL2003")
+    if start.startswith("{") and '"audio_filepath"' in start.split("\n", 1)[0]:
+        raise not_simulated(path, "ASR_MANIFEST")
+    if start.startswith("{") and all(f'"{name}"' in text for name in ("images", "categories", "annotations")):
+        raise not_simulated(path, "COCO")
+
+
+def not_simulated(path: object, kind: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: there is nothing to simulate with. Files of this kind, such as Label Studio's {kind} exports, hold "
+        f"no labels of whole tasks: {_USE}."
+    )
+
+
+def choice_of(value: object) -> str | None:
+    """The label, where a cell holds a single choice."""
+    if isinstance(value, str):
+        return value.strip() if value.strip() and _parsed(value) is value else None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _annotation(said: Mapping[str, Any]) -> Annotation:
+    """With what stands in the other formats too: a single choice as text, several as they are, all else as a list."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for part in said.get("result") or ():
+        if part.get("type") == "choices" or "from_name" in part:  # relations have no control
+            found.setdefault(str(part["from_name"]), []).append(part)
+    labels = {name: _as_in_tables(parts) for name, parts in found.items()}
+    at = str(said.get("updated_at") or said.get("created_at") or "")
+    return Annotation(AnnotationId(str(said.get("id", ""))), labels, at, bool(said.get("was_cancelled")))
+
+
+def _as_in_tables(parts: Sequence[Mapping[str, Any]]) -> object:
+    if len(parts) > 1 or parts[0].get("type") != "choices":
+        return [part["value"] for part in parts]
+    chosen = parts[0]["value"].get("choices", ())
+    return str(chosen[0]) if len(chosen) == 1 else {"choices": list(chosen)}
+
+
+def _in_force(annotations: Sequence[Annotation]) -> dict[str, object]:
+    """The last single choice in each control; None in those in which people made no other than several."""
+    chosen = [
+        Annotation(
+            one.id,
+            {name: label for name, value in one.labels.items() if (label := choice_of(value))},
+            one.updated_at,
+            one.skipped,
+        )
+        for one in annotations
+    ]
+    return {**{name: None for one in annotations for name in one.labels}, **labels_in_force(tuple(chosen))}
+
+
+def _told(spoken: Iterable[Iterable[Annotation]], name: str) -> list[object]:
+    return [one.labels[name] for annotations in spoken for one in annotations if name in one.labels and not one.skipped]
+
+
+def _single(told: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
+    """The columns in which nobody made several choices; where there are none, those with some single choices."""
+    shares = {
+        name: sum(choice_of(one) is not None for one in values) / len(values) for name, values in told.items() if values
+    }
+    return tuple(name for name, share in shares.items() if share == 1) or tuple(
+        name for name, share in shares.items() if share
+    )
+
+
+def _data(data: Mapping[str, object], controls: Iterable[str]) -> dict[str, object]:
+    return {f"{_RENAMED}{name}" if name in controls else name: _flat(value) for name, value in data.items()}
+
+
+def _by_task(records: Sequence[Record]) -> Iterable[tuple[str, Iterable[Record]]]:
+    """In the order of the file, where the annotations of a task stand together; each by itself without ids."""
+    if any(_is_empty(one.fields.get("id")) for one in records):
+        return ((one.place, [one]) for one in records)
+    return ((f"task {task}", group) for task, group in groupby(records, key=lambda one: one.fields["id"]))
+
+
+def _row(place: str, group: Sequence[Record], said: frozenset[str]) -> Record:
+    annotations = [
+        Annotation(
+            AnnotationId(str(one.fields.get("annotation_id", ""))),
+            {name: one.fields[name] for name in said if not _is_empty(one.fields.get(name))},
+            str(one.fields.get("updated_at") or one.fields.get("created_at") or ""),
+        )
+        for one in group
+    ]
+    data = {name: _flat(value) for name, value in group[0].fields.items() if name not in said and name not in _NO_DATA}
+    return Record(place, {**data, **_in_force(annotations)})
+
+
+def _behind_the_id(records: Sequence[Record]) -> set[str]:
+    """Rows of JSON_MIN hold the task's fields, its id, the controls, and what is the annotation's own. None where a
+    field of the task is called `id` itself, and stands first."""
+    found: set[str] = set()
+    for columns in (list(one.fields) for one in records):
+        if "id" not in columns[1:]:
+            return set()
+        found.update(takewhile(lambda name: name not in _OF_ANNOTATIONS, columns[columns.index("id") + 1 :]))
+    return found
+
+
+def _repeats(values: Sequence[object]) -> bool:
+    return 2 * len({str(one) for one in values}) <= len(values)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text in ("True", "False")  # of the task's data: choices are texts
+    return True
+
+
+def _is_other_control(value: object) -> bool:
+    parsed = _parsed(value)
+    items = parsed if isinstance(parsed, list) else []
+    return any(isinstance(one, dict) and not _OF_CONTROLS.isdisjoint(one) for one in items)
+
+
+def _parsed(value: object) -> object:
+    """A list or object that stands in a cell as JSON; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _flat(value: object) -> object:
+    """A field as every format can hold it."""
+    parsed = _parsed(value)
+    if isinstance(parsed, list | dict):
+        return json.dumps(parsed, ensure_ascii=False)
+    return str(value) if isinstance(value, bool) else "" if value is None else value
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == ""
