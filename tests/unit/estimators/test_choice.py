@@ -111,11 +111,11 @@ def test_a_restored_model_gives_identical_probabilities(labels: int) -> None:
 
 
 def test_a_model_of_a_kind_from_the_future_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ArtifactError, match=r"'project/99'.*Upgrade"):
+    with pytest.raises(ArtifactError, match=r"another release.*'project/99'"):
         restore({"kind": "project/99"})
     state = model_of(fitted(12)).state()
     state["targets"]["kind"]["estimator"]["kind"] = "choice/99"  # type: ignore[index]
-    with pytest.raises(ArtifactError, match=r"'choice/99'.*Upgrade"):
+    with pytest.raises(ArtifactError, match=r"another release.*'choice/99'"):
         restore(state)
 
 
