@@ -29,6 +29,9 @@ class Database(Protocol):
     no_date: str
     """What its column for dates takes, and Label Studio cannot read."""
 
+    why_no_date: str
+    """What Label Studio says then."""
+
     def save(self, template: Path) -> None:
         """Keep what a new Label Studio has made in it in that folder."""
 
@@ -45,6 +48,7 @@ class Sqlite(Database):
     environment: Mapping[str, str] = {}
     a_day_earlier = "date(updated_at, '-1 day') || substr(updated_at, 11)"  # SQLite's own times lose microseconds
     no_date = "2026-13-45 00:00:00.000000"
+    why_no_date = "month must be in 1..12"
 
     def __init__(self, data: Path) -> None:
         self._file = data / "label_studio.sqlite3"
@@ -69,6 +73,7 @@ class Postgres(Database):
     name = "postgresql"
     a_day_earlier = "updated_at - interval '1 day'"
     no_date = "12026-01-01 00:00:00"
+    why_no_date = "year"
 
     def __init__(self, url: str) -> None:
         from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415 (only PostgreSQL needs it)

@@ -184,6 +184,11 @@ class LabelStudioServer:
         """Put a date that is none into a task, in its database: Label Studio fails over all that it stands on."""
         self._date_task(task, self._database.no_date)
 
+    @property
+    def why_no_date(self) -> str:
+        """What Label Studio says of a task that `break_task` broke."""
+        return self._database.why_no_date
+
     def mend_task(self, task: int) -> None:
         """Label Studio can list it again; when it changed last stays as it was."""
         self._date_task(task, "2026-11-22 00:00:00.000000")
