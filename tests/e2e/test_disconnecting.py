@@ -209,7 +209,7 @@ def serving_elsewhere(nextlabel: Nextlabel) -> Iterator[str]:
     environ = nextlabel._environ() | {"NEXTLABEL_WEB_WORKERS": "1"}
     with subprocess.Popen(command, env=environ, start_new_session=True) as process:
         try:
-            wait_for(lambda: process.poll() is None and answers(f"http://127.0.0.1:{port}"), 60)
+            wait_for(lambda: process.poll() is None and answers(f"http://127.0.0.1:{port}"))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

@@ -66,7 +66,7 @@ def taught(
         task = owner.next_task(project)
         assert task is not None
         owner.submit_result(task["id"], kind.answer(number[task["id"]]))
-    wait_for(learned(nextlabel, project, labels), 60)
+    wait_for(learned(nextlabel, project, labels))
     return project, number
 
 

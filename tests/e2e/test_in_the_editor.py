@@ -65,7 +65,7 @@ def test_the_pre_annotation_is_seen_in_the_editor(
     page = browser.new_page()
     page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
     try:
-        expect(page.locator(SEEN[name]).first).to_be_attached(timeout=30_000)
+        expect(page.locator(SEEN[name]).first).to_be_attached(timeout=120_000)
     finally:
         page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png")
         page.close()
@@ -85,7 +85,7 @@ def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
     try:
         for task in nextlabel.queues(project)[0].window[::5]:
             page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
-            expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%", timeout=30_000)
+            expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%", timeout=120_000)
     finally:
         page.screenshot(path=SCREENSHOTS / "percentage.png")
         page.close()

@@ -153,7 +153,7 @@ def test_a_label_whose_webhook_never_arrived_is_learned_at_the_next_reconciliati
     settings_pages.switch_webhooks(project, on=False)
     for _ in range(3):
         label_next(owner, project)
-    wait_for(learned(nextlabel, project, 3), 30)
+    wait_for(learned(nextlabel, project, 3))
 
 
 def test_a_withdrawn_label_is_unlearned(nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject) -> None:

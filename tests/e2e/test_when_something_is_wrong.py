@@ -181,9 +181,9 @@ def test_labels_given_while_label_studio_restarts_and_redis_is_gone_are_all_lear
             label_next(owner, project)
         server.stop()
         nextlabel.start()
-        wait_for(lambda: "Asked again" in nextlabel.log or "cannot be reached" in nextlabel.log, 30)
+        wait_for(lambda: "Asked again" in nextlabel.log or "cannot be reached" in nextlabel.log)
         server.start()
-        wait_for(learned(nextlabel, project, 7), 60)
+        wait_for(learned(nextlabel, project, 7))
 
 
 def test_a_worker_killed_in_the_middle_of_a_training_loses_nothing(
@@ -195,7 +195,7 @@ def test_a_worker_killed_in_the_middle_of_a_training_loses_nothing(
     wait_for(lambda: nextlabel.redis().exists(f"nextlabel:lease:{project}"), why="for the training to start")
     for pid in nextlabel.processes("worker-process"):
         os.kill(pid, signal.SIGKILL)
-    wait_for(learned(nextlabel, project, 3), 90)
+    wait_for(learned(nextlabel, project, 3))
 
 
 def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path, new_store: NewStore) -> None:

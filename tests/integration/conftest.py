@@ -245,7 +245,7 @@ def team(tool: MemoryTool, parts: Parts) -> Team:
 def eventually() -> Callable[[Callable[[], bool]], None]:
     """Waits for something that is to happen soon, and fails when it does not."""
 
-    def wait(happened: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait(happened: Callable[[], bool], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
             assert time.monotonic() < deadline, f"did not happen within {seconds} s"

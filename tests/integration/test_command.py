@@ -98,12 +98,12 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     command = [sys.executable, "-m", "nextlabel", "up", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
         try:
-            eventually(lambda: up.poll() is not None or is_up(environ, port), seconds=90)
+            eventually(lambda: up.poll() is not None or is_up(environ, port))
             names = " ".join(processes_of(environ).values())
             assert [part for part in (" up ", " serve ", " worker-process", ".sock") if part not in names] == []
             up.send_signal(number)
-            said, errors = up.communicate(timeout=45)
-            eventually(lambda: processes_of(environ) == {}, seconds=45)
+            said, errors = up.communicate(timeout=180)
+            eventually(lambda: processes_of(environ) == {})
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)
@@ -124,14 +124,14 @@ def test_a_home_is_held_by_one_up_beside_which_serve_and_work_run(
     nextlabel = [sys.executable, "-m", "nextlabel"]
     with subprocess.Popen([*nextlabel, "up", "--host", "127.0.0.1", "--port", str(port)], env=environ) as up:
         try:
-            eventually(lambda: up.poll() is not None or is_up(environ, port), seconds=90)
+            eventually(lambda: up.poll() is not None or is_up(environ, port))
             for command in ("health", "status"):
                 assert run(command, env=here).exit_code == 0
             second = run("up", "--port", str(port), env=environ)  # on the same port, too, the reason is the home
             assert second.exit_code == EXIT_CONFIGURATION
             assert f"process {up.pid} on " in second.stderr
             with subprocess.Popen([*nextlabel, "work"], env=environ) as work:
-                eventually(lambda: "2 workers alive" in run("health", "worker", env=environ).stdout, seconds=60)
+                eventually(lambda: "2 workers alive" in run("health", "worker", env=environ).stdout)
                 work.terminate()
             assert work.returncode == 0
             up.kill()

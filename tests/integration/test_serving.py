@@ -252,7 +252,7 @@ def test_a_web_process_whose_threads_all_want_one_slow_model_answers_for_the_oth
     command = [sys.executable, "-m", "nextlabel", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, env=patient) as process, ThreadPoolExecutor(8) as pool:
         try:
-            eventually(lambda: answers(port), seconds=90)
+            eventually(lambda: answers(port))
             assert predict(TWO) == 200
             asked = [pool.submit(predict, ONE) for _ in range(8)]
             assert predict(TWO) == 200

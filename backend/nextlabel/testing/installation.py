@@ -27,8 +27,11 @@ from nextlabel.wiring import Parts, build
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T | None], seconds: float = 40.0, why: str = "") -> T:
-    """Ask until the answer is true; fails with the last answer."""
+def wait_for(what: Callable[[], T | None], seconds: float = 150.0, why: str = "") -> T:
+    """Ask until the answer is true; fails with the last answer.
+
+    ``seconds`` is a ceiling for a busy machine, and no promise: whoever waits goes on as soon as it is true.
+    """
     deadline = time.monotonic() + seconds
     while True:
         answer = what()
@@ -83,7 +86,7 @@ class Nextlabel:
     def stop(self, number: int = signal.SIGTERM) -> None:
         assert self.process is not None, "it was not started"
         self.process.send_signal(number)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
         if self._parts is not None:
             self._parts.database.dispose()
 
@@ -113,7 +116,7 @@ class Nextlabel:
             env=self._environ() | environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 
