@@ -92,8 +92,8 @@ def test_a_fit_that_fails_is_told_and_annotators_go_on(
         assert served in [one["model_version"] for one in task["predictions"]]
         owner.submit(task["id"], "winter")
     rounds = nextlabel.parts().rounds
-    told = wait_for(lambda: [one for one in rounds.last(ProjectId(str(project)), 5) if one.failed])
-    assert "cannot learn from 3 tasks" in told[0].summary
+    failed = wait_for(lambda: [one for one in rounds.last(ProjectId(str(project)), 5) if one.failed])
+    assert "cannot learn from 3 tasks" in failed[0].summary
     task = owner.next_task(project)
     assert task is not None
     assert served in [one["model_version"] for one in task["predictions"]]

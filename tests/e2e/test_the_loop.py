@@ -205,7 +205,7 @@ def test_the_window_never_runs_dry(nextlabel: Nextlabel, owner: LabelStudioPerso
         assert task["predictions"], "a task was served from behind the window"
         served.append(str(task["id"]))
         owner.skip(task["id"])
-        wait_for(lambda: left() >= 4, why="people work no faster than this")
+        wait_for(lambda: left() >= 4, why="for the window to be refilled")
 
 
 @pytest.mark.parametrize("strategy", ["least_confidence", "entropy", "random"])

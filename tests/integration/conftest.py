@@ -6,9 +6,9 @@ Tests marked `every_database` run on SQLite and on PostgreSQL; with NEXTLABEL_TE
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ConnectorType, ModelRecord
 from nextlabel.settings import Settings
+from nextlabel.testing.installation import wait_for
 from nextlabel.wiring import Parts
 from nextlabel.work import Progress
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
@@ -242,13 +243,6 @@ def team(tool: MemoryTool, parts: Parts) -> Team:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], bool]], None]:
+def eventually() -> Callable[..., object]:
     """Waits for something that is to happen soon, and fails when it does not."""
-
-    def wait(happened: Callable[[], bool], seconds: float = 120.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not happened():
-            assert time.monotonic() < deadline, f"did not happen within {seconds} s"
-            time.sleep(0.02)
-
-    return wait
+    return partial(wait_for, every=0.02)

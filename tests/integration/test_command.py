@@ -102,18 +102,18 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
             names = " ".join(processes_of(environ).values())
             assert [part for part in (" up ", " serve ", " worker-process", ".sock") if part not in names] == []
             up.send_signal(number)
-            said, errors = up.communicate(timeout=180)
+            output, errors = up.communicate(timeout=180)
             eventually(lambda: processes_of(environ) == {})
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)
     assert up.returncode == (-number if number == signal.SIGKILL else 0), errors
     assert number == signal.SIGKILL or "Traceback" not in errors
-    assert f"up on port {port}" in said
+    assert f"up on port {port}" in output
     home = f"NEXTLABEL_HOME={environ['NEXTLABEL_HOME']}"
     line = f"{home} nextlabel connect --url http://localhost:8080 --token ACCESS_TOKEN --project 1 --backend-url "
-    assert f"{line}http://127.0.0.1:{port}\n" in said
-    assert ("nextlabel is down" in said) == (number != signal.SIGKILL)
+    assert f"{line}http://127.0.0.1:{port}\n" in output
+    assert ("nextlabel is down" in output) == (number != signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")

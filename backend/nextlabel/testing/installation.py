@@ -27,18 +27,18 @@ from nextlabel.wiring import Parts, build
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T | None], seconds: float = 150.0, why: str = "") -> T:
-    """Ask until the answer is true; fails with the last answer.
+_CEILING_SECONDS = 150.0  # for a busy machine: whoever waits goes on as soon as it can
 
-    ``seconds`` is a ceiling for a busy machine, and no promise: whoever waits goes on as soon as it is true.
-    """
-    deadline = time.monotonic() + seconds
+
+def wait_for(what: Callable[[], T | None], why: str = "", every: float = 0.1) -> T:
+    """Ask ``every`` so many seconds until the answer is true; fails with the last answer."""
+    deadline = time.monotonic() + _CEILING_SECONDS
     while True:
         answer = what()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s {why}"
-        time.sleep(0.1)
+        assert time.monotonic() < deadline, f"still {answer!r} after {_CEILING_SECONDS} s {why}"
+        time.sleep(every)
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Nextlabel:
                 preexec_fn=end_with_parent(),
                 start_new_session=True,
             )
-        wait_for(self.healthy, 60, "for nextlabel to be healthy")
+        wait_for(self.healthy, "for nextlabel to be healthy")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         assert self.process is not None, "it was not started"

@@ -73,7 +73,7 @@ class Postgres(Database):
     name = "postgresql"
     a_day_earlier = "updated_at - interval '1 day'"
     no_date = "12026-01-01 00:00:00"
-    why_no_date = "year"
+    why_no_date = "timestamp too large (after year 10K)"
 
     def __init__(self, url: str) -> None:
         from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415 (only PostgreSQL needs it)
