@@ -13,7 +13,7 @@ from scipy.stats import siegelslopes
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Input, Label, Span, Target, Task
+from nextlabel.labeling import Input, Label, Span, Target, Task, read_field
 from nextlabel.opinions import ChoicesOpinions, NumberOpinions, Opinions, membership
 from nextlabel.predictions import overall_probabilities
 from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Numbers
@@ -137,7 +137,7 @@ def expected_seconds(
 def _lengths(tasks: Sequence[Task], inputs: Sequence[Input]) -> Floats:
     """The logarithm of how many characters there are to read in each task."""
     fields = {one.field for one in inputs if one.kind in _READ}
-    return np.log1p([sum(len(str(task.data.get(field, ""))) for field in fields) for task in tasks])
+    return np.log1p([sum(len(str(read_field(task.data, field) or "")) for field in fields) for task in tasks])
 
 
 def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp], int]:

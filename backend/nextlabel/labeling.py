@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field  # for an Input has a field
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
@@ -67,7 +67,7 @@ class Task:
 
     id: TaskId
     data: Mapping[str, object]
-    whole: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+    whole: Mapping[str, object] | None = dataclass_field(default=None, compare=False, repr=False)
 
 
 def read_field(data: Mapping[str, object], name: str) -> object:
@@ -212,8 +212,8 @@ class LabelSchema:
     """
 
     targets: tuple[Target, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    source: str = field(default="", repr=False)
+    left_out: Mapping[str, str] = dataclass_field(default_factory=dict)
+    source: str = dataclass_field(default="", repr=False)
     shown: tuple[Input, ...] = ()
 
     @property

@@ -23,8 +23,8 @@ class LabeledData:
 
     ``test`` is a held-out set of the same kind where one belongs to the data; otherwise a part is split off by each
     run. ``left_out`` counts rows of the source that had no label; ``label`` and ``inputs`` are the columns that were
-    taken. Raises `ConfigurationError` for what nothing can be
-    learned from: fewer than two rows, one class, lengths that differ, NaN.
+    taken. Raises `ConfigurationError` for what nothing can be learned from: fewer than two rows, one class, as many
+    classes as rows, lengths that differ, NaN.
     """
 
     name: str

@@ -19,8 +19,8 @@ _COLUMNS = (
     "id,title,label_config,task_number,sampling,model_version,show_collab_predictions,maximum_annotations,"
     "overlap_cohort_percentage,skip_queue,evaluate_predictions_automatically"
 )
-# A change of one of these closes or opens tasks again without a word in the tasks' own `updated_at`.
 _READ = 2  # changes when more is read of each task than in the releases before
+# A change of one of these closes or opens tasks again without a word in the tasks' own `updated_at`.
 _CLOSING = ("maximum_annotations", "overlap_cohort_percentage", "skip_queue")
 
 
