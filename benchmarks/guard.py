@@ -68,7 +68,7 @@ class Areas:
 
 def measured(name: str, plan: Plan) -> Areas:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # collinear columns, few labels
+        warnings.simplefilter("ignore")
         results = simulate(
             load(name),
             [DEFAULT, "random"],
@@ -102,7 +102,7 @@ def guard_order(console: Console, *, renew: bool) -> list[str]:
         means = (one.with_digits(3) for one in (areas.random, areas.default, areas.gain))
         row = (name, str(plan.labels), *means, before, verdict)
         table.add_row(*row)
-        console.print(f"[dim]{' | '.join(row)}[/]", highlight=False)
+        console.print(f"[dim]{' | '.join(row)}[/]", highlight=False, soft_wrap=True)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     if renew:
         FIGURES.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--renew", action="store_true", help="write what is found into guard.json")
     parser.add_argument("--only", choices=("order", "speed"), help="one of both")
     given = parser.parse_args()
+    os.environ["PYTHONWARNINGS"] = "ignore"  # in the processes of a simulation: collinear columns, few labels
     console, began = Console(stderr=True), busy()
     worse = guard_order(console, renew=given.renew) if given.only != "speed" else []
     slower = guard_speed(console) if given.only != "order" else []
