@@ -23,15 +23,14 @@ def says_nothing(predictions: list[HostedPrediction]) -> list[bool]:
     return [not one.result and one.score is None for one in predictions]
 
 
-@pytest.fixture(params=["1.x", "like 2.x", "2.x of a checkout"])
+CHECKOUT = os.environ.get(CHECKOUT_VARIABLE)
+VERSIONS = {"1.x": [], "like 2.x": [LIKE_2_X]} | ({"2.x of a checkout": [Path(CHECKOUT)]} if CHECKOUT else {})
+
+
+@pytest.fixture(params=VERSIONS)
 def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Maker]:
     """Hosts one of the models with that label-studio-ml installed."""
-    first = {"1.x": [], "like 2.x": [LIKE_2_X]}.get(request.param)
-    if first is None:
-        if not (checkout := os.environ.get(CHECKOUT_VARIABLE)):
-            pytest.skip(f"{CHECKOUT_VARIABLE} names no checkout of label-studio-ml's repository")
-        first = [Path(checkout)]
-    monkeypatch.setenv("PYTHONPATH", search_path(tmp_path / "site", *first))
+    monkeypatch.setenv("PYTHONPATH", search_path(tmp_path / "site", *VERSIONS[request.param]))
     made: list[HostedModel] = []
 
     def make(name: str, folder: str = "0001", config: str = CONFIG, **more: Any) -> HostedModel:
