@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from nextlabel import loop, wiring
 from nextlabel.errors import ArtifactError, SettingsError
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.features.source import Source
+from nextlabel.hosting import HostedPrediction
 from nextlabel.labeling import Result, Task, TaskId
 from nextlabel.learning import hosted
 from nextlabel.options import ProjectOptions
@@ -418,6 +419,30 @@ def test_files_of_a_version_that_were_changed_do_not_serve(team_of: TeamOf, tmp_
     version = team.serving.version
     team.run()
     assert team.serving.version > version, "what is lost is trained again"
+
+
+def test_a_quick_model_is_asked_for_all_tasks_of_a_request_at_once(
+    team_of: TeamOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is known to be quick; each question more costs a way to its process and back."""
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(60)
+    team.work(10)
+    team.run()
+    model = team.parts.models.load(team.project, team.serving.version)
+    assert isinstance(model, HostedProject)
+    asked: list[int] = []
+    predict = model.hosted.predict
+
+    def counted(tasks: Sequence[Mapping[str, object]], context: object) -> list[HostedPrediction]:
+        asked.append(len(tasks))
+        return predict(tasks, None)
+
+    monkeypatch.setattr(model.hosted, "predict", counted)
+    tasks = team.parts.store.open(team.project)
+    for _ in range(2):
+        model.predict(tasks, Source())
+    assert (asked[0] < len(tasks), asked[-1]) == (True, len(tasks))
 
 
 class Sharing(HostedProject):

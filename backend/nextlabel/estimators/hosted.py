@@ -53,6 +53,7 @@ class HostedProject:
     def __init__(self, hosted: HostedModel, facts: HostedFacts, files: Path | None, way: Callable[[], str]) -> None:
         self.hosted, self.facts, self.files, self._way = hosted, facts, files, way
         self._asker = _Asker(hosted, None)
+        self._piece = _FIRST_PIECE
 
     @property
     def informative(self) -> bool:
@@ -90,13 +91,18 @@ class HostedProject:
         """
         questions = [task_json(task) for task in tasks]
         asker = _Asker(self.hosted, context)
-        start, piece = 0, _FIRST_PIECE
+        start = 0
         while start < len(questions) and (start == 0 or time.monotonic() < until):
+            piece = questions[start : start + self._piece]
             began = time.monotonic()
-            yield from asker.answers(questions[start : start + piece])
-            start += piece
-            took = max(time.monotonic() - began, 0.01)
-            piece = max(1, min(int(piece * min(_PIECE_SECONDS / took, 4.0)), _LARGEST_PIECE))
+            yield from asker.answers(piece)
+            start += len(piece)
+            self._note_pace(len(piece), time.monotonic() - began)
+
+    def _note_pace(self, asked: int, took: float) -> None:
+        """The next piece, of any request, is as large as its time allows; at most four times as large as this one."""
+        size = max(1, min(int(asked * min(_PIECE_SECONDS / max(took, 0.01), 4.0)), _LARGEST_PIECE))
+        self._piece = size if took > _PIECE_SECONDS else max(size, self._piece)
 
     def state(self) -> dict[str, object]:
         facts = self.facts
