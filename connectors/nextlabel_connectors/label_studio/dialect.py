@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import orjson
@@ -140,7 +139,7 @@ def _options(raw: object) -> Mapping[str, object] | None:
 
 def _task_or_none(raw: object) -> Task | None:
     try:
-        return replace(read_task(raw), whole=as_object(raw, "task"))
+        return read_task(raw, whole=True)
     except PayloadError:
         return None
 

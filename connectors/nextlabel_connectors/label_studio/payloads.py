@@ -117,9 +117,11 @@ def as_text(value: object, what: str) -> str:
 # --- what Label Studio says ------------------------------------------------------------------------------
 
 
-def read_task(raw: object) -> Task:
+def read_task(raw: object, *, whole: bool = False) -> Task:
+    """``whole`` keeps it as it is, too."""
     task = as_object(raw, "task")
-    return Task(TaskId(identifier(task.get("id"), "task's id")), as_object(task.get("data"), "task's data"))
+    number = TaskId(identifier(task.get("id"), "task's id"))
+    return Task(number, as_object(task.get("data"), "task's data"), task if whole else None)
 
 
 def read_task_seen(raw: object, config: LabelConfig, *, whole: bool = False) -> tuple[TaskSeen, Sequence[Unreadable]]:
@@ -225,10 +227,12 @@ def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction |
     others (`visibleWhen`)."""
     if prediction is None:
         return None
-    fitting = _fitting(prediction, config)
-    chosen = {guess.target: _chosen(guess, config) for guess in fitting if guess.target in config.controls}
-    not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
-    return replace(prediction, guesses=tuple(guess for guess in fitting if guess.target not in not_asked))
+    guesses = _fitting(prediction, config)
+    if any(control.asked.conditions for control in config.controls.values()):
+        chosen = {guess.target: _chosen(guess, config) for guess in guesses if guess.target in config.controls}
+        not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
+        guesses = [guess for guess in guesses if guess.target not in not_asked]
+    return prediction if len(guesses) == len(prediction.guesses) else replace(prediction, guesses=tuple(guesses))
 
 
 def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
@@ -243,8 +247,10 @@ def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
 def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
     """A prediction's guesses as result items, as far as they are shown."""
     shown = as_shown(prediction, config)
-    if shown is None:
-        return []
+    return [] if shown is None else _items(shown, config)
+
+
+def _items(shown: Prediction, config: LabelConfig) -> list[dict[str, object]]:
     uncertainty = _unit(shown.uncertainty)
     return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config)]
 
@@ -255,7 +261,7 @@ def write_answer(prediction: Prediction | None, config: LabelConfig, version: Qu
     if prediction is None:
         return {"result": [], "score": LAST, "model_version": version}
     answer: dict[str, object] = {
-        "result": write_result(prediction, config),
+        "result": _items(prediction, config),
         "score": answer_score(confidence_of(prediction)),
         "model_version": version,
         "uncertainty": _unit(prediction.uncertainty),
