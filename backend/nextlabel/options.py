@@ -17,6 +17,7 @@ calibrated by labels that the model had not seen."""
 _PER_CENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
 _SHARE = re.compile(r"0?\.\d{1,6}")
 _LONGEST = 60  # of a value in a message
+_LONGEST_TEXT, _LARGEST_PARAMETERS = 300, 100_000
 _LABELS = re.compile(r"[1-9]\d{0,6}")
 
 
@@ -82,6 +83,11 @@ class ProjectOptions:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
+        for name in ("strategy", "model"):
+            if len(getattr(self, name)) > _LONGEST_TEXT:
+                raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
+        if not _is_small(self.parameters):
+            raise SettingsError(f"'parameters' is larger than {_LARGEST_PARAMETERS:,} characters, or nested too deep.")
         if self.region_scores not in WAYS:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(WAYS)}."
@@ -145,6 +151,13 @@ _NAMED = 5  # of the options that were set aside
 def _short(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+def _is_small(parameters: Mapping[str, object]) -> bool:
+    try:
+        return len(json.dumps(dict(parameters), default=str)) <= _LARGEST_PARAMETERS
+    except RecursionError:
+        return False
 
 
 def _object(value: object) -> dict[str, object] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nextlabel.errors import SettingsError
 
 _FILE_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _PORTS = range(1, 65_536)
 
 
@@ -19,6 +20,7 @@ class Settings:
 
     ``file_hosts`` are those that files of tasks may be read from beside the tool, in lower case: ``host`` at public
     addresses and the usual ports, ``.host`` for all hosts below it, ``host:port`` in a private network too.
+    ``strategy_functions`` are the functions that a project may name as its strategy, by dotted path.
     """
 
     home: Path
@@ -47,6 +49,7 @@ class Settings:
     model_memory_mb: int | None = None
     model_idle_seconds: float = 900.0
     file_hosts: tuple[str, ...] = ()
+    strategy_functions: tuple[str, ...] = ()
     log_level: str = "INFO"
 
     @property
@@ -85,6 +88,7 @@ class Settings:
             model_memory_mb=_whole(environ, "NEXTLABEL_MODEL_MEMORY_MB", 0, 0, 10_000_000) or None,
             model_idle_seconds=_number(environ, "NEXTLABEL_MODEL_IDLE_SECONDS", 900.0, 1.0, 604_800.0),
             file_hosts=_hosts(environ, "NEXTLABEL_FILE_HOSTS"),
+            strategy_functions=_functions(environ, "NEXTLABEL_STRATEGY_FUNCTIONS"),
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
 
@@ -118,6 +122,18 @@ def _hosts(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
             raise SettingsError(
                 f"{name} is {environ[name]!r}: {one!r} in it must be a host (images.example.org), all hosts below one "
                 "(.example.org), or a host with its port (minio.internal:9000), without http:// and path."
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def _functions(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Dotted paths that stand apart by commas or white space."""
+    given = (environ.get(name) or "").replace(",", " ").split()
+    for one in given:
+        if not _DOTTED.fullmatch(one):
+            raise SettingsError(
+                f"{name} is {environ[name]!r}: {one!r} in it must be the dotted path of a function, "
+                "package.module.function."
             )
     return tuple(dict.fromkeys(given))
 

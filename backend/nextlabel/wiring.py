@@ -71,6 +71,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     """Wire a process. ``redis_url`` is the settings' own, or that of the embedded server."""
     make_home(settings.home)
     finding.look_in(settings.strategies_folder)
+    finding.allow(settings.strategy_functions)
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
     store = SqlLabelStore(database)

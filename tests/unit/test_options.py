@@ -35,6 +35,8 @@ BAD = [
     ("seed", float("nan")),
     ("strategy", ""),
     ("parameters", "many"),
+    ("strategy", "m" * 301),
+    ("parameters", {"key": "x" * 100_000}),
     ("region_scores", "mood"),
     ("an option of tomorrow", None),
 ]

@@ -57,6 +57,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_MODEL_MEMORY_MB": "12",
         "NEXTLABEL_MODEL_IDLE_SECONDS": "13",
         "NEXTLABEL_FILE_HOSTS": ".example.org",
+        "NEXTLABEL_STRATEGY_FUNCTIONS": "team.order.shortest",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)
@@ -75,6 +76,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         ("NEXTLABEL_KEEP_MODELS", "1"),
         ("NEXTLABEL_MAX_REQUEST_MB", "-1"),
         ("NEXTLABEL_LOG_LEVEL", "LOUD"),
+        ("NEXTLABEL_STRATEGY_FUNCTIONS", "team/order.py"),
         ("NEXTLABEL_FILE_HOSTS", "https://images.example.org"),
         ("NEXTLABEL_FILE_HOSTS", "images.example.org/cats"),
         ("NEXTLABEL_FILE_HOSTS", "*.example.org"),

@@ -72,6 +72,7 @@ def simulate(
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
     finding.look_in(Settings.from_env(os.environ).strategies_folder)
+    finding.allow((), every=True)
     _check_outputs(plot, json_path)
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
     labeled = simulation.load(data, text=text, label=label, features=columns, test=test)

@@ -2,12 +2,16 @@
 
 A file ``strategies/shortest.py`` in nextlabel's home is the strategy ``shortest``; it holds one class with
 ``rank(pool, size)``, whose parameters are the strategy's options.
+
+Whoever may set a project's options chooses among these names, and names no code: the dotted paths of ``modal:…`` and
+``function:…`` are imported only where the installation allows them.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,11 @@ from nextlabel.errors import SettingsError
 from nextlabel.strategies import spec
 
 GROUP = "nextlabel.strategies"
+_NAME_CODE = ("modal", "function")  # their variant is the dotted path of a function
+_LONGEST = 300  # characters of a spec, so that strategies inside strategies come to an end
 _folders: list[Path] = []
+_functions: set[str] = set()
+_any_function = False
 
 
 def look_in(folder: Path) -> None:
@@ -29,14 +37,35 @@ def look_in(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
+def allow(functions: Iterable[str], *, every: bool = False) -> None:
+    """Let specs name these functions by their dotted paths and no others, or every function there is.
+
+    ``every`` is for processes in which the strategy is chosen by whoever started them.
+    """
+    global _any_function  # noqa: PLW0603
+    _any_function = every
+    _functions.clear()
+    _functions.update(functions)
+
+
 def names() -> list[str]:
     """What can be chosen."""
     return sorted({*plugins.names(GROUP), *_files()})
 
 
 def make(text: str) -> Any:
-    """The strategy that a spec chooses. Raises `SettingsError` listing those there are, or saying what is wrong."""
+    """The strategy that a spec chooses. Raises `SettingsError` listing those there are, or saying what is wrong.
+
+    Nothing is imported for a function that is not allowed, however deep inside other strategies it stands.
+    """
+    if len(text) > _LONGEST:
+        raise SettingsError(f"The strategy is longer than {_LONGEST} characters: choose one by a shorter text.")
     wanted = spec.parse(text)
+    if wanted.name in _NAME_CODE and not _any_function and wanted.variant and wanted.variant not in _functions:
+        raise SettingsError(
+            f"The strategy '{wanted.name}:{wanted.variant}' is not allowed here: whoever runs nextlabel may name "
+            "its function in NEXTLABEL_STRATEGY_FUNCTIONS, or choose another strategy."
+        )
     made = spec.call(factory(wanted.name), wanted)
     if not callable(getattr(made, "rank", None)):
         raise SettingsError(f"The strategy '{wanted.name}' is broken: it has no rank(pool, size).")

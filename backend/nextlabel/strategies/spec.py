@@ -7,17 +7,22 @@
 ``name`` is an entry point of the group ``nextlabel.strategies``. The variant is its first positional argument, the
 options are its keyword arguments; their types are read from its signature. What a variant means is up to the strategy:
 a measure (``committee:vote_entropy``), two strategies (``hybrid:margin+kcenter``), or a dotted path
-(``modal:package.module.function``).
+(``modal:package.module.function``). Numbers have bounds, because a project's options are chosen by people who do not
+run the installation.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nextlabel.errors import NextlabelError, SettingsError
+
+_MOST = {"members": 100, "candidates": 1_000, "labels": 100}  # each is a model to be fitted
+_MOST_OF_ANY = 1_000_000  # of what only sizes or weighs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ def call(factory: Callable[..., Any], spec: Spec) -> Any:
     options = {
         key: _read(spec.name, known[key], value) if key in known else value for key, value in spec.options.items()
     }
+    for key, value in spec.options.items():
+        _check_bound(spec.name, key, value)
     try:
         return factory(*([spec.variant] if spec.variant is not None else []), **options)
     except (TypeError, ValueError) as error:
@@ -97,3 +104,14 @@ def _read(strategy: str, parameter: inspect.Parameter, text: str) -> object:
         return text
     wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}[kind]
     raise SettingsError(f"The strategy '{strategy}': {parameter.name} is {text!r}, it must be {wanted}.")
+
+
+def _check_bound(strategy: str, key: str, text: str) -> None:
+    """Whatever reads as a number is bounded, for other people's strategies too."""
+    try:
+        value = float(text)
+    except ValueError:
+        return
+    most = _MOST.get(key, _MOST_OF_ANY)
+    if not math.isfinite(value) or abs(value) > most:
+        raise SettingsError(f"The strategy '{strategy}': {key} is {text[:40]}, it must be {most:,} at most.")
