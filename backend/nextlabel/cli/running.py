@@ -26,6 +26,7 @@ from nextlabel.model_store import preload
 from nextlabel.ports import Connection
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
+from nextlabel.web.heads import HeadsFirst
 from nextlabel.wiring import Parts, embedded_redis
 from nextlabel.worker import run_worker
 
@@ -80,6 +81,7 @@ def serve(host: str, port: int, models: tuple[str, ...]) -> None:
     preload()
     options = {
         "bind": f"{host}:{port}",
+        "worker_class": HeadsFirst,
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "preload_app": True,
