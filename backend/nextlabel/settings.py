@@ -34,6 +34,7 @@ class Settings:
     backend_url: str | None = None
     tool_url: str | None = None
     tool_token: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
     web_workers: int = 2
     web_threads: int = 4
     workers: int = 1
@@ -73,6 +74,7 @@ class Settings:
             backend_url=environ.get("NEXTLABEL_BACKEND_URL") or None,
             tool_url=environ.get("LABEL_STUDIO_URL") or None,
             tool_token=environ.get("LABEL_STUDIO_API_KEY") or None,
+            host=environ.get("NEXTLABEL_HOST") or "127.0.0.1",
             web_workers=_whole(environ, "NEXTLABEL_WEB_WORKERS", 2, 1, 64),
             web_threads=_whole(environ, "NEXTLABEL_WEB_THREADS", 4, 1, 256),
             workers=_whole(environ, "NEXTLABEL_WORKERS", 1, 1, 64),

@@ -79,6 +79,17 @@ def processes_of(environ: Mapping[str, str]) -> dict[int, str]:
     return found
 
 
+def listens_on(port: int) -> set[str]:
+    """The addresses that something on this machine listens on at a port."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        address, _, number = local.partition(":")
+        if int(number, 16) == port and state == "0A":
+            found.add(socket.inet_ntoa(bytes.fromhex(address)[::-1]))
+    return found
+
+
 def is_up(environ: Mapping[str, str], port: int) -> bool:
     """The backend answers and a worker waits for jobs."""
     try:
@@ -90,17 +101,30 @@ def is_up(environ: Mapping[str, str], port: int) -> bool:
         return RqWorker.count(connection=client) == 1
 
 
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """A folder of files with the names of modules that we use; one that is imported leaves ``imported`` there."""
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    for name in ("click", "gunicorn", "orjson", "redis", "rq", "secrets", "sitecustomize", "sqlalchemy"):
+        code = f"open({str(folder / 'imported')!r}, 'a').write({name!r})\nraise SystemExit(3)\n"
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    return folder
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
-    environ: dict[str, str], port: int, number: int, eventually: Callable[..., None]
+    environ: dict[str, str], port: int, number: int, planted: Path, eventually: Callable[..., None]
 ) -> None:
-    command = [sys.executable, "-m", "nextlabel", "up", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
+    command = [sys.executable, "-m", "nextlabel", "up", "--port", str(port)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, cwd=planted, stdout=pipe, stderr=pipe, text=True) as up:
         try:
             eventually(lambda: up.poll() is not None or is_up(environ, port))
             names = " ".join(processes_of(environ).values())
             assert [part for part in (" up ", " serve ", " worker-process", ".sock") if part not in names] == []
+            assert listens_on(port) == {"127.0.0.1"}
             up.send_signal(number)
             output, errors = up.communicate(timeout=180)
             eventually(lambda: processes_of(environ) == {})
@@ -110,9 +134,11 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     assert up.returncode == (-number if number == signal.SIGKILL else 0), errors
     assert number == signal.SIGKILL or "Traceback" not in errors
     assert f"up on port {port}" in output
+    assert not (planted / "imported").exists()
     home = f"NEXTLABEL_HOME={environ['NEXTLABEL_HOME']}"
     line = f"{home} nextlabel connect --url http://localhost:8080 --token ACCESS_TOKEN --project 1 --backend-url "
     assert f"{line}http://127.0.0.1:{port}\n" in output
+    assert "this machine only" in output and "--host 172.17.0.1" in output
     assert ("nextlabel is down" in output) == (number != signal.SIGKILL)
 
 

@@ -402,19 +402,21 @@ def test_a_model_does_not_see_the_services_secrets(
     host: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEXTLABEL_WEBHOOK_SECRET", "hush")
+    monkeypatch.setenv("REDIS_URL", "redis://:hush@nowhere")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "for the model")
     curious = tmp_path / "curious.py"
     curious.write_text(
         "import os\n"
         "class Curious:\n"
         "    def predict(self, tasks, **kwargs):\n"
-        "        seen = os.environ.get('NEXTLABEL_WEBHOOK_SECRET'), os.environ.get('LABEL_STUDIO_API_KEY')\n"
+        "        first = open('/proc/self/environ').read() if os.path.exists('/proc/self/environ') else ''\n"
+        "        seen = 'hush' in first + repr(os.environ), os.environ.get('LABEL_STUDIO_API_KEY')\n"
         "        return [{'result': [], 'model_version': repr(seen)}]\n"
     )
     with HostedModel(
         ModelSource.parse(f"{curious}:Curious"), project="1", label_config=CONFIG, folder=tmp_path
     ) as model:
-        assert model.predict([task("hello")])[0].model_version == "(None, 'for the model')"
+        assert model.predict([task("hello")])[0].model_version == "(False, 'for the model')"
 
 
 def test_asking_a_warm_process_costs_less_than_five_milliseconds(host: Maker) -> None:

@@ -58,6 +58,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_MODEL_IDLE_SECONDS": "13",
         "NEXTLABEL_FILE_HOSTS": ".example.org",
         "NEXTLABEL_STRATEGY_FUNCTIONS": "team.order.shortest",
+        "NEXTLABEL_HOST": "192.168.1.20",
         "NEXTLABEL_LOG_LEVEL": "debug",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)

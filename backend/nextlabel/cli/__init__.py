@@ -94,5 +94,6 @@ def main() -> None:
     # Before numpy is loaded: a pool of threads per process would only fight over the cores of the labeling server.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    os.environ["PYTHONSAFEPATH"] = "1"  # as -P, for every process that is started: of this folder nothing is imported
     os.umask(0o077)  # state holds access tokens: what is written is for this user only
     sys.exit(cli(prog_name="nextlabel"))

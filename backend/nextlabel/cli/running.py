@@ -36,7 +36,11 @@ _JUST_NOW = timedelta(minutes=10)
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
-_host = click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+_host = click.option(
+    "--host",
+    help="Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for every network. "
+    "[env: NEXTLABEL_HOST; default: 127.0.0.1]",
+)
 _model = click.option(
     "--model",
     "models",
@@ -69,9 +73,10 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 @_host
 @_port
 @_model
-def serve(host: str, port: int, models: tuple[str, ...]) -> None:
+def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     """Serve predictions and take webhooks (the ML backend)."""
     settings = read_settings(models)
+    host = host or settings.host
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
@@ -131,9 +136,10 @@ def worker_process() -> None:
 @_host
 @_port
 @_model
-def up(host: str, port: int, models: tuple[str, ...]) -> None:
+def up(host: str | None, port: int, models: tuple[str, ...]) -> None:
     """Run everything on this machine: backend, worker and (without REDIS_URL) a Redis. Ctrl-C ends it all."""
     settings = read_settings(models)
+    host = host or settings.host
     click.get_current_context().with_resource(alone_in(settings.home))
     _refuse_taken_port(host, port)
     redis_url, server = find_redis(settings)
@@ -149,10 +155,7 @@ def up(host: str, port: int, models: tuple[str, ...]) -> None:
         f"  {_connect_line(settings, address)}"
     )
     if urlsplit(address).hostname in _THIS_MACHINE:
-        click.echo(
-            "For a Label Studio in a container give its address for this machine as --backend-url, e.g. "
-            f"http://host.docker.internal:{port} or http://172.17.0.1:{port}."
-        )
+        click.echo(_for_a_container(host, port))
     try:
         supervisor.run(_Housekeeping(parts, settings))
     finally:
@@ -169,6 +172,21 @@ def _note_address(parts: Parts, host: str, port: int) -> str:
     parts.connections.note_address(address)
     parts.database.dispose()
     return address
+
+
+def _for_a_container(host: str, port: int) -> str:
+    """What a Label Studio in a container on this machine needs."""
+    if host in _EVERY_ADDRESS:
+        return (
+            "For a Label Studio in a container give its address for this machine as --backend-url, e.g. "
+            f"http://host.docker.internal:{port} or http://172.17.0.1:{port}."
+        )
+    return (
+        "It listens on this machine only. For a Label Studio in a container on Linux start it with --host 172.17.0.1 "
+        f"(what containers call this machine), and connect with --backend-url http://172.17.0.1:{port}; Docker Desktop "
+        f"finds it as it is, at http://host.docker.internal:{port}. For one on another machine start it with "
+        "--host 0.0.0.0, behind a firewall or a proxy."
+    )
 
 
 def _connect_line(settings: Settings, address: str) -> str:

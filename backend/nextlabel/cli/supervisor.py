@@ -111,7 +111,8 @@ class Supervisor:
         child.again_at = now + min(pause, _LONGEST_PAUSE_SECONDS)
 
     def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "nextlabel", *arguments]
+        # -P: of the folder that somebody happens to stand in nothing is imported, be it called gunicorn.py.
+        command = [sys.executable, "-P", "-m", "nextlabel", *arguments]
         return subprocess.Popen(  # noqa: S603 - ourselves, no shell
             command,
             env={**os.environ, **self.environ},

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +127,13 @@ class _Tail:
             return self._bytes.decode(errors="replace")
 
 
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the model may see; not only out of its reach, for a process's first environment stays readable."""
+    kept = ("NEXTLABEL_HOME",)  # by which a process of this installation is recognised
+    ours = {name for name in environ if name.startswith("NEXTLABEL_") or name == "REDIS_URL"}
+    return {name: value for name, value in environ.items() if name not in ours or name in kept}
+
+
 def _run(folder: Path, theirs: socket.socket, started: Future[subprocess.Popen[bytes]], tail: _Tail) -> None:
     command = [
         *(sys.executable, "-u", "-P"),  # what it prints is there when it crashes · its folder holds no modules
@@ -137,6 +144,7 @@ def _run(folder: Path, theirs: socket.socket, started: Future[subprocess.Popen[b
             process = subprocess.Popen(  # noqa: S603 - ourselves, no shell
                 command,
                 cwd=folder,
+                env=_without_secrets(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

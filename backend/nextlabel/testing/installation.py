@@ -66,6 +66,7 @@ class Nextlabel:
             self.process = subprocess.Popen(  # noqa: S603 (our own command)
                 [
                     sys.executable,
+                    "-P",
                     "-m",
                     "nextlabel",
                     "up",
@@ -112,7 +113,7 @@ class Nextlabel:
     def command(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A `nextlabel` command against the same home."""
         return subprocess.run(  # noqa: S603 (our own command)
-            [sys.executable, "-m", "nextlabel", *arguments],
+            [sys.executable, "-P", "-m", "nextlabel", *arguments],
             env=self._environ() | environ,
             capture_output=True,
             text=True,
