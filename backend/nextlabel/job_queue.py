@@ -15,12 +15,12 @@ from uuid import uuid4
 
 import redis
 from rq import Queue, Retry, Worker, get_current_job
-from rq.exceptions import NoSuchJobError
-from rq.job import Job
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import JobStatus as RqStatus
 from rq.serializers import JSONSerializer
 
 from nextlabel.errors import JobQueueUnavailable
+from nextlabel.jobs import HELP_OUT, LEARN, PRUNE, fetched
 from nextlabel.labeling import ProjectId
 from nextlabel.leases import Leases, RedisLease
 from nextlabel.ports import JobStatus
@@ -108,7 +108,7 @@ class RqJobQueue:
     def request_pruning(self, project: ProjectId) -> None:
         with redis_errors():
             self._queue(PRUNE_QUEUE).enqueue(
-                "nextlabel.worker.prune", project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
+                PRUNE, project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
             )
 
     def note_work(self, project: ProjectId) -> None:
@@ -131,9 +131,7 @@ class RqJobQueue:
         with redis_errors():
             queue = self._queue(HELP_QUEUE)
             for _ in range(most - queue.count):
-                queue.enqueue(
-                    "nextlabel.worker.help_out", job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
-                )
+                queue.enqueue(HELP_OUT, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600)
 
     def is_first_in(self, seconds: int, what: str, project: ProjectId) -> bool:
         """Whether nobody has asked this of the project for so many seconds, on whatever machine."""
@@ -157,7 +155,7 @@ class RqJobQueue:
             for entry in entries:
                 project, _, job = _text(entry).rpartition("|")
                 self._queue(LEARN_QUEUE).enqueue(
-                    "nextlabel.worker.learn",
+                    LEARN,
                     project,
                     job_id=job,
                     job_timeout=self._job_timeout,
@@ -179,9 +177,9 @@ class RqJobQueue:
             if job in (*map(_text, self._redis.hvals(_JOB)), *taken):
                 return JobStatus(job, "queued", "waits until labels pause")
             try:
-                found = Job.fetch(job, connection=self._redis, serializer=JSONSerializer)
+                found = fetched(self._redis, job)
                 state = found.get_status()
-            except NoSuchJobError:
+            except (NoSuchJobError, InvalidJobOperation):
                 return JobStatus(job, "unknown", "no such job, or it ended more than a day ago")
             if state == RqStatus.FINISHED:
                 return JobStatus(job, "finished", str(found.return_value() or ""))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import redis
-from rq import Worker
 from rq.serializers import JSONSerializer
 
 from nextlabel.alarms import is_no_room
@@ -29,6 +28,7 @@ from nextlabel.errors import (
     ToolUnavailable,
 )
 from nextlabel.job_queue import QUEUES
+from nextlabel.jobs import OurWorker
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
 from nextlabel.model_store import preload
@@ -269,7 +269,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     parts = build(settings, redis_url)
     _wait_for_redis(parts)
     _ask_again_for_the_killed(parts)
-    worker = Worker(
+    worker = OurWorker(
         list(QUEUES),
         connection=parts.redis,
         serializer=JSONSerializer,
