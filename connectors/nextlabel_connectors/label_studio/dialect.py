@@ -39,7 +39,7 @@ _KINDS: Mapping[str, _Kind] = {
 # The events that `nextlabel connect` asks for; START_TRAINING comes to the ML backend without being asked for.
 WEBHOOK_ACTIONS = tuple(sorted(_KINDS.keys() - {"START_TRAINING"}))
 
-_CACHED_CONFIGS = 64
+_CACHED_CONFIGS, _CACHED_CHARACTERS = 64, 2_000_000
 
 
 class LabelStudioDialect:
@@ -90,14 +90,18 @@ class LabelStudioDialect:
         return [write_answer(prediction, config, version) for prediction in given]
 
     def _config(self, xml: str) -> LabelConfig:
-        """Parsed once for each config, as long as it is among the last few seen."""
+        """Parsed once for each config, as long as it is among the last few seen, and they are not too large."""
         config = self._configs.get(xml)
         if config is None:
             config = parse_label_config(xml)
-            while len(self._configs) >= _CACHED_CONFIGS:
+            while self._configs and not self._has_room(xml):
                 self._configs.pop(next(iter(self._configs), ""), None)
             self._configs[xml] = config
         return config
+
+    def _has_room(self, xml: str) -> bool:
+        known = list(self._configs)
+        return len(known) < _CACHED_CONFIGS and sum(map(len, known)) + len(xml) <= _CACHED_CHARACTERS
 
     def _digests(self, project: JsonObject) -> frozenset[str]:
         try:

@@ -38,6 +38,11 @@ def inputs_of(tag: Element) -> tuple[Input, ...]:
     return (_only_field(tag, kind),)
 
 
+def count_fields(tag: Element) -> int:
+    """How many references to fields of the task an object shows."""
+    return sum(1 for _ in REFERENCE.finditer(attribute(tag, "value")))
+
+
 def text_of(tag: Element) -> Input:
     """The one text whose characters regions of this tag are counted in. Raises `Unsupported` where there is none."""
     if tag_name(tag) != "text":
