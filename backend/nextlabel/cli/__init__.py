@@ -15,6 +15,7 @@ from importlib import import_module
 
 import click
 
+from nextlabel.cli.escaping import printable
 from nextlabel.errors import ConfigurationError, NextlabelError
 
 log = logging.getLogger("nextlabel")
@@ -63,7 +64,7 @@ class Commands(click.Group):
             if not sentence:
                 raise
             log.debug("what happened:", exc_info=True)
-            click.secho(f"nextlabel: {sentence}", fg="red", err=True)
+            click.secho(f"nextlabel: {printable(sentence)}", fg="red", err=True)
             ctx.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
 
 

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.escaping import printable
 from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, SettingsError
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
@@ -84,7 +85,7 @@ class Report:
 
     def line(self, found: Finding) -> None:
         """Print something that is no finding about the project."""
-        self.console.print(_MARKS[found.level], escape(found.message), highlight=False)
+        self.console.print(_MARKS[found.level], escape(printable(found.message)), highlight=False)
 
     @property
     def problems(self) -> int:

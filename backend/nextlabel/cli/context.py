@@ -12,6 +12,7 @@ from pathlib import Path
 
 import fsspec
 
+from nextlabel.cli.escaping import LogFormatter
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.hosts import read_models
@@ -27,9 +28,9 @@ def read_settings(models: Sequence[str] = ()) -> Settings:
     if models:
         os.environ["NEXTLABEL_MODEL"] = ", ".join(models)
     settings = Settings.from_env(os.environ)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter())
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     for chatty in ("httpx", "httpcore", "alembic", "rq.worker", "rq.scheduler"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return settings

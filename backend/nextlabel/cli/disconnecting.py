@@ -15,6 +15,7 @@ from rich.prompt import Prompt
 
 from nextlabel.cli.connecting import Report, our_versions, waiting_lease
 from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected, ProjectGone, SettingsError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection, Connector, Finding, OwnOrder, ToolSetting
@@ -269,7 +270,7 @@ class _Disconnecting:
         if not self._wishes.may_ask:
             flags = "; ".join(f"{_flag(one.name)} {' | '.join(map(_shown, one.choices))}" for one in unknown)
             raise SettingsError(f"{why} Say it: {flags}")
-        self._report.console.print(escape(why), highlight=False)
+        self._report.console.print(escape(printable(why)), highlight=False)
         return {one.name: self._ask(one) for one in unknown}
 
     def _ask(self, one: ToolSetting) -> str:

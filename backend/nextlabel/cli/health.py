@@ -17,6 +17,7 @@ import click
 import redis
 from rq import Worker
 
+from nextlabel.cli.escaping import printable
 from nextlabel.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.settings import Settings
@@ -45,7 +46,7 @@ def health(what: str | None, url: str | None) -> None:
     settings = Settings.from_env(os.environ)
     found = list(_found(settings, what, url))
     for one in found:
-        click.secho(one.message, fg=None if one.runs else "red", err=not one.runs)
+        click.secho(printable(one.message), fg=None if one.runs else "red", err=not one.runs)
     sys.exit(0 if all(one.runs for one in found) else 1)
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports import Connector, OwnOrder
@@ -55,10 +56,14 @@ def _whose(order: OwnOrder | None) -> str:
 
 def _show(parts: Parts, project: ProjectId, held: Mapping[QueueVersion, int]) -> None:
     table = Table(
-        "version", "predictions", "written by", title=f"Predictions of project {project}", title_justify="left"
+        "version",
+        "predictions",
+        "written by",
+        title=escape(printable(f"Predictions of project {project}")),
+        title_justify="left",
     )
     for version, number, whose in _rows(parts, project, held):
-        table.add_row(escape(version), str(number), whose)
+        table.add_row(escape(printable(version)), str(number), whose)
     Console().print(table)
 
 

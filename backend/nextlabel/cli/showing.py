@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.escaping import printable
 from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
@@ -143,10 +143,10 @@ def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict
 
 def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any]]) -> None:
     if alarm:
-        click.secho(alarm, fg="red")
+        click.secho(printable(alarm), fg="red")
     for one in running:
         if not one.runs and one.message != alarm:
-            click.secho(one.message, fg="red")
+            click.secho(printable(one.message), fg="red")
     if not shown:
         click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
     for project in shown:
@@ -154,11 +154,11 @@ def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any
 
 
 def _table(one: dict[str, Any]) -> Table:
-    title = escape(f"Project {one['project']} on {one['url']}")
+    title = Text(printable(f"Project {one['project']} on {one['url']}"), style="table.title")
     table = Table(title=title, show_header=False, title_justify="left")
     rows: Iterable[tuple[str, str | Text]] = (*_warnings(one), *_figures(one), *_history(one))
     for name, value in rows:
-        table.add_row(name, Text(value) if isinstance(value, str) else value)
+        table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
     return table
 
 
@@ -195,7 +195,7 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _history(one: dict[str, Any]) -> Iterator[tuple[str, Text]]:
     for entry in one["rounds"][:_MOST_NAMED]:
         failed = ("failed ", "red") if entry["failed"] else ""
-        yield _at(entry["at"]), Text.assemble(failed, f"{entry['summary']} ({entry['seconds']:.1f} s)")
+        yield _at(entry["at"]), Text.assemble(failed, printable(f"{entry['summary']} ({entry['seconds']:.1f} s)"))
 
 
 def _at(time: str) -> str:
@@ -212,7 +212,7 @@ def strategies(as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     for one in found:
-        click.echo(f"{one['name']:20} {one['about']}")
+        click.echo(printable(f"{one['name']:20} {one['about']}"))
 
 
 @click.command()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from nextlabel.simulate.figures import Mean, Reach, Savings, area, mean_of, reach, savings
@@ -72,7 +73,7 @@ class Results:
         budget = max(curve.labels[-1] for curve in self.curves)
         seeds = len({curve.seed for curve in self.curves})
         table = Table(
-            title=f"{self.data}: {self.metric}, {seeds} seed{'s' if seeds > 1 else ''}, mean ± standard error",
+            title=f"{escape(self.data)}: {self.metric}, {seeds} seed{'s' if seeds > 1 else ''}, mean ± standard error",
             caption=f"{self.metric} with every label: {full}",
             title_justify="left",
             caption_justify="left",
@@ -83,7 +84,7 @@ class Results:
             table.add_column(f"labels to {share:.0%}")
         table.add_column(f"saved at {_HEADLINE:.0%} (95 % interval)")
         for one in summaries:
-            table.add_row(one.strategy, str(one.end), str(one.area), *map(str, one.reach), _saved(one))
+            table.add_row(escape(one.strategy), str(one.end), str(one.area), *map(str, one.reach), _saved(one))
         return table
 
     def to_json(self) -> str:
