@@ -9,14 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, cast
-from zipfile import BadZipFile
 
 import fsspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from nextlabel.database import Database
 from nextlabel.database.tables import counters, models, queues
-from nextlabel.errors import ArtifactError, StaleWorker
+from nextlabel.errors import ArtifactError, NextlabelError, StaleWorker
 from nextlabel.estimators.hosted import HostedProject, facts_of
 from nextlabel.estimators.project import Model
 from nextlabel.estimators.restoring import restore
@@ -270,12 +269,13 @@ def _files_of(state: Mapping[str, object]) -> Mapping[str, str]:
 
 @contextmanager
 def _readable(artifact: str) -> Iterator[None]:
-    from skops.io.exceptions import UntrustedTypesFoundException  # noqa: PLC0415
-
     try:
         yield
-    except (UntrustedTypesFoundException, TypeError, ValueError, KeyError, AttributeError, BadZipFile) as error:
-        raise ArtifactError(f"{artifact} cannot be read as a model ({error}): retrain.") from error
+    except NextlabelError:
+        raise
+    except Exception as error:  # whatever the file holds: it may nest without end, or ask for all memory
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise ArtifactError(f"{artifact} cannot be read as a model ({what}): retrain.") from error
 
 
 def _of(project: ProjectId) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
+from nextlabel.errors import PayloadError
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.showing import Showing, showing
 from nextlabel.labeling import (
@@ -309,6 +310,19 @@ class PredictRequest:
     tasks: tuple[Task | None, ...]
     schema: LabelSchema
     context: Mapping[str, object] | None = None
+
+
+_ALWAYS_TASKS, _SMALLEST_TASK = 10_000, 250
+
+
+def check_number_of_tasks(number: int, body: bytes) -> None:
+    """Raises `PayloadError` for far more tasks than are worth answering: many, and smaller than any tool's are.
+
+    Label Studio sends all that people select in one request, each with more than 250 bytes around its data; how many of
+    those there are is bounded by the size of a request.
+    """
+    if number > max(_ALWAYS_TASKS, len(body) // _SMALLEST_TASK):
+        raise PayloadError(f"The request holds {number:,} tasks: send {_ALWAYS_TASKS:,} at a time.")
 
 
 class Dialect(Protocol):

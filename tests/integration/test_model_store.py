@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import skops.io
@@ -57,6 +59,14 @@ def stored(**changes: object) -> bytes:
     for part, change in changes.items():
         state["targets"]["kind"][part] = change
     return bytes(skops.io.dumps(state))
+
+
+def archive(schema: bytes) -> bytes:
+    """A file of skops's, with this for what it holds."""
+    written = BytesIO()
+    with ZipFile(written, "w") as packed:
+        packed.writestr("schema.json", schema)
+    return written.getvalue()
 
 
 # --- versions ----------------------------------------------------------------------------------------------
@@ -234,6 +244,8 @@ def test_an_unknown_version_is_refused_with_where_to_look(store: StoredModels) -
         stored(estimator={"kind": "choice/1", "classes": [], "space": {"kind": "as-it-is", "columns": 3}}),
         stored(estimator={"kind": "number/1"}),
         b"not an archive at all",
+        archive(b"[" * 100_000),
+        archive(b'{"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}'),
     ],
     ids=[
         "a type",
@@ -248,6 +260,8 @@ def test_an_unknown_version_is_refused_with_where_to_look(store: StoredModels) -
         "no weights",
         "no numbers",
         "no archive",
+        "nested without end",
+        "an array without its file",
     ],
 )
 def test_a_file_that_holds_anything_but_a_models_plain_values_is_refused_whatever_its_hash(
@@ -257,6 +271,18 @@ def test_a_file_that_holds_anything_but_a_models_plain_values_is_refused_whateve
     with database.write() as sql:
         sql.execute(update(models).values(sha256=hashlib.sha256(content).hexdigest()))
     with pytest.raises(ArtifactError):
+        store.load(ONE, V1)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("maximum recursion depth exceeded"), IndexError()])
+def test_whatever_reading_a_file_ends_in_is_told_as_a_file_that_cannot_be_read(
+    store: StoredModels, artifact: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*given: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(skops.io, "loads", fails)
+    with pytest.raises(ArtifactError, match=f"{artifact} cannot be read as a model .{type(error).__name__}"):
         store.load(ONE, V1)
 
 

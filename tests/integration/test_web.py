@@ -11,11 +11,12 @@ from typing import Any
 
 import orjson
 import pytest
+from benchmarks.hostile import bodies
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from nextlabel import wiring
+from nextlabel import serving, wiring
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, ProjectModel
@@ -253,8 +254,9 @@ ROUTES = {
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, WRONG, {"Authorization": "Basic !"}, {"Authorization": "Bearer hush-password"}, {"X-Nextlabel-Secret": "é"}],
-    ids=["none", "wrong", "unreadable", "another kind", "not ascii"],
+    [{}, WRONG, {"Authorization": "Basic !"}, {"Authorization": "Bearer hush-password"}, {"X-Nextlabel-Secret": "é"}]
+    + [{"Authorization": f"Basic {one}"} for one in ("\xff\xfe", "//46/w==", "Ye2ggDp4")],
+    ids=["none", "wrong", "unreadable", "another kind", "not ascii", "bytes", "bytes inside", "half a pair inside"],
 )
 @pytest.mark.parametrize("path", ROUTES)
 def test_without_the_right_credentials_nothing_is_done_and_the_answer_says_how_to_get_them(
@@ -284,6 +286,47 @@ def test_the_webhook_secret_opens_nothing_else(client: Client) -> None:
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_malformed_body_is_refused_with_a_sentence(client: Client, path: str, body: bytes) -> None:
     error(client.post(path, body, BASIC), 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "around"),
+    [
+        ("/predict", b'{"project":"1.1","label_config":%s,"tasks":[%s]}'),
+        ("/api/projects/1/uncertainty", b'%.0s{"tasks":[%s]}'),
+    ],
+)
+def test_far_more_tasks_than_any_tool_sends_are_refused_before_one_is_made(
+    client: Client, path: str, around: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving.Service, "predict", None)
+    monkeypatch.setattr(serving.Service, "uncertainty", None)
+    body = around % (orjson.dumps(CONFIG), b",".join([b"{}"] * 300_000))
+    assert "send 10,000 at a time" in error(client.post(path, body), 400)
+
+
+def test_as_many_tasks_as_label_studio_sends_in_one_request_are_answered(client: Client) -> None:
+    one = b'{"id":%d,"data":{"text":"win"},"annotations":[],"predictions":[]}'
+    tasks = b",".join(one % n for n in range(1, 10_001))
+    body = b'{"project":"1.1","label_config":%s,"tasks":[%s]}' % (orjson.dumps(CONFIG), tasks)
+    assert len(json(client.post("/predict", body))["results"]) == 10_000
+
+
+@pytest.mark.parametrize("job", ["a|b", "é", "learn 1", "../../etc", "a:b"])
+def test_a_job_that_cannot_be_is_gone(client: Client, job: str) -> None:
+    assert json(client.post("/job_status", {"job": job}), 410)["job_status"] == "unknown"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_sent_is_answered_and_no_answer_is_an_error_of_ours(
+    client: Client, parts: Parts, seed: int
+) -> None:
+    publish(parts)
+    wrong = []
+    for path, body in bodies(500, seed):
+        response = client.post(path, body)
+        if response.status_code >= 500 or response.content_type != "application/json":
+            wrong.append((path, response.status_code, body))
+    assert wrong == []
 
 
 def test_a_body_that_is_too_large_is_refused_with_the_remedy(client: Client) -> None:

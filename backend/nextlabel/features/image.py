@@ -58,7 +58,7 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_DECODERS = 2  # pictures in memory at once, up to 0.5 GB each
+_DECODERS = BoundedSemaphore(2)  # pictures in memory at once in this process, up to 0.5 GB each
 _READERS = 8  # pictures fetched at once
 _SLOW_SECONDS, _SLOW_IN_A_ROW = 5.0, 16
 
@@ -110,12 +110,12 @@ def _read_all(addresses: Sequence[str], file: Callable[[str], bytes] | None) -> 
     """n × `WIDTH`, NaN where there is no picture to be had now: that is never kept, so it is tried again."""
     require_pillow()
     rows = np.full((len(addresses), WIDTH), np.nan, dtype=np.float32)
-    patience, decoders = _Patience(), BoundedSemaphore(_DECODERS)
+    patience = _Patience()
 
     def read(place: int) -> None:
         content = _content(addresses[place], file, patience)
         if content is not None:
-            with decoders:
+            with _DECODERS:
                 pixels = decode(content)
             if pixels is not None:
                 rows[place] = describe(pixels)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from nextlabel.errors import PayloadError
 from nextlabel.labeling import ProjectId, Task, TaskId
+from nextlabel.ports import check_number_of_tasks
 from nextlabel.serving import Service
 from nextlabel.web.authentication import Authentication
 
@@ -35,6 +36,7 @@ def _tasks(body: bytes) -> list[Task]:
         sent = None
     if not isinstance(sent, list):
         raise PayloadError('Send {"tasks": [{"id": …, "data": {…}}, …]}.')
+    check_number_of_tasks(len(sent), body)
     return [_task(n, one) for n, one in enumerate(sent)]
 
 

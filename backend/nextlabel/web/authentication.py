@@ -41,7 +41,10 @@ class Authentication:
             )
 
     def _has_basic(self) -> bool:
-        given = request.authorization
+        try:
+            given = request.authorization
+        except ValueError:  # it holds bytes that no such header may hold
+            return False
         if given is None or given.type != "basic":
             return False
         user, password = given.username or "", given.password or ""
@@ -49,4 +52,4 @@ class Authentication:
 
 
 def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

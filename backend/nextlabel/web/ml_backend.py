@@ -10,6 +10,8 @@ from nextlabel.ports import WebhookRequest
 from nextlabel.serving import Service
 from nextlabel.web.authentication import Authentication
 
+_LONGEST_ID = 200
+
 
 def routes(service: Service, authentication: Authentication) -> Blueprint:
     """The routes that a labeling tool calls."""
@@ -64,6 +66,6 @@ def _job(body: bytes) -> str:
         job = orjson.loads(body)["job"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         job = None
-    if not isinstance(job, str) or not job:
+    if not isinstance(job, str) or not 0 < len(job) <= _LONGEST_ID:
         raise PayloadError('Send {"job": "<id>"}, with the id that START_TRAINING was answered with.')
     return job

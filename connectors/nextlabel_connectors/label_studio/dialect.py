@@ -9,7 +9,7 @@ import orjson
 
 from nextlabel.errors import PayloadError, SchemaError
 from nextlabel.labeling import Prediction, ProjectId, QueueVersion, Task
-from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest
+from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
     JsonObject,
@@ -72,11 +72,13 @@ class LabelStudioDialect:
 
     def read_predict(self, body: bytes) -> PredictRequest:
         payload = _parse(body)
+        tasks = as_list(payload.get("tasks"), "tasks")
+        check_number_of_tasks(len(tasks), body)
         params = as_object(payload.get("params") or {}, "params")
         context = params.get("context")
         return PredictRequest(
             _project(payload),
-            tuple(_task_or_none(raw) for raw in as_list(payload.get("tasks"), "tasks")),
+            tuple(_task_or_none(raw) for raw in tasks),
             self._config(as_text(payload.get("label_config"), "label_config")).schema,
             None if context is None else as_object(context, "params' context"),
         )

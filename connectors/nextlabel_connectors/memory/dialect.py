@@ -9,7 +9,7 @@ import orjson
 
 from nextlabel.errors import PayloadError
 from nextlabel.labeling import Input, LabelSchema, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
-from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest
+from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 
 
 class JsonDialect:
@@ -37,6 +37,7 @@ class JsonDialect:
         message = _message(body, "project", "schema", "tasks")
         if not isinstance(message["tasks"], list):
             raise PayloadError("'tasks' must be a list.")
+        check_number_of_tasks(len(message["tasks"]), body)
         return PredictRequest(
             ProjectId(str(message["project"])),
             tuple(_task(task) for task in message["tasks"]),

@@ -7,8 +7,11 @@ import struct
 import sys
 import zlib
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from threading import Event, Lock, Semaphore
+from time import sleep
 
 import numpy as np
 import pytest
@@ -153,6 +156,33 @@ def test_a_picture_is_fetched_once_but_one_that_failed_again_the_next_time(tmp_p
     assert (first[0] == second[0]).all()
     assert not first[1].any()
     assert second[1].any()
+
+
+def test_all_batches_of_a_process_together_decode_two_pictures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, let, lock, at_once = Semaphore(0), Event(), Lock(), list[int]()
+    now = 0
+
+    def decoding(content: bytes) -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            at_once.append(now)
+        begun.release()
+        let.wait()
+        with lock:
+            now -= 1
+
+    monkeypatch.setattr(image, "decode", decoding)
+    files = Files(a=file(picture()))
+    with ThreadPoolExecutor(4) as batches:
+        done = [batches.submit(ImageEncoder(["photo"]).encode, tasks("a", "a"), Source(file=files)) for _ in range(4)]
+        for _ in range(2):
+            begun.acquire()
+        while len(files.asked) < 8:  # all the others have theirs and want to
+            sleep(0.01)
+        let.set()
+        [one.result() for one in done]
+    assert (len(at_once), max(at_once)) == (8, 2)
 
 
 def test_a_host_that_only_times_out_is_not_asked_for_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
