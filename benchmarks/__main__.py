@@ -1,4 +1,4 @@
-"""``python -m benchmarks [webhook|predict|reorder|pruning|footprint|strategies …] [--json]``: figures and aims."""
+"""``python -m benchmarks [webhook|predict|reorder|pruning|footprint|strategies|strangers …] [--json]``: figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from benchmarks import footprint, prediction, pruning, reorder, strategy_speed, webhook
+from benchmarks import footprint, prediction, pruning, reorder, strangers, strategy_speed, webhook
 from benchmarks.figures import Figure, load, print_table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "pruning": pruning.run,
     "footprint": footprint.run,
     "strategies": strategy_speed.run,
+    "strangers": strangers.run,
 }
 
 
