@@ -99,7 +99,8 @@ def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str],
 
     def make(name: str) -> Project:
         kind = KINDS.get(name)
-        own = replace(settings, models="" if kind else MODEL)
+        allowed = (f"{HERE}.first_rows", f"{HERE}.as_they_stand")
+        own = replace(settings, models="" if kind else MODEL, strategy_functions=allowed)
         parts = wiring.build(own, own.redis_url or "")
         opened.append(parts)
         parts.connections.note_address("http://127.0.0.1:9090")
@@ -109,6 +110,7 @@ def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str],
             "NEXTLABEL_CONNECTOR": "memory",
             "NEXTLABEL_HOME": str(own.home),
             "NEXTLABEL_MODEL": own.models,
+            "NEXTLABEL_STRATEGY_FUNCTIONS": ",".join(allowed),
             "REDIS_URL": own.redis_url or "",
         }
         project = Project(team, kind, environ)
