@@ -49,7 +49,7 @@ def test_a_function_that_the_installation_allows_is_found_inside_other_strategie
     [
         "committee:vote_entropy?members=2000000",
         "committee:vote_entropy?members=101",
-        "spread?members=1000000",
+        "value_of_information?labels=1000000",
         "error_reduction?candidates=1001",
         "error_reduction?sample=1000001",
         "density?beta=inf",
