@@ -77,7 +77,7 @@ def test_a_worker_passes_over_every_foreign_job_and_does_ours(
     command = [sys.executable, "-m", "nextlabel", "worker-process"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as worker:
         try:
-            eventually(lambda: jobs.status(ours.id).state == "finished" or worker.poll() is not None, seconds=90)
+            eventually(lambda: jobs.status(ours.id).state == "finished" or worker.poll() is not None)
             assert jobs.status(ours.id).state == "finished"
         finally:
             worker.terminate()
