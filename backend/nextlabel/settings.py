@@ -12,6 +12,14 @@ from nextlabel.errors import SettingsError
 _FILE_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _PORTS = range(1, 65_536)
+_MAY_BE_FILES = (
+    "NEXTLABEL_DATABASE_URL",
+    "NEXTLABEL_PASSWORD",
+    "NEXTLABEL_WEBHOOK_SECRET",
+    "LABEL_STUDIO_API_KEY",
+    "REDIS_URL",
+)
+_LARGEST_SECRET = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,12 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the environment. Raises `SettingsError` naming the variable whose value is bad."""
+        """Read the environment; of a secret that is not in it, the file that `NAME_FILE` names, as container platforms
+        hand them over.
+
+        Raises `SettingsError` naming the variable whose value is bad.
+        """
+        environ = {**environ, **_from_files(environ)}
         home = Path(environ.get("NEXTLABEL_HOME") or Path.home() / ".nextlabel").expanduser().absolute()
         return cls(
             home=home,
@@ -93,6 +106,23 @@ class Settings:
             strategy_functions=_functions(environ, "NEXTLABEL_STRATEGY_FUNCTIONS"),
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
+
+
+def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name in _MAY_BE_FILES:
+        path = environ.get(f"{name}_FILE")
+        if not path or environ.get(name):
+            continue
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                found[name] = file.read(_LARGEST_SECRET).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SettingsError(f"{name}_FILE is {path}, which cannot be read ({reason}).") from None
+        if not found[name]:
+            raise SettingsError(f"{name}_FILE is {path}, which is empty.")
+    return found
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

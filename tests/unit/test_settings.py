@@ -34,6 +34,22 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
     assert Settings.from_env(home | dict.fromkeys(names, "")) == Settings.from_env(home)
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_read_from_a_file_where_the_variable_itself_is_not_set(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRETS[name]}\n", encoding="utf-8")
+    home = {"NEXTLABEL_HOME": "/srv/nl"}
+    assert Settings.from_env(home | {name: "", f"{name}_FILE": str(file)}) == Settings.from_env(
+        home | {name: SECRETS[name]}
+    )
+    assert Settings.from_env(home | {name: "itself", f"{name}_FILE": str(file)}) == Settings.from_env(
+        home | {name: "itself"}
+    )
+    for wrong, reason in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError, match=f"{name}_FILE is {re.escape(str(wrong))}.*{reason}"):
+            Settings.from_env(home | {f"{name}_FILE": str(wrong)})
+
+
 def test_every_setting_can_be_set_from_the_environment() -> None:
     environ = SECRETS | {
         "NEXTLABEL_HOME": "/srv/nl",
