@@ -101,6 +101,25 @@ def is_up(environ: Mapping[str, str], port: int) -> bool:
         return RqWorker.count(connection=client) == 1
 
 
+@pytest.mark.parametrize(
+    ("door", "host", "is_warned"),
+    [
+        ("http://172.17.0.1:9090", "127.0.0.1", True),
+        ("http://172.17.0.1:9090", "0.0.0.0", False),  # noqa: S104
+        ("http://127.0.0.1:9090", "127.0.0.1", False),
+        ("http://host.docker.internal:9090", "127.0.0.1", False),
+        ("https://nextlabel.example.org", "127.0.0.1", False),  # a proxy
+    ],
+)
+def test_who_upgrades_is_told_that_projects_cannot_reach_the_loopback_address(
+    team: Team, caplog: pytest.LogCaptureFixture, door: str, host: str, is_warned: bool
+) -> None:
+    known = team.parts.connections.get(team.project)
+    team.parts.connections.save(replace(known, door_url=door))
+    running.warn_of_unreachable(team.parts, host, 9090)
+    assert ("172.17.0.1:9090" in caplog.text and "--host 0.0.0.0" in caplog.text) == is_warned
+
+
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
     """A folder of files with the names of modules that we use; one that is imported leaves ``imported`` there."""

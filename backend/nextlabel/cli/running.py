@@ -35,6 +35,7 @@ log = logging.getLogger("nextlabel")
 _JUST_NOW = timedelta(minutes=10)
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+_DESKTOP = "host.docker.internal"  # Docker Desktop leads it to the loopback address
 
 _host = click.option(
     "--host",
@@ -81,6 +82,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     redis_url, server = find_redis(settings)
     parts = build_parts(settings, redis_url)
     note_models(parts)
+    warn_of_unreachable(parts, host, port)
     _note_address(parts, host, port)
     app = create_app(parts.service, max_request_mb=settings.max_request_mb)
     preload()
@@ -174,17 +176,32 @@ def _note_address(parts: Parts, host: str, port: int) -> str:
     return address
 
 
+def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
+    """Until 0.1 every address was listened on by default: who relied on that is told, and not left to guess."""
+    if host not in _THIS_MACHINE:
+        return
+    told = [urlsplit(one.door_url) for one in parts.connections.active()]
+    elsewhere = {one.netloc for one in told if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
+    if elsewhere:
+        log.warning(
+            "Projects were told to find nextlabel at %s, and it listens on %s only, where it may not be reached from "
+            "there: start it with --host 0.0.0.0, or with the address of the network that both share.",
+            ", ".join(sorted(elsewhere)),
+            host,
+        )
+
+
 def _for_a_container(host: str, port: int) -> str:
     """What a Label Studio in a container on this machine needs."""
     if host in _EVERY_ADDRESS:
         return (
             "For a Label Studio in a container give its address for this machine as --backend-url, e.g. "
-            f"http://host.docker.internal:{port} or http://172.17.0.1:{port}."
+            f"http://{_DESKTOP}:{port} or http://172.17.0.1:{port}."
         )
     return (
         "It listens on this machine only. For a Label Studio in a container on Linux start it with --host 172.17.0.1 "
         f"(what containers call this machine), and connect with --backend-url http://172.17.0.1:{port}; Docker Desktop "
-        f"finds it as it is, at http://host.docker.internal:{port}. For one on another machine start it with "
+        f"finds it as it is, at http://{_DESKTOP}:{port}. For one on another machine start it with "
         "--host 0.0.0.0, behind a firewall or a proxy."
     )
 
