@@ -23,8 +23,8 @@ PEOPLE: tuple[Annotator, ...] = ("ann", "ben")
 
 
 class Waits:
-    """Watches a database for sessions that wait for a lock; ``seen`` are the statements that did, while ``people``
-    ask for tasks and submit."""
+    """Watches a database for sessions that wait for a lock for longer than anybody notices; ``seen`` are the statements
+    that did, while ``people`` ask for tasks and submit."""
 
     def __init__(self, url: str) -> None:
         self.seen: list[str] = []
@@ -35,7 +35,8 @@ class Waits:
     def watch(self, stop: threading.Event) -> None:
         waiting = (
             "SELECT a.query FROM pg_stat_activity a WHERE a.datname = current_database() AND EXISTS "
-            "(SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted)"
+            "(SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted"
+            " AND clock_timestamp() - l.waitstart > interval '0.2 s')"
         )
         with psycopg.connect(self._url, autocommit=True) as database:
             while not stop.is_set():
