@@ -102,7 +102,7 @@ def is_up(environ: Mapping[str, str], port: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("door", "host", "is_warned"),
+    ("address", "host", "is_warned"),
     [
         ("http://172.17.0.1:9090", "127.0.0.1", True),
         ("http://172.17.0.1:9090", "0.0.0.0", False),  # noqa: S104
@@ -112,10 +112,10 @@ def is_up(environ: Mapping[str, str], port: int) -> bool:
     ],
 )
 def test_who_upgrades_is_told_that_projects_cannot_reach_the_loopback_address(
-    team: Team, caplog: pytest.LogCaptureFixture, door: str, host: str, is_warned: bool
+    team: Team, caplog: pytest.LogCaptureFixture, address: str, host: str, is_warned: bool
 ) -> None:
     known = team.parts.connections.get(team.project)
-    team.parts.connections.save(replace(known, door_url=door))
+    team.parts.connections.save(replace(known, door_url=address))
     running.warn_of_unreachable(team.parts, host, 9090)
     assert ("172.17.0.1:9090" in caplog.text and "--host 0.0.0.0" in caplog.text) == is_warned
 

@@ -36,7 +36,7 @@ FOREIGN: Mapping[str, Mapping[str, object]] = {
     "called at success": {"data": [OURS, None, [], {}], "success_callback_name": f"{PLANTED}.run"},
     "called at failure": {"data": [OURS, None, [], {}], "failure_callback_name": f"{PLANTED}.run"},
     "called when stopped": {"data": [OURS, None, [], {}], "stopped_callback_name": f"{PLANTED}.run"},
-    "an address to be told": {"data": [OURS, None, [], {}], "webhooks": b'[{"url": "http://127.0.0.1:9/"}]'},
+    "an address to notify": {"data": [OURS, None, [], {}], "webhooks": b'[{"url": "http://127.0.0.1:9/"}]'},
     "no number": {"data": [OURS, None, [], {}], "result_ttl": b"soon"},
     "no status": {"data": [OURS, None, [], {}], "status": b"dancing"},
 }

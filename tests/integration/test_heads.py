@@ -15,6 +15,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from nextlabel.testing.installation import wait_for
 from nextlabel.web import heads
 from nextlabel.web.heads import HeadsFirst
 
@@ -79,12 +80,6 @@ def served() -> Iterator[Served]:
     served.end()
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """pytest's timeout is the end of this."""
-    while not is_so():
-        time.sleep(0.01)
-
-
 def is_ended(client: socket.socket) -> bool:
     try:
         return client.recv(65_536) == b""
@@ -102,7 +97,7 @@ def answer(client: socket.socket) -> bytes:
 def test_fifty_half_open_connections_occupy_no_thread(served: Served, sent: bytes) -> None:
     clients = [served.connect(sent) for _ in range(50)]
     assert served.ask(body=b"x" * 100) == (200, b"100")
-    until(served.worker.tpool._work_queue.empty)
+    wait_for(served.worker.tpool._work_queue.empty)
     assert served.ask() == (200, b"0")
     for client in clients:
         client.close()
@@ -129,13 +124,13 @@ def test_the_second_head_on_a_connection_has_the_same_deadline(served: Served, m
     assert answer(client) == b"0"
     monkeypatch.setattr(heads, "HEAD_SECONDS", 0.2)
     client.sendall(BEGUN)
-    until(lambda: is_ended(client))
+    wait_for(lambda: is_ended(client))
 
 
 def test_a_body_that_does_not_come_meets_a_deadline(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "_BODY_SECONDS", 0.2)
     client = served.connect(b"POST /read HTTP/1.1\r\nHost: here\r\nContent-Length: 50000000\r\n\r\nbegun")
-    until(lambda: is_ended(client))
+    wait_for(lambda: is_ended(client))
     assert served.ask() == (200, b"0")
 
 
@@ -148,7 +143,7 @@ def test_of_too_many_half_open_connections_the_oldest_go(served: Served, monkeyp
     monkeypatch.setattr(heads, "MOST_WAITING", 5)
     clients = [served.connect(BEGUN) for _ in range(8)]
     assert [is_ended(client) for client in clients[:3]] == [True] * 3
-    assert len(served.worker.pending_conns) == 5
+    wait_for(lambda: len(served.worker.pending_conns) == 5)  # the last is taken in once the oldest has gone
 
 
 def test_who_does_not_close_after_the_answer_holds_up_nobody(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

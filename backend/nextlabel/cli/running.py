@@ -177,15 +177,15 @@ def _note_address(parts: Parts, host: str, port: int) -> str:
 
 
 def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
-    """Until 0.1 every address was listened on by default: who relied on that is told, and not left to guess."""
+    """Warn where Label Studio calls an address that is not listened on: until 0.1 the default was every address."""
     if host not in _THIS_MACHINE:
         return
-    told = [urlsplit(one.door_url) for one in parts.connections.active()]
-    elsewhere = {one.netloc for one in told if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
+    called = [urlsplit(one.door_url) for one in parts.connections.active()]
+    elsewhere = {one.netloc for one in called if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
     if elsewhere:
         log.warning(
-            "Projects were told to find nextlabel at %s, and it listens on %s only, where it may not be reached from "
-            "there: start it with --host 0.0.0.0, or with the address of the network that both share.",
+            "Label Studio calls nextlabel at %s, but nextlabel listens on %s only, where those calls may not arrive: "
+            "start it with --host 0.0.0.0, or with the address of the network that both share.",
             ", ".join(sorted(elsewhere)),
             host,
         )

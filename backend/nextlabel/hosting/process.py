@@ -129,9 +129,9 @@ class _Tail:
 
 def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """What the model may see; not only out of its reach, for a process's first environment stays readable."""
-    kept = ("NEXTLABEL_HOME",)  # by which a process of this installation is recognised
-    ours = {name for name in environ if name.startswith(("NEXTLABEL_", "REDIS_"))}
-    return {name: value for name, value in environ.items() if name not in ours or name in kept}
+    shown = "NEXTLABEL_HOME"  # by which a process of this installation is recognised
+    ours = ("NEXTLABEL_", "REDIS_")
+    return {name: value for name, value in environ.items() if name == shown or not name.startswith(ours)}
 
 
 def _run(folder: Path, theirs: socket.socket, started: Future[subprocess.Popen[bytes]], tail: _Tail) -> None:
