@@ -6,7 +6,20 @@ from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, Update, delete, func, insert, select, union, update
+from sqlalchemy import (
+    Column,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    Update,
+    delete,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
 
 from nextlabel.database import Database
 from nextlabel.database.tables import annotations, cursors, tasks, unreadable
@@ -49,13 +62,23 @@ class SqlLabelStore:
         return None if found is None else Cursor(found)
 
     def full_pull_at(self, project: ProjectId) -> datetime | None:
+        return self._time(project, cursors.c.full_at)
+
+    def pulled_at(self, project: ProjectId) -> datetime | None:
+        return self._time(project, cursors.c.pulled_at)
+
+    def _time(self, project: ProjectId, column: Column[datetime]) -> datetime | None:
         with self._database.read() as sql:
-            found = sql.execute(select(cursors.c.full_at).where(cursors.c.project == project)).scalar()
+            found = sql.execute(select(column).where(cursors.c.project == project)).scalar()
         return found and found.replace(tzinfo=found.tzinfo or UTC)  # SQLite keeps no time zone
 
     def note_full_pull(self, project: ProjectId, at: datetime | None) -> None:
         with self._database.write() as sql:
             sql.execute(_of(project).values(full_at=at))
+
+    def note_pull(self, project: ProjectId, at: datetime) -> None:
+        with self._database.write() as sql:
+            sql.execute(_of(project).values(pulled_at=at))
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
         return _TaskIds(self._database, project)

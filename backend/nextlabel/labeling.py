@@ -303,3 +303,8 @@ def seconds_of(annotations: tuple[Annotation, ...]) -> float | None:
     """How long a label took on the average, of those that were not skipped; None where the tool tells it of none."""
     told = [one.seconds for one in annotations if not one.skipped and one.seconds is not None]
     return sum(told) / len(told) if told else None
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 task, 2 tasks."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -15,7 +15,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
@@ -71,6 +71,11 @@ class Round:
     fallback: str | None = None
     missing: Sequence[Finding] = ()
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether there is a new model or a new order now, or one that could not be learned."""
+        return bool(self.trained or self.receipt or self.failure)
+
     def findings(self) -> dict[str, Sequence[Finding]]:
         """What a person should know, by topic; nothing of a topic that this turn did not look into."""
         found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
@@ -82,11 +87,15 @@ class Round:
 
     def sentence(self) -> str:
         """What happened, in words for a person."""
-        read = f"all {self.changed} tasks read again" if self.read_again else f"{self.changed} changed tasks read"
-        said = [f"project {self.project}: {read}, {self.labels} labels in force"]
-        said += [f"{n} labels of '{target}' set aside: they no longer fit" for target, n in self.set_aside.items()]
-        if self.unreadable:
-            said.append(f"{len(self.unreadable)} set aside, because they cannot be read: {_named(self.unreadable)}")
+        everything = f"{'all ' if self.changed > 1 else ''}{counted(self.changed, 'task')} read again"
+        read = everything if self.read_again else f"{counted(self.changed, 'changed task')} read"
+        said = [f"project {self.project}: {read}, {counted(self.labels, 'label')} in force"]
+        for target, n in self.set_aside.items():
+            fit = "it no longer fits" if n == 1 else "they no longer fit"
+            said.append(f"{counted(n, 'label')} of '{target}' set aside: {fit}")
+        if n := len(self.unreadable):
+            named = _named(self.unreadable)
+            said.append(f"{n} set aside, because {'it' if n == 1 else 'they'} cannot be read: {named}")
         if self.trained is not None and self.verdict is not None:
             said.append(
                 f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
@@ -95,8 +104,8 @@ class Round:
             said.append(f"nothing was learned, what served before still does: {self.failure}")
         if self.receipt is not None:
             refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
-            said.append(f"queue {self.receipt.version}: {self.receipt.written} tasks in order{refused}")
-        if self.trained is None and self.receipt is None and not self.failure:
+            said.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+        if not self.changes_something:
             said.append("nothing new to learn, the order stands")
         return "; ".join(said)
 
@@ -179,6 +188,7 @@ class ActiveLearning:
                 later, now = look()
                 appeared = appeared or later.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
+        missing = missing_fields(schema, now.everyone)
         return Round(
             project,
             pulled.changed,
@@ -190,9 +200,9 @@ class ActiveLearning:
             outcome.failure,
             self._store.unreadable(project),
             pulled.again,
-            now.blank if now.open else (),
+            _blank(now, missing),
             fallbacks[-1] if fallbacks else None,
-            missing_fields(schema, now.everyone),
+            missing,
         )
 
     def _look(
@@ -314,14 +324,22 @@ def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None
         log.warning("the order stays as it is while a model is being fitted: %s", error)
     else:
         if receipt:
-            log.info("queue %s: %d tasks in order, while a model is being fitted", receipt.version, receipt.written)
+            written = counted(receipt.written, "task")
+            log.info("queue %s: %s in order, while a model is being fitted", receipt.version, written)
+
+
+def _blank(bench: Workbench, missing: Sequence[Finding]) -> Sequence[Task] | None:
+    """Open tasks with nothing in them. Where that is all of them and a field is missing, that says it already."""
+    blank = bench.blank if bench.open else ()
+    return () if blank and missing and len(blank) == len(bench.open) else blank
 
 
 def _nothing_in(blank: Sequence[Task]) -> str:
     names = ", ".join(f"task {task.id}" for task in blank[:_NAMED]) + (" …" if blank[_NAMED:] else "")
+    hold, they, them = ("holds", "It comes", "it") if len(blank) == 1 else ("hold", "They come", "them")
     return (
-        f"{len(blank)} open tasks hold nothing to read, neither text nor number nor picture that can be had: {names}. "
-        "They come last; fill them in, or delete them."
+        f"{counted(len(blank), 'open task')} {hold} nothing to read, neither text nor number nor picture that can be "
+        f"had: {names}. {they} last; fill {them} in, or delete {them}."
     )
 
 

@@ -506,6 +506,11 @@ class LabelStore(Protocol):
 
     def note_full_pull(self, project: ProjectId, at: datetime | None) -> None: ...
 
+    def pulled_at(self, project: ProjectId) -> datetime | None:
+        """When what had changed, or everything, was last read to the end; None where it never was."""
+
+    def note_pull(self, project: ProjectId, at: datetime) -> None: ...
+
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
         """All tasks that the tool has told of, even those that cannot be read; counted without being listed."""
 

@@ -49,6 +49,7 @@ def pull(
     vanished = connector.vanished_tasks(project, store.task_ids(project))
     if vanished:
         store.forget_tasks(project, vanished)
+    store.note_pull(project, started)
     if full:
         store.note_full_pull(project, started)
     return Pulled(changed + len(vanished), appeared, full and since is not None)

@@ -33,7 +33,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.loop import Round
 from nextlabel.model_store import preload
 from nextlabel.ownership import LEFT_ALONE, left_alone
-from nextlabel.ports import Connection, Finding
+from nextlabel.ports import STRATEGY, Connection, Finding
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis
 
@@ -117,11 +117,15 @@ def _waits(parts: Parts, project: ProjectId) -> str:
 
 def _record(parts: Parts, project: ProjectId, done: Round, seconds: float) -> str:
     for topic, found in done.findings().items():
-        parts.findings.replace(project, found, topic)
+        if parts.findings.replace(project, found, topic) and topic == STRATEGY:
+            for one in found:
+                log.warning("project %s: %s", project, one.message)
     parts.alarms.clear()
     summary = done.sentence()
-    log.log(logging.ERROR if done.failure else logging.INFO, "%s (%.2f s)", summary, seconds)
-    if done.trained or done.receipt or done.failure or done.read_again:
+    is_news = done.changes_something or done.read_again
+    level = logging.ERROR if done.failure else logging.INFO if is_news else logging.DEBUG
+    log.log(level, "%s (%.2f s)", summary, seconds)
+    if is_news:
         parts.rounds.add(project, seconds, summary, failed=bool(done.failure))
     if done.trained:  # labels came, perhaps without a webhook
         parts.job_queue.note_work(project)

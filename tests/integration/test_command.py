@@ -12,13 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import redis
 from click.testing import CliRunner, Result
 from rq import Queue
 from rq import Worker as RqWorker
@@ -26,13 +27,14 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, event, select, update
 from werkzeug.serving import make_server
 
+from integration.test_loop import STARS, TOPICS, say_everything
 from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.cli.context import alone_in
 from nextlabel.database.tables import connections
 from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.job_queue import LEARN_QUEUE
-from nextlabel.labeling import Input
+from nextlabel.labeling import Input, ProjectId
 from nextlabel.ports import Finding
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
@@ -242,6 +244,7 @@ def test_where_nothing_runs_status_and_health_say_so_of_each_part_with_the_remed
         assert f"backend does not answer at http://127.0.0.1:{port}" in one.output
         assert one.output.count("`nextlabel up`") == 2
     assert all(one["message"] in shown[0].stdout for one in services)
+    assert shown[0].stdout.startswith("Not running as it should: redis, backend.\n")
 
 
 @pytest.fixture
@@ -530,6 +533,66 @@ def test_connect_and_status_tell_which_guesses_are_shown_and_from_when_on(
     assert "(12 so far), then shown where they are right with a chance of 90%" in one["pre_annotations"]["when"]
     refused = connect("--option", "show_predictions=often")
     assert (refused.exit_code, "write always, never" in refused.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_status_has_a_figure_for_every_kind_of_target(connect: Callable[..., Result], team: Team) -> None:
+    team.ask_also(STARS, TOPICS)
+    team.import_mails(60)
+    connect()
+    say_everything(team, 30)
+    team.run()
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    figures = one["agreement_on_tasks_asked"]
+    assert {"label.agreement", "stars.mean_absolute_error", "topics.micro_f1"} <= set(figures)
+    shown = " ".join(connect(command="status").stdout.split())
+    for target, words in (("label", " ± "), ("stars", "off by "), ("topics", "F1 ")):
+        assert re.search(rf"{target}: [^:]*{words}", shown), shown
+
+
+def test_status_says_from_which_home_it_reads_and_how_long_ago_each_project_was_read(
+    connect: Callable[..., Result], team: Team, run: Run, environ: dict[str, str]
+) -> None:
+    team.import_mails(5)
+    connect()
+    connection = team.parts.connections.get(team.project)
+    team.parts.connections.save(replace(connection, project=ProjectId("never read")))
+    team.parts.store.note_pull(team.project, datetime.now(UTC) - timedelta(minutes=7, seconds=5))
+    listed = json.loads(connect("--json", command="status").stdout)
+    ago = {one["project"]: one["pulled_seconds_ago"] for one in listed["projects"]}
+    assert (ago.pop("never read"), 420 <= ago.pop(team.project) < 480, ago) == (None, True, {})
+    shown = connect(command="status").stdout
+    assert shown.count("7 minutes ago, at ") == 1
+    assert re.search(r"last read from the tool\W+never", shown)
+    assert listed["home"] == str(team.parts.settings.home)
+    assert f"The state is read from {listed['home']}" in shown
+    elsewhere = environ | {"NEXTLABEL_DATABASE_URL": team.parts.settings.database_url}
+    assert "and the " in run("status", env=elsewhere).stdout.partition("The state is read from ")[2]
+    team.run()  # a turn that changes nothing
+    listed = json.loads(connect("--json", command="status").stdout)
+    assert {one["pulled_seconds_ago"] for one in listed["projects"]} != {420, None}
+    assert min(one["pulled_seconds_ago"] for one in listed["projects"] if one["pulled_at"]) < 60
+
+
+def test_connect_and_status_say_each_finding_once(
+    connect: Callable[..., Result], team: Team, redis_client: redis.Redis
+) -> None:
+    team.import_mails(12)
+    with team.tool.opened(team.project) as it:
+        (target,) = it.schema.targets
+        it.schema = replace(it.schema, targets=(replace(target, inputs=(Input("body"),)),))
+    connected = connect("--option", "strategy=balanced:margin", "--option", "cold_start=0")
+    assert "No task has the field 'body'" in connected.stdout
+    assert "nothing to read" not in connected.output  # for that reason: one finding
+    assert sum(mark in line[:2] for line in connected.stdout.splitlines() for mark in "!✗") == 1
+    team.tool.disconnect(team.project)
+    redis_client.delete(f"nextlabel:drift:{team.project}")
+    worker.learn_project(team.parts, team.project)
+    team.parts.findings.replace(team.project, team.parts.findings.of(team.project, "drift"), "another look")
+    (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
+    messages = [it["message"] for it in one["findings"]]
+    assert len(messages) == len(set(messages)) == 2
+    assert "no longer go to" in messages[-1]
+    assert " ".join(connect(command="status").stdout.split()).count("no longer go to") == 1
 
 
 @pytest.mark.every_database

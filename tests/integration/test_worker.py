@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 
 import postgres
 from integration.conftest import Team
+from integration.test_loop import STARS, say_everything
 from nextlabel import circuits, database, ordering, wiring, worker
 from nextlabel.errors import ToolUnavailable
 from nextlabel.job_queue import PRUNE_QUEUE
@@ -51,11 +52,31 @@ def test_a_turn_is_told_in_words(team: Team, redis_client: redis.Redis) -> None:
     assert due_in(redis_client, team) is None
 
 
-def test_a_turn_without_news_is_not_told_again(team: Team) -> None:
-    team.import_mails(20)
+def test_a_turn_that_changes_nothing_is_told_neither_in_the_story_nor_in_the_log(
+    team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "nextlabel")
+    (task, *_) = team.import_mails(20)
     for _ in range(3):
-        worker.learn_project(team.parts, team.project)
+        said = worker.learn_project(team.parts, team.project)
+        team.tool.mend(team.project, task)  # it is told again
+    assert said.endswith("1 changed task read, 0 labels in force; nothing new to learn, the order stands")
     assert len(team.parts.rounds.last(team.project, 10)) == 1
+    assert [record.levelname for record in caplog.records if "in force" in record.message] == ["INFO"]
+    team.work(1)
+    assert "1 label in force" in worker.learn_project(team.parts, team.project)
+    assert "1 label in force" in caplog.text
+
+
+def test_a_strategy_that_fails_again_and_again_is_logged_once(team: Team, caplog: pytest.LogCaptureFixture) -> None:
+    team.ask_also(STARS)
+    team.choose(strategy="committee:vote_entropy")
+    team.import_mails(30)
+    for n in (0, 6, 3):
+        say_everything(team, n)
+        worker.learn_project(team.parts, team.project)
+    assert len([one for one in caplog.records if "'committee:vote_entropy'" in one.message]) == 1
+    assert "Tasks come in the order of" in caplog.text
 
 
 def test_after_a_new_order_the_old_ones_are_to_be_pruned(team: Team, redis_client: redis.Redis) -> None:

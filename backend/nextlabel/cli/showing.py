@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import make_url
 
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.escaping import printable
@@ -20,11 +22,14 @@ from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backend, redis_and_wo
 from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.showing import showing
+from nextlabel.labeling import counted
 from nextlabel.ports import Connection, Finding, ModelRecord
+from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
 
 _MOST_NAMED = 5
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
@@ -33,7 +38,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for progr
 @click.option("--project", help="Only this project.")
 @_json
 def status(project: str | None, as_json: bool) -> None:
-    """What is in service, how far it agrees with people, what happened lately; exit code 1 where something is down."""
+    """What does not run, what is in service, how far it agrees with people, what happened lately.
+
+    The exit code is 1 where something does not run.
+    """
     settings = read_settings()
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
     connections = _chosen(parts.connections.all(), project)
@@ -42,9 +50,11 @@ def status(project: str | None, as_json: bool) -> None:
     alarm, running = parts.alarms.look(), _running(parts)
     if as_json:
         services = [asdict(one) for one in running]
-        click.echo(json.dumps({"alarm": alarm or None, "services": services, "projects": shown}))
+        found = {"alarm": alarm or None, **_place(settings), "services": services, "projects": shown}
+        click.echo(json.dumps(found))
     else:
-        _print(alarm, running, shown)
+        _print_running(alarm, running)
+        _print(_place(settings), shown)
     sys.exit(0 if all(one.runs for one in running) else 1)
 
 
@@ -97,6 +107,9 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
     history, queues = parts.models.history(project), parts.models.queues(project, newest=1)
     serving = next((record for record in history if record.state == "in_service"), None)
     findings = [*([Finding("warning", complaint)] if complaint else []), *parts.findings.of(project)]
+    findings = list(dict.fromkeys(findings))  # two may look into the same, and find it
+    drift = " ".join(one.message for one in parts.findings.of(project, "drift"))
+    pulled_at = parts.store.pulled_at(project) or parts.store.full_pull_at(project)
     return {
         "project": project,
         "connector": connection.connector,
@@ -107,6 +120,8 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "options": connection.options.in_force,
         "tasks": len(parts.store.task_ids(project)),
         "open": parts.store.count_open(project),
+        "pulled_at": pulled_at and pulled_at.isoformat(),
+        "pulled_seconds_ago": pulled_at and round((datetime.now(UTC) - pulled_at).total_seconds()),
         "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
         "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
         "learner": (serving and serving.learner) or "built-in",
@@ -129,6 +144,7 @@ def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | N
         "rounds": [
             {"at": one.at.isoformat(), "seconds": round(one.seconds, 3), "summary": one.summary, "failed": one.failed}
             for one in parts.rounds.last(project, 10)
+            if one.summary != drift  # it stands among the findings
         ],
     }
 
@@ -141,14 +157,29 @@ def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict
     return {"shown": dict(found.shown), "when": when}
 
 
-def _print(alarm: str, running: Sequence[Running], shown: Sequence[dict[str, Any]]) -> None:
+def _place(settings: Settings) -> dict[str, Any]:
+    """Where the state is that is shown: nothing is more puzzling than the right figures of another installation."""
+    url = make_url(settings.database_url)
+    in_home = url.get_backend_name() == "sqlite" and str(url.database).startswith(str(settings.home))
+    elsewhere = f"{url.get_backend_name()} database {url.database}{f' on {url.host}' if url.host else ''}"
+    return {"home": str(settings.home), "database": None if in_home else elsewhere}
+
+
+def _print_running(alarm: str, running: Sequence[Running]) -> None:
     if alarm:
         click.secho(printable(alarm), fg="red")
+    if stopped := [one.name for one in running if one.runs is False]:
+        click.secho(f"Not running as it should: {', '.join(stopped)}.", fg="red", bold=True)
     for one in running:
-        if not one.runs and one.message != alarm:
-            click.secho(printable(one.message), fg="red")
+        if one.message != alarm:
+            click.secho(printable(one.message), fg=None if one.runs else "red")
+
+
+def _print(place: dict[str, Any], shown: Sequence[dict[str, Any]]) -> None:
+    database = f", and the {place['database']}" if place["database"] else ""
+    click.echo(printable(f"The state is read from {place['home']}{database}."))
     if not shown:
-        click.echo("No project is connected yet: run `nextlabel connect --url … --token … --project …`.")
+        click.echo("No project is connected there yet: run `nextlabel connect --url … --token … --project …`.")
     for project in shown:
         Console().print(_table(project))
 
@@ -181,14 +212,17 @@ def _warnings(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "last read from the tool", _ago(one["pulled_seconds_ago"], one["pulled_at"])
     yield "tasks", f"{one['tasks']}, of which {one['open']} open"
-    yield "model in service", f"{one['model'] or 'none yet'}, trained on {one['labels']} labels"
+    trained = f"{one['model']}, trained on {counted(one['labels'], 'label')}"
+    yield "model in service", trained if one["model"] else "none yet"
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
     if one["learner"] != "built-in":
         yield "your own model", one["learner"].rpartition(" ")[0]
     yield "pre-annotations", one["pre_annotations"]["when"]
-    yield "queue", f"{one['queue'] or 'none yet'}, {one['window_left']} tasks left in order"
+    order = f"{one['queue']}, {counted(one['window_left'], 'task')} left in order"
+    yield "queue", order if one["queue"] else "none yet"
     yield "strategy", one["options"]["strategy"]
 
 
@@ -196,6 +230,13 @@ def _history(one: dict[str, Any]) -> Iterator[tuple[str, Text]]:
     for entry in one["rounds"][:_MOST_NAMED]:
         failed = ("failed ", "red") if entry["failed"] else ""
         yield _at(entry["at"]), Text.assemble(failed, printable(f"{entry['summary']} ({entry['seconds']:.1f} s)"))
+
+
+def _ago(seconds: int | None, at: str | None) -> str:
+    if seconds is None or at is None:
+        return "never"
+    unit = next((unit for unit in _UNITS if seconds >= 2 * unit[0]), (1, "second"))
+    return f"{counted(max(0, seconds) // unit[0], unit[1])} ago, at {_at(at)} UTC"
 
 
 def _at(time: str) -> str:

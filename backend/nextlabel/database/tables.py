@@ -77,6 +77,7 @@ cursors = Table(
     Column("project", String(64), primary_key=True),
     Column("cursor", Text, nullable=False),
     Column("full_at", DateTime(timezone=True), nullable=True),
+    Column("pulled_at", DateTime(timezone=True), nullable=True),
 )
 
 tasks = Table(

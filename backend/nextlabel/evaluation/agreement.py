@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from nextlabel.labeling import counted
+
 NAME = "agreement on the tasks asked (harder than the average task)"
 
 _NAMES = {
@@ -29,15 +31,14 @@ def named(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def in_words(metrics: Mapping[str, float]) -> Iterator[str]:
-    """A line for each target that has figures."""
+    """A line for each target that something was learned of, whether or not it could be measured yet."""
     targets: dict[str, dict[str, float]] = {}
     for name, figure in named(metrics).items():
         target, _, last = name.rpartition(".")
         targets.setdefault(target, {})[last] = figure
     for target, figures in targets.items():
-        if words := _words(figures):
-            labels = figures.get("labels", 0)
-            yield f"{f'{target}: ' if target else ''}{words}, on {labels:.0f} label{'' if labels == 1 else 's'}"
+        words = _words(figures) or "not measured yet"
+        yield f"{f'{target}: ' if target else ''}{words}, on {counted(round(figures.get('labels', 0)), 'label')}"
 
 
 def _words(figures: Mapping[str, float]) -> str:

@@ -44,7 +44,15 @@ def test_what_a_teams_own_model_is_measured_by_is_the_labels_that_were_new_to_it
     (line,) = agreement.in_words(metrics)
     assert line.startswith("0.840 by the version before")
     assert "25 labels" in line
-    assert list(agreement.in_words({"labels": 40.0})) == []
+
+
+def test_a_target_that_could_not_be_measured_yet_is_not_passed_over() -> None:
+    figures = {"stars.labels": 1.0, "label.labels": 40.0, "label.accuracy": 0.9, "label.accuracy_standard_error": 0.05}
+    assert list(agreement.in_words(figures)) == [
+        "stars: not measured yet, on 1 label",
+        "label: 0.900 ± 0.050, on 40 labels",
+    ]
+    assert list(agreement.in_words({})) == []
 
 
 def test_of_several_targets_each_has_its_figures_and_none_is_called_accuracy() -> None:
