@@ -139,28 +139,50 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     environ: dict[str, str], port: int, number: int, planted: Path, eventually: Callable[..., None]
 ) -> None:
     command = [sys.executable, "-m", "nextlabel", "up", "--port", str(port)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environ, cwd=planted, stdout=pipe, stderr=pipe, text=True) as up:
+    out, pipe = planted.parent / "out", subprocess.PIPE
+    with (
+        out.open("w") as written,
+        subprocess.Popen(command, env=environ, cwd=planted, stdout=written, stderr=pipe, text=True) as up,
+    ):
         try:
-            eventually(lambda: up.poll() is not None or is_up(environ, port))
+            eventually(lambda: up.poll() is not None or "this machine only" in out.read_text())
+            assert is_up(environ, port), "it is said to be ready before it is"
             names = " ".join(processes_of(environ).values())
             assert [part for part in (" up ", " serve ", " worker-process", ".sock") if part not in names] == []
             assert listens_on(port) == {"127.0.0.1"}
             up.send_signal(number)
-            output, errors = up.communicate(timeout=180)
+            _, errors = up.communicate(timeout=180)
             eventually(lambda: processes_of(environ) == {})
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)
     assert up.returncode == (-number if number == signal.SIGKILL else 0), errors
     assert number == signal.SIGKILL or "Traceback" not in errors
-    assert f"up on port {port}" in output
+    output = out.read_text()
+    assert f"nextlabel is ready: it is up on port {port}" in output
     assert not (planted / "imported").exists()
     home = f"NEXTLABEL_HOME={environ['NEXTLABEL_HOME']}"
     line = f"{home} nextlabel connect --url http://localhost:8080 --token ACCESS_TOKEN --project 1 --backend-url "
     assert f"{line}http://127.0.0.1:{port}\n" in output
     assert "this machine only" in output and "--host 172.17.0.1" in output
     assert ("nextlabel is down" in output) == (number != signal.SIGKILL)
+
+
+def test_up_says_that_it_is_ready_once_it_serves_and_until_then_what_is_missing(
+    team: Team, settings: Settings, backend: int, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    readiness = running._Readiness(settings, settings.redis_url or "", "127.0.0.1", backend, f"http://x.y:{backend}")
+    readiness._complain_at = 0
+    readiness()  # the backend answers, and no worker is there
+    assert (capsys.readouterr().out, "No worker is alive" in caplog.text) == ("", True)
+    worker_of_ours = RqWorker([LEARN_QUEUE], connection=team.parts.redis, serializer=JSONSerializer)
+    worker_of_ours.register_birth()
+    for _ in range(2):
+        readiness._again_at = 0
+        readiness()
+    said = capsys.readouterr().out
+    assert said.count("nextlabel is ready") == 1
+    assert f"--project 1 --backend-url http://x.y:{backend}\n" in said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")

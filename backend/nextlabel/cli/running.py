@@ -8,6 +8,7 @@ import shlex
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.circuits import same_tool
 from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models, read_settings
+from nextlabel.cli.health import backend, redis_and_workers
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.labeling import ProjectId
@@ -32,6 +34,7 @@ from nextlabel.worker import run_worker
 
 log = logging.getLogger("nextlabel")
 
+_SLOW_SECONDS = 60.0
 _JUST_NOW = timedelta(minutes=10)
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -151,15 +154,15 @@ def up(host: str | None, port: int, models: tuple[str, ...]) -> None:
     supervisor = Supervisor({"REDIS_URL": redis_url})
     supervisor.start("backend", "serve", "--host", host, "--port", str(port))
     _start_workers(supervisor, settings)
-    click.echo(
-        f"nextlabel is up on port {port}, its state is in {settings.home}. Next, for each project, in another terminal "
-        "with the same settings:\n"
-        f"  {_connect_line(settings, address)}"
-    )
-    if urlsplit(address).hostname in _THIS_MACHINE:
-        click.echo(_for_a_container(host, port))
+    click.echo(f"nextlabel starts on port {port}, its state is in {settings.home} …")
+    housekeeping, readiness = _Housekeeping(parts, settings), _Readiness(settings, redis_url, host, port, address)
+
+    def tick() -> None:
+        housekeeping()
+        readiness()
+
     try:
-        supervisor.run(_Housekeeping(parts, settings))
+        supervisor.run(tick)
     finally:
         if server is not None:
             server.stop()
@@ -219,6 +222,39 @@ def _connect_line(settings: Settings, address: str) -> str:
 def _start_workers(supervisor: Supervisor, settings: Settings) -> None:
     for n in range(settings.workers):
         supervisor.start(f"worker {n + 1}", "worker-process")
+
+
+class _Readiness:
+    """Says once that `up` serves, and how to go on; and what is still missing where that takes long."""
+
+    def __init__(self, settings: Settings, redis_url: str, host: str, port: int, address: str) -> None:
+        self._settings, self._host, self._port, self._address = settings, host, port, address
+        self._looks_at = replace(settings, redis_url=redis_url)
+        named = f"[{host}]" if ":" in host else host
+        self._here = f"http://{'127.0.0.1' if host in _EVERY_ADDRESS else named}:{port}"
+        self._is_ready = False
+        self._again_at = 0.0
+        self._complain_at = time.monotonic() + _SLOW_SECONDS
+
+    def __call__(self) -> None:
+        if self._is_ready or time.monotonic() < self._again_at:
+            return
+        found = [*redis_and_workers(self._looks_at, socket.gethostname()), backend([self._here])]
+        self._is_ready = all(one.runs for one in found)
+        self._again_at = time.monotonic() + 0.5
+        if self._is_ready:
+            self._say_how_to_go_on()
+        elif time.monotonic() >= self._complain_at:
+            self._complain_at = time.monotonic() + _SLOW_SECONDS
+            log.warning("not ready yet: %s", " ".join(one.message for one in found if not one.runs))
+
+    def _say_how_to_go_on(self) -> None:
+        click.echo(
+            f"nextlabel is ready: it is up on port {self._port}. Next, for each project, in another terminal with the "
+            f"same settings:\n  {_connect_line(self._settings, self._address)}"
+        )
+        if urlsplit(self._address).hostname in _THIS_MACHINE:
+            click.echo(_for_a_container(self._host, self._port))
 
 
 class _Housekeeping:
