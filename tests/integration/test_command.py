@@ -383,9 +383,18 @@ def test_a_home_that_cannot_be_made_is_said_so(run: Run, environ: dict[str, str]
 
 
 def test_the_strategies_are_told_with_what_each_does(run: Run) -> None:
-    found = {one["name"]: one["about"] for one in json.loads(run("strategies", "--json").stdout)}
+    listed = json.loads(run("strategies", "--json").stdout)
+    found = {one["name"]: one for one in listed}
     assert set(found) >= {"margin", "entropy", "least_confidence", "random", "diverse"}
-    assert all(found.values())
+    assert all(one["about"] for one in listed)
+    assert [one["name"] for one in listed if one["default"]] == ["adaptive"]
+    ours = [one for one in listed if not one["about"].startswith("broken: ")]
+    assert [one["name"] for one in ours if one["group"] == "own" or "Choose one of these" not in one["when"]] == []
+    shown = " ".join(run("strategies").stdout.split())
+    assert shown.count("(the default)") == shown.count("adaptive (the default): ") == 1
+    for one in listed:
+        assert shown.count(one["when"]) == 1
+        assert shown.index(one["when"]) < shown.index(f"{one['name']}: " if not one["default"] else "adaptive (the")
 
 
 def test_the_credentials_are_made_once(run: Run) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import make_url
@@ -23,7 +24,9 @@ from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.showing import showing
 from nextlabel.labeling import counted
+from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Finding, ModelRecord
+from nextlabel.ranking import Group
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis
@@ -248,12 +251,29 @@ def _at(time: str) -> str:
 def strategies(as_json: bool) -> None:
     """The query strategies that can be chosen; NEXTLABEL_HOME/strategies/NAME.py is one of your own."""
     finding.look_in(read_settings().strategies_folder)
-    found = [{"name": name, "about": finding.about(name)} for name in finding.names()]
+    found = [_strategy(name) for name in finding.names()]
     if as_json:
         click.echo(json.dumps(found))
         return
-    for one in found:
-        click.echo(printable(f"{one['name']:20} {one['about']}"))
+    console = Console(highlight=False)
+    for group in Group:
+        mine = sorted((one for one in found if one["group"] == group.name.lower()), key=lambda one: not one["default"])
+        if mine:
+            console.print(Text(f"\n{group.value}", style="bold"))
+        for one in mine:
+            mark = " (the default)" if one["default"] else ""
+            console.print(Padding(Text(printable(f"{one['name']}{mark}: {one['about']}")), (0, 0, 0, 2)))
+
+
+def _strategy(name: str) -> dict[str, Any]:
+    group = finding.group(name)
+    return {
+        "name": name,
+        "group": group.name.lower(),
+        "when": group.value,
+        "default": name == ProjectOptions().strategy,
+        "about": finding.about(name),
+    }
 
 
 @click.command()

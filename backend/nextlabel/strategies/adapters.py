@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner, Needs, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Learner, Needs, RankedTask, Ranking
 from nextlabel.strategies.adapted import LearnerClassifier, PoolModel
 from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_learner
 from nextlabel.strategies.uncertainty import Margin, best_first
@@ -36,6 +36,7 @@ class ScikitActiveml(PoolStrategy):
     needs a regressor or an annotator model is refused. (Kottke et al., 2021, for scikit-activeml.)
     """
 
+    group = Group.ELSEWHERE
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, strategy: str, *, method: str = "", **options: Any) -> None:
@@ -99,6 +100,8 @@ class Modal(PoolStrategy):
     The order is kept as returned; places that it leaves are filled by margin. (Danka & Horvath, 2018, for modAL.)
     """
 
+    group = Group.ELSEWHERE
+
     def __init__(self, path: str) -> None:
         self._function, self.name = _function(path, "modal"), f"modal:{path}"
 
@@ -117,6 +120,8 @@ class Function(PoolStrategy):
     It is called as ``function(estimator, pool)`` and returns n utilities on any scale, higher is sooner; ties go by
     the pool's seed. ``estimator`` is what `Modal` gives, ``pool`` the `CandidatePool`.
     """
+
+    group = Group.ELSEWHERE
 
     def __init__(self, path: str) -> None:
         self._function, self.name = _function(path, "function"), f"function:{path}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Ranking
 from nextlabel.strategies.base import PoolStrategy, finite, part_of
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.geometry import Rows, in_order, sketch
@@ -34,6 +34,8 @@ class Adaptive(PoolStrategy):
     Blocks follow one another: the first places of a long ranking are what a short one gives. Without features it is
     margin, and the exploring is at random.
     """
+
+    group = Group.ANY
 
     def __init__(self, block: int = 10, breadth: float = 3.0, explore: float = 0.1) -> None:
         self.name = "adaptive"

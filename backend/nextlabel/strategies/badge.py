@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.geometry import Rows, apart, blocks, in_order, space_of, squared_norms
 from nextlabel.uncertainty import checked
@@ -21,6 +21,7 @@ class Badge(PoolStrategy):
     to its squared distance to the nearest picked one. Embeddings are never built: memory is O(n·(k + d)).
     """
 
+    group = Group.BOTH
     name = "badge"
     needs = frozenset({Needs.FEATURES})
 

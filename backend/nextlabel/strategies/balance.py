@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import missing
 from nextlabel.strategies.builtin import Inner, built_in, utilities_of
 from nextlabel.strategies.needs import needs_of
@@ -23,6 +23,7 @@ class Balanced:
     From Python, ``strategy`` takes the strategy itself. (Aggarwal, Popescu & Hudelot, 2020; Bengar et al., 2022.)
     """
 
+    group = Group.AROUND
     needs = frozenset({Needs.CLASSES})
 
     def __init__(self, inner: str = "margin", *, strength: float = 1.0, strategy: Inner | None = None) -> None:

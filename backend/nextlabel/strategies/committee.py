@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nextlabel import disagreement
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
 from nextlabel.strategies.answers import Answers, answers_of
 from nextlabel.strategies.base import PoolStrategy, missing, need_features, need_labels
 from nextlabel.strategies.uncertainty import best_first
@@ -43,6 +43,7 @@ class Committee(PoolStrategy):
     Mamitsuka, 1998).
     """
 
+    group = Group.LEARNING
     needs = frozenset({Needs.FEATURES, Needs.LEARNER})
 
     def __init__(self, measure: str = "vote_entropy", *, members: int = 8, bootstrap: bool = True) -> None:

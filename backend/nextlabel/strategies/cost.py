@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import missing
 from nextlabel.strategies.builtin import Inner, built_in, utilities_of
 from nextlabel.strategies.needs import needs_of
@@ -21,6 +21,7 @@ class CostAware:
     (Settles, Craven & Friedland, 2008; Haertel et al., 2008, return on investment.)
     """
 
+    group = Group.AROUND
     needs = frozenset({Needs.COSTS})
 
     def __init__(self, inner: str = "margin", *, power: float = 1.0, strategy: Inner | None = None) -> None:

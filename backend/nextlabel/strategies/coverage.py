@@ -10,7 +10,7 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.badge import Gradients, seeding
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
@@ -45,6 +45,7 @@ class KCenter(PoolStrategy):
     (Gonzalez, 1985). Uses features only. Exact, in O(size·n·d) at most.
     """
 
+    group = Group.COVERING
     name = "kcenter"
     needs = frozenset({Needs.FEATURES})
 
@@ -63,6 +64,7 @@ class FacilityLocation(PoolStrategy):
     tasks are measured on a sample, and above 10,000 the candidates are a sample, too (Mirzasoleiman et al., 2015).
     """
 
+    group = Group.COVERING
     name = "facility"
     needs = frozenset({Needs.FEATURES})
 
@@ -81,6 +83,7 @@ class Determinantal(PoolStrategy):
     are apart.
     """
 
+    group = Group.BOTH
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", theta: float = 0.5) -> None:
@@ -109,6 +112,7 @@ class Typical(PoolStrategy):
     in the cluster. A batch is planned as a whole, so that a longer one does not begin with the shorter one.
     """
 
+    group = Group.COVERING
     name = "typical"
     needs = frozenset({Needs.FEATURES})
 

@@ -8,7 +8,7 @@ from sklearn.preprocessing import normalize
 
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy, need_features
 from nextlabel.strategies.geometry import blocks
 from nextlabel.strategies.uncertainty import best_first
@@ -23,6 +23,7 @@ class InformationDensity(PoolStrategy):
     (mean similarity under 0) counts as not dense at all.
     """
 
+    group = Group.BOTH
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", beta: float = 1.0) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
 from nextlabel.strategies.base import part_of
 from nextlabel.strategies.geometry import directions, space_of
 
@@ -22,6 +22,7 @@ class Diverse:
     goes on where it left off. Without features the order is random.
     """
 
+    group = Group.COVERING
     name = "diverse"
 
     def utilities(self, probabilities: Floats) -> Floats:

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Needs, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
 from nextlabel.strategies.answers import Answers, answers_of
 from nextlabel.strategies.base import PoolStrategy, need_features, need_labels
 from nextlabel.strategies.committee import Member
@@ -26,6 +26,7 @@ from nextlabel.strategies.committee import Member
 class LookAhead(PoolStrategy, ABC):
     """Ranks a few candidates by the risk that is expected to remain once their label is known."""
 
+    group = Group.LEARNING
     needs = frozenset({Needs.FEATURES, Needs.LEARNER})
 
     name: str

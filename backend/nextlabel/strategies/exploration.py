@@ -8,7 +8,7 @@ import numpy as np
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
 from nextlabel.strategies.builtin import Inner, built_in
 from nextlabel.strategies.needs import needs_of
 
@@ -20,6 +20,8 @@ class Explore:
     they hold comes from the pool's seed. What the model overlooks is found so (Osugi, Kun & Scott, 2005).
     From Python, ``strategy`` takes the strategy itself.
     """
+
+    group = Group.AROUND
 
     def __init__(self, inner: str = "margin", *, share: float = 0.1, strategy: Inner | None = None) -> None:
         if not 0 <= share <= 1:

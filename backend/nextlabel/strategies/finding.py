@@ -17,6 +17,7 @@ from typing import Any
 
 from nextlabel import plugins
 from nextlabel.errors import SettingsError
+from nextlabel.ranking import Group
 from nextlabel.strategies import spec
 
 GROUP = "nextlabel.strategies"
@@ -73,11 +74,21 @@ def make(text: str) -> Any:
 
 
 def about(name: str) -> str:
-    """What a strategy says of itself, in one line, or what is wrong with it; it need not be made for that."""
+    """What a strategy says of itself first, or what is wrong with it; it need not be made for that."""
     try:
-        return (factory(name).__doc__ or "").strip().split("\n")[0]
+        first = (factory(name).__doc__ or "").strip().partition("\n\n")[0]
+        return " ".join(first.split()).replace("``", "`")
     except SettingsError as error:
         return f"broken: {error}"
+
+
+def group(name: str) -> Group:
+    """What a strategy is for, as it declares; those that declare nothing are somebody's own."""
+    try:
+        found = getattr(factory(name), "group", Group.OWN)
+    except SettingsError:
+        return Group.OWN
+    return found if isinstance(found, Group) else Group.OWN
 
 
 def factory(name: str) -> Any:

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.coverage import Likeness, Volume
 from nextlabel.strategies.density import MEASURES, known_measure, mean_similarity, uncertainty_of
@@ -39,6 +39,7 @@ class Hybrid(PoolStrategy):
     Alpha 1 is uncertainty sampling, alpha 0 the coverage alone.
     """
 
+    group = Group.BOTH
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, parts: str = "margin+kcenter", alpha: float = 0.5) -> None:
@@ -74,6 +75,8 @@ class Product(PoolStrategy):
     distance to the nearest labeled or picked task among the distances of random pairs, and falls with every pick.
     Ranks make objectives of any scale comparable; the product wants all of them at once.
     """
+
+    group = Group.BOTH
 
     def __init__(self, parts: str = "margin+density+kcenter") -> None:
         self.name = "product"
@@ -112,6 +115,7 @@ class ClusterUncertain(PoolStrategy):
     A batch is planned as a whole, so that a longer one does not begin with the shorter one.
     """
 
+    group = Group.BOTH
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "margin", beta: float = 10.0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Features, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import need_features
 from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
@@ -18,6 +18,7 @@ class ModelChange:
     Long inputs come first; normalise features if length means nothing. (Settles, Craven & Ray, 2008.)
     """
 
+    group = Group.LEARNING
     name = "model_change"
     needs = frozenset({Needs.FEATURES})
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import need_chances
 from nextlabel.strategies.uncertainty import best_first
 from nextlabel.uncertainty import checked
@@ -23,6 +23,7 @@ from nextlabel.uncertainty import checked
 class MultiLabel:
     """By the uncertainty of several labels at once: multilabel:avg_confidence, multilabel:max_score …"""
 
+    group = Group.KIND
     needs = frozenset({Needs.LABEL_CHANCES})
 
     def __init__(self, measure: str = "avg_confidence") -> None:

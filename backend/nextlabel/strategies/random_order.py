@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Ranking
 from nextlabel.strategies.uncertainty import best_first
 
 
 class RandomOrder:
     """A random order drawn from the pool's seed; every task has the same utility."""
 
+    group = Group.ANY
     name = "random"
 
     def utilities(self, probabilities: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Needs, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
 from nextlabel.strategies.geometry import Nearest, Rows, greedy, in_order, space_of
@@ -18,6 +18,7 @@ class RankedBatch(PoolStrategy):
     comes first. O(size·n·d) at most: every pick updates the distances, none is computed twice.
     """
 
+    group = Group.BOTH
     needs = frozenset({Needs.FEATURES})
 
     def __init__(self, measure: str = "least_confidence") -> None:

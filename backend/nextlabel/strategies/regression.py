@@ -7,7 +7,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Needs, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
 from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_labels, need_numbers
 from nextlabel.strategies.model_change import input_lengths
 from nextlabel.uncertainty import checked
@@ -21,6 +21,7 @@ class GreedySampling(PoolStrategy):
     labels is the most central; it alone goes without numbers. (Wu, Lin & Huang, 2019.)
     """
 
+    group = Group.KIND
     needs = frozenset({Needs.FEATURES, Needs.NUMBERS})
 
     def __init__(self, variant: str = "igs") -> None:

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from nextlabel import uncertainty
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
 
 
 class UncertaintySampling(ABC):
     """Ranks by a measure on each task's probabilities. Equal utilities are put in an order drawn from the seed."""
 
+    group = Group.UNSURE
     name: ClassVar[str]
 
     @abstractmethod
