@@ -52,7 +52,7 @@ Features = csr_matrix | Floats
 class Group(Enum):
     """What query strategies are for, and when to choose one of them; a strategy may declare its ``group``."""
 
-    ANY = "For every project. Choose one of these unless you know of a reason for another."
+    ANY = "For every project. Choose the default unless you know of a reason for another, and random to compare with."
     UNSURE = "What the model is unsure of. Choose one of these when tasks hardly repeat each other."
     COVERING = "Tasks that represent the others. Choose one of these while labels are few, or the model is poor."
     BOTH = "Unsure tasks that differ. Choose one of these when many tasks are alike and labels are given in batches."
