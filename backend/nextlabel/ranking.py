@@ -56,9 +56,7 @@ class Group(Enum):
     UNSURE = "What the model is unsure of. Choose one of these when tasks hardly repeat each other."
     COVERING = "Tasks that represent the others. Choose one of these while labels are few, or the model is poor."
     BOTH = "Unsure tasks that differ. Choose one of these when many tasks are alike and labels are given in batches."
-    LEARNING = (
-        "What a label would change. Choose one of these for small projects: most fit models for each order."
-    )
+    LEARNING = "What a label would change. Choose one of these for small projects: most fit models for each order."
     KIND = "For one kind of target. Choose one of these when the project asks for that kind alone."
     AROUND = "Around another strategy. Choose one of these to change the order of the strategy that you name in it."
     ELSEWHERE = "Made elsewhere. Choose one of these to use a package or a function that you know already."
