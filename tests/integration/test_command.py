@@ -176,7 +176,7 @@ def test_up_says_that_it_is_ready_once_it_serves_and_until_then_what_is_missing(
     readiness()  # the backend answers, and no worker is there
     assert (capsys.readouterr().out, "No worker is alive" in caplog.text) == ("", True)
     worker_of_ours = RqWorker([LEARN_QUEUE], connection=team.parts.redis, serializer=JSONSerializer)
-    worker_of_ours.register_birth()
+    worker_of_ours.register_birth()  # type: ignore[no-untyped-call]
     for _ in range(2):
         readiness._again_at = 0
         readiness()
