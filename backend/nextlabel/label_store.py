@@ -59,7 +59,7 @@ class SqlLabelStore:
     def cursor(self, project: ProjectId) -> Cursor | None:
         with self._database.read() as sql:
             found = sql.execute(select(cursors.c.cursor).where(cursors.c.project == project)).scalar()
-        return None if found is None else Cursor(found)
+        return Cursor(found) if found else None
 
     def full_pull_at(self, project: ProjectId) -> datetime | None:
         return self._time(project, cursors.c.full_at)
@@ -78,7 +78,8 @@ class SqlLabelStore:
 
     def note_pull(self, project: ProjectId, at: datetime) -> None:
         with self._database.write() as sql:
-            sql.execute(_of(project).values(pulled_at=at))
+            if not sql.execute(_of(project).values(pulled_at=at)).rowcount:  # an empty project has no cursor
+                sql.execute(insert(cursors).values(project=project, cursor="", pulled_at=at))
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
         return _TaskIds(self._database, project)

@@ -583,7 +583,6 @@ def test_status_has_a_figure_for_every_kind_of_target(connect: Callable[..., Res
 def test_status_says_from_which_home_it_reads_and_how_long_ago_each_project_was_read(
     connect: Callable[..., Result], team: Team, run: Run, environ: dict[str, str]
 ) -> None:
-    team.import_mails(5)
     connect()
     connection = team.parts.connections.get(team.project)
     team.parts.connections.save(replace(connection, project=ProjectId("never read")))
