@@ -29,7 +29,7 @@ _MEMBERS = 8
 
 
 class ScikitActiveml(PoolStrategy):
-    """Any pool strategy of scikit-activeml, by class name: skactiveml:UncertaintySampling?method=entropy
+    """Uses a pool strategy of scikit-activeml, named by its class: skactiveml:UncertaintySampling?method=entropy.
 
     It is given all features (dense, without empty columns), the labels, NaN where there is none, and, where it asks
     for a classifier or an ensemble, such as the pool's learner fits. Its order is kept; utilities are places. What
@@ -93,7 +93,7 @@ class ScikitActiveml(PoolStrategy):
 
 
 class Modal(PoolStrategy):
-    """A modAL-style query function by its path: modal:package.module.function
+    """Uses a query function written for modAL, named by its path: modal:package.module.function.
 
     It is called as ``function(classifier, X_pool, n_instances)`` and returns row numbers, alone or first in a tuple.
     ``classifier`` has ``predict_proba``, ``predict``, ``classes_``, ``estimator``, ``X_training``, ``y_training``.
@@ -115,7 +115,7 @@ class Modal(PoolStrategy):
 
 
 class Function(PoolStrategy):
-    """A function of your own by its path: function:package.module.function
+    """Uses a function of your own, named by its path: function:package.module.function.
 
     It is called as ``function(estimator, pool)`` and returns n utilities on any scale, higher is sooner; ties go by
     the pool's seed. ``estimator`` is what `Modal` gives, ``pool`` the `CandidatePool`.

@@ -21,7 +21,7 @@ _MOST = 0.5  # of a block explores, at most
 
 
 class Adaptive(PoolStrategy):
-    """Representatives first, then what the model is unsure of, with as much exploring as the labels call for.
+    """Asks for representatives first, then for what the model is unsure of. It explores as much as the labels call for.
 
     1. Until two classes have a label there is nothing to be unsure between: cluster representatives (`Diverse`).
     2. From then on places are filled block by block. A share of each block goes to representatives of what has no

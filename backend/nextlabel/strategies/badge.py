@@ -14,7 +14,9 @@ _DRAWS = 32  # candidates looked at in one go
 
 
 class Badge(PoolStrategy):
-    """k-means++ seeding (Arthur & Vassilvitskii, 2007) over gradient embeddings (Ash et al., 2020).
+    """Asks for tasks that would change the model in different ways, without fitting further models.
+
+    k-means++ seeding (Arthur & Vassilvitskii, 2007) over gradient embeddings (Ash et al., 2020).
 
     A task's embedding is the gradient of the last layer's loss at the likeliest label, (p − onehot(argmax p)) ⊗ x:
     long where the model is unsure. The longest comes first; each further one is drawn with probability proportional

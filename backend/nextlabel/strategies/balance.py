@@ -15,7 +15,7 @@ from nextlabel.uncertainty import checked
 
 
 class Balanced:
-    """By another strategy's utility, more for classes with few labels: balanced:margin?strength=1.
+    """Takes another strategy and prefers classes with few labels: balanced:margin?strength=1.
 
     A class weighs (least share / its share of the labels) ** strength, shares counted with one label more each;
     a task weighs the mean of its classes' weights under its probabilities, or under the chances of its labels where it

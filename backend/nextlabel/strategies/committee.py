@@ -35,7 +35,7 @@ _CELLS = 4_000_000  # members' probabilities held at a time
 
 
 class Committee(PoolStrategy):
-    """By the disagreement of further models like the one in service: committee:MEASURE.
+    """Fits several models and asks for tasks on which they disagree: committee:MEASURE.
 
     Of several labels at once each counts by itself; of numbers it is how far the members' values are apart (Burbidge,
     Rowland & King, 2007), whatever the measure. Each member is fitted by the pool's learner with a seed of its own and,

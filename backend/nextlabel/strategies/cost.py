@@ -13,7 +13,7 @@ from nextlabel.strategies.uncertainty import best_first
 
 
 class CostAware:
-    """By another strategy's utility over the label's cost: cost:margin?power=1 (0: costs are ignored).
+    """Takes another strategy and prefers labels that take little time: cost:margin?power=1 (0: costs are ignored).
 
     Costs are the pool's, positive and in any unit. In a project they are the seconds that a label is expected to take,
     from how long the labels so far took and how much there was to read. From Python, ``strategy`` takes the strategy

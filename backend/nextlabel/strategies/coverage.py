@@ -39,7 +39,9 @@ _NUGGET = 1e-5  # of variance that no neighbour explains; keeps the factors regu
 
 
 class KCenter(PoolStrategy):
-    """The task farthest from everything labeled or picked, again and again (core-set: Sener & Savarese, 2018).
+    """Asks for the task that is farthest from everything labeled or asked for, again and again.
+
+    The task farthest from everything labeled or picked, again and again (core-set: Sener & Savarese, 2018).
 
     The farthest open task is then at most twice as far from the nearest picked one as with the best batch there is
     (Gonzalez, 1985). Uses features only. Exact, in O(size·n·d) at most.
@@ -57,7 +59,9 @@ class KCenter(PoolStrategy):
 
 
 class FacilityLocation(PoolStrategy):
-    """The task that most raises the sum, over the pool, of each task's cosine similarity to its nearest pick
+    """Asks for tasks that represent the pool best: each open task should have one like it among them.
+
+    The task that most raises the sum, over the pool, of each task's cosine similarity to its nearest pick
     (Wei, Iyer & Bilmes, 2015): representatives, where `KCenter` goes for the rim.
 
     Greedy, hence at least 1 − 1/e of the best sum (Nemhauser, Wolsey & Fisher, 1978). Pools of more than about 4,400
@@ -76,7 +80,9 @@ class FacilityLocation(PoolStrategy):
 
 
 class Determinantal(PoolStrategy):
-    """Greedy maximum of a determinantal point process (Chen, Zhang & Zhou, 2018): unsure tasks that differ.
+    """Asks for unsure tasks that differ from one another, by a determinantal point process.
+
+    Greedy maximum of a determinantal point process (Chen, Zhang & Zhou, 2018): unsure tasks that differ.
 
     Maximises theta · Σ uncertainty + (1 − theta) · log det of the tasks' similarities; ``dpp?theta=0`` is diversity
     alone and needs no probabilities. The similarity is Gaussian in the distance, as wide as two tasks drawn at random
@@ -105,7 +111,9 @@ class Determinantal(PoolStrategy):
 
 
 class Typical(PoolStrategy):
-    """The most typical task of each cluster that has no label yet, largest cluster first (TypiClust: Hacohen, Dekel &
+    """Asks for the most typical task of each cluster that has no label yet.
+
+    The most typical task of each cluster that has no label yet, largest cluster first (TypiClust: Hacohen, Dekel &
     Weinshall, 2022): sound while labels are few.
 
     There are as many clusters as labels and picks together, 500 at most. Typical is near to its 20 nearest neighbours

@@ -17,7 +17,9 @@ MEASURES = ("margin", "entropy", "least_confidence", "ratio")
 
 
 class InformationDensity(PoolStrategy):
-    """Uncertainty × (mean cosine similarity to the open tasks)^beta (Settles & Craven, 2008).
+    """Asks for unsure tasks that are like many others: density:margin?beta=1.
+
+    Uncertainty × (mean cosine similarity to the open tasks)^beta (Settles & Craven, 2008).
 
     ``density:margin?beta=1``; with beta 0 it is plain uncertainty. A task that points away from the rest of the pool
     (mean similarity under 0) counts as not dense at all.

@@ -16,7 +16,9 @@ _MAX_RANKED = 100_000  # of a larger pool as many tasks are drawn at random and 
 
 
 class Diverse:
-    """Cluster representatives, round by round: each cluster's most central task, largest cluster first, then
+    """Asks for the most central task of each cluster, then for each one's second, and so on.
+
+    Cluster representatives, round by round: each cluster's most central task, largest cluster first, then
     each one's second, and so on (Nguyen & Smeulders, 2004; Hacohen, Dekel & Weinshall, 2022, for why typical
     tasks teach most while labels are few). What is labeled already counts for its cluster, so that asking again
     goes on where it left off. Without features the order is random.

@@ -75,8 +75,7 @@ class LookAhead(PoolStrategy, ABC):
 
 
 class ErrorReduction(LookAhead):
-    """By the error that is expected to remain once the label is known: error_reduction:log, zero_one.
-
+    """Asks for labels after which the least error is expected to remain: error_reduction:log, zero_one.
     ``log`` is the mean entropy of the sample, ``zero_one`` its mean 1 − largest probability (Roy & McCallum, 2001); of
     numbers both are the mean spread.
     """
@@ -96,7 +95,9 @@ class ErrorReduction(LookAhead):
 
 
 class ValueOfInformation(LookAhead):
-    """By the errors that a label is expected to prevent in all tasks, less the price of asking for it.
+    """Asks for labels that are expected to prevent more errors than they cost.
+
+    By the errors that a label is expected to prevent in all tasks, less the price of asking for it.
 
     The risk is Σ p (1 − p) over classes and open tasks, and 1 − p of the given label over labeled ones; of numbers the
     squared error, expected and made, in units of how far the labels spread. ``price``

@@ -14,7 +14,7 @@ from nextlabel.strategies.needs import needs_of
 
 
 class Explore:
-    """Another strategy's order, with a share of the places drawn at random: explore:margin?share=0.1.
+    """Takes another strategy and draws a share of the places at random: explore:margin?share=0.1.
 
     Of the first n places, round(share × n) or one beside it are random, spread evenly; where they fall and what
     they hold comes from the pool's seed. What the model overlooks is found so (Osugi, Kun & Scott, 2005).

@@ -32,7 +32,9 @@ Novelty = Callable[[Floats], Floats]
 
 
 class Hybrid(PoolStrategy):
-    """By alpha · uncertainty + (1 − alpha) · novelty, picked one after another: ``hybrid:margin+kcenter?alpha=0.7``.
+    """Weighs uncertainty against novelty, task after task: hybrid:margin+kcenter?alpha=0.7.
+
+    By alpha · uncertainty + (1 − alpha) · novelty, picked one after another: ``hybrid:margin+kcenter?alpha=0.7``.
 
     Novelty is what a coverage gains: the distance to the nearest labeled or picked task over that of two tasks drawn
     at random (``kcenter``), the share of the largest gain there was (``facility``), or the variance left (``dpp``).
@@ -69,7 +71,9 @@ class Hybrid(PoolStrategy):
 
 
 class Product(PoolStrategy):
-    """By the product of several objectives, each as a rank in (0, 1]: ``product:margin+density+kcenter``.
+    """Asks for tasks that rank high by several objectives at once: product:margin+density+kcenter.
+
+    By the product of several objectives, each as a rank in (0, 1]: ``product:margin+density+kcenter``.
 
     Any of the uncertainties, ``density`` (mean similarity to the pool) and ``kcenter``. The novelty is the rank of the
     distance to the nearest labeled or picked task among the distances of random pairs, and falls with every pick.
@@ -109,7 +113,9 @@ class Product(PoolStrategy):
 
 
 class ClusterUncertain(PoolStrategy):
-    """The beta · size most unsure tasks, clustered, weighted by uncertainty; of each cluster the task nearest to its
+    """Divides the most unsure tasks into clusters and asks for one of each: cluster:margin?beta=10.
+
+    The beta · size most unsure tasks, clustered, weighted by uncertainty; of each cluster the task nearest to its
     centre, the cluster with most uncertainty first (Zhdanov, 2019): ``cluster:margin?beta=10``.
 
     A batch is planned as a whole, so that a longer one does not begin with the shorter one.

@@ -11,7 +11,9 @@ from nextlabel.uncertainty import checked
 
 
 class ModelChange:
-    """By the expected length of a logistic model's gradient if the task's label were known.
+    """Asks for tasks whose label would change a logistic model most, without fitting further models.
+
+    By the expected length of a logistic model's gradient if the task's label were known.
 
     For multinomial logistic regression on features x, the gradient under label y is (p − e_y) xᵀ, so that its
     expected length is |x| Σ p_y |p − e_y|: no further model is fitted. With ``intercept``, x has a 1 behind it.

@@ -21,7 +21,7 @@ from nextlabel.uncertainty import checked
 
 
 class MultiLabel:
-    """By the uncertainty of several labels at once: multilabel:avg_confidence, multilabel:max_score …"""
+    """Asks for tasks that have several labels to be unsure of: multilabel:avg_confidence, multilabel:max_score."""
 
     group = Group.KIND
     needs = frozenset({Needs.LABEL_CHANCES})

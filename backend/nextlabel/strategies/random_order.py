@@ -9,7 +9,10 @@ from nextlabel.strategies.uncertainty import best_first
 
 
 class RandomOrder:
-    """A random order drawn from the pool's seed; every task has the same utility."""
+    """Asks in a random order. It is what every other strategy is to be compared with.
+
+    A random order drawn from the pool's seed; every task has the same utility.
+    """
 
     group = Group.ANY
     name = "random"

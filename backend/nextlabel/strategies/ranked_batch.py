@@ -11,7 +11,9 @@ from nextlabel.strategies.geometry import Nearest, Rows, greedy, in_order, space
 
 
 class RankedBatch(PoolStrategy):
-    """By alpha · (1 − similarity) + (1 − alpha) · uncertainty (Cardoso et al., 2017), picked one after another.
+    """Weighs likeness to what is labeled against uncertainty, and relies on uncertainty more the more is labeled.
+
+    By alpha · (1 − similarity) + (1 − alpha) · uncertainty (Cardoso et al., 2017), picked one after another.
 
     The similarity is 1 / (1 + distance) to the nearest labeled or picked task, alpha the share of the tasks that is
     still open, counted anew at every pick: modAL's order. With nothing labeled the task nearest to the pool's mean

@@ -14,7 +14,7 @@ from nextlabel.uncertainty import checked
 
 
 class GreedySampling(PoolStrategy):
-    """Far from what is labeled, in features, predicted values or both: greedy:gsx, gsy, igs.
+    """Asks for tasks far from what is labeled, in features, predicted numbers or both: greedy:gsx, gsy, igs.
 
     Each place goes to the task whose least distance to all labeled and already chosen tasks is largest: the
     distance of features (gsx), of predicted values (gsy) or their product (igs). The first of a gsx without

@@ -27,7 +27,7 @@ class UncertaintySampling(ABC):
 
 
 class LeastConfidence(UncertaintySampling):
-    """By 1 − the probability of the likeliest label."""
+    """Asks for tasks whose likeliest label is least likely."""
 
     name = "least_confidence"
 
@@ -36,7 +36,7 @@ class LeastConfidence(UncertaintySampling):
 
 
 class Margin(UncertaintySampling):
-    """By how close the two likeliest labels are."""
+    """Asks for tasks whose two likeliest labels are closest."""
 
     name = "margin"
 
@@ -45,7 +45,7 @@ class Margin(UncertaintySampling):
 
 
 class Ratio(UncertaintySampling):
-    """By the second likeliest label's probability over the likeliest's."""
+    """Asks for tasks whose second likeliest label is nearly as likely as the likeliest, by their ratio."""
 
     name = "ratio"
 
@@ -54,7 +54,7 @@ class Ratio(UncertaintySampling):
 
 
 class Entropy(UncertaintySampling):
-    """By the entropy of all labels' probabilities."""
+    """Asks for tasks whose labels are all about as likely, by the entropy of their probabilities."""
 
     name = "entropy"
 
