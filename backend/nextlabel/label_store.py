@@ -11,7 +11,6 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Row,
-    Select,
     Update,
     delete,
     func,
@@ -133,7 +132,9 @@ class SqlLabelStore:
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
-            still_open = [Task(TaskId(row.id), row.data) for row in _streamed(sql, found)]
+            # All rows at once would be in memory twice.
+            parts = sql.execution_options(yield_per=_STREAMED).execute(found).partitions()
+            still_open = [Task(TaskId(id), data) for part in parts for id, data in part]  # noqa: A001 - of a task
         still_open.sort(key=lambda task: _stable(task.id))
         return still_open
 
@@ -157,11 +158,6 @@ class _TaskIds(Collection[TaskId]):
     def __contains__(self, task: object) -> bool:
         with self.database.read() as sql:
             return bool(_among(sql, self.project, [str(task)]))
-
-
-def _streamed(sql: Connection, found: Select[Any]) -> Iterator[Row[Any]]:
-    """Row by row: all of them at once would be in memory twice."""
-    return iter(sql.execution_options(yield_per=_STREAMED).execute(found))
 
 
 def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[TaskId]:

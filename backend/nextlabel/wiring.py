@@ -19,7 +19,6 @@ from nextlabel.errors import SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import Source
-from nextlabel.features.text import count_features
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.findings import StandingFindings
 from nextlabel.hosting import Limits
@@ -39,6 +38,7 @@ from nextlabel.shards import Compute, RedisShards
 from nextlabel.strategies import finding
 from nextlabel.work import EMBED, SCORE
 
+_FOLDERS = 64  # with texts' counts that a process has in view
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
@@ -101,11 +101,13 @@ def build(settings: Settings, redis_url: str) -> Parts:
     strategy = lru_cache(maxsize=64)(finding.make)
     open_connector = partial(_open, settings)
 
+    text_cache = lru_cache(maxsize=_FOLDERS)(TextFeatureCache)
+
     def source(project: ProjectId, *, at_once: bool = False) -> Source:
-        """With ``at_once`` words are counted anew, for a request's few texts that is quicker than looking them up, and
-        nobody is asked to help."""
+        """With ``at_once`` it is for a request: nobody is asked to help, and no counts are kept."""
         folder = settings.home / "features" / project
-        count = count_features if at_once else TextFeatureCache(folder).features
+        texts = text_cache(folder)
+        count = texts.features_at_once if at_once else texts.features
         # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
         connector = cache(lambda: open_connector(connections.get(project)))
         vectors = VectorCache(folder, None if at_once else shards)

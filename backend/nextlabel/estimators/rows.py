@@ -23,12 +23,12 @@ class Rows:
     numbers themselves.
     """
 
-    def __init__(self, features: Features, products: Floats | None = None) -> None:
+    def __init__(self, features: Features) -> None:
         self._features = features
         n, columns = features.shape
         self._root: Floats | None = None
         if columns > n:
-            held = inner_products(features, features) if products is None else products.copy()
+            held = inner_products(features, features)
             held[np.diag_indices(n)] += _NUGGET
             self._root = np.asarray(cholesky(held, lower=True, overwrite_a=True, check_finite=False))
 
@@ -39,11 +39,9 @@ class Rows:
 
     def of(self, features: Features) -> Floats:
         """Other rows of the same columns in the same m numbers; what lies outside the span of the n rows is lost."""
-        return dense(features) if self._root is None else self.of_products(inner_products(features, self._features))
-
-    def of_products(self, products: Floats) -> Floats:
-        """The same from the inner products with the n rows. Only where there are more columns than rows."""
-        assert self._root is not None  # noqa: S101
+        if self._root is None:
+            return dense(features)
+        products = inner_products(features, self._features)
         return np.asarray(solve_triangular(self._root, products.T, lower=True, check_finite=False).T)
 
     def weights_of_columns(self, weights: Floats) -> Floats:

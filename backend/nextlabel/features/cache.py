@@ -100,7 +100,7 @@ class _VectorFolder:
 
     def __init__(self, folder: Path, width: int) -> None:
         self._width = width
-        self._segments = Segments(folder, lambda words: len(words) % self._row == 0)
+        self._segments = Segments(folder, lambda words: words if len(words) % self._row == 0 else None)
 
     def find(self, wanted: NDArray[np.bytes_]) -> tuple[Floats, NDArray[np.bool_]]:
         """The rows of these keys, and which are known; zeros for the others."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -31,3 +33,15 @@ def rows_of(features: Features, rows: NDArray[np.integer]) -> Features:
     starts = features.indptr[first : end + 1]
     held = slice(starts[0], starts[-1])
     return matrix_of(features.data[held], features.indices[held], starts - starts[0], features.shape[1])
+
+
+def stacked(parts: Sequence[csr_matrix]) -> csr_matrix:
+    """One below the other; scipy's `vstack` takes several times as long for small ones."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([part.nnz for part in parts])
+    kind = np.int32 if ends[-1] < 2**31 else np.int64
+    starts = [np.zeros(1, dtype=kind)]
+    starts += [part.indptr[1:] + kind(end - part.nnz) for part, end in zip(parts, ends, strict=True)]
+    numbers, columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("data", "indices"))
+    return matrix_of(numbers, columns, np.concatenate(starts), parts[0].shape[1])

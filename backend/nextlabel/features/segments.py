@@ -7,43 +7,58 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
+Segment = TypeVar("Segment")
 
 _LISTINGS = 5  # of the folder, when files vanish while it is read: somebody else is merging
 
 
-class Segments:
+class Segments(Generic[Segment]):
     """The segments of one folder. Any number of processes may read, add and remove; the folder may vanish."""
 
-    def __init__(self, folder: Path, fits: Callable[[Words], bool]) -> None:
-        """``fits`` tells whether these words can be a segment at all: a file may be damaged."""
-        self.folder, self._fits = folder, fits
+    def __init__(self, folder: Path, made: Callable[[Words], Segment | None]) -> None:
+        """``made`` of a file's words, once for each as long as it is there; None where these are no segment: it may be
+        damaged."""
+        self.folder, self._made = folder, made
+        self._known: dict[Path, Segment] = {}
 
-    def __iter__(self) -> Iterator[tuple[Path, Words]]:
+    def __iter__(self) -> Iterator[tuple[Path, Segment]]:
         """Every segment that can be read, each once; looks again where some vanish meanwhile, merged by another."""
         seen: set[Path] = set()
         for _ in range(_LISTINGS):
-            listed = [path for path in sorted(self.folder.glob("*.npy")) if path not in seen]
+            listed = sorted(self.folder.glob("*.npy"))
+            self._known = {path: segment for path in listed if (segment := self._known.get(path)) is not None}
             vanished = False
             for path in listed:
+                if path in seen:
+                    continue
                 try:
-                    words = np.load(path, mmap_mode="r", allow_pickle=False)
+                    segment = self._read(path) if (known := self._known.get(path)) is None else known
                 except FileNotFoundError:
                     vanished = True
                     continue
-                except (OSError, ValueError, EOFError, SystemError):
-                    # Damaged: its rows are computed again. A SystemError is CPython's own, before 3.11.8, where threads
-                    # read the header of such a file at the same time (its issue 106905).
-                    words = np.empty(0, dtype=np.uint32)
                 seen.add(path)
-                if words.dtype == np.uint32 and words.ndim == 1 and len(words) and self._fits(words):
-                    yield path, words
+                if segment is not None:
+                    self._known[path] = segment
+                    yield path, segment
             if not vanished:
                 return
+
+    def _read(self, path: Path) -> Segment | None:
+        try:
+            words = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, EOFError, SystemError):
+            # Damaged: its rows are computed again. A SystemError is CPython's own, before 3.11.8, where threads
+            # read the header of such a file at the same time (its issue 106905).
+            return None
+        return self._made(words) if words.dtype == np.uint32 and words.ndim == 1 and len(words) else None
 
     def add(self, words: Words) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

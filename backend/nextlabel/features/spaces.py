@@ -21,6 +21,8 @@ _SAME = 1e-9  # a squared distance below it is none
 _FAINTEST = 1e-3  # of the landmarks' directions: fainter ones, as between near doubles, are made of rounding errors
 _BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
 _COUNTED = 10_000_000  # columns counted at once, 8 bytes each
+_FEW = 500  # rows that are multiplied without further ado
+_COMMON, _TOGETHER = 0.05, 1024  # the share of rows from which on a column is multiplied densely, so many at once
 
 
 class Space(Protocol):
@@ -191,6 +193,23 @@ def active(weighed: Features) -> tuple[NDArray[np.int32], Features]:
 
 def inner_products(one: Features, other: Features) -> Floats:
     """n × m, in double precision."""
-    if issparse(one):
-        return np.asarray(csr_matrix(one.astype(np.float64) @ other.T.astype(np.float64)).toarray())
-    return np.asarray(np.asarray(one, dtype=np.float64) @ np.asarray(other, dtype=np.float64).T)
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.asarray(np.asarray(one, dtype=np.float64) @ np.asarray(other, dtype=np.float64).T)
+    left = csr_matrix(one, dtype=np.float64)
+    right = left if other is one else csr_matrix(other, dtype=np.float64)
+    return _sparse_products(left, right) if right.shape[0] > _FEW else np.asarray((left @ right.T).toarray())
+
+
+def _sparse_products(left: csr_matrix, right: csr_matrix) -> Floats:
+    """A sparse product takes the square of each column's rows: what many rows have in common is left to a dense one,
+    which is two to three times as quick."""
+    common = np.bincount(right.indices, minlength=right.shape[1]) > _COMMON * right.shape[0]
+    rare, often = np.flatnonzero(~common), np.flatnonzero(common)
+    one = left.tocsc()
+    other = one if right is left else right.tocsc()
+    products = np.asarray((one[:, rare].tocsr() @ other[:, rare].T).toarray())
+    for start in range(0, len(often), _TOGETHER):
+        some = often[start : start + _TOGETHER]
+        dense = one[:, some].toarray()
+        products += dense @ (dense if other is one else other[:, some].toarray()).T  # of one with itself only half
+    return products

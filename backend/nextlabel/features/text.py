@@ -14,9 +14,10 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 from nextlabel.features.markup import content_of
+from nextlabel.features.matrices import matrix_of, stacked
 from nextlabel.features.words import LETTER, PICTURE, SIGN, Codes, Positions, Words, codes_of, words_of
 from nextlabel.labeling import read_field
 
@@ -28,7 +29,7 @@ COLUMNS = 2 * _WORDS
 _MAX_READ = 2_000_000  # characters of a task, of which `_MAX_CHARACTERS` are counted once markup is gone
 _MAX_CHARACTERS = 100_000
 _MAX_WORD = 40  # a longer "word" is a hash or a base64 blob: its n-grams would drown the text's
-_BLOCK = 1_000_000  # characters hashed together: memory goes with it, about 200 bytes each
+_BLOCK = 40_000  # characters hashed together, 200 bytes each: in larger blocks more time goes into getting the memory
 
 _BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
@@ -39,6 +40,8 @@ def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
 
     Of the turns of a dialogue every text counts, who said it too, and so do named values.
     """
+    if len(inputs) == 1 and isinstance(text := data.get(inputs[0]), str):  # as it mostly is: a tenth of the time
+        return text[:_MAX_READ]
     parts = chain.from_iterable(_texts(read_field(data, name)) for name in inputs)
     return "\n".join(parts)[:_MAX_READ]
 
@@ -61,7 +64,7 @@ def count_features(texts: Sequence[str]) -> csr_matrix:
     is markup (`content_of`) is not counted.
     """
     blocks = [_count_block(block) for block in _blocks(texts)]
-    return blocks[0] if len(blocks) == 1 else vstack([no_rows(), *blocks], format="csr")
+    return stacked(blocks) if blocks else no_rows()
 
 
 def no_rows(n: int = 0) -> csr_matrix:
@@ -96,9 +99,9 @@ def _count_block(lowered: list[str]) -> csr_matrix:
     columns, owners = [own, _pair_columns(own)[neighbours]], [rows, rows[1:][neighbours]]
     first, sizes = _runs(words)
     first, sizes = first[sizes > 1], sizes[sizes > 1]
-    for grams, run in _gram_columns(codes, words.starts[first], sizes):
+    for grams, of in _gram_columns(codes, words.starts[first], sizes, rows[first]):
         columns.append(grams)
-        owners.append(rows[first][run])
+        owners.append(of)
     return _counts(np.concatenate(owners), np.concatenate(columns), len(lowered))
 
 
@@ -125,12 +128,16 @@ def _runs(words: Words) -> tuple[Positions, Positions]:
 
 def _counts(rows: Positions, columns: NDArray[np.int32], n: int) -> csr_matrix:
     # One sort of row-major keys gives sorted, de-duplicated CSR directly; several times faster than COO → CSR.
-    keys = np.sort(rows * COLUMNS + columns)
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    unique = keys[starts]
-    counts = np.diff(np.append(starts, len(keys))).astype(np.float32)
+    keys = rows * COLUMNS
+    keys += columns
+    keys.sort()
+    new = np.ones(len(keys) + 1, dtype=np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:-1])
+    starts = np.flatnonzero(new)
+    unique = keys[starts[:-1]]
     indptr = np.searchsorted(unique, np.arange(n + 1) * COLUMNS).astype(np.int32)
-    return csr_matrix((counts, (unique % COLUMNS).astype(np.int32), indptr), shape=(n, COLUMNS))
+    # `&` is `%` by a power of two, at a tenth of the time.
+    return matrix_of(np.diff(starts).astype(np.float32), (unique & (COLUMNS - 1)).astype(np.int32), indptr, COLUMNS)
 
 
 def _word_columns(codes: Codes, starts: Positions, ends: Positions) -> NDArray[np.int32]:
@@ -156,14 +163,18 @@ def _pair_columns(words: NDArray[np.int32]) -> NDArray[np.int32]:
     return (mixed % np.uint32(_WORDS)).astype(np.int32)
 
 
-def _gram_columns(codes: Codes, starts: Positions, sizes: Positions) -> Iterator[tuple[NDArray[np.int32], Positions]]:
-    """Character 3-, 4- and 5-grams of words with a space before and behind, and the word that each is of."""
+def _gram_columns(
+    codes: Codes, starts: Positions, sizes: Positions, rows: Positions
+) -> Iterator[tuple[NDArray[np.int32], Positions]]:
+    """Character 3-, 4- and 5-grams of words with a space before and behind, and the row that each is of."""
     width = sizes + 2
-    words = np.repeat(np.arange(len(sizes)), width)
-    place = np.arange(len(words)) - (np.cumsum(width) - width)[words]  # 0 is the space before
-    inside = (place > 0) & (place <= sizes[words])
-    padded = np.full(len(words), ord(" "), dtype=np.uint64)
-    padded[inside] = codes[((starts - 1)[words] + place)[inside]]
+    words = np.repeat(np.arange(len(sizes), dtype=np.int32), width)
+    ends = np.cumsum(width)
+    begins = ends - width
+    padded = codes[np.minimum(np.arange(len(words)) + np.repeat(starts - 1 - begins, width), len(codes) - 1)]
+    padded = padded.astype(np.uint64)
+    padded[begins] = padded[ends - 1] = ord(" ")
+    owners = np.repeat(rows, width)
     hashed = padded.copy()
     for n in (2, 3, 4, 5):
         if len(hashed) < 2:
@@ -171,7 +182,7 @@ def _gram_columns(codes: Codes, starts: Positions, sizes: Positions) -> Iterator
         hashed = hashed[:-1] * np.uint64(_BASE) + padded[n - 1 :]
         if n > 2:
             whole = words[n - 1 :] == words[: len(hashed)]
-            yield _mixed(hashed[whole] + np.uint64(n)) + np.int32(_WORDS), words[: len(hashed)][whole]
+            yield _mixed(hashed[whole] + np.uint64(n)) + np.int32(_WORDS), owners[: len(hashed)][whole]
 
 
 def _mixed(hashed: NDArray[np.uint64]) -> NDArray[np.int32]:

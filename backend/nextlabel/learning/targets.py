@@ -18,6 +18,7 @@ from nextlabel.evaluation.promotion import Verdict, judge
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
+from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Candidates, Incumbent, Lesson
@@ -54,6 +55,7 @@ class TargetsWorkbench:
         self._timed = labeled.tasks, labeled.seconds
         self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoded: dict[str, Features] = {}
+        self._spaces: dict[str, Space] = {}
         for task, said in zip(labeled.tasks, labeled.labels, strict=True):
             self._take(task.id, said)
 
@@ -94,7 +96,7 @@ class TargetsWorkbench:
         for target in self.schema.targets:
             encoder = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
             examples = self._examples(target, encoder)
-            space = encoder.space(self._features(encoder, self.everyone))
+            space = self._space(encoder)
             fitted[target.name] = fit(target, examples.tasks, examples.features, examples.labels, space, self._seed)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         return Lesson(ProjectModel(learned), self._metrics(fitted), self._judge(incumbent, fitted))
@@ -129,7 +131,7 @@ class TargetsWorkbench:
             rows_of(features[lead.name], readable),
             {name: one.of(readable) for name, one in opinions.items()},
             self._examples(lead, encoder),
-            lambda: encoder.space(self._features(encoder, self.everyone)),
+            lambda: self._space(encoder),
             scorer.seed,
             expected_seconds(*self._timed, chosen, [one for target in self.schema.targets for one in target.inputs]),
         )
@@ -160,10 +162,17 @@ class TargetsWorkbench:
         return judge(np.concatenate(candidate_losses), np.concatenate(incumbent_losses))
 
     def _features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
-        key = str(joblib.hash(encoder.state()))
+        key = _name_of(encoder)
         if key not in self._encoded:
             self._encoded[key] = encoder.encode(self.everyone, self.source)
         return self._encoded[key] if tasks is self.everyone else rows_of(self._encoded[key], self._rows_of(tasks))
+
+    def _space(self, encoder: Encoder) -> Space:
+        """How the features of that encoder are weighed, given those of all tasks."""
+        key = _name_of(encoder)
+        if key not in self._spaces:
+            self._spaces[key] = encoder.space(self._features(encoder, self.everyone))
+        return self._spaces[key]
 
     def _rows_of(self, tasks: Sequence[Task]) -> NDArray[np.intp]:
         return np.fromiter((self._row[task.id] for task in tasks), dtype=np.intp, count=len(tasks))
@@ -188,3 +197,8 @@ class TargetsWorkbench:
                 found = {"labels": float(len(labels))} if said is None else metrics_of(said, labels)
                 figures |= {before + name: figure for name, figure in found.items()}
         return figures
+
+
+def _name_of(encoder: Encoder) -> str:
+    """The same for encoders that make the same features."""
+    return str(joblib.hash(encoder.state()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from nextlabel.features.matrices import rows_of
+from nextlabel.features.matrices import rows_of, stacked
 from nextlabel.ranking import Features
 
 DENSE = np.random.default_rng(0).poisson(0.2, size=(40, 30)).astype(np.float32)
@@ -26,3 +26,8 @@ def test_rows_are_those_asked_for_and_shared_where_they_follow_one_another(
     np.testing.assert_array_equal(found if isinstance(found, np.ndarray) else found.toarray(), DENSE[list(rows)])
     shared = bool(rows) and list(rows) == list(range(rows[0], rows[0] + len(rows)))
     assert np.shares_memory(numbers(found), numbers(features)) == shared
+
+
+def test_matrices_are_stacked_as_scipy_does() -> None:
+    parts = [SPARSE[:3], SPARSE[3:3], SPARSE[3:]]
+    np.testing.assert_array_equal(stacked(parts).toarray(), DENSE)

@@ -124,6 +124,16 @@ def test_with_curves_what_no_straight_line_parts_is_learned() -> None:
     assert accuracy[Curved] > 0.95
 
 
+def test_products_are_the_same_whatever_part_of_them_is_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = TfIdf.of(COUNTS).weigh(COUNTS)
+    plain = (dense(rows).astype(np.float64)) @ dense(rows).astype(np.float64).T
+    monkeypatch.setattr(spaces, "_FEW", 0)
+    for columns_at_once in (1, 7, 1024):
+        monkeypatch.setattr(spaces, "_TOGETHER", columns_at_once)
+        np.testing.assert_allclose(inner_products(rows, rows), plain, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(inner_products(rows[:3], rows), plain[:3], rtol=1e-12, atol=1e-15)
+
+
 def test_with_curves_rows_that_are_near_each_other_are_alike_and_far_ones_are_not() -> None:
     space = Curved.of(NUMBERS)
     near = dense(space.weigh(np.vstack([NUMBERS[:1], NUMBERS[:1] + 1e-3, NUMBERS[:1] + 40])))[:, NUMBERS.shape[1] :]

@@ -18,7 +18,11 @@ TEXTS = ["win a prize", "see you at four", "", "win a prize", "👍"]
 
 
 def assert_right(features: TextFeatureCache, texts: Sequence[str]) -> None:
-    found, expected = features.features(texts), count_features(texts)
+    assert_counts(features.features(texts), texts)
+
+
+def assert_counts(found: csr_matrix, texts: Sequence[str]) -> None:
+    expected = count_features(texts)
     assert found.shape == expected.shape
     for part in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
@@ -72,6 +76,34 @@ def test_many_texts_are_counted_and_kept_lot_by_lot(
         TextFeatureCache(tmp_path).features(texts)
     assert_right(TextFeatureCache(tmp_path), texts)
     assert 30 < len(counted) < len(texts)
+
+
+def test_a_request_finds_what_any_process_has_counted_and_keeps_nothing(tmp_path: Path, counted: list[str]) -> None:
+    texts = [f"mail number {n} of many" for n in range(500)]
+    TextFeatureCache(tmp_path).features(texts)
+    held, features = segments(tmp_path), TextFeatureCache(tmp_path)
+    counted.clear()
+    for some in (texts[100:140], [*texts[480:], "quite new", *texts[490:470:-1]], texts):
+        assert_counts(features.features_at_once(some), some)
+    assert counted == ["quite new"]
+    assert segments(tmp_path) == held
+    TextFeatureCache(tmp_path).features(["quite new"])
+    counted.clear()
+    assert_counts(features.features_at_once([*texts, "quite new"]), [*texts, "quite new"])
+    assert not counted
+
+
+@pytest.mark.parametrize("asked", [40, 500])
+def test_a_request_for_a_damaged_row_counts_that_one_again(tmp_path: Path, asked: int, counted: list[str]) -> None:
+    texts = [f"mail number {n} of many" for n in range(500)]
+    TextFeatureCache(tmp_path).features(texts)
+    (segment,) = segments(tmp_path)
+    whole = bytearray(segment.read_bytes())
+    whole[-3] ^= 65  # a count of the last text
+    segment.write_bytes(whole)
+    counted.clear()
+    assert_counts(TextFeatureCache(tmp_path).features_at_once(texts[-asked:]), texts[-asked:])
+    assert counted == texts[-1:]
 
 
 @pytest.mark.parametrize("part", ["nothing left", "cut short", "head", "ends", "keys", "sums", "columns", "counts"])
