@@ -28,6 +28,7 @@ from benchmarks.pool import PoolTool
 from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
+from nextlabel.garbage import spare_what_stays
 from nextlabel.labeling import ProjectId
 from nextlabel.loop import ActiveLearning
 from nextlabel.model_store import preload
@@ -133,6 +134,7 @@ def _apart(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:
 def _turn(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:
     preload()
     short_texts()
+    spare_what_stays()  # as a worker does before its first job
     parts, tool, turn = parts_of(home), PoolTool(size, classes, labeled), Turn()
     parts.connections.save(Connection(PROJECT, "label_studio", ToolAccess("http://pool", "none")))
     steps = _Steps()

@@ -27,6 +27,7 @@ from nextlabel.errors import (
     ToolRejected,
     ToolUnavailable,
 )
+from nextlabel.garbage import spare_what_stays
 from nextlabel.job_queue import QUEUES
 from nextlabel.jobs import OurWorker
 from nextlabel.labeling import ProjectId
@@ -283,6 +284,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
         log_job_description=False,
     )
     worker.log_result_lifespan = False
+    spare_what_stays()
     worker.work(logging_level="WARNING", with_scheduler=False)
 
 

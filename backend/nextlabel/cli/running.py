@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import shlex
 import socket
@@ -23,6 +22,7 @@ from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models
 from nextlabel.cli.health import backend, redis_and_workers
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
+from nextlabel.garbage import spare_what_stays
 from nextlabel.labeling import ProjectId
 from nextlabel.model_store import preload
 from nextlabel.ports import Connection
@@ -101,10 +101,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
         "control_socket_disable": True,
     }
     log.info("serving on http://%s:%d", host, port)
-    # What is loaded now stays: a full collection would walk all of it in the middle of a request, a tenth of a second
-    # each time, and copy the pages that workers share.
-    gc.collect()
-    gc.freeze()
+    spare_what_stays()
     try:
         _Gunicorn(app, options).run()
     finally:
