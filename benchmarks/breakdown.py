@@ -27,6 +27,7 @@ def breakdown(
     service, dialect = parts.service, parts.service.dialect
     size = len(texts) // _PARTS
     taken: dict[str, list[float]] = {}
+    strategy = finding.make(ProjectOptions().strategy)  # a service makes it once
     for n in range(_PARTS):
         some = texts[n * size : (n + 1) * size]
         body = payloads.predict(project, some, labels)
@@ -36,7 +37,6 @@ def breakdown(
             asked = dialect.read_predict(body)
         with stopwatch() as lookup:
             serving = service.in_service(ProjectId(project))
-            strategy = finding.make(ProjectOptions().strategy)
         ((target, learned),) = cast("ProjectModel", serving.model).targets.items()
         tasks = [task for task in asked.tasks if task is not None]
         with stopwatch() as features:

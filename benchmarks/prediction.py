@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks import payloads
+from benchmarks import payloads, pool
 from benchmarks.breakdown import breakdown
 from benchmarks.figures import Figure, over_repeats, percentile
 from benchmarks.mails import TWENTY, TWO, mails, topic, unseen
@@ -21,6 +21,7 @@ from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, Credentials, ModelRecord, ToolAccess
@@ -30,23 +31,29 @@ from nextlabel.wiring import Parts
 _SIZES = ((1, 60, 2.5), (100, 10, 8.0), (1000, 5, 35.0))
 _WARM_UP = (*(1,) * 20, 100, 100, 100, 100, 1000)
 _TRAINED_ON = 1000
+_COUNTED = 8_000  # of a project that the workers have learned from
 _BROKEN_DOWN = 700
 _CLASSES: dict[str, tuple[str, Sequence[str]]] = {"2 classes": ("1", TWO), "20 classes": ("2", TWENTY)}
 
 
 def run() -> Iterator[Figure]:
-    """Yields medians for texts never seen before; for 1,000 also for repeated texts and for each step."""
+    """Yields medians for texts never seen before, and for texts that the workers have counted; for 1,000 also for each
+    step."""
     with temporary_home() as home:
         parts = parts_of(home)
         _train(parts)
         credentials = parts.connections.credentials()
         parts.database.dispose()
         texts = unseen()
+        counted = [pool.text(n) for n in range(1, _COUNTED + 1)]
+        for project, _ in _CLASSES.values():
+            TextFeatureCache(parts.settings.home / "features" / project).features(counted)
         with nextlabel("serve", home) as (ours, _), _baseline(home) as theirs:
             for classes, (project, labels) in _CLASSES.items():
                 server = _Server(ours, project, labels, credentials)
                 other = _Server(theirs, project, TWO, credentials) if labels is TWO else None
-                yield from _measured(classes, server, other, texts)
+                yield from _measured(f"{{}}, {classes}", server, other, texts)
+                yield from _measured(f"{{}} that are counted, {classes}", server, other, iter(counted))
         for classes, (project, labels) in _CLASSES.items():
             yield from breakdown(parts, classes, project, labels, list(islice(texts, _BROKEN_DOWN)))
 
@@ -67,7 +74,7 @@ class _Server:
         return took
 
 
-def _measured(classes: str, ours: _Server, theirs: _Server | None, texts: Iterator[str]) -> Iterator[Figure]:
+def _measured(what: str, ours: _Server, theirs: _Server | None, texts: Iterator[str]) -> Iterator[Figure]:
     for size in _WARM_UP:
         some = list(islice(texts, size))
         for server in filter(None, (ours, theirs)):
@@ -81,15 +88,13 @@ def _measured(classes: str, ours: _Server, theirs: _Server | None, texts: Iterat
             took.append(ours.milliseconds(batch))
             if theirs is not None:
                 took_theirs.append(theirs.milliseconds(batch))
-        name = f"{size:,} {'text' if size == 1 else 'texts'}, {classes}"
+        name = what.format(f"{size:,} {'text' if size == 1 else 'texts'}")
         note = f"p95 {percentile(took, 95):.1f} ms"
         yield over_repeats("predict", name, took, "ms", aim=aim, note=note)
         if took_theirs:
             yield over_repeats("predict", f"{name}: label-studio-ml", took_theirs, "ms")
             ratios = [mine / other for mine, other in zip(took, took_theirs, strict=True)]
             yield over_repeats("predict", f"{name}: ours / theirs", ratios, "×")
-    again = [ours.milliseconds(batches[0]) for _ in range(7)]
-    yield over_repeats("predict", f"the same {size:,} texts again, {classes}", again, "ms")
 
 
 def _train(parts: Parts) -> None:

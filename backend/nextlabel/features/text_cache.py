@@ -64,8 +64,11 @@ class TextFeatureCache:
             self._count(keys, texts, missing)
             found = self._find(keys[first])
         lost = np.flatnonzero(found.segment < 0)
+        if len(lost) == len(texts):
+            return count_features(texts)
         if len(lost):  # nothing is to be kept, the folder is gone, or cannot be written
-            some = first[lost]
+            lost = lost[np.argsort(first[lost])]  # neighbours are copied together
+            some = first[lost].tolist()
             found.take(
                 _Segment(_words(keys[some], count_features([texts[n] for n in some]))), lost, np.arange(len(lost))
             )
