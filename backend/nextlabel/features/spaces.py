@@ -197,7 +197,9 @@ def inner_products(one: Features, other: Features) -> Floats:
         return np.asarray(np.asarray(one, dtype=np.float64) @ np.asarray(other, dtype=np.float64).T)
     left = csr_matrix(one, dtype=np.float64)
     right = left if other is one else csr_matrix(other, dtype=np.float64)
-    return _sparse_products(left, right) if right.shape[0] > _FEW else np.asarray((left @ right.T).toarray())
+    if left.shape[0] > _BLOCK or right.shape[0] <= _FEW:
+        return np.asarray((left @ right.T).toarray())
+    return _sparse_products(left, right)
 
 
 def _sparse_products(left: csr_matrix, right: csr_matrix) -> Floats:
