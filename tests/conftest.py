@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is loaded, here and in every process that a test starts: two lanes of tests are on two cores already.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling
 
 import postgres
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+
+# pytest-timeout ends a test that hangs: one that waits for six things in turn may take six ceilings.
+os.environ.setdefault("PYTEST_TIMEOUT", f"{6 * CEILING_SECONDS:.0f}")
 
 # Machines are shared: how long an example took says nothing of it.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 
 
-class _Beside(LoadScopeScheduling):  # type: ignore[misc]
-    """All that needs Label Studio in one process, beside which the others work off the rest.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Only pytest-xdist asks for it; without it the tests run one after the other."""
+    from lanes import Lanes
 
-    pytest-xdist's own groups (3.8) have no effect under pytest 9.2.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(("tests/e2e/", "tests/contract/test_label_studio.py")):
-            return "Label Studio"
-        return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return _Beside(config, log)
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from nextlabel.embedded_redis import end_with_parent
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_DATABASE") == "postgresql"
 LABEL_STUDIO_ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_LABEL_STUDIO") == "postgresql"
@@ -33,7 +34,6 @@ NewStore = Callable[[], dict[str, str]]
 URL = os.environ.get("NEXTLABEL_TEST_POSTGRES_URL", "")
 
 _USER = "nextlabel"
-_START_SECONDS = 60.0
 _DEBIAN = Path("/usr/lib/postgresql")
 # Nothing here has to outlive the machine.
 _CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
@@ -94,7 +94,7 @@ class PostgresServer:
                 start_new_session=True,
                 **account,
             )
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + CEILING_SECONDS
         while self._run("pg_isready", "-q", "-h", str(self._folder)):
             if process.poll() is not None or time.monotonic() > deadline:
                 said = log.read_text(errors="replace")[-2000:]

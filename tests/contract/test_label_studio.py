@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from nextlabel.ports import ToolAccess
 from nextlabel.testing import ToolHarness
 from nextlabel.testing.contract import ConnectorContract
 from nextlabel.testing.scene import ids, set_scene
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.harness import LabelStudioHarness
@@ -199,14 +199,11 @@ def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         url = starter.stdout.readline().strip()
         assert httpx.get(f"{url}/health").is_success
         starter.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while answers(url) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not answers(url)
+    wait_for(lambda: not answers(url))
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=1).is_success
+        return httpx.get(f"{url}/health", timeout=CEILING_SECONDS).is_success
     except httpx.TransportError:
         return False

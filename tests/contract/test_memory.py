@@ -16,6 +16,7 @@ from nextlabel.labeling import Guess, Input, Prediction, ProjectId, QueueVersion
 from nextlabel.ports import Connector, ConnectorType, Dialect, Door, ToolAccess, WebhookRequest
 from nextlabel.testing import Annotator, Served, ToolHarness
 from nextlabel.testing.contract import ConnectorContract
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.memory import CONNECTOR, MemoryConnectorType, MemoryTool
 
 
@@ -94,10 +95,10 @@ def test_threads_that_ask_at_the_same_moment_never_get_the_same_task() -> None:
     def work(by: str) -> list[TaskId]:
         done = []
         for _ in range(len(tasks) // 4):
-            together.wait(10)
+            together.wait(CEILING_SECONDS)
             taken = tool.take_next(project, by)
             assert taken
-            together.wait(10)
+            together.wait(CEILING_SECONDS)
             tool.submit(project, taken[0], "ham", by)
             done.append(taken[0])
         return done

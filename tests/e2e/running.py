@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from nextlabel.ports import ToolAccess
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 
 def texts(n: int, start: int = 0) -> list[str]:
@@ -55,6 +56,6 @@ class SettingsPages:
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Token {self.access.token}"}
-        response = httpx.request(method, self.access.url + path, headers=headers, timeout=120, **options)
+        response = httpx.request(method, self.access.url + path, headers=headers, timeout=CEILING_SECONDS, **options)
         assert response.is_success, response.text
         return response

@@ -13,7 +13,8 @@ from e2e.kinds import KINDS, Kind
 from e2e.test_the_loop import learned
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import STRATEGY
-from nextlabel.testing.installation import Nextlabel, findings, wait_for
+from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
 _TASKS, _LABELS = 40, 14
@@ -45,7 +46,12 @@ print(json.dumps([interface.validate_prediction(one, return_errors=True) for one
 def _complaints(server: LabelStudioServer, config: str, predictions: list[dict[str, Any]]) -> list[str]:
     given = json.dumps({"config": config, "predictions": predictions})
     done = subprocess.run(
-        [server.python, "-c", _VERDICTS], input=given, capture_output=True, text=True, timeout=120, check=False
+        [server.python, "-c", _VERDICTS],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=CEILING_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [complaint for verdict in json.loads(done.stdout.splitlines()[-1]) for complaint in verdict]

@@ -15,6 +15,7 @@ from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import write_result
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
@@ -49,6 +50,8 @@ def browser(label_studio: LabelStudioServer, owner: LabelStudioPerson) -> Iterat
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
         context = opened.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(1_000 * CEILING_SECONDS)
+        expect.set_options(timeout=1_000 * CEILING_SECONDS)
         context.add_cookies([{"name": k, "value": v, "url": label_studio.url} for k, v in owner.cookies.items()])
         yield context
         opened.close()
@@ -85,7 +88,7 @@ def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
     try:
         for task in nextlabel.queues(project)[0].window[::5]:
             page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
-            expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%", timeout=120_000)
+            expect(page.locator("[title^='Prediction score']").first).to_contain_text("25.00%")
     finally:
         page.screenshot(path=SCREENSHOTS / "percentage.png")
         page.close()
@@ -130,7 +133,7 @@ def test_fields_are_read_as_the_editor_shows_them(
     page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
     try:
         for n, (value, shown) in enumerate(_SHOWN.items()):
-            expect(page.locator("[class*=richtext__container]").nth(n)).to_have_text(shown, timeout=30_000)
+            expect(page.locator("[class*=richtext__container]").nth(n)).to_have_text(shown)
             assert _as_read(value) == shown.replace("undefined", "")
     finally:
         page.screenshot(path=SCREENSHOTS / "fields.png")
@@ -178,7 +181,7 @@ def test_what_is_answered_is_what_the_editor_asks(
         page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
         answered = {one["from_name"] for one in result}
         for name in sorted(names, key=lambda name: name not in answered):  # first what is shown, for it comes late
-            expect(page.get_by_text(f"{name} 1").first).to_be_visible(visible=name in answered, timeout=30_000)
+            expect(page.get_by_text(f"{name} 1").first).to_be_visible(visible=name in answered)
     finally:
         page.screenshot(path=SCREENSHOTS / "asked.png")
         page.close()

@@ -12,7 +12,8 @@ from e2e.running import SettingsPages
 from e2e.test_every_kind import assert_served_in_order, assert_shown_and_right, taught
 from label_studio_sdk_beside import LIKE_2_X, search_path
 from nextlabel.labeling import ProjectId
-from nextlabel.testing.installation import Nextlabel, findings, running, wait_for
+from nextlabel.testing.installation import Nextlabel, findings, running
+from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from postgres import NewStore
 

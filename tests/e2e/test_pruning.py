@@ -15,10 +15,12 @@ from nextlabel.labeling import QueueVersion, TaskId
 from nextlabel.ports import OwnOrder
 from nextlabel.testing.harness import Annotator
 from nextlabel.testing.scene import Scene, set_scene
+from nextlabel.testing.waiting import CEILING_SECONDS, PATIENCE
 from nextlabel_connectors.label_studio.testing import LabelStudioServer
 from nextlabel_connectors.label_studio.testing.harness import LabelStudioHarness
 
 WINDOW, ROUNDS = 150, 20
+_NOTICED_SECONDS = 0.2 * PATIENCE
 PEOPLE: tuple[Annotator, ...] = ("ann", "ben")
 
 
@@ -36,12 +38,12 @@ class Waits:
         waiting = (
             "SELECT a.query FROM pg_stat_activity a WHERE a.datname = current_database() AND EXISTS "
             "(SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted"
-            " AND clock_timestamp() - l.waitstart > interval '0.2 s')"
+            " AND clock_timestamp() - l.waitstart > %s * interval '1 s')"
         )
         with psycopg.connect(self._url, autocommit=True) as database:
             while not stop.is_set():
                 self.people.wait(1)
-                self.seen += [str(query) for (query,) in database.execute(waiting)]
+                self.seen += [str(query) for (query,) in database.execute(waiting, [_NOTICED_SECONDS])]
                 self.looks += 1
                 time.sleep(0.003)
 
@@ -58,7 +60,7 @@ def beside(*works: Callable[[threading.Event], None]) -> Iterator[None]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(CEILING_SECONDS)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 from e2e.running import SettingsPages, label_of
 from nextlabel.labeling import ProjectId, TaskId
-from nextlabel.testing.installation import Nextlabel, findings, wait_for
+from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import labels_in
 
@@ -119,7 +120,7 @@ def test_two_annotators_never_hold_the_same_task_and_both_work_from_the_top(
 def test_five_labels_in_a_second_make_one_training(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
-    project = connected(60, "quiet_seconds=2.5")
+    project = connected(60, "quiet_seconds=5")  # a slow machine may take long to label
     for _ in range(5):
         label_next(owner, project)
     wait_for(learned(nextlabel, project, 5))

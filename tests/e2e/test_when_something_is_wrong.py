@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from e2e.test_the_loop import label_next, learned
 from nextlabel.errors import ToolUnavailable
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import ToolAccess
-from nextlabel.testing.installation import Nextlabel, findings, free_port, running, wait_for
+from nextlabel.testing.installation import Nextlabel, findings, free_port, running
+from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 from postgres import NewStore
@@ -202,8 +202,5 @@ def test_taking_everything_down_with_kill_9_leaves_no_process(tmp_path: Path, ne
     with running(tmp_path, **new_store()) as nextlabel:
         assert len(nextlabel.processes("-m\0nextlabel")) > 3
         nextlabel.stop(signal.SIGKILL)
-        deadline = time.monotonic() + 60  # gunicorn gives a worker that is just being started 30 s to end
-        while left := nextlabel.processes():
-            assert time.monotonic() < deadline, left
-            time.sleep(0.2)
+        wait_for(lambda: not nextlabel.processes())  # gunicorn gives a worker that is just being started 30 s to end
         nextlabel.start()  # … and what was left on disk does not stop the next start

@@ -24,7 +24,7 @@ from nextlabel.loop import Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import Connection, ConnectorType, ModelRecord
 from nextlabel.settings import Settings
-from nextlabel.testing.installation import wait_for
+from nextlabel.testing.waiting import wait_for
 from nextlabel.wiring import Parts
 from nextlabel.work import Progress
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool

@@ -37,6 +37,7 @@ from nextlabel.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input, ProjectId
 from nextlabel.ports import Finding
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
 from postgres import NewStore
@@ -151,7 +152,7 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
             assert [part for part in (" up ", " serve ", " worker-process", ".sock") if part not in names] == []
             assert listens_on(port) == {"127.0.0.1"}
             up.send_signal(number)
-            _, errors = up.communicate(timeout=180)
+            _, errors = up.communicate(timeout=CEILING_SECONDS)
             eventually(lambda: processes_of(environ) == {})
         finally:
             for pid in processes_of(environ):
@@ -317,7 +318,7 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
             env=environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])} | setting,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=CEILING_SECONDS,
             check=False,
         )
         assert done.returncode == EXIT_CONFIGURATION

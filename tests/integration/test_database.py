@@ -22,6 +22,7 @@ from nextlabel.errors import SettingsError, StorageError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import Connection, Credentials, ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 pytestmark = pytest.mark.every_database
 
@@ -58,7 +59,7 @@ def together(program: str, url: str, processes: int = 2) -> list[str]:
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [(process.communicate(timeout=60), process.returncode) for process in started]
+    ended = [(process.communicate(timeout=CEILING_SECONDS), process.returncode) for process in started]
     assert [(errors, code) for (_, errors), code in ended] == [("", 0)] * processes
     return [out.strip() for (out, _), _ in ended]
 

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from nextlabel.alarms import Alarms, complaint
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 PROGRAM = Path(__file__).with_name("filling.py")
 # A mount that nobody else sees; root of a namespace of its own may make one where the kernel lets it.
@@ -22,7 +23,7 @@ def run(how: str, home: Path, redis_url: str) -> dict[str, Any]:
     program = [sys.executable, str(PROGRAM), how, str(home), redis_url]
     if how != "limited":
         program = ["unshare", "--map-root-user", "--mount", "sh", "-c", IN_A_MOUNT, str(home), *program]
-    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=CEILING_SECONDS)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

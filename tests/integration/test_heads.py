@@ -15,7 +15,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from nextlabel.testing.installation import wait_for
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.web import heads
 from nextlabel.web.heads import HeadsFirst
 
@@ -56,12 +56,12 @@ class Served:
         self._thread.start()
 
     def connect(self, data: bytes = b"") -> socket.socket:
-        client = socket.create_connection(self.address, timeout=60)
+        client = socket.create_connection(self.address, timeout=CEILING_SECONDS)
         client.sendall(data)
         return client
 
     def ask(self, path: str = "/read", body: bytes = b"") -> tuple[int, bytes]:
-        client = http.client.HTTPConnection("127.0.0.1", self.address[1], timeout=60)
+        client = http.client.HTTPConnection("127.0.0.1", self.address[1], timeout=CEILING_SECONDS)
         client.request("POST", path, body=body)
         answer = client.getresponse()
         found = answer.status, answer.read()

@@ -24,6 +24,7 @@ from nextlabel.learning import hosted
 from nextlabel.options import ProjectOptions
 from nextlabel.ports import LabelEvent, ModelRecord, QueueRecord
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryTool
 
@@ -263,7 +264,7 @@ def test_while_a_model_is_fitted_for_hours_annotators_get_a_window_and_afterward
             assert team.serving.version == before
         finally:
             (tmp_path / "hold").unlink()
-        done = turn.result(timeout=60)
+        done = turn.result(timeout=CEILING_SECONDS)
     assert done.failure == ""
     assert set(team.serving.trained_on) == set(first)
     assert len(ahead(team)) == 10, "what was labeled during the fit has no place in the new window"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -435,7 +434,7 @@ class History:
 
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
 
 
 def test_a_lease_excludes_all_others_until_it_is_released(jobs: RqJobQueue) -> None:
@@ -458,10 +457,14 @@ def test_a_lease_is_released_when_the_work_fails(jobs: RqJobQueue) -> None:
 
 
 @pytest.mark.usefixtures("short_leases")
-def test_a_lease_outlasts_its_term_while_its_holder_lives(jobs: RqJobQueue) -> None:
+def test_a_lease_outlasts_its_term_while_its_holder_lives(
+    jobs: RqJobQueue, redis_client: redis.Redis, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
     with jobs.lease(ONE) as mine:
         assert mine is not None
-        time.sleep(1.0)
+        term = redis_client.pexpiretime(f"nextlabel:lease:{ONE}")
+        assert term > 0
+        eventually(lambda: redis_client.time()[0] * 1_000 > term)
         with jobs.lease(ONE) as another:
             assert another is None
         assert mine.held

@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from nextlabel.hosting.estimator import EstimatorModel
 from nextlabel.hosting.estimator_controls import control_for
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import window_scores, write_answer, write_window_item
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
@@ -69,7 +70,7 @@ def python_of_label_studio() -> Path:
 def refusals(python: Path, cases: list[tuple[str, list[dict[str, object]]]]) -> list[list[list[str]]]:
     """What Label Studio has against each prediction of each config."""
     asked = subprocess.run(
-        [python, "-c", ASK], input=orjson.dumps(cases), capture_output=True, timeout=120, check=False
+        [python, "-c", ASK], input=orjson.dumps(cases), capture_output=True, timeout=CEILING_SECONDS, check=False
     )
     assert asked.returncode == 0, asked.stderr.decode()[-2000:]
     verdicts: list[list[list[str]]] = orjson.loads(asked.stdout)

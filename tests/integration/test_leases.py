@@ -75,7 +75,7 @@ def test_a_lease_is_taken_over_at_once_when_its_holder_was_killed(redis_url: str
         assert not is_free(redis_client)
         process.kill()
         process.wait()
-        assert redis_client.pttl(NAME) > 5_000  # it has not run out
+        assert redis_client.pttl(NAME) > 0  # it has not run out
         assert Leases(redis_client).is_abandoned(NAME)
         assert is_free(redis_client)
 
@@ -95,9 +95,9 @@ def test_a_holder_that_is_stopped_keeps_its_lease_until_it_has_run_out(
     with holder(redis_url, seconds=3) as process:
         os.kill(process.pid, signal.SIGSTOP)
         eventually(lambda: state(process) == "T")
-        while redis_client.exists(NAME):
-            left = redis_client.pttl(NAME)
-            assert not is_free(redis_client) or left < 100
+        while (left := redis_client.pttl(NAME)) > 0:
+            asked = time.monotonic()
+            assert not is_free(redis_client) or time.monotonic() - asked > left / 1_000, "it ran out meanwhile"
             time.sleep(0.05)
         assert is_free(redis_client)
 

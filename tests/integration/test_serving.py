@@ -29,6 +29,7 @@ from nextlabel.model_cache import ModelCache
 from nextlabel.ports import LabelEvent, ModelRecord
 from nextlabel.serving import Service
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
 
@@ -49,7 +50,7 @@ class Store:
     def load(self, project: ProjectId, version: ModelVersion) -> Model:
         self.loads.append(project)
         if project in self.held:
-            assert self.held[project].wait(60)
+            assert self.held[project].wait(CEILING_SECONDS)
         return self.whole(project, version)
 
     @contextmanager
@@ -171,7 +172,7 @@ def test_of_too_many_first_requests_some_are_told_to_come_back_and_a_thread_is_l
     monkeypatch.setattr(model_cache, "_BRIEF_SECONDS", 0)
     with store.holding(ONE):
         asked = [pool.submit(service.in_service, ONE) for _ in range(20)]
-        assert pool.submit(service.in_service, TWO).result(60).version == quick
+        assert pool.submit(service.in_service, TWO).result(CEILING_SECONDS).version == quick
     refused = [one.exception() for one in asked if one.exception()]
     assert len(refused) == 12
     assert all(isinstance(one, ModelNotReady) and "ask again" in str(one) for one in refused)
@@ -246,7 +247,9 @@ def test_a_web_process_whose_threads_all_want_one_slow_model_answers_for_the_oth
 ) -> None:
     def predict(project: ProjectId) -> int:
         body = {"tasks": [task(1)], "project": f"{project}.1", "label_config": CONFIG}
-        return httpx.post(f"http://127.0.0.1:{port}/predict", json=body, headers=BASIC, timeout=60).status_code
+        return httpx.post(
+            f"http://127.0.0.1:{port}/predict", json=body, headers=BASIC, timeout=CEILING_SECONDS
+        ).status_code
 
     hold = Path(patient["WAITING_WHILE"])
     command = [sys.executable, "-m", "nextlabel", "serve", "--host", "127.0.0.1", "--port", str(port)]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,7 @@ from nextlabel.ranking import Floats
 from nextlabel.settings import Settings
 from nextlabel.shards import RedisShards, sharing
 from nextlabel.shards.board import Board, read
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts
 from nextlabel.work import EMBED, SHARD, Work, numbers
 from tiny_models import WORDS, sentences, static
@@ -67,7 +67,7 @@ class Helper:
 
     def done(self) -> int:
         """How many shards it did, once it has ended."""
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=CEILING_SECONDS)
         return int((self.notes / "done").read_text())
 
 
@@ -370,9 +370,7 @@ def helping(client: redis.Redis, crew: Crew, compute: sharing.Compute) -> Future
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happened() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for(happened, every=0.005)
 
 
 # --- what it costs others ----------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import redis
@@ -22,23 +21,8 @@ from nextlabel.embedded_redis import EmbeddedRedis, end_with_parent
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import ModelRecord, QueueRecord, ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts, build
-
-T = TypeVar("T")
-
-
-_CEILING_SECONDS = 150.0  # for a busy machine: whoever waits goes on as soon as it can
-
-
-def wait_for(what: Callable[[], T | None], why: str = "", every: float = 0.1) -> T:
-    """Ask ``every`` so many seconds until the answer is true; fails with the last answer."""
-    deadline = time.monotonic() + _CEILING_SECONDS
-    while True:
-        answer = what()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"still {answer!r} after {_CEILING_SECONDS} s {why}"
-        time.sleep(every)
 
 
 @dataclass
@@ -87,7 +71,7 @@ class Nextlabel:
     def stop(self, number: int = signal.SIGTERM) -> None:
         assert self.process is not None, "it was not started"
         self.process.send_signal(number)
-        self.process.wait(timeout=120)
+        self.process.wait(timeout=CEILING_SECONDS)
         if self._parts is not None:
             self._parts.database.dispose()
 
@@ -117,7 +101,7 @@ class Nextlabel:
             env=self._environ() | environ,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=CEILING_SECONDS,
             check=False,
         )
 
@@ -146,7 +130,7 @@ class Nextlabel:
     def http(self) -> httpx.Client:
         """A client with the credentials that Label Studio has."""
         found = json.loads(self.command("credentials", "--json").stdout)
-        return httpx.Client(base_url=self.url, auth=(found["user"], found["password"]), timeout=30)
+        return httpx.Client(base_url=self.url, auth=(found["user"], found["password"]), timeout=CEILING_SECONDS)
 
     def _environ(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("NEXTLABEL_", "LABEL_STUDIO", "REDIS_"))}

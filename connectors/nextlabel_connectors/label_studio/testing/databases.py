@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 _DUMP = "label_studio.sql"
 
@@ -60,7 +61,7 @@ class Sqlite(Database):
         """It came with the folder."""
 
     def execute(self, statement: str, *values: object) -> None:
-        with closing(sqlite3.connect(self._file, timeout=30)) as database, database:
+        with closing(sqlite3.connect(self._file, timeout=CEILING_SECONDS)) as database, database:
             database.execute(statement, values)
 
 

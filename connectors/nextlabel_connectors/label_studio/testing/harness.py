@@ -16,11 +16,11 @@ import orjson
 from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
 from nextlabel.ports import Connector, Dialect, Door, ToolAccess, WebhookRequest
 from nextlabel.testing import Annotator, Served
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
 from nextlabel_connectors.label_studio.testing.server import LabelStudioServer, free_port
 
-_WEBHOOK_SECONDS = 5.0
 _MALFORMED: tuple[dict[str, object], ...] = (
     {},
     {"action": "ANNOTATION_CREATED"},
@@ -189,7 +189,7 @@ class _Listener:
     def during(self, act: Callable[[], object]) -> list[WebhookRequest]:
         self._webhooks.clear()
         act()
-        deadline = time.monotonic() + _WEBHOOK_SECONDS
+        deadline = time.monotonic() + CEILING_SECONDS
         while not self._webhooks and time.monotonic() < deadline:
             time.sleep(0.01)
         return list(self._webhooks)

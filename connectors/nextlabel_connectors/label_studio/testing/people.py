@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import httpx
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.testing.waiting import CEILING_SECONDS
 
 CONTROL, OBJECT = "label", "text"
 _NOTHING_LEFT = ("There are no tasks", "they seem to be locked by another user")  # since 1.22, and up to 1.21
@@ -45,7 +46,7 @@ class LabelStudioPerson:
 
     @classmethod
     def _through_form(cls, url: str, path: str, params: dict[str, str], fields: dict[str, str]) -> LabelStudioPerson:
-        person = cls(httpx.Client(base_url=url, timeout=60.0, headers={"Referer": url}))
+        person = cls(httpx.Client(base_url=url, timeout=CEILING_SECONDS, headers={"Referer": url}))
         person._call("GET", path, params=params)
         fields["csrfmiddlewaretoken"] = person._http.cookies["csrftoken"]
         # A refused form is shown again with 200; an accepted one leads elsewhere.

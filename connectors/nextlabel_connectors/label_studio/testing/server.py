@@ -25,12 +25,12 @@ import orjson
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports import ToolAccess
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
 
 VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
 _DEFAULT_VENV = ".cache/label-studio/venv"
-_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _TAIL = 3000
 
@@ -229,7 +229,7 @@ class LabelStudioServer:
         )
 
     def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + CEILING_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise ToolUnavailable(
@@ -239,7 +239,7 @@ class LabelStudioServer:
                 if httpx.get(f"{self.url}/health", timeout=5.0).is_success:
                     return
             time.sleep(0.1)
-        raise ToolUnavailable(f"Label Studio did not answer in {_START_SECONDS:.0f} s. Its log ends:\n{self._tail()}")
+        raise ToolUnavailable(f"Label Studio did not answer in {CEILING_SECONDS:.0f} s. Its log ends:\n{self._tail()}")
 
     def _tail(self) -> str:
         return self._log_path.read_text(errors="replace")[-_TAIL:]
