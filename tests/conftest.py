@@ -21,8 +21,9 @@ from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelS
 os.environ.setdefault("PYTEST_TIMEOUT", f"{6 * CEILING_SECONDS:.0f}")
 
 # Machines are shared: how long an example took says nothing of it.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared machine")
+settings.register_profile("everything", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+settings.register_profile("make test", settings.get_profile("everything"), max_examples=50)
+settings.load_profile("make test")
 
 
 @pytest.hookimpl(optionalhook=True)

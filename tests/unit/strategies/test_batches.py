@@ -37,6 +37,9 @@ ONE_BY_ONE: dict[str, Callable[[], QueryStrategy]] = {
 }
 WHOLE: dict[str, Callable[[], QueryStrategy]] = {"typical": Typical, "cluster": ClusterUncertain}
 ALL = ONE_BY_ONE | WHOLE
+Form = Callable[[CandidatePool], CandidatePool]
+FORMS: tuple[Form, ...] = (lambda pool: pool, sparse)
+"""Its features as they come, dense, and sparse."""
 
 
 @pytest.fixture(params=ALL)
@@ -52,17 +55,25 @@ def test_it_is_a_strategy_to_the_rest_of_the_house(strategy: QueryStrategy) -> N
     assert isinstance(strategy, QueryStrategy)
 
 
+def test_a_ranking_holds_tasks_of_the_pool_each_once(strategy: QueryStrategy) -> None:
+    for n, size, labeled in ((0, 7, 9), (1, 7, 1), (40, 1, 0), (40, 7, 9)):
+        for form in FORMS:
+            assert_ranks_each_once(strategy, form, n, size, labeled)
+
+
+@pytest.mark.everything
 @pytest.mark.parametrize("n", [0, 1, 2, 40])
-@pytest.mark.parametrize("form", [lambda pool: pool, sparse], ids=["dense", "sparse"])
-def test_a_ranking_holds_tasks_of_the_pool_each_once(
-    strategy: QueryStrategy, n: int, form: Callable[[CandidatePool], CandidatePool]
-) -> None:
+def test_a_ranking_of_any_pool_holds_as_many_as_are_asked_for(strategy: QueryStrategy, n: int) -> None:
+    for form, size, labeled in product(FORMS, (0, 1, 7, 1000), (0, 1, 9)):
+        assert_ranks_each_once(strategy, form, n, size, labeled)
+
+
+def assert_ranks_each_once(strategy: QueryStrategy, form: Form, n: int, size: int, labeled: int) -> None:
     pool = blobs(n)
-    for size, labeled in product((0, 1, 7, 1000), (0, 1, 9)):
-        some = form(replace(pool, labeled_features=dense(pool.labeled_features)[:labeled]))  # type: ignore[arg-type]
-        ranked = ids(strategy, some, size)
-        assert len(ranked) == len(set(ranked)) == min(n, size)
-        assert set(ranked) <= set(pool.tasks)
+    some = form(replace(pool, labeled_features=dense(pool.labeled_features)[:labeled]))  # type: ignore[arg-type]
+    ranked = ids(strategy, some, size)
+    assert len(ranked) == len(set(ranked)) == min(n, size)
+    assert set(ranked) <= set(pool.tasks)
 
 
 def test_nothing_need_be_labeled(strategy: QueryStrategy) -> None:
@@ -86,21 +97,20 @@ def test_the_same_seed_gives_the_same_order(strategy: QueryStrategy) -> None:
     assert strategy.rank(blobs(60, seed=3), 20) == strategy.rank(blobs(60, seed=3), 20)
 
 
-@pytest.mark.parametrize("form", [lambda pool: pool, sparse], ids=["dense", "sparse"])
-def test_the_pool_is_left_untouched(strategy: QueryStrategy, form: Callable[[CandidatePool], CandidatePool]) -> None:
-    pool, before = form(blobs(40)), form(blobs(40))
-    strategy.rank(pool, 20)
-    assert pool.tasks == before.tasks
-    np.testing.assert_array_equal(pool.probabilities, before.probabilities)
-    for now, then in ((pool.features, before.features), (pool.labeled_features, before.labeled_features)):
-        assert now is not None
-        assert then is not None
-        np.testing.assert_array_equal(dense(now), dense(then))
+def test_the_pool_is_left_untouched(strategy: QueryStrategy) -> None:
+    for form in FORMS:
+        pool, before = form(blobs(40)), form(blobs(40))
+        strategy.rank(pool, 20)
+        assert pool.tasks == before.tasks
+        np.testing.assert_array_equal(pool.probabilities, before.probabilities)
+        for now, then in ((pool.features, before.features), (pool.labeled_features, before.labeled_features)):
+            assert now is not None
+            assert then is not None
+            np.testing.assert_array_equal(dense(now), dense(then))
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, 5e5])
-def test_constant_features_give_an_order(strategy: QueryStrategy, value: float) -> None:
-    for form in (np.asarray, csr_matrix):
+def test_constant_features_give_an_order(strategy: QueryStrategy) -> None:
+    for form, value in product((np.asarray, csr_matrix), (0.0, 1.0, 5e5)):
         pool = replace(blobs(25), features=form(np.full((25, 4), value)), labeled_features=None)
         assert sorted(ids(strategy, pool, 25)) == sorted(pool.tasks)
 
