@@ -197,7 +197,7 @@ def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=env) as starter:
         assert starter.stdout
         url = starter.stdout.readline().strip()
-        assert httpx.get(f"{url}/health").is_success
+        assert httpx.get(f"{url}/health", timeout=CEILING_SECONDS).is_success
         starter.send_signal(signal.SIGKILL)
     wait_for(lambda: not answers(url))
 

@@ -96,7 +96,7 @@ def listens_on(port: int) -> set[str]:
 def is_up(environ: Mapping[str, str], port: int) -> bool:
     """The backend answers and a worker waits for jobs."""
     try:
-        if not httpx.get(f"http://127.0.0.1:{port}/health").is_success:
+        if not httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS).is_success:
             return False
     except httpx.TransportError:
         return False

@@ -237,7 +237,7 @@ def patient(settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS).is_success
     except httpx.TransportError:
         return False
 
