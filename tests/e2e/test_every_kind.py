@@ -11,6 +11,7 @@ import pytest
 
 from e2e.kinds import KINDS, Kind
 from e2e.test_the_loop import learned
+from everything import representing
 from nextlabel.labeling import ProjectId
 from nextlabel.ports import STRATEGY
 from nextlabel.testing.installation import Nextlabel, findings
@@ -76,7 +77,11 @@ def taught(
     return project, number
 
 
-@pytest.mark.parametrize("name", KINDS)
+_ALSO = {"single choice", "rating", "spans", "image choice"}
+"""Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
+
+
+@pytest.mark.parametrize("name", representing(KINDS, _ALSO))
 def test_labels_of_every_kind_are_learned_shown_and_decide_what_comes_next(
     name: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:

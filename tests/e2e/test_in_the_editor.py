@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
+from everything import representing
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.testing.waiting import CEILING_SECONDS
@@ -57,7 +58,7 @@ def browser(label_studio: LabelStudioServer, owner: LabelStudioPerson) -> Iterat
         opened.close()
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", representing(SEEN, {"single choice", "rating"}))
 def test_the_pre_annotation_is_seen_in_the_editor(
     name: str,
     nextlabel: Nextlabel,

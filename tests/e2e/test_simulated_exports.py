@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from e2e.running import texts
+from everything import representing
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson
 from nextlabel_connectors.label_studio.testing.people import chosen, single_choice
@@ -87,7 +88,7 @@ def test_where_fields_could_be_labels_too_it_is_asked_which_column_is(owner: Lab
     assert all(one == results[0] for one in results)
 
 
-@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("kind", representing(OTHERS, {"YOLO", "ASR_MANIFEST", "BRUSH_TO_NUMPY"}))
 def test_a_format_without_labels_of_tasks_says_which_to_take(
     kind: str, owner: LabelStudioPerson, project: int, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from e2e.kinds import KINDS, Kind
+from everything import representing
 from integration.conftest import Team
 from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli
@@ -129,7 +130,11 @@ def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str],
         parts.database.dispose()
 
 
-@pytest.mark.parametrize("name", [*KINDS, "own model"])
+ALSO = {"taxonomy", "number", "pairwise", "image choice", "table", "audio by metadata"}
+"""To a strategy they are what another kind is: one label of several, some of several, or a number."""
+
+
+@pytest.mark.parametrize("name", representing([*KINDS, "own model"], ALSO))
 def test_every_strategy_orders_or_is_refused_by_name_with_those_that_work(
     name: str, project_of: Callable[[str], Project]
 ) -> None:
