@@ -207,7 +207,7 @@ def test_a_home_is_held_by_one_up_beside_which_serve_and_work_run(
             up.kill()
             up.wait()
             with alone_in(Path(environ["NEXTLABEL_HOME"])):
-                assert run("up", env=environ).exit_code == EXIT_CONFIGURATION
+                assert run("up", "--port", str(port), env=environ).exit_code == EXIT_CONFIGURATION
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)
@@ -305,16 +305,17 @@ def test_a_project_that_is_not_connected_is_named(run: Run, command: str) -> Non
 
 @pytest.mark.parametrize("command", ["connect", "status", "up"])
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
-    environ: dict[str, str], tmp_path: Path, command: str
+    environ: dict[str, str], tmp_path: Path, port: int, command: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['psycopg'] = sys.modules['s3fs'] = None")
-    access = ["--project", "1", "--url", "http://127.0.0.1:1", "--token", "t"] if command == "connect" else []
+    connect = ["--project", "1", "--url", "http://127.0.0.1:1", "--token", "t"]
+    arguments = {"connect": connect, "up": ["--port", str(port)], "status": []}[command]
     for setting, remedy in (
         ({"NEXTLABEL_DATABASE_URL": "postgresql://nextlabel:hush@127.0.0.1:1/db"}, "pip install 'nextlabel[postgres]'"),
         ({"NEXTLABEL_MODELS_URL": "s3://bucket/models"}, "s3fs"),
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "nextlabel", command, *access],
+            [sys.executable, "-m", "nextlabel", command, *arguments],
             env=environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])} | setting,
             capture_output=True,
             text=True,
@@ -329,10 +330,11 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
 
 @pytest.mark.parametrize("command", ["status", "serve", "work", "up", "credentials"])
 def test_a_database_that_is_none_is_a_sentence_whatever_is_to_be_done(
-    run: Run, environ: dict[str, str], tmp_path: Path, command: str
+    run: Run, environ: dict[str, str], tmp_path: Path, port: int, command: str
 ) -> None:
     (tmp_path / "letter.txt").write_text("Dear friend, " * 100)
-    result = run(command, env=environ | {"NEXTLABEL_DATABASE_URL": f"sqlite:///{tmp_path / 'letter.txt'}"})
+    served = ("--port", str(port)) if command in ("serve", "up") else ()
+    result = run(command, *served, env=environ | {"NEXTLABEL_DATABASE_URL": f"sqlite:///{tmp_path / 'letter.txt'}"})
     assert (result.exit_code, "letter.txt cannot be opened" in result.stderr) == (EXIT_CONFIGURATION, True)
 
 
