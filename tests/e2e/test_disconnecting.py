@@ -61,12 +61,12 @@ def test_a_team_has_all_its_predictions_and_settings_after_thirty_labels_and_a_d
     assert [("'bert-v1' (40 predictions)" in one, "`nextlabel disconnect` puts it back" in one) for one in told] == [
         (True, True)
     ]
-    for labels in range(6, 31, 6):
-        for _ in range(6):
+    for labels in range(3, 31, 3):
+        for _ in range(3):
             label_next(owner, project)
         wait_for(learned(nextlabel, project, labels))
     settings_pages.retrieve_predictions(project)
-    assert len(nextlabel.queues(project)) >= 6
+    assert len(nextlabel.queues(project)) >= 11
     assert predictions(owner, project).items() > theirs.items()
 
     said = disconnect(nextlabel, project, "--predictions", "remove", "--json")
