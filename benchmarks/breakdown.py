@@ -12,8 +12,8 @@ from benchmarks.figures import Figure, over_repeats, stopwatch
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId
+from nextlabel.learning.predictions import predictions_of, utilities_of
 from nextlabel.options import ProjectOptions
-from nextlabel.predictions import predictions_of, utilities_of
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 

@@ -30,7 +30,7 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Label, Scale, Span, Target, Task, TaskId
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
 from nextlabel.simulate import load
 from nextlabel.simulate.fetching import Package, fetch
 

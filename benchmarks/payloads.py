@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from benchmarks.mails import TWO, mails
-from nextlabel.ports import Credentials
+from nextlabel.ports.state import Credentials
 from nextlabel_connectors.label_studio.dialect import WEBHOOK_SECRET_HEADER
 from nextlabel_connectors.label_studio.testing.people import chosen, single_choice
 

@@ -26,8 +26,8 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import ChangePage, QueueReceipt, TaskSeen
-from nextlabel.ranking import Ranking
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.ports.tool import ChangePage, QueueReceipt, TaskSeen
 
 _PAGE = 1000  # tasks, as many as are asked for of Label Studio
 _HALF = 40

@@ -24,7 +24,8 @@ from nextlabel.features.text import count_features
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, Credentials, ModelRecord, ToolAccess
+from nextlabel.ports.state import Connection, Credentials, ModelRecord
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.wiring import Parts
 
 # Tasks in one request, how often it is measured with texts never seen before, and the aim in milliseconds.

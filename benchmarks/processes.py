@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from nextlabel.embedded_redis import end_with_parent
+from nextlabel.jobs.embedded_redis import end_with_parent
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build
 

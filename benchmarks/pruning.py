@@ -16,7 +16,7 @@ from benchmarks.figures import Figure, percentile, stopwatch
 from benchmarks.mails import TWO, short_texts
 from benchmarks.reorder import predictions_in, ranking_of
 from nextlabel.labeling import ProjectId, QueueVersion, TaskId
-from nextlabel.ports import OwnOrder
+from nextlabel.ports.tool import OwnOrder
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.testing import LabelStudioServer, single_choice

@@ -28,8 +28,8 @@ from sklearn.svm import SVC
 from benchmarks.finished import runs_in
 from benchmarks.page import read_table, write_table
 from nextlabel.errors import ConfigurationError
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Ranking
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate import load, simulate
 from nextlabel.simulate.runs import Curve
 from nextlabel.strategies.random_order import RandomOrder

@@ -17,9 +17,10 @@ from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.loop import ActiveLearning
-from nextlabel.ports import Connection, Connector
-from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.labeling.ranking import RankedTask, Ranking
+from nextlabel.loop.turn import ActiveLearning
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import Connector
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.client import LabelStudioClient

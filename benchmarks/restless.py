@@ -24,8 +24,9 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import ChangePage, Connector, Dialect, QueueReceipt, TaskSeen, ToolAccess
-from nextlabel.ranking import Ranking
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.ports.requests import Dialect
+from nextlabel.ports.tool import ChangePage, Connector, QueueReceipt, TaskSeen, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio.testing.people import CONTROL
 

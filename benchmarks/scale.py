@@ -28,11 +28,12 @@ from benchmarks.pool import PoolTool
 from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
-from nextlabel.garbage import spare_what_stays
 from nextlabel.labeling import ProjectId
-from nextlabel.loop import ActiveLearning
-from nextlabel.model_store import preload
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.loop.turn import ActiveLearning
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import ToolAccess
+from nextlabel.service.garbage import spare_what_stays
+from nextlabel.storage.model_store import preload
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts
 

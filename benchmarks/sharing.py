@@ -27,7 +27,6 @@ from benchmarks.pool import text
 from benchmarks.processes import temporary_home
 from benchmarks.rated import rated
 from benchmarks.sentence_model import FOLDER
-from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.estimators.hosted import HostedFacts, HostedProject
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.estimators.spans import fit_spans
@@ -35,9 +34,11 @@ from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import EmbeddingEncoder
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.source import Source
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Input, ModelVersion, ProjectId, Span, Target, Task, TaskId
 from nextlabel.learning.scoring import Scorer
-from nextlabel.ports import Connection, ModelRecord, ToolAccess
+from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Door, Finding, OwnOrder, Pruned, ToolSetting
+from nextlabel.ports.tool import Door, Finding, OwnOrder, Pruned, ToolSetting
 
 
 class StillTool:

@@ -19,7 +19,8 @@ from benchmarks.processes import descendants, memory_mb, nextlabel, parts_of, te
 from nextlabel.errors import SchemaError
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 
 _GROUP = "strangers"

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import Figure, over_repeats, stopwatch
-from nextlabel import uncertainty
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.measures import uncertainty
 from nextlabel.strategies.adaptive import Adaptive
 from nextlabel.strategies.badge import Badge
 from nextlabel.strategies.coverage import Determinantal, FacilityLocation, KCenter, Typical

@@ -15,7 +15,8 @@ from benchmarks.payloads import annotation_created, webhook_headers
 from benchmarks.processes import descendants, nextlabel, parts_of, temporary_home
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.wiring import Parts
 
 _RATE, _IDLE_SECONDS, _TRAINING_SECONDS = 100.0, 5.0, 15.0

@@ -9,7 +9,7 @@ from statistics import median
 from demo.annotator import Labeling
 from demo.mails import TARGET
 from nextlabel.labeling import ModelVersion, QueueVersion, TaskId
-from nextlabel.ports import ModelRecord, QueueRecord
+from nextlabel.ports.state import ModelRecord, QueueRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from demo.errors import DemoFailed
-from nextlabel.embedded_redis import end_with_parent
+from nextlabel.jobs.embedded_redis import end_with_parent
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build
 from nextlabel_connectors.label_studio.testing import LabelStudioServer

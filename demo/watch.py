@@ -15,7 +15,7 @@ from demo.mails import TARGET, Mail, accuracy
 from demo.measures import Learned, Switch
 from demo.stage import OrderInForce
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import ModelRegistry
+from nextlabel.ports.state import ModelRegistry
 
 _LOOK_SECONDS = 0.03
 _EXAMINE_SECONDS = 0.25

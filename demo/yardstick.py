@@ -17,10 +17,10 @@ import numpy as np
 
 from demo.errors import DemoFailed
 from demo.mails import TARGET, Mail, accuracy, read_mails
-from nextlabel.embedded_redis import end_with_parent
 from nextlabel.estimators.fitting import fit
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.source import Source
+from nextlabel.jobs.embedded_redis import end_with_parent
 from nextlabel.labeling import Task, TaskId
 from nextlabel.options import ProjectOptions
 

@@ -23,7 +23,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from nextlabel.embedded_redis import end_with_parent
+from nextlabel.jobs.embedded_redis import end_with_parent
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 ON_POSTGRES = os.environ.get("NEXTLABEL_TEST_DATABASE") == "postgresql"

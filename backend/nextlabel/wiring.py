@@ -9,32 +9,33 @@ from pathlib import Path
 
 import redis
 
-from nextlabel import discovery
-from nextlabel.alarms import Alarms
-from nextlabel.circuits import ToolCircuits
-from nextlabel.connections import SqlConnections
-from nextlabel.database import Database
-from nextlabel.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
-from nextlabel.findings import StandingFindings
 from nextlabel.hosting import Limits
 from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
-from nextlabel.job_queue import RqJobQueue
-from nextlabel.label_store import SqlLabelStore
+from nextlabel.jobs.alarms import Alarms
+from nextlabel.jobs.circuits import ToolCircuits
+from nextlabel.jobs.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
+from nextlabel.jobs.job_queue import RqJobQueue
+from nextlabel.jobs.shards import Compute, RedisShards
 from nextlabel.labeling import ProjectId
 from nextlabel.learning import scoring
-from nextlabel.loop import ActiveLearning
-from nextlabel.model_store import StoredModels
-from nextlabel.ports import Connection, Connector
-from nextlabel.retention import Retention
-from nextlabel.round_log import RoundLog
-from nextlabel.serving import Service
+from nextlabel.loop.turn import ActiveLearning
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import Connector
+from nextlabel.service import discovery
+from nextlabel.service.answering import Service
 from nextlabel.settings import Settings
-from nextlabel.shards import Compute, RedisShards
+from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.database import Database
+from nextlabel.storage.findings import StandingFindings
+from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.retention import Retention
+from nextlabel.storage.round_log import RoundLog
 from nextlabel.strategies import finding
 from nextlabel.work import EMBED, SCORE
 

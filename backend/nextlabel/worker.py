@@ -11,8 +11,6 @@ from pathlib import Path
 import redis
 from rq.serializers import JSONSerializer
 
-from nextlabel.alarms import is_no_room
-from nextlabel.circuits import same_tool
 from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
@@ -27,15 +25,18 @@ from nextlabel.errors import (
     ToolRejected,
     ToolUnavailable,
 )
-from nextlabel.garbage import spare_what_stays
-from nextlabel.job_queue import QUEUES
-from nextlabel.jobs import OurWorker
+from nextlabel.jobs.alarms import is_no_room
+from nextlabel.jobs.allowed import OurWorker
+from nextlabel.jobs.circuits import same_tool
+from nextlabel.jobs.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
-from nextlabel.loop import Round
-from nextlabel.model_store import preload
-from nextlabel.ownership import LEFT_ALONE, left_alone
-from nextlabel.ports import STRATEGY, Connection, Finding
+from nextlabel.loop.turn import Round
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import STRATEGY, Finding
+from nextlabel.service.garbage import spare_what_stays
+from nextlabel.service.ownership import LEFT_ALONE, left_alone
 from nextlabel.settings import Settings
+from nextlabel.storage.model_store import preload
 from nextlabel.wiring import Parts, build, embedded_redis
 
 log = logging.getLogger("nextlabel.worker")

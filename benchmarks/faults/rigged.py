@@ -16,10 +16,11 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any, Literal
 
-from nextlabel.label_store import SqlLabelStore
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.model_store import StoredModels
-from nextlabel.ports import Connector, Dialect, ToolAccess
+from nextlabel.ports.requests import Dialect
+from nextlabel.ports.tool import Connector, ToolAccess
+from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.model_store import StoredModels
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio import predictions
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector

@@ -23,10 +23,10 @@ from benchmarks.faults.rigged import Action, Rig
 from benchmarks.faults.verdict import Verdict, look
 from benchmarks.mails import TWO, mails, truth
 from benchmarks.processes import free_port, parts_of, plugged_in
-from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import NextlabelError, ToolUnavailable
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer

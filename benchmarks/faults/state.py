@@ -12,7 +12,7 @@ import redis
 
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.scene import NotRecovered, Scene
-from nextlabel.job_queue import RqJobQueue
+from nextlabel.jobs.job_queue import RqJobQueue
 
 _LOCKED_SECONDS, _FULL_SECONDS = 20.0, 30.0
 _HOUR = 3600.0

@@ -13,11 +13,11 @@ from html import unescape
 from itertools import pairwise
 from typing import Any
 
-from nextlabel import uncertainty
 from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId, Task, TaskId, labels_in_force
-from nextlabel.opinions import ChoiceOpinions
-from nextlabel.ports import ModelRecord, QueueRecord
+from nextlabel.measures import uncertainty
+from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from nextlabel.uncertainty import margin
+from nextlabel.measures.uncertainty import margin
 
 SEGMENTS = ("occasional", "loyal", "bargain hunter", "big spender")
 #            age, income in thousands, visits a month, basket

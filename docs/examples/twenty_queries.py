@@ -8,7 +8,7 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from nextlabel.uncertainty import least_confidence
+from nextlabel.measures.uncertainty import least_confidence
 
 X, y = make_classification(
     n_samples=1000,

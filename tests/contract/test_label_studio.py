@@ -16,7 +16,7 @@ import pytest
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion, labels_in_force
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing import ToolHarness
 from nextlabel.testing.contract import ConnectorContract
 from nextlabel.testing.scene import ids, set_scene

@@ -13,7 +13,8 @@ import pytest
 
 from nextlabel.errors import PayloadError, ToolUnavailable
 from nextlabel.labeling import Guess, Input, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
-from nextlabel.ports import Connector, ConnectorType, Dialect, Door, ToolAccess, WebhookRequest
+from nextlabel.ports.requests import Dialect, WebhookRequest
+from nextlabel.ports.tool import Connector, ConnectorType, Door, ToolAccess
 from nextlabel.testing import Annotator, Served, ToolHarness
 from nextlabel.testing.contract import ConnectorContract
 from nextlabel.testing.waiting import CEILING_SECONDS

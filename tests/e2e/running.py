@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 

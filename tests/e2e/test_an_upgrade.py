@@ -10,13 +10,14 @@ from sqlalchemy import update
 
 from e2e.running import label_of, texts
 from earlier_releases import score_windows_by_place
-from nextlabel import model_store, worker
-from nextlabel.database.tables import queues
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel import worker
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection
+from nextlabel.ports.state import Connection
 from nextlabel.settings import Settings
+from nextlabel.storage import model_store
+from nextlabel.storage.database.tables import queues
 from nextlabel.testing.installation import Nextlabel
 from nextlabel.wiring import Parts, build
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer

@@ -13,7 +13,7 @@ from e2e.kinds import KINDS, Kind
 from e2e.test_the_loop import learned
 from everything import representing
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import STRATEGY
+from nextlabel.ports.tool import STRATEGY
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer

@@ -10,7 +10,7 @@ from benchmarks.faults.scene import Scene, scene
 from benchmarks.faults.verdict import look
 from sqlalchemy import Executable, insert, literal, select, update
 
-from nextlabel.database import tables
+from nextlabel.storage.database import tables
 from nextlabel_connectors.label_studio.testing import LabelStudioServer
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from nextlabel.labeling import QueueVersion, TaskId
-from nextlabel.ports import OwnOrder
+from nextlabel.ports.tool import OwnOrder
 from nextlabel.testing.harness import Annotator
 from nextlabel.testing.scene import Scene, set_scene
 from nextlabel.testing.waiting import CEILING_SECONDS, PATIENCE

@@ -14,7 +14,7 @@ from e2e.running import texts
 from e2e.test_the_loop import label_next, learned
 from nextlabel.errors import ToolUnavailable
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.installation import Nextlabel, findings, free_port, running
 from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer

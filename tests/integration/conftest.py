@@ -16,14 +16,16 @@ import pytest
 import redis
 from sqlalchemy import make_url
 
-from nextlabel import discovery, wiring
-from nextlabel.database import Database
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel import wiring
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId
-from nextlabel.loop import Round
+from nextlabel.loop.turn import Round
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, ConnectorType, ModelRecord
+from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.tool import ConnectorType
+from nextlabel.service import discovery
 from nextlabel.settings import Settings
+from nextlabel.storage.database import Database
 from nextlabel.testing.waiting import wait_for
 from nextlabel.wiring import Parts
 from nextlabel.work import Progress

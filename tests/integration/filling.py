@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from nextlabel import discovery, wiring, worker
+from nextlabel import wiring, worker
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection
+from nextlabel.ports.state import Connection
+from nextlabel.service import discovery
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nextlabel.features.embedding import embedder
-from nextlabel.job_queue import RqJobQueue
-from nextlabel.ranking import Floats
-from nextlabel.shards import RedisShards
+from nextlabel.jobs.job_queue import RqJobQueue
+from nextlabel.jobs.shards import RedisShards
+from nextlabel.labeling.ranking import Floats
 from nextlabel.wiring import connect_redis
 from nextlabel.work import EMBED
 

@@ -14,9 +14,10 @@ from rq.serializers import JSONSerializer
 
 from integration.test_loop import WRITES, Killed
 from nextlabel import worker
-from nextlabel.job_queue import LEARN_QUEUE
+from nextlabel.jobs.job_queue import LEARN_QUEUE
 from nextlabel.labeling import AnnotationId, TaskId
-from nextlabel.ports import Door, WebhookRequest
+from nextlabel.ports.requests import WebhookRequest
+from nextlabel.ports.tool import Door
 from nextlabel_connectors.memory import JsonDialect
 from nextlabel_connectors.memory.tool import TARGET
 

@@ -31,12 +31,12 @@ from integration.test_loop import STARS, TOPICS, say_everything
 from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.cli.context import alone_in
-from nextlabel.database.tables import connections
-from nextlabel.embedded_redis import EmbeddedRedis
-from nextlabel.job_queue import LEARN_QUEUE
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
+from nextlabel.jobs.job_queue import LEARN_QUEUE
 from nextlabel.labeling import Input, ProjectId
-from nextlabel.ports import Finding
+from nextlabel.ports.tool import Finding
 from nextlabel.settings import Settings
+from nextlabel.storage.database.tables import connections
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts

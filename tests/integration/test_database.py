@@ -15,21 +15,25 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from nextlabel.connections import SqlConnections
-from nextlabel.database import Database
-from nextlabel.database.tables import installation, metadata
 from nextlabel.errors import SettingsError, StorageError
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Connection, Credentials, ToolAccess
+from nextlabel.ports.state import Connection, Credentials
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import installation, metadata
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 pytestmark = pytest.mark.every_database
 
-MIGRATE = "import sys; from nextlabel.database import Database; sys.stdin.readline(); Database(sys.argv[1]).migrate()"
+MIGRATE = """import sys
+from nextlabel.storage.database import Database
+sys.stdin.readline()
+Database(sys.argv[1]).migrate()"""
 CREDENTIALS = """import sys
-from nextlabel.connections import SqlConnections
-from nextlabel.database import Database
+from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.database import Database
 from nextlabel.settings import Settings
 database = Database(sys.argv[1])
 sys.stdin.readline()

@@ -17,9 +17,11 @@ from rq.serializers import JSONSerializer
 
 from nextlabel import worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli, disconnecting, running
-from nextlabel.job_queue import LEARN_QUEUE, PRUNE_QUEUE
+from nextlabel.jobs.job_queue import LEARN_QUEUE, PRUNE_QUEUE
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import Connection, LabelEvent, Pruned
+from nextlabel.ports.requests import LabelEvent
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import Pruned
 from nextlabel.settings import Settings
 from nextlabel_connectors.memory import MemoryConnector
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from nextlabel.alarms import Alarms, complaint
+from nextlabel.jobs.alarms import Alarms, complaint
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 PROGRAM = Path(__file__).with_name("filling.py")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from nextlabel import embedded_redis
-from nextlabel.embedded_redis import EmbeddedRedis, find_server
 from nextlabel.errors import JobQueueUnavailable
+from nextlabel.jobs import embedded_redis
+from nextlabel.jobs.embedded_redis import EmbeddedRedis, find_server
 
 START = """import sys, time
 from pathlib import Path
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 print(EmbeddedRedis(Path(sys.argv[1])).ensure(), flush=True)
 time.sleep(300)
 """

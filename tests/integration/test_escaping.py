@@ -15,7 +15,8 @@ from nextlabel.cli.escaping import LogFormatter, printable
 from nextlabel.errors import HostedModelError
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, Finding, ToolAccess
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import Finding, ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 

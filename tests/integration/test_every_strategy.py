@@ -21,8 +21,8 @@ from nextlabel import wiring, worker
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import Task, TaskId
-from nextlabel.ports import PredictRequest, SetupRequest
-from nextlabel.ranking import CandidatePool, Floats
+from nextlabel.labeling.ranking import CandidatePool, Floats
+from nextlabel.ports.requests import PredictRequest, SetupRequest
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel_connectors.label_studio.label_config import parse_label_config
@@ -186,7 +186,7 @@ FAILING = {
 }
 MINE = """
 from pathlib import Path
-from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.labeling.ranking import RankedTask, Ranking
 
 class Mine:
     name, value = "mine", 0.25

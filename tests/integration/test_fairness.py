@@ -14,9 +14,9 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
 from nextlabel import wiring, worker
-from nextlabel.job_queue import QUEUES
+from nextlabel.jobs.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import LabelEvent
+from nextlabel.ports.requests import LabelEvent
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryTool

@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from nextlabel.job_queue import HELP_QUEUE, LEARN_QUEUE, RqJobQueue
+from nextlabel.jobs.job_queue import HELP_QUEUE, LEARN_QUEUE, RqJobQueue
 from nextlabel.settings import Settings
 
 PLANTED = "planted_job"

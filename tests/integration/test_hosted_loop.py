@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 
 from integration.conftest import Team
-from nextlabel import loop, wiring
+from nextlabel import wiring
 from nextlabel.errors import ArtifactError, SettingsError
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedPrediction
 from nextlabel.labeling import Result, Task, TaskId
 from nextlabel.learning import hosted
+from nextlabel.loop import turn as loop
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import LabelEvent, ModelRecord, QueueRecord
+from nextlabel.ports.requests import LabelEvent
+from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.wiring import Parts

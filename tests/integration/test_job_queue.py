@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from nextlabel import job_queue, leases, wiring, worker
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel import wiring, worker
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.job_queue import LEARN_QUEUE, PRUNE_QUEUE, QUEUES, RqJobQueue
+from nextlabel.jobs import job_queue, leases
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
+from nextlabel.jobs.job_queue import LEARN_QUEUE, PRUNE_QUEUE, QUEUES, RqJobQueue
+from nextlabel.jobs.leases import Leases, RedisLease
+from nextlabel.jobs.liveness import Process
 from nextlabel.labeling import ProjectId
-from nextlabel.leases import Leases, RedisLease
-from nextlabel.liveness import Process
 
 ONE, TWO = ProjectId("1"), ProjectId("2")
 

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import SQLAlchemyError
 
-from nextlabel.database import Database
-from nextlabel.label_store import SqlLabelStore
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId
-from nextlabel.ports import ChangePage, Labeled, TaskSeen, Unreadable
+from nextlabel.ports.state import Labeled
+from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
+from nextlabel.storage.database import Database
+from nextlabel.storage.label_store import SqlLabelStore
 
 pytestmark = pytest.mark.every_database
 

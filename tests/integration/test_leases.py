@@ -15,16 +15,16 @@ from multiprocessing.connection import Connection
 import pytest
 import redis
 
-from nextlabel import leases, liveness
-from nextlabel.leases import Leases
-from nextlabel.liveness import Process
+from nextlabel.jobs import leases, liveness
+from nextlabel.jobs.leases import Leases
+from nextlabel.jobs.liveness import Process
 
 NAME = "nextlabel:lease:1"
 FORK = multiprocessing.get_context("fork")
 HOLDER = """
 import os, signal, sys
 import redis
-from nextlabel import leases
+from nextlabel.jobs import leases
 leases.LEASE_SECONDS = float(sys.argv[3])
 with redis.Redis.from_url(sys.argv[1]) as connection:
     assert leases.Leases(connection).take(sys.argv[2])

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from nextlabel import uncertainty
 from nextlabel.errors import ArtifactError, NotConnected, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
 from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, QueueVersion, Scale, Target, Task, TaskId
+from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.learning import targets
+from nextlabel.learning.predictions import overall_uncertainty
 from nextlabel.learning.workbench import order_seed
-from nextlabel.opinions import ChoiceOpinions, Opinions
-from nextlabel.ports import BLANK, ChangePage, QueueReceipt
-from nextlabel.predictions import overall_uncertainty
-from nextlabel.ranking import CandidatePool
+from nextlabel.measures import uncertainty
+from nextlabel.measures.opinions import ChoiceOpinions, Opinions
+from nextlabel.ports.tool import BLANK, ChangePage, QueueReceipt
 from nextlabel.strategies import finding
 from nextlabel_connectors.memory import MemoryConnector
 

@@ -13,11 +13,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, select
 
-import nextlabel.database
+import nextlabel.storage.database
 from nextlabel import wiring
-from nextlabel.database import Database
-from nextlabel.database.tables import metadata, models
 from nextlabel.labeling import ModelVersion
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import metadata, models
 from nextlabel.wiring import Parts
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.every_database
 
-MIGRATIONS = Path(nextlabel.database.__file__).parent / "migrations"
+MIGRATIONS = Path(nextlabel.storage.database.__file__).parent / "migrations"
 
 
 @contextmanager

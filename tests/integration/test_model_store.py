@@ -14,15 +14,15 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 from sqlalchemy import select, update
 
-from nextlabel.database import Database
-from nextlabel.database.tables import models
 from nextlabel.errors import ArtifactError, StaleWorker
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.model_store import StoredModels
-from nextlabel.ports import ModelRecord, QueueRecord
+from nextlabel.ports.state import ModelRecord, QueueRecord
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import models
+from nextlabel.storage.model_store import StoredModels
 
 pytestmark = pytest.mark.every_database
 

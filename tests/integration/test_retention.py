@@ -22,19 +22,20 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import Connection, select, update
 
 from nextlabel import wiring, worker
-from nextlabel.database import Database
-from nextlabel.database.tables import models, queues
 from nextlabel.errors import ArtifactError
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import TextEncoder
-from nextlabel.job_queue import PRUNE_QUEUE
+from nextlabel.jobs.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.loop import Round
-from nextlabel.model_store import StoredModels
-from nextlabel.ports import ModelRecord, OwnOrder, QueueRecord
-from nextlabel.retention import LetGo, Retention
+from nextlabel.loop.turn import Round
+from nextlabel.ports.state import ModelRecord, QueueRecord
+from nextlabel.ports.tool import OwnOrder
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import models, queues
+from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.retention import LetGo, Retention
 
 if TYPE_CHECKING:
     from integration.conftest import Team

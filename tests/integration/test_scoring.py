@@ -22,7 +22,7 @@ from nextlabel.estimators.project import ProjectModel, SlowModel
 from nextlabel.labeling import Input, Label, ModelVersion, ProjectId, Result, Span, Target, Task, TaskId
 from nextlabel.learning import scoring
 from nextlabel.learning.scoring import Scorer
-from nextlabel.opinions import Opinions, ResultOpinions
+from nextlabel.measures.opinions import Opinions, ResultOpinions
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel.work import InPlace, Shards

@@ -20,14 +20,17 @@ import pytest
 
 from integration.test_command import port
 from integration.test_web import BASIC, CONFIG, ONE, SCHEMA, TWO, Client, connect, json, publish, task
-from nextlabel import model_cache, serving, wiring
+from nextlabel import wiring
 from nextlabel.errors import ArtifactError, ModelNotReady
 from nextlabel.estimators.hosted import HostedFacts, HostedProject
 from nextlabel.estimators.project import Model
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
-from nextlabel.model_cache import ModelCache
-from nextlabel.ports import LabelEvent, ModelRecord
-from nextlabel.serving import Service
+from nextlabel.ports.requests import LabelEvent
+from nextlabel.ports.state import ModelRecord
+from nextlabel.service import answering as serving
+from nextlabel.service import model_cache
+from nextlabel.service.answering import Service
+from nextlabel.service.model_cache import ModelCache
 from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app

@@ -20,16 +20,16 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from nextlabel import wiring
-from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder, load_model, signature
 from nextlabel.features.text import content_hash, read_text
-from nextlabel.job_queue import HELP_QUEUE, RqJobQueue
-from nextlabel.ports import LabelEvent
-from nextlabel.ranking import Floats
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
+from nextlabel.jobs.job_queue import HELP_QUEUE, RqJobQueue
+from nextlabel.jobs.shards import RedisShards, sharing
+from nextlabel.jobs.shards.board import Board, read
+from nextlabel.labeling.ranking import Floats
+from nextlabel.ports.requests import LabelEvent
 from nextlabel.settings import Settings
-from nextlabel.shards import RedisShards, sharing
-from nextlabel.shards.board import Board, read
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts
 from nextlabel.work import EMBED, SHARD, Work, numbers

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.test_loop import STARS, all_of, open_tasks
-from nextlabel import serving
 from nextlabel.labeling import Guess, Task, TaskId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import PredictRequest
+from nextlabel.ports.requests import PredictRequest
+from nextlabel.service import answering as serving
 
 if TYPE_CHECKING:
     from integration.conftest import Team

@@ -16,15 +16,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from nextlabel import serving, wiring
-from nextlabel.embedded_redis import EmbeddedRedis
+from nextlabel import wiring
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, ModelRecord, QueueRecord, ToolAccess
+from nextlabel.ports.state import Connection, ModelRecord, QueueRecord
+from nextlabel.ports.tool import ToolAccess
+from nextlabel.service import answering as serving
 from nextlabel.settings import Settings
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts

@@ -19,15 +19,20 @@ from sqlalchemy import create_engine
 import postgres
 from integration.conftest import Team
 from integration.test_loop import STARS, say_everything
-from nextlabel import circuits, database, ordering, wiring, worker
+from nextlabel import wiring, worker
 from nextlabel.errors import ToolUnavailable
-from nextlabel.job_queue import PRUNE_QUEUE
+from nextlabel.jobs import circuits
+from nextlabel.jobs.job_queue import PRUNE_QUEUE
+from nextlabel.jobs.liveness import Process
 from nextlabel.labeling import ProjectId, QueueVersion, TaskId
-from nextlabel.liveness import Process
-from nextlabel.loop import Round
-from nextlabel.ports import BLANK, FIELDS, Connection, Door, LabelEvent, QueueReceipt, ToolAccess
-from nextlabel.round_log import LoggedRound
+from nextlabel.loop import ordering
+from nextlabel.loop.turn import Round
+from nextlabel.ports.requests import LabelEvent
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import BLANK, FIELDS, Door, QueueReceipt, ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.storage import database
+from nextlabel.storage.round_log import LoggedRound
 from nextlabel.web import create_app
 from nextlabel_connectors.memory import MemoryConnector, MemoryTool
 
@@ -527,7 +532,7 @@ def test_pruning_a_tool_that_is_down_waits_for_the_next_time(
 
 @pytest.mark.every_database
 def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextlabel.round_log._KEPT", 5)
+    monkeypatch.setattr("nextlabel.storage.round_log._KEPT", 5)
     for n in range(9):
         team.parts.rounds.add(team.project, 0.1, f"turn {n}", failed=False)
     assert [one.summary for one in team.parts.rounds.last(team.project, 100)] == [f"turn {n}" for n in (8, 7, 6, 5, 4)]

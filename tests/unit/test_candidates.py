@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nextlabel.candidates import (
+from nextlabel.errors import SettingsError
+from nextlabel.features.spaces import Centred
+from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.labeling.ranking import CandidatePool, RankedTask, Ranking
+from nextlabel.learning.pools import (
     Examples,
     blank_last,
     candidate_pool,
@@ -13,12 +17,8 @@ from nextlabel.candidates import (
     expected_seconds,
     nothing_to_read,
 )
-from nextlabel.errors import SettingsError
-from nextlabel.features.spaces import Centred
-from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
 from nextlabel.learning.workbench import Candidates
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
-from nextlabel.ranking import CandidatePool, RankedTask, Ranking
+from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
 from nextlabel.strategies import finding
 
 TEXT, N, LABELED = (Input("text"),), 30, 12

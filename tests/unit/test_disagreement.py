@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextlabel import disagreement, uncertainty
-from nextlabel.disagreement import Floats
+from nextlabel.measures import disagreement, uncertainty
+from nextlabel.measures.disagreement import Floats
 
 Measure = Callable[[Floats], Floats]
 MEASURES: tuple[Measure, ...] = (

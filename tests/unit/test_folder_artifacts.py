@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nextlabel.errors import ArtifactError
-from nextlabel.folder_artifacts import read_folder, write_folder
+from nextlabel.storage.folder_artifacts import read_folder, write_folder
 
 LONG = "x" * 200
 FILE, FOLDER, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE

@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.labeling import Input, Label, Scale, Span, Target
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions, as_two_classes
-from nextlabel.uncertainty import margin
+from nextlabel.measures.opinions import (
+    ChoiceOpinions,
+    ChoicesOpinions,
+    NumberOpinions,
+    Opinions,
+    SpanOpinions,
+    as_two_classes,
+)
+from nextlabel.measures.uncertainty import margin
 
 TEXT, LABELS = (Input("text"),), ("a", "b", "c")
 SPANS = [(Span(0, 3, "a"),), (), (Span(1, 2, "b"), Span(4, 6, "c"))]

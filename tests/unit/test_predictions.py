@@ -7,11 +7,18 @@ from math import inf
 import numpy as np
 import pytest
 
-from nextlabel import uncertainty
 from nextlabel.hosting.uncertainty import UNKNOWN
 from nextlabel.labeling import Label, Prediction, QueueVersion, Result, Scale, Span, Task, TaskId
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, ResultOpinions, SpanOpinions
-from nextlabel.predictions import overall_probabilities, overall_uncertainty, predictions_of
+from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of
+from nextlabel.measures import uncertainty
+from nextlabel.measures.opinions import (
+    ChoiceOpinions,
+    ChoicesOpinions,
+    NumberOpinions,
+    Opinions,
+    ResultOpinions,
+    SpanOpinions,
+)
 
 TASKS = [Task(TaskId("1"), {}), Task(TaskId("2"), {})]
 KIND = ChoiceOpinions(("ham", "spam"), np.array([[0.2, 0.8], [0.6, 0.4]]))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import entropy as shannon
 
-from nextlabel import uncertainty
-from nextlabel.uncertainty import Floats
+from nextlabel.measures import uncertainty
+from nextlabel.measures.uncertainty import Floats
 
 Measure = Callable[[Floats], Floats]
 MEASURES: tuple[Measure, ...] = (

@@ -13,15 +13,16 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from nextlabel.circuits import same_tool
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.cli.showing import pre_annotations
 from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.jobs.circuits import same_tool
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
-from nextlabel.loop import Round
+from nextlabel.loop.turn import Round
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import BLANK, FIELDS, STRATEGY, Connection, Connector, Finding, ToolAccess, ToolSetting
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, ToolAccess, ToolSetting
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 from nextlabel.wiring import Parts

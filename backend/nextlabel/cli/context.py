@@ -13,9 +13,9 @@ from pathlib import Path
 import fsspec
 
 from nextlabel.cli.escaping import LogFormatter
-from nextlabel.embedded_redis import EmbeddedRedis
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.hosts import read_models
+from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis, make_home
 

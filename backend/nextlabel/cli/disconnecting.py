@@ -18,7 +18,8 @@ from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected, ProjectGone, SettingsError
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Connection, Connector, Finding, OwnOrder, ToolSetting
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import Connector, Finding, OwnOrder, ToolSetting
 from nextlabel.wiring import Parts
 
 _NONE = "none"

@@ -18,8 +18,8 @@ import redis
 from rq import Worker
 
 from nextlabel.cli.escaping import printable
-from nextlabel.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.errors import SettingsError
+from nextlabel.jobs.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.settings import Settings
 
 DEFAULT_ADDRESS = "http://localhost:9090"

@@ -14,7 +14,7 @@ from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import Connector, OwnOrder
+from nextlabel.ports.tool import Connector, OwnOrder
 from nextlabel.wiring import Parts, embedded_redis
 
 _LOT = 50

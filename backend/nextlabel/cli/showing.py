@@ -24,9 +24,10 @@ from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.showing import showing
 from nextlabel.labeling import counted
+from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import Connection, Finding, ModelRecord
-from nextlabel.ranking import Group
+from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.tool import Finding
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts, embedded_redis

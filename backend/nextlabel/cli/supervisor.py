@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from nextlabel.cli import EXIT_CONFIGURATION
-from nextlabel.embedded_redis import end_with_parent
 from nextlabel.errors import ConfigurationError, NextlabelError
+from nextlabel.jobs.embedded_redis import end_with_parent
 
 log = logging.getLogger("nextlabel.supervisor")
 

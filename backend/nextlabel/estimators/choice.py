@@ -17,8 +17,8 @@ from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
-from nextlabel.opinions import ChoiceOpinions
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.measures.opinions import ChoiceOpinions
 
 _MIN_LABELS_TO_CALIBRATE = 30
 _FOLDS = 5

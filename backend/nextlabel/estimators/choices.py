@@ -17,8 +17,8 @@ from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
-from nextlabel.opinions import ChoicesOpinions, membership
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.measures.opinions import ChoicesOpinions, membership
 
 _FOLDS = 5
 _STRENGTHS = (1.0, 20.0)

@@ -15,8 +15,8 @@ from nextlabel.estimators.project import Estimator
 from nextlabel.estimators.spans import NoSpans, NothingMarked, fit_spans
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, Task
-from nextlabel.opinions import Opinions
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
+from nextlabel.measures.opinions import Opinions
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction
 from nextlabel.hosting.uncertainty import uncertainties
 from nextlabel.labeling import Result, Task
-from nextlabel.opinions import ResultOpinions
+from nextlabel.measures.opinions import ResultOpinions
 
 log = logging.getLogger("nextlabel.hosted")
 

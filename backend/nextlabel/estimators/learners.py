@@ -17,7 +17,7 @@ from nextlabel.estimators.choices import fit_choices
 from nextlabel.estimators.number import fit_number
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Scale
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 Predict = Callable[[Features], Floats]
 Labels = NDArray[np.integer]

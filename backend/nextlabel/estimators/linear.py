@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.features.spaces import Space, restore_space
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 _BLOCK = 10_000  # rows weighed at once: weights of words take as much memory as the counts themselves
 

@@ -14,8 +14,8 @@ from sklearn.model_selection import KFold
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active, restore_space
 from nextlabel.labeling import Scale, Task
-from nextlabel.opinions import NumberOpinions
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.measures.opinions import NumberOpinions
 
 _FOLDS, _MANY = 5, 500
 

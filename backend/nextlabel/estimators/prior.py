@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nextlabel.labeling import Task
-from nextlabel.opinions import ChoiceOpinions
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
+from nextlabel.measures.opinions import ChoiceOpinions
 
 _KNOWN_OR_NOT = ("known", "unknown")  # what stands for the classes of a target that has none
 

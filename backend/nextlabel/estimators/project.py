@@ -11,8 +11,8 @@ from nextlabel.estimators.prior import Prior
 from nextlabel.features.encoders import Encoder, TextEncoder
 from nextlabel.features.source import Source
 from nextlabel.labeling import LabelSchema, Task
-from nextlabel.opinions import Opinions
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
+from nextlabel.measures.opinions import Opinions
 
 
 class Estimator(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from nextlabel.features.spaces import inner_products
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 _NUGGET = 1e-6  # keeps the products of equal rows regular
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from nextlabel.features.tokens import Place, token_features, tokenize
 from nextlabel.labeling import Span, Target, Task, read_field
-from nextlabel.opinions import SpanOpinions
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
+from nextlabel.measures.opinions import SpanOpinions
 
 _MAX_CHARACTERS = 100_000
 _MAX_WORDS = 400  # tagged together; a longer text is cut, at the end of a line where there is one

@@ -14,8 +14,15 @@ from sklearn.metrics import f1_score
 
 from nextlabel.evaluation.spans import span_f1
 from nextlabel.labeling import Label
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions, membership
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
+from nextlabel.measures.opinions import (
+    ChoiceOpinions,
+    ChoicesOpinions,
+    NumberOpinions,
+    Opinions,
+    SpanOpinions,
+    membership,
+)
 
 
 def metrics_of(said: Opinions, truth: Sequence[Label]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 
 _MIN_FRESH = 10
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.features.segments import Segments, Words
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 from nextlabel.work import EMBED, InPlace, Shards, Told, Work, nobody, numbers, slices
 
 _MAX_SEGMENTS = 12

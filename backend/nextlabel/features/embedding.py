@@ -27,7 +27,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
 from nextlabel.labeling import Task
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.work import Told
 
 log = logging.getLogger("nextlabel.embedding")

@@ -17,7 +17,7 @@ from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
 from nextlabel.features.text import read_text
 from nextlabel.labeling import Input, Target, Task, read_field
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
 
 _ALONE = "side"
 # What numbers and names weigh beside texts. A number that means nothing, such as a ticket's, so costs .019 accuracy on

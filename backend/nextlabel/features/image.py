@@ -33,7 +33,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
 from nextlabel.features.text import content_hash
 from nextlabel.labeling import Task, read_field
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
 
 
 def matrix_of(

@@ -9,7 +9,7 @@ from typing import Protocol
 from scipy.sparse import csr_matrix
 
 from nextlabel.features.text import count_features
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 from nextlabel.work import Told, nobody
 
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
 from nextlabel.features.text import COLUMNS
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none

@@ -11,7 +11,7 @@ import numpy as np
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
 from nextlabel.labeling import Input, Task, read_field
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
 MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column

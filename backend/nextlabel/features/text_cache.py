@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from nextlabel.features.matrices import matrix_of, stacked
 from nextlabel.features.segments import Segments, Words
 from nextlabel.features.text import COLUMNS, SIGNATURE, content_hash, count_features, no_rows
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 
 log = logging.getLogger("nextlabel.features")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextlabel.errors import NextlabelError
+from nextlabel.labeling.ranking import Floats, Ranking
 from nextlabel.learning.workbench import Candidates
 from nextlabel.options import ProjectOptions
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import Floats, Ranking
+from nextlabel.ports.strategy import QueryStrategy
 
 log = logging.getLogger("nextlabel.strategies")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from nextlabel.labeling import Input, LabelSchema, Task, read_field
-from nextlabel.ports import Finding
+from nextlabel.ports.tool import Finding
 
 _MOST_FIELDS = 20  # that are counted, whatever a labeling config names
 _MOST_NAMES, _LONGEST_NAME = 8, 60  # of what tasks have, in one message

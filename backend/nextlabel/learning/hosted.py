@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from nextlabel.candidates import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
@@ -35,10 +34,11 @@ from nextlabel.labeling import (
     labels_in_force,
     seconds_of,
 )
+from nextlabel.labeling.ranking import Features
+from nextlabel.learning.pools import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson
 from nextlabel.options import ProjectOptions
-from nextlabel.ranking import Features
 
 log = logging.getLogger("nextlabel.hosted")
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
 from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId
-from nextlabel.opinions import Opinions
+from nextlabel.measures.opinions import Opinions
 from nextlabel.work import LEASE_SECONDS, SCORE, Progress, Shards, Work, values
 
 _FIRST_PIECE, _LARGEST_PIECE, _LARGEST_SHARD = 4, 500, 1_000

@@ -10,7 +10,6 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.candidates import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
@@ -20,11 +19,12 @@ from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
+from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Candidates, Incumbent, Lesson
-from nextlabel.opinions import Opinions
-from nextlabel.ports import Labeled
-from nextlabel.ranking import Features, Floats
+from nextlabel.measures.opinions import Opinions
+from nextlabel.ports.state import Labeled
 
 
 class TargetsWorkbench:

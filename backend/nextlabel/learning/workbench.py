@@ -12,11 +12,11 @@ from nextlabel.errors import SettingsError
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.labeling import Label, Task, TaskId
+from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
+from nextlabel.learning.predictions import utilities_of
 from nextlabel.learning.scoring import Scorer
-from nextlabel.opinions import Opinions
-from nextlabel.ports import QueryStrategy
-from nextlabel.predictions import utilities_of
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
+from nextlabel.measures.opinions import Opinions
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
 
 Labels = Mapping[TaskId, Mapping[str, Label]]

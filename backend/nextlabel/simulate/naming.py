@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.ports import QueryStrategy
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.builtin import built_in
 
 

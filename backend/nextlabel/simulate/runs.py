@@ -18,8 +18,8 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.estimators.learners import LinearLearner, Predict, ScikitLearner
 from nextlabel.features.spaces import TfIdf
 from nextlabel.labeling import TaskId
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner, complaint_of
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Learner, complaint_of
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.random_order import RandomOrder
 

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.ports import QueryStrategy
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.journal import Journal

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from nextlabel.ranking import CandidatePool, Features, Floats, Learner
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Learner
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import finite, missing, need_learner
 from nextlabel.strategies.committee import Member, stratified_bootstrap
-from nextlabel.uncertainty import checked
 
 
 class LearnerClassifier(ClassifierMixin, BaseEstimator):

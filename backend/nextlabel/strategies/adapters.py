@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Learner, Needs, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Learner, Needs, RankedTask, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.adapted import LearnerClassifier, PoolModel
 from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_learner
 from nextlabel.strategies.uncertainty import Margin, best_first
-from nextlabel.uncertainty import checked
 
 _DENSE_CELLS = 100_000_000
 _MEMBERS = 8

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Ranking
+from nextlabel.measures.uncertainty import margin
 from nextlabel.strategies.base import PoolStrategy, finite, part_of
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.geometry import Rows, in_order, sketch
-from nextlabel.uncertainty import margin
 
 _SAMPLE = 1000  # open tasks among which representatives are looked for, whatever the size of the pool
 _MOST = 0.5  # of a block explores, at most

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
-from nextlabel.disagreement import standard_deviation
-from nextlabel.ranking import CandidatePool, Chances, Floats, Learner, Needs, Numbers
+from nextlabel.labeling.ranking import CandidatePool, Chances, Floats, Learner, Needs, Numbers
+from nextlabel.measures.disagreement import standard_deviation
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import missing, need_learner
-from nextlabel.uncertainty import checked
 
 Measure = Callable[[Floats], Floats]
 Labels = NDArray[Any]

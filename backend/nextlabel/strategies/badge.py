@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.geometry import Rows, apart, blocks, in_order, space_of, squared_norms
-from nextlabel.uncertainty import checked
 
 _PENDING = 32  # picks until all distances are brought up to date
 _DRAWS = 32  # candidates looked at in one go

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import missing
 from nextlabel.strategies.builtin import Inner, built_in, utilities_of
 from nextlabel.strategies.needs import needs_of
 from nextlabel.strategies.uncertainty import best_first
-from nextlabel.uncertainty import checked
 
 
 class Balanced:

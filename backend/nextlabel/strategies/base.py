@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Learner, Needs, Numbers
+from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Floats, Learner, Needs, Numbers
+from nextlabel.measures import uncertainty
 
 _LOOKED_AT = 10_000_000  # numbers looked at at once
 

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies import finding
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.needs import needs_of
 from nextlabel.strategies.uncertainty import UncertaintySampling
-from nextlabel.uncertainty import checked
 
 
 class Inner(Protocol):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel import disagreement
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
+from nextlabel.measures import disagreement
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.answers import Answers, answers_of
 from nextlabel.strategies.base import PoolStrategy, missing, need_features, need_labels
 from nextlabel.strategies.uncertainty import best_first
-from nextlabel.uncertainty import checked
 
 Member = Callable[[Features], Floats]
 """From features to n × k probabilities, or what else a `Learner` says."""

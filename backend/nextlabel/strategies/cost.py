@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import missing
 from nextlabel.strategies.builtin import Inner, built_in, utilities_of
 from nextlabel.strategies.needs import needs_of

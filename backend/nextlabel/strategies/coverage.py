@@ -10,7 +10,7 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.badge import Gradients, seeding
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of

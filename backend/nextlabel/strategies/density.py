@@ -6,9 +6,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 
-from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.measures import uncertainty
 from nextlabel.strategies.base import PoolStrategy, need_features
 from nextlabel.strategies.geometry import blocks
 from nextlabel.strategies.uncertainty import best_first

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
 from nextlabel.strategies.base import part_of
 from nextlabel.strategies.geometry import directions, space_of
 

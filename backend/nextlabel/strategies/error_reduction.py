@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from nextlabel import uncertainty
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
+from nextlabel.measures import uncertainty
 from nextlabel.strategies.answers import Answers, answers_of
 from nextlabel.strategies.base import PoolStrategy, need_features, need_labels
 from nextlabel.strategies.committee import Member

@@ -8,7 +8,7 @@ import numpy as np
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
 from nextlabel.strategies.builtin import Inner, built_in
 from nextlabel.strategies.needs import needs_of
 

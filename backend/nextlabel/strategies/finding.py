@@ -17,7 +17,7 @@ from typing import Any
 
 from nextlabel import plugins
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import Group
+from nextlabel.labeling.ranking import Group
 from nextlabel.strategies import spec
 
 GROUP = "nextlabel.strategies"

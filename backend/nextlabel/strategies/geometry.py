@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix, vstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize
 
-from nextlabel.ranking import CandidatePool, Floats, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking
 from nextlabel.strategies.base import finite, need_features
 
 Rows = NDArray[np.intp]

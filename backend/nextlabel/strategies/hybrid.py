@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from sklearn.cluster import KMeans
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.coverage import Likeness, Volume
 from nextlabel.strategies.density import MEASURES, known_measure, mean_similarity, uncertainty_of

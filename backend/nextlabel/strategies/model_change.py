@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Needs, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import need_features
 from nextlabel.strategies.uncertainty import best_first
-from nextlabel.uncertainty import checked
 
 
 class ModelChange:

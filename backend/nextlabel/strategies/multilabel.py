@@ -14,10 +14,10 @@ from types import MappingProxyType
 import numpy as np
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import need_chances
 from nextlabel.strategies.uncertainty import best_first
-from nextlabel.uncertainty import checked
 
 
 class MultiLabel:

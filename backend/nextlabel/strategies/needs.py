@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import LabelSchema
-from nextlabel.ranking import CandidatePool, Needs
+from nextlabel.labeling.ranking import CandidatePool, Needs
 from nextlabel.strategies import finding
 
 _KINDS = {
@@ -28,7 +28,7 @@ def needs_of(strategy: object) -> frozenset[Needs]:
     if isinstance(declared, set | frozenset | tuple | list) and all(isinstance(one, Needs) for one in declared):
         return frozenset(declared)
     raise SettingsError(
-        f"The strategy '{_name(strategy)}' is broken: its needs must be a frozenset of nextlabel.ranking.Needs."
+        f"The strategy '{_name(strategy)}' is broken: its needs must be a frozenset of `labeling.ranking.Needs`."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Group, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Ranking
 from nextlabel.strategies.uncertainty import best_first
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.ranking import CandidatePool, Floats, Group, Needs, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, Needs, Ranking
 from nextlabel.strategies.base import PoolStrategy
 from nextlabel.strategies.density import known_measure, uncertainty_of
 from nextlabel.strategies.geometry import Nearest, Rows, greedy, in_order, space_of

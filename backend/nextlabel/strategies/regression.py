@@ -7,10 +7,10 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats, Group, Needs, RankedTask, Ranking
+from nextlabel.measures.uncertainty import checked
 from nextlabel.strategies.base import PoolStrategy, finite, need_features, need_labels, need_numbers
 from nextlabel.strategies.model_change import input_lengths
-from nextlabel.uncertainty import checked
 
 
 class GreedySampling(PoolStrategy):

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from nextlabel import uncertainty
-from nextlabel.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Group, RankedTask, Ranking
+from nextlabel.measures import uncertainty
 
 
 class UncertaintySampling(ABC):

@@ -34,7 +34,8 @@ from nextlabel.labeling import (
     QueueVersion,
     TaskId,
 )
-from nextlabel.ports import OwnOrder, Pruned, TaskSeen, WebhookRequest
+from nextlabel.ports.requests import WebhookRequest
+from nextlabel.ports.tool import OwnOrder, Pruned, TaskSeen
 from nextlabel.testing.harness import Served, ToolHarness
 from nextlabel.testing.scene import FIELD, LABELS, Crowd, Scene, ids, set_scene
 
@@ -49,7 +50,7 @@ OTHERS = tuple(map(QueueVersion, ("1661144695", "20240315", "2023", "v0001", "be
 
 
 class ConnectorContract:
-    """The promises of `nextlabel.ports.Connector`; inherit, and provide ``harness``."""
+    """The promises of `nextlabel.ports.tool.Connector`; inherit, and provide ``harness``."""
 
     crowd_size = 10_000
     """How many tasks a large project has: more than any page of the tool."""

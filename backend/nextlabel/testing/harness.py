@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Connector, Dialect, Door, WebhookRequest
+from nextlabel.ports.requests import Dialect, WebhookRequest
+from nextlabel.ports.tool import Connector, Door
 
 Annotator = Literal["ann", "ben"]
 """Two people with an account each in the tool; neither is the account whose token the connector uses."""

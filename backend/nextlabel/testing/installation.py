@@ -17,9 +17,10 @@ from typing import Any
 import httpx
 import redis
 
-from nextlabel.embedded_redis import EmbeddedRedis, end_with_parent
+from nextlabel.jobs.embedded_redis import EmbeddedRedis, end_with_parent
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import ModelRecord, QueueRecord, ToolAccess
+from nextlabel.ports.state import ModelRecord, QueueRecord
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts, build

@@ -15,8 +15,8 @@ from nextlabel.labeling import (
     TaskId,
     labels_in_force,
 )
-from nextlabel.ports import ChangePage, Connector, QueueReceipt, TaskSeen, Unreadable
-from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.labeling.ranking import RankedTask, Ranking
+from nextlabel.ports.tool import ChangePage, Connector, QueueReceipt, TaskSeen, Unreadable
 from nextlabel.testing.harness import Annotator, Served, ToolHarness
 
 LABELS = ("ham", "spam")

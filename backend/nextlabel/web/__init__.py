@@ -9,7 +9,7 @@ import orjson
 from flask import Flask
 from flask.json.provider import JSONProvider
 
-from nextlabel.serving import Service
+from nextlabel.service.answering import Service
 from nextlabel.web import api, errors, ml_backend
 from nextlabel.web.authentication import Authentication
 

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 
 from nextlabel.errors import PayloadError
 from nextlabel.labeling import ProjectId, Task, TaskId
-from nextlabel.ports import check_number_of_tasks
-from nextlabel.serving import Service
+from nextlabel.ports.requests import check_number_of_tasks
+from nextlabel.service.answering import Service
 from nextlabel.web.authentication import Authentication
 
 

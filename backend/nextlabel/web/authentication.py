@@ -7,8 +7,8 @@ from functools import cached_property
 
 from flask import request
 
-from nextlabel.ports import Credentials
-from nextlabel.serving import Service
+from nextlabel.ports.state import Credentials
+from nextlabel.service.answering import Service
 
 
 class Unauthenticated(Exception):

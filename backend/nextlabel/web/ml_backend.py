@@ -6,8 +6,8 @@ import orjson
 from flask import Blueprint, Response, jsonify, request
 
 from nextlabel.errors import PayloadError
-from nextlabel.ports import WebhookRequest
-from nextlabel.serving import Service
+from nextlabel.ports.requests import WebhookRequest
+from nextlabel.service.answering import Service
 from nextlabel.web.authentication import Authentication
 
 _LONGEST_ID = 200

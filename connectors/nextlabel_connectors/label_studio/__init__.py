@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nextlabel.ports import Connector, ToolAccess
+from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect

@@ -17,7 +17,7 @@ import httpx
 import orjson
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 # An access token is good for 300 s; a new one is fetched while the old one still works.

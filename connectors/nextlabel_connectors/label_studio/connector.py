@@ -11,8 +11,8 @@ import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting
-from nextlabel.ranking import Ranking
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.ports.tool import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing

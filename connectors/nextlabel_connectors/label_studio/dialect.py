@@ -9,7 +9,7 @@ import orjson
 
 from nextlabel.errors import PayloadError, SchemaError
 from nextlabel.labeling import Prediction, ProjectId, QueueVersion, Task
-from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
+from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
     JsonObject,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Door, Finding
+from nextlabel.ports.tool import Door, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.ours import address, list_backends, list_webhooks
 from nextlabel_connectors.label_studio.setup import Setup

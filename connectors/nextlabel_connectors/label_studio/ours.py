@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Door
+from nextlabel.ports.tool import Door
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import WEBHOOK_SECRET_HEADER
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object

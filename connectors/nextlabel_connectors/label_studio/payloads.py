@@ -25,7 +25,7 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import TaskSeen, Unreadable
+from nextlabel.ports.tool import TaskSeen, Unreadable
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
 from nextlabel_connectors.label_studio.visibility import hidden
 

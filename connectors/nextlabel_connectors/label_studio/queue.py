@@ -9,8 +9,8 @@ from operator import itemgetter
 
 from nextlabel.errors import ToolRejected, VersionTaken
 from nextlabel.labeling import Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import OwnOrder, Pruned, QueueReceipt
-from nextlabel.ranking import Ranking
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.ports.tool import OwnOrder, Pruned, QueueReceipt
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from nextlabel.errors import ToolError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import Door, Finding
+from nextlabel.ports.tool import Door, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING, WEBHOOK_ACTIONS, WEBHOOK_SECRET_HEADER
 from nextlabel_connectors.label_studio.ours import (

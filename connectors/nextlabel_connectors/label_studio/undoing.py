@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import Door, Finding, ToolSetting
+from nextlabel.ports.tool import Door, Finding, ToolSetting
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.ours import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nextlabel.labeling import TaskId
-from nextlabel.ports import Unreadable
+from nextlabel.ports.tool import Unreadable
 from nextlabel_connectors.label_studio.client import Failed
 from nextlabel_connectors.label_studio.payloads import JsonObject, identifier
 

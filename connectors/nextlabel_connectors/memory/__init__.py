@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nextlabel.ports import Connector, Dialect, ToolAccess
+from nextlabel.ports.requests import Dialect
+from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
 from nextlabel_connectors.memory.dialect import JsonDialect
 from nextlabel_connectors.memory.tool import MemoryTool

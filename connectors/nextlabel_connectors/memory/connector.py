@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from nextlabel.errors import FileUnavailable, VersionTaken
 from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
-from nextlabel.ranking import Ranking
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.ports.tool import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
 
 if TYPE_CHECKING:
     from nextlabel_connectors.memory.tool import MemoryTool
@@ -21,7 +21,7 @@ _WAYS = ("labels", "whole")
 
 
 class MemoryConnector:
-    """The way to a `MemoryTool`; see `nextlabel.ports.Connector` for the promises."""
+    """The way to a `MemoryTool`; see `nextlabel.ports.tool.Connector` for the promises."""
 
     def __init__(self, tool: MemoryTool, token: str) -> None:
         self._tool = tool

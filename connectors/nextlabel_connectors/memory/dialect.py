@@ -9,7 +9,7 @@ import orjson
 
 from nextlabel.errors import PayloadError
 from nextlabel.labeling import Input, LabelSchema, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
-from nextlabel.ports import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
+from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 
 
 class JsonDialect:

@@ -26,7 +26,8 @@ from nextlabel.labeling import (
     Task,
     TaskId,
 )
-from nextlabel.ports import Connector, Door, TaskSeen, ToolAccess, WebhookRequest
+from nextlabel.ports.requests import WebhookRequest
+from nextlabel.ports.tool import Connector, Door, TaskSeen, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
 from nextlabel_connectors.memory.dialect import JsonDialect
 

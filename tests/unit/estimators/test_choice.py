@@ -19,8 +19,8 @@ from nextlabel.features.source import Source
 from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
 from nextlabel.labeling import Input, Target, Task, TaskId
-from nextlabel.opinions import ChoiceOpinions
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
+from nextlabel.measures.opinions import ChoiceOpinions
 
 TARGET = Target("kind", "choice", (Input("text"),), ("ham", "spam", "phishing"))
 WORDS = {

@@ -18,7 +18,7 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
-from nextlabel.opinions import ChoicesOpinions, NumberOpinions, Opinions
+from nextlabel.measures.opinions import ChoicesOpinions, NumberOpinions, Opinions
 
 WINTER, KITCHEN = ["snow", "ski", "slope", "lift", "ice", "glove"], ["flour", "oven", "bread", "butter", "salt", "pan"]
 SOURCE = Source()

@@ -20,7 +20,7 @@ from nextlabel.estimators.spans import NoSpans, SpanTagger, decode, encode, fit_
 from nextlabel.evaluation.spans import span_f1
 from nextlabel.features.tokens import tokenize
 from nextlabel.labeling import Input, Span, Target, Task, TaskId
-from nextlabel.opinions import SpanOpinions
+from nextlabel.measures.opinions import SpanOpinions
 
 TARGET = Target("names", "spans", (Input("text"),), ("person", "place", "never used"))
 PEOPLE = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tim", "Margaret", "Leslie"]

@@ -8,7 +8,7 @@ import pytest
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.labeling import Label, Scale, Span
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
 
 PLACE, PERSON = Span(0, 6, "place"), Span(10, 13, "person")
 EVERY_KIND: list[tuple[Opinions, list[Label], str]] = [

@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score, log_loss, mean_absolute_error, root_mean_s
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import judge
 from nextlabel.labeling import Scale, Span
-from nextlabel.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, SpanOpinions
+from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, SpanOpinions
 
 RNG = np.random.default_rng(0)
 LOSSES = RNG.exponential(0.4, 60)

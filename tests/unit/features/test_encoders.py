@@ -19,7 +19,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.tabular import TabularEncoder
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Input, InputKind, Label, Target, TargetKind, Task, TaskId
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 
 SOURCE = Source()
 PAIRS: dict[str, tuple[list[tuple[object, object]], InputKind]] = {

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from nextlabel.features.matrices import rows_of, stacked
-from nextlabel.ranking import Features
+from nextlabel.labeling.ranking import Features
 
 DENSE = np.random.default_rng(0).poisson(0.2, size=(40, 30)).astype(np.float32)
 SPARSE = csr_matrix(DENSE)

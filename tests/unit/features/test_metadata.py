@@ -15,7 +15,7 @@ from nextlabel.features.encoders import Encoder, encoder_for, restore_encoder
 from nextlabel.features.metadata import record_of, telling
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Target, Task, TaskId
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 
 TARGET = Target("noise", "choice", (Input("audio", "metadata"),), ("yes", "no"))
 SOURCE = Source()

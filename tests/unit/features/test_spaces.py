@@ -14,7 +14,7 @@ from nextlabel.estimators.choice import fit_choice
 from nextlabel.features import spaces
 from nextlabel.features.spaces import AsItIs, Centred, Curved, Space, TfIdf, active, inner_products, restore_space
 from nextlabel.features.text import COLUMNS, count_features
-from nextlabel.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features, Floats
 
 RNG = np.random.default_rng(0)
 NUMBERS = (RNG.normal(size=(50, 3)) * [1, 10, 0.1] + 7).astype(np.float32)

@@ -14,7 +14,7 @@ from nextlabel.features.encoders import restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.tabular import TabularEncoder
 from nextlabel.labeling import Input, Task, TaskId
-from nextlabel.ranking import Floats
+from nextlabel.labeling.ranking import Floats
 
 FIELDS = (Input("age"), Input("town"))
 PEOPLE: list[dict[str, object]] = [

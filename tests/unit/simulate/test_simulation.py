@@ -16,7 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 from nextlabel.errors import ConfigurationError, SettingsError
-from nextlabel.ranking import CandidatePool, Floats, Ranking
+from nextlabel.labeling.ranking import CandidatePool, Floats, Ranking
 from nextlabel.simulate import LabeledData, Results, ScikitLearner, simulate
 from nextlabel.simulate.runs import Curve
 from nextlabel.strategies.uncertainty import Margin, best_first

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics.pairwise import euclidean_distances
 
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Chances, Features, Floats, Numbers
+from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Floats, Numbers
 
 
 class CentroidLearner:

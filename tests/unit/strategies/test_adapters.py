@@ -13,7 +13,7 @@ import pytest
 from sklearn.base import clone
 
 from nextlabel.errors import SettingsError
-from nextlabel.ranking import CandidatePool, Floats
+from nextlabel.labeling.ranking import CandidatePool, Floats
 from nextlabel.strategies import spec
 from nextlabel.strategies.adapted import LearnerClassifier, PoolModel
 from nextlabel.strategies.adapters import Function, Modal, ScikitActiveml

@@ -12,7 +12,7 @@ from scipy.sparse import random as random_sparse
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.strategies.adaptive import Adaptive, unseen_mass
 from nextlabel.strategies.diverse import Diverse
 from nextlabel.strategies.geometry import sketch

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix, random_array
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.badge import Badge
 from nextlabel.strategies.coverage import Determinantal, FacilityLocation, KCenter, Typical
 from nextlabel.strategies.density import InformationDensity

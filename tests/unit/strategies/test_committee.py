@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.strategies.committee import MEASURES, Committee, CommitteeOf, stratified_bootstrap
 from unit.strategies.pools import CentroidLearner, blobs, sparse, without
 

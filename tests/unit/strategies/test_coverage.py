@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from nextlabel.labeling import TaskId
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies import coverage, geometry
 from nextlabel.strategies.coverage import Determinantal, FacilityLocation, KCenter, Likeness, Typical, Volume
 from nextlabel.strategies.geometry import (

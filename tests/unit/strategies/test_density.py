@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.metrics.pairwise import cosine_similarity
 
-from nextlabel import uncertainty
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.measures import uncertainty
 from nextlabel.strategies.density import InformationDensity, mean_similarity
 from nextlabel.strategies.uncertainty import Margin
 

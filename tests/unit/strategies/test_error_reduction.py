@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Features, Floats
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.strategies.error_reduction import ErrorReduction, LookAhead, ValueOfInformation
 from nextlabel.strategies.uncertainty import Margin
 from unit.strategies.pools import CentroidLearner, blobs, dense, sparse, without

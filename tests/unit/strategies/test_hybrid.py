@@ -9,13 +9,13 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from nextlabel.labeling import TaskId
-from nextlabel.ports import QueryStrategy
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.measures.uncertainty import margin
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.coverage import Determinantal, FacilityLocation, KCenter
 from nextlabel.strategies.density import InformationDensity
 from nextlabel.strategies.hybrid import ClusterUncertain, Hybrid, Product
 from nextlabel.strategies.uncertainty import Entropy, Margin
-from nextlabel.uncertainty import margin
 from unit.strategies.pools import blobs, dense
 
 

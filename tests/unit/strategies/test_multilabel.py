@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Chances
+from nextlabel.labeling.ranking import CandidatePool, Chances
 from nextlabel.strategies.multilabel import MEASURES, MultiLabel
 
 every_measure = pytest.mark.parametrize("name", MEASURES)

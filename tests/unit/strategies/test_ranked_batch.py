@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from nextlabel import uncertainty
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool
+from nextlabel.labeling.ranking import CandidatePool
+from nextlabel.measures import uncertainty
 from nextlabel.strategies.ranked_batch import RankedBatch
 
 Matrix = NDArray[np.float64]

@@ -10,7 +10,7 @@ import pytest
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Floats
+from nextlabel.labeling.ranking import CandidatePool, Floats
 from nextlabel.strategies.regression import GreedySampling
 from unit.strategies.pools import blobs, dense, rated, sparse, without
 

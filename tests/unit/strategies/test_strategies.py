@@ -12,10 +12,10 @@ from scipy.sparse import csr_matrix
 from nextlabel.errors import SettingsError
 from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
-from nextlabel.opinions import ChoiceOpinions
-from nextlabel.ports import QueryStrategy
-from nextlabel.predictions import utilities_of
-from nextlabel.ranking import CandidatePool, Features, Needs
+from nextlabel.labeling.ranking import CandidatePool, Features, Needs
+from nextlabel.learning.predictions import utilities_of
+from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies import diverse, finding
 from nextlabel.strategies.needs import needs_of
 from unit.strategies.pools import CentroidLearner, rated, several, without

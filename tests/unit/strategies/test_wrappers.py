@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import TaskId
-from nextlabel.ranking import CandidatePool, Chances
+from nextlabel.labeling.ranking import CandidatePool, Chances
 from nextlabel.strategies import finding
 from nextlabel.strategies.balance import Balanced, class_weights
 from nextlabel.strategies.builtin import built_in

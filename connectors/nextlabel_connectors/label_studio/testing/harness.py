@@ -14,7 +14,8 @@ from typing import Self
 import orjson
 
 from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Connector, Dialect, Door, ToolAccess, WebhookRequest
+from nextlabel.ports.requests import Dialect, WebhookRequest
+from nextlabel.ports.tool import Connector, Door, ToolAccess
 from nextlabel.testing import Annotator, Served
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR

@@ -24,7 +24,7 @@ import httpx
 import orjson
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 
 URL = "http://ls.example.org:8080"

@@ -9,7 +9,7 @@ import pytest
 
 from nextlabel.errors import ProjectGone, SchemaError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import Cursor, ProjectId, TaskId
-from nextlabel.ports import Connector, ConnectorType, ToolAccess
+from nextlabel.ports.tool import Connector, ConnectorType, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector

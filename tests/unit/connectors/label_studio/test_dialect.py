@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError, SchemaError
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Dialect, LabelEvent, WebhookRequest
+from nextlabel.ports.requests import Dialect, LabelEvent, WebhookRequest
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 

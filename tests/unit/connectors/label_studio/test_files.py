@@ -15,7 +15,8 @@ import pytest
 from nextlabel import wiring
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import ProjectId
-from nextlabel.ports import Connection, ToolAccess
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.client import LabelStudioClient

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import ProjectId, TaskId
-from nextlabel.ports import ToolAccess
+from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.predictions import Predictions

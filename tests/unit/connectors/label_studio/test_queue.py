@@ -16,8 +16,8 @@ import pytest
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
 from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
-from nextlabel.ports import Connector, OwnOrder, Pruned, ToolAccess
-from nextlabel.ranking import RankedTask, Ranking
+from nextlabel.labeling.ranking import RankedTask, Ranking
+from nextlabel.ports.tool import Connector, OwnOrder, Pruned, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.payloads import window_score

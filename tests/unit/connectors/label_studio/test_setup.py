@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports import Door, Finding, ToolAccess, ToolSetting
+from nextlabel.ports.tool import Door, Finding, ToolAccess, ToolSetting
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.setup import connect

@@ -1,0 +1,227 @@
+"""`JobQueue` on Redis and RQ: coalesced requests, leases, and the dispatcher that turns due requests into jobs.
+
+A request is a mark, not a job: the time when the project is due (moved by every further request) and the id that
+the job will have. The dispatcher, run by `nextlabel work`, takes what is due and enqueues one RQ job for it. So
+five labels make one training, a label during a training makes exactly one more, and no worker ever waits. A project
+that a worker is training stays due until that worker has released its lease, or is dead: it is enqueued then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import redis
+from rq import Queue, Retry, Worker, get_current_job
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import JobStatus as RqStatus
+from rq.serializers import JSONSerializer
+
+from nextlabel.errors import JobQueueUnavailable
+from nextlabel.jobs.allowed import HELP_OUT, LEARN, PRUNE, fetched
+from nextlabel.jobs.leases import Leases, RedisLease
+from nextlabel.labeling import ProjectId
+from nextlabel.ports.jobs import JobStatus
+
+LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-help", "nextlabel-prune"
+QUEUES = (LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
+
+_DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
+_LAST = "nextlabel:last"  # project → the job that was enqueued for it last
+_LEASE = "nextlabel:lease:"  # and the project
+_TAKEN_SECONDS = 10.0
+_AT_WORK, _REST_SECONDS = "nextlabel:at-work", 180  # an annotator may take minutes for one task
+_UNREACHABLE = (
+    "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
+)
+
+# KEYS due, first, job · ARGV project, now, quiet, max_wait, new id → the id of the job to come
+_REQUEST = """
+local job = redis.call('HGET', KEYS[3], ARGV[1])
+if not job then
+  job = ARGV[5]
+  redis.call('HSET', KEYS[3], ARGV[1], job)
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+end
+local first = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or ARGV[2])
+local due = math.min(tonumber(ARGV[2]) + tonumber(ARGV[3]), first + tonumber(ARGV[4]))
+local asked = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if asked and tonumber(asked) <= tonumber(ARGV[2]) then due = tonumber(asked) end  -- due already: not put off again
+redis.call('ZADD', KEYS[1], due, ARGV[1])
+return job
+"""
+
+# KEYS due, first, job, taken, last · ARGV now, deadline, id for want of one, RQ's list, what a lease's name begins with
+# → "project|job" of all that is due, but for projects whose last job is still queued (that one will read these labels
+# too) and those that somebody holds the lease of: they stay due. What is due is moved to `taken`, whence it comes back
+# after the deadline should the dispatcher die before it has enqueued it.
+_TAKE = """
+local out, chosen = {}, {}
+local function take(project, entry)
+  table.insert(out, entry)
+  chosen[project] = true
+end
+local function may_be_taken(project)
+  local last = redis.call('HGET', KEYS[5], project)
+  return not chosen[project] and not (last and redis.call('LPOS', ARGV[4], last))
+    and redis.call('EXISTS', ARGV[5] .. project) == 0
+end
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do
+  local project = string.match(entry, '^(.*)|')
+  if may_be_taken(project) then take(project, entry) end
+end
+for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
+  if may_be_taken(project) then
+    local job = redis.call('HGET', KEYS[3], project) or ARGV[3]
+    take(project, project .. '|' .. job)
+    redis.call('HSET', KEYS[5], project, job)
+    redis.call('ZREM', KEYS[1], project)
+    redis.call('HDEL', KEYS[2], project)
+    redis.call('HDEL', KEYS[3], project)
+  end
+end
+for _, entry in ipairs(out) do redis.call('ZADD', KEYS[4], ARGV[2], entry) end
+return out
+"""
+
+
+class RqJobQueue:
+    """Requests, leases and job states in Redis; jobs are RQ's, named by dotted path and sent as JSON."""
+
+    def __init__(self, connection: redis.Redis, *, job_timeout: int = 3600) -> None:
+        """A job that takes longer than ``job_timeout`` seconds is ended."""
+        self._redis = connection
+        self._job_timeout = job_timeout
+        self._request = connection.register_script(_REQUEST)
+        self._take = connection.register_script(_TAKE)
+        self._leases = Leases(connection)
+
+    def request_retraining(self, project: ProjectId, *, quiet: float, max_wait: float) -> str:
+        with redis_errors():
+            job = self._request(
+                keys=[_DUE, _FIRST, _JOB], args=[project, time.time(), quiet, max_wait, f"learn-{uuid4().hex}"]
+            )
+        return _text(job)
+
+    def request_pruning(self, project: ProjectId) -> None:
+        with redis_errors():
+            self._queue(PRUNE_QUEUE).enqueue(
+                PRUNE, project, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600
+            )
+
+    def note_work(self, project: ProjectId) -> None:
+        with redis_errors():
+            self._redis.set(f"{_AT_WORK}:{project}", "1", ex=_REST_SECONDS)
+
+    def is_at_rest(self, project: ProjectId) -> bool:
+        """Whether nobody has labeled anything for a few minutes, as far as is known."""
+        with redis_errors():
+            return not self._redis.exists(f"{_AT_WORK}:{project}")
+
+    def other_workers(self) -> int:
+        """How many workers there are on all hosts, beside the one that this is asked in."""
+        with redis_errors():
+            workers = Worker.count(self._redis)
+        return max(0, workers - (get_current_job() is not None))
+
+    def request_help(self, most: int) -> None:
+        """Have up to so many workers take shards of what others compute, once they are idle."""
+        with redis_errors():
+            queue = self._queue(HELP_QUEUE)
+            for _ in range(most - queue.count):
+                queue.enqueue(HELP_OUT, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600)
+
+    def is_first_in(self, seconds: int, what: str, project: ProjectId) -> bool:
+        """Whether nobody has asked this of the project for so many seconds, on whatever machine."""
+        with redis_errors():
+            return bool(self._redis.set(f"nextlabel:{what}:{project}", "1", nx=True, ex=seconds))
+
+    def learning_waits(self) -> bool:
+        """Whether a worker is wanted for a training: of a project that nobody is training."""
+        with redis_errors():
+            return self._queue(LEARN_QUEUE).count > 0
+
+    def dispatch_due(self) -> int:
+        """Enqueue one job for every project that is due; returns how many. Any number of processes may do this."""
+        with redis_errors():
+            now = time.time()
+            self._leases.free_from_the_dead([_lease_of(project) for project in self._asked_for(now)])
+            entries = self._take(
+                keys=[_DUE, _FIRST, _JOB, _TAKEN, _LAST],
+                args=[now, now + _TAKEN_SECONDS, f"learn-{uuid4().hex}", self._queue(LEARN_QUEUE).key, _LEASE],
+            )
+            for entry in entries:
+                project, _, job = _text(entry).rpartition("|")
+                self._queue(LEARN_QUEUE).enqueue(
+                    LEARN,
+                    project,
+                    job_id=job,
+                    job_timeout=self._job_timeout,
+                    retry=Retry(max=3),  # for a worker that died; a tool that is down is asked again by `learn`
+                    result_ttl=86_400,
+                    failure_ttl=86_400,
+                )
+                self._redis.zrem(_TAKEN, entry)
+        return len(entries)
+
+    def _asked_for(self, now: float) -> list[ProjectId]:
+        """Projects that are due, or that a dispatcher took which has died."""
+        taken = (_text(entry).rpartition("|")[0] for entry in self._redis.zrangebyscore(_TAKEN, "-inf", now))
+        return [ProjectId(project) for project in (*map(_text, self._redis.zrangebyscore(_DUE, "-inf", now)), *taken)]
+
+    def status(self, job: str) -> JobStatus:
+        with redis_errors():
+            taken = (_text(entry).rpartition("|")[2] for entry in self._redis.zrange(_TAKEN, 0, -1))
+            if job in (*map(_text, self._redis.hvals(_JOB)), *taken):
+                return JobStatus(job, "queued", "waits until labels pause")
+            try:
+                found = fetched(self._redis, job)
+                state = found.get_status()
+            except (NoSuchJobError, InvalidJobOperation):
+                return JobStatus(job, "unknown", "no such job, or it ended more than a day ago")
+            if state == RqStatus.FINISHED:
+                return JobStatus(job, "finished", str(found.return_value() or ""))
+        if state == RqStatus.STARTED:
+            return JobStatus(job, "running")
+        if state in (RqStatus.FAILED, RqStatus.STOPPED, RqStatus.CANCELED):
+            return JobStatus(job, "failed", "see the worker's log")
+        return JobStatus(job, "queued")
+
+    @contextmanager
+    def lease(self, project: ProjectId) -> Iterator[RedisLease | None]:
+        with redis_errors():
+            lease = self._leases.take(_lease_of(project))
+        if lease is None:
+            yield None
+            return
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def is_abandoned(self, project: ProjectId) -> bool:
+        """Whether a worker of this machine was killed while it held the project's lease."""
+        with redis_errors():
+            return self._leases.is_abandoned(_lease_of(project))
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self._redis, serializer=JSONSerializer)
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """What Redis does not do is `JobQueueUnavailable`."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ResponseError) as error:
+        raise JobQueueUnavailable(f"{_UNREACHABLE} ({type(error).__name__})") from error
+
+
+def _lease_of(project: ProjectId) -> str:
+    return f"{_LEASE}{project}"
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

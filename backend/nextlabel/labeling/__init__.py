@@ -1,0 +1,34 @@
+"""The words that all labeling tools share: tasks, annotations, predictions and what is to be labeled."""
+
+from nextlabel.labeling.annotations import Annotation, labels_in_force, seconds_of
+from nextlabel.labeling.ids import AnnotationId, Cursor, ModelVersion, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling.predictions import Guess, Prediction
+from nextlabel.labeling.targets import Input, InputKind, Label, LabelSchema, Result, Scale, Span, Target, TargetKind
+from nextlabel.labeling.tasks import Task, read_field
+from nextlabel.labeling.wording import counted
+
+__all__ = [
+    "Annotation",
+    "AnnotationId",
+    "Cursor",
+    "Guess",
+    "Input",
+    "InputKind",
+    "Label",
+    "LabelSchema",
+    "ModelVersion",
+    "Prediction",
+    "ProjectId",
+    "QueueVersion",
+    "Result",
+    "Scale",
+    "Span",
+    "Target",
+    "TargetKind",
+    "Task",
+    "TaskId",
+    "counted",
+    "labels_in_force",
+    "read_field",
+    "seconds_of",
+]

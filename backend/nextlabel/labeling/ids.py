@@ -1,0 +1,16 @@
+"""What projects, tasks, annotations, models and orders are known by."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+ProjectId = NewType("ProjectId", str)
+"""A labeling project, as the tool names it."""
+TaskId = NewType("TaskId", str)
+AnnotationId = NewType("AnnotationId", str)
+ModelVersion = NewType("ModelVersion", str)
+"""A trained model's name, e.g. ``nextlabel-7``."""
+QueueVersion = NewType("QueueVersion", str)
+"""An order of the queue, named after the model that made it: ``nextlabel-7``, then ``nextlabel-7.2`` for a refill."""
+Cursor = NewType("Cursor", str)
+"""How far a connector has read; opaque to everyone but that connector."""

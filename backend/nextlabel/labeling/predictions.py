@@ -1,0 +1,36 @@
+"""What a model says of a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nextlabel.labeling.ids import QueueVersion, TaskId
+from nextlabel.labeling.targets import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a model says of one target of one task; ``confidence`` in [0, 1] is how likely it is right.
+
+    ``parts`` are the confidences of each of ``choices`` or ``spans`` by itself, in their order.
+    """
+
+    target: str
+    label: Label
+    confidence: float
+    parts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of a task.
+
+    ``uncertainty`` and ``utility`` are in [0, 1]; higher is less sure, and sooner to be labeled.
+    ``guesses`` is empty where the model has nothing to say of this task.
+    """
+
+    task: TaskId
+    version: QueueVersion
+    guesses: tuple[Guess, ...]
+    uncertainty: float
+    utility: float

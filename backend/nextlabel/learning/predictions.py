@@ -1,0 +1,95 @@
+"""From what a model says of each target to what people see: guesses, and how much an answer would teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from statistics import fmean
+
+import numpy as np
+
+from nextlabel.hosting.uncertainty import UNKNOWN
+from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
+from nextlabel.labeling.ranking import Floats, Needs
+from nextlabel.measures import uncertainty
+from nextlabel.measures.opinions import ChoicesOpinions, Opinions, ResultOpinions, as_two_classes
+
+
+def utilities_of(strategy: object, opinions: Mapping[str, Opinions]) -> Floats:
+    """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none.
+
+    One that needs the chances of several labels is given these. Raises what the strategy raises, and ValueError where
+    what it gives is not one number for each task.
+    """
+    probabilities = overall_probabilities(opinions)
+    own, given = getattr(strategy, "utilities", None), probabilities
+    if own is not None and Needs.LABEL_CHANCES in getattr(strategy, "needs", ()):
+        said = next(iter(opinions.values()))
+        own, given = (own, said.chances) if isinstance(said, ChoicesOpinions) else (None, given)
+    if own is None:
+        return uncertainty.margin(probabilities)
+    utilities = np.asarray(own(given), dtype=np.float64)
+    if utilities.shape != (len(given),) or not np.isfinite(utilities).all():
+        raise ValueError(f"utilities(probabilities) must give one finite number for each of {len(given)} tasks")
+    return utilities
+
+
+def overall_uncertainty(opinions: Mapping[str, Opinions]) -> Floats:
+    """n in [0, 1]: of several targets the mean, since every one of them will be answered."""
+    return np.asarray(np.mean([said.uncertainty for said in opinions.values()], axis=0))
+
+
+def overall_probabilities(opinions: Mapping[str, Opinions]) -> Floats:
+    """n × k for query strategies: a single target's own; of several, two classes by the mean uncertainty."""
+    if len(opinions) == 1:
+        (said,) = opinions.values()
+        return said.probabilities
+    return as_two_classes(overall_uncertainty(opinions))
+
+
+def predictions_of(
+    tasks: Sequence[Task],
+    opinions: Mapping[str, Opinions],
+    utilities: Floats,
+    *,
+    version: QueueVersion,
+    informative: bool,
+    least: Callable[[str], float] = lambda target: 0.0,
+) -> list[Prediction]:
+    """One prediction per task, from n opinions of each target and n utilities.
+
+    A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What a team's
+    own model says is shown all the same: many answer only when an annotator asks them about something. What is right
+    with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
+    """
+    speaking = {
+        target: opinion for target, opinion in opinions.items() if informative or isinstance(opinion, ResultOpinions)
+    }
+    said = [opinion.guesses(target) for target, opinion in speaking.items()]
+    bounds = [least(target) for target in speaking]
+    guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*said, strict=True)] or [()] * len(tasks)
+    unsure = overall_uncertainty(opinions).tolist()
+    return [
+        Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
+        for task, guess, doubt, utility in zip(tasks, guesses, unsure, utilities.tolist(), strict=True)
+    ]
+
+
+def _shown(guess: Guess, least: float) -> Guess | None:
+    """What people see of a guess: a span by its own chance, several labels by the average of theirs.
+
+    Nothing is known against what a team's own model says without a score.
+    """
+    if guess.label and isinstance(guess.label, tuple) and isinstance(guess.label[0], Span):
+        kept = [n for n, chance in enumerate(guess.parts) if not chance < least]
+        spans = tuple(guess.label[n] for n in kept)
+        return replace(guess, label=spans, parts=tuple(guess.parts[n] for n in kept)) if kept else None
+    if isinstance(guess.label, Result) and _is_unscored(guess.label, guess.confidence):
+        return guess if least < inf else None
+    chance = fmean(guess.parts) if guess.parts else guess.confidence
+    return None if chance < least else guess
+
+
+def _is_unscored(result: Result, confidence: float) -> bool:
+    return confidence == 1 - UNKNOWN and not any("score" in item for item in result.items)

@@ -1,0 +1,148 @@
+"""The order that the tool serves: whether it is the right one, and how it becomes that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nextlabel.errors import VersionTaken
+from nextlabel.estimators.project import Model
+from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
+from nextlabel.labeling.ranking import Ranking
+from nextlabel.learning.choosing import DEFAULT, Choosing
+from nextlabel.learning.predictions import predictions_of
+from nextlabel.learning.scoring import Scorer
+from nextlabel.learning.workbench import Workbench, order_seed
+from nextlabel.ports.state import Connection, LabelStore, ModelRecord, ModelRegistry, QueueRecord
+from nextlabel.ports.strategy import QueryStrategy
+from nextlabel.ports.tool import Connector, QueueReceipt
+from nextlabel.work import Progress, Shards
+
+_NAMES = 5  # that are tried for one order
+_CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then
+_LONGEST_NAME = 200  # of how an order was made
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """The order of one project, in the hands of a worker with that fence."""
+
+    connection: Connection
+    connector: Connector
+    fence: int
+    store: LabelStore
+    registry: ModelRegistry
+    strategy: Callable[[str], QueryStrategy]
+    shards: Shards
+    progress: Progress
+    tell: Callable[[str], None] = lambda failure: None
+    """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
+
+    def renew(
+        self, bench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
+    ) -> QueueReceipt | None:
+        """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
+
+        ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
+        the connector raises.
+        """
+        if not (appeared or self._is_due(bench)):
+            return None
+        self._check_fence()
+        serving = self.registry.in_service(self.connection.project)
+        if serving is None or not bench.understands(serving.learner) or not bench.open:
+            return None
+        model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
+        return self._reorder(bench, serving, model)
+
+    def _is_due(self, bench: Workbench) -> bool:
+        """Whether the tool serves another order than the right one, or its window is running low."""
+        project, options = self.connection.project, self.connection.options
+        serving, queues = self.registry.in_service(project), self.registry.queues(project, newest=1)
+        if serving is None or not bench.understands(serving.learner):
+            return False
+        names = [self._name(bench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
+        if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
+            return True
+        if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
+            return True
+        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
+            return True
+        window = set(queues[0].window)
+        left = sum(task.id in window for task in bench.open)
+        full = self._places() if bench.ranks_all else min(options.window, len(queues[0].window))
+        if left < min(len(bench.open), full / 2):
+            return True
+        # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
+        standing = len(self.store.known(project, queues[0].window))
+        return bool(left) and self.connector.queue_in_force(project, standing=standing) != queues[0].version
+
+    def _reorder(self, bench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
+        """Rank the open tasks by the model in service and have the tool serve the top of that order."""
+        project, options = self.connection.project, self.connection.options
+        seed = order_seed(options.seed, len(bench.labels))
+        scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
+        candidates = bench.candidates(model, scorer)
+        # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
+        cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
+        choosing = Choosing(options.strategy, self.strategy, candidates)
+        window = choosing.window(self._places(), cold=cold)
+        asked = set(window.task_ids())
+        row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
+        rows = [row[task] for task in window.task_ids()]
+        utilities = choosing.utilities(rows)
+        self.tell(choosing.failure)
+
+        def shown(version: QueueVersion) -> Sequence[Prediction]:
+            return predictions_of(
+                [candidates.tasks[n] for n in rows],
+                {name: said.of(rows) for name, said in candidates.opinions.items()},
+                utilities,
+                version=version,
+                informative=model.informative,
+                least=serving.showing(options).least,
+            )
+
+        self.progress("reorder", len(window))
+        receipt = self._write(serving.version, window, shown)
+        strategy = self._name(bench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy)
+        queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
+        self.registry.announce_queue(project, queue, fence=self.fence)
+        return receipt
+
+    def _name(self, bench: Workbench, serving: ModelRecord, strategy: str) -> str:
+        """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
+        names = (bench.ordered_by(strategy), serving.showing(self.connection.options).name)
+        return ", ".join(filter(None, names))[:_LONGEST_NAME]
+
+    def _write(
+        self, model: ModelVersion, window: Ranking, shown: Callable[[QueueVersion], Sequence[Prediction]]
+    ) -> QueueReceipt:
+        """Have the tool serve the window under a name that is nobody else's: what the tool holds is asked for first.
+
+        Somebody may still take the name before it is used: then another one is tried.
+        """
+        project, taken = self.connection.project, set(self.connector.predictions_held(self.connection.project))
+        for _ in range(_NAMES):
+            version = self.registry.reserve_queue(project, model, fence=self.fence, taken=taken)
+            try:
+                return self.connector.reorder(project, version, window, shown(version), may_switch=self._check_fence)
+            except VersionTaken as error:
+                self.registry.note_removed(project, [version])  # what stands there is not ours
+                taken.add(version)
+                refused = error
+        raise refused
+
+    def _places(self) -> int:
+        """How many tasks an order holds: fewer than wanted while many old orders wait until nobody is at work, so that
+        they are not written faster than they can be removed."""
+        crowded = len(self.registry.old_orders(self.connection.project)) > _CROWDED
+        return min(self.connection.options.window, _FEW_PLACES if crowded else self.connection.options.window)
+
+    def _check_fence(self) -> None:
+        self.registry.check_fence(self.connection.project, self.fence)
+
+
+def _instead_of(strategy: str) -> str:
+    """What an order is noted by where the strategy failed: it is tried again with the next version."""
+    return f"{DEFAULT} instead of {strategy}"

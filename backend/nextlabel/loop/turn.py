@@ -1,0 +1,342 @@
+"""Active learning on one page: sync → fit → judge → publish → rank → reorder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+
+from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
+from nextlabel.estimators.project import Model
+from nextlabel.evaluation.promotion import Verdict
+from nextlabel.features.source import Source
+from nextlabel.hosting.hosts import Hosts
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, counted
+from nextlabel.learning.fields import missing_fields
+from nextlabel.learning.hosted import HostedWorkbench
+from nextlabel.learning.targets import TargetsWorkbench
+from nextlabel.learning.workbench import Incumbent, Workbench
+from nextlabel.loop.ordering import Ordering
+from nextlabel.loop.pulling import Pulled, pull
+from nextlabel.ports.state import Connection, Connections, LabelStore, ModelRecord, ModelRegistry
+from nextlabel.ports.strategy import QueryStrategy
+from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, QueueReceipt, Unreadable
+from nextlabel.work import InPlace, Progress, Shards
+
+log = logging.getLogger("nextlabel.loop.turn")
+
+_NAMED = 3
+_LONG_SECONDS = 5.0  # of learning
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one turn of the loop did, for the log and for `nextlabel status`.
+
+    ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
+    learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
+    all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
+    ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
+    the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
+    is what a person should know of fields that tasks do not have.
+    """
+
+    project: ProjectId
+    changed: int
+    labels: int
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    trained: ModelVersion | None = None
+    verdict: Verdict | None = None
+    receipt: QueueReceipt | None = None
+    failure: str = ""
+    unreadable: Sequence[Unreadable] = ()
+    read_again: bool = False
+    blank: Sequence[Task] | None = None
+    fallback: str | None = None
+    missing: Sequence[Finding] = ()
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether there is a new model or a new order now, or one that could not be learned."""
+        return bool(self.trained or self.receipt or self.failure)
+
+    def findings(self) -> dict[str, Sequence[Finding]]:
+        """What a person should know, by topic; nothing of a topic that this turn did not look into."""
+        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
+        if self.blank is not None:
+            found[BLANK] = [Finding("warning", _nothing_in(self.blank))] if self.blank else []
+        if self.fallback is not None:
+            found[STRATEGY] = [Finding("warning", self.fallback)] if self.fallback else []
+        return found
+
+    def sentence(self) -> str:
+        """What happened, in words for a person."""
+        everything = f"{'all ' if self.changed > 1 else ''}{counted(self.changed, 'task')} read again"
+        read = everything if self.read_again else f"{counted(self.changed, 'changed task')} read"
+        said = [f"project {self.project}: {read}, {counted(self.labels, 'label')} in force"]
+        for target, n in self.set_aside.items():
+            fit = "it no longer fits" if n == 1 else "they no longer fit"
+            said.append(f"{counted(n, 'label')} of '{target}' set aside: {fit}")
+        if n := len(self.unreadable):
+            named = _named(self.unreadable)
+            said.append(f"{n} set aside, because {'it' if n == 1 else 'they'} cannot be read: {named}")
+        if self.trained is not None and self.verdict is not None:
+            said.append(
+                f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
+            )
+        if self.failure:
+            said.append(f"nothing was learned, what served before still does: {self.failure}")
+        if self.receipt is not None:
+            refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
+            said.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+        if not self.changes_something:
+            said.append("nothing new to learn, the order stands")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of learning: a version with its model, or a failure, or neither."""
+
+    version: ModelVersion | None = None
+    verdict: Verdict | None = None
+    model: Model | None = None
+    failure: str = ""
+
+    @property
+    def fresh(self) -> dict[ModelVersion, Model]:
+        return {self.version: self.model} if self.version and self.model else {}
+
+
+class ActiveLearning:
+    """The loop over one project at a time. Every step may run twice; nothing is published on a lost lease."""
+
+    def __init__(
+        self,
+        *,
+        connections: Connections,
+        store: LabelStore,
+        registry: ModelRegistry,
+        open_connector: Callable[[Connection], Connector],
+        strategy: Callable[[str], QueryStrategy],
+        source: Callable[[ProjectId], Source],
+        hosts: Hosts,
+        shards: Shards = InPlace(),  # noqa: B008
+        embeddings: str = "",
+        full_pull_every: timedelta = timedelta(days=1),
+    ) -> None:
+        """``shards`` has other workers help; ``embeddings`` is a folder with a model for texts (`encoder_for`), without
+        one words are counted."""
+        self._connections = connections
+        self._store = store
+        self._registry = registry
+        self._open_connector = open_connector
+        self._strategy = strategy
+        self._source = source
+        self._hosts = hosts
+        self._shards = shards
+        self._embeddings = embeddings
+        self._full_pull_every = full_pull_every
+
+    def run(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
+        """One turn: afterwards the model has seen every label, and the tool serves its order.
+
+        Trains only when the labels in force or the schema differ from what the last model was trained on, so
+        it may be called at any time. Raises `StaleWorker` when ``fence`` is no longer the latest, and whatever
+        the connector raises.
+        """
+        connection = self._connections.get(project)
+        connector = self._open_connector(connection)
+        schema = connector.label_schema(project)
+        look = partial(self._look, connection, connector, schema, progress)
+        fallbacks: list[str] = []
+        queue = Ordering(
+            connection,
+            connector,
+            fence,
+            self._store,
+            self._registry,
+            self._strategy,
+            self._shards,
+            progress,
+            fallbacks.append,
+        )
+        pulled, bench = look()
+        outcome, appeared, now = _Outcome(), pulled.appeared, bench
+        if self._is_news(project, bench):
+            self._registry.check_fence(project, fence)
+            progress("fit", len(bench.labels))
+            began = time.monotonic()
+            outcome = self._learn(connection, connector, bench, fence, partial(_tend, look, queue))
+            if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
+                later, now = look()
+                appeared = appeared or later.appeared
+        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
+        missing = missing_fields(schema, now.everyone)
+        return Round(
+            project,
+            pulled.changed,
+            len(bench.labels),
+            bench.set_aside,
+            outcome.version,
+            outcome.verdict,
+            receipt,
+            outcome.failure,
+            self._store.unreadable(project),
+            pulled.again,
+            _blank(now, missing),
+            fallbacks[-1] if fallbacks else None,
+            missing,
+        )
+
+    def _look(
+        self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress
+    ) -> tuple[Pulled, Workbench]:
+        """What has changed in the tool, and what can be worked on now."""
+        hosted = self._hosts.chosen(connection.options.model)
+        every = self._full_pull_every
+        pulled = pull(
+            connector, self._store, connection.project, whole=bool(hosted), full_every=every, progress=progress
+        )
+        return pulled, self._workbench(connection, connector, schema, hosted, progress)
+
+    def _workbench(
+        self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
+    ) -> Workbench:
+        project, options = connection.project, connection.options
+        source = replace(self._source(project), told=lambda done, total: progress("embed", done))
+        still_open = self._store.open(project)
+        if hosted:
+            return HostedWorkbench(
+                project,
+                hosted,
+                self._hosts,
+                schema=schema,
+                annotated=self._store.annotated(project),
+                still_open=still_open,
+                source=source,
+                options=options,
+                labels_in=partial(connector.labels_in, schema),
+                embeddings=self._embeddings,
+            )
+        labeled = self._store.labeled(project)
+        return TargetsWorkbench(schema, labeled, still_open, source, seed=options.seed, embeddings=self._embeddings)
+
+    def _is_news(self, project: ProjectId, bench: Workbench) -> bool:
+        """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
+        whether the last was never published, or cannot be read."""
+        last, serving = self._registry.latest(project), self._registry.in_service(project)
+        if last is None or (serving is None and last.state != "failed"):
+            return True
+        if serving is not None and not self._registry.is_intact(project, serving.version):
+            return True
+        # "trained" and no more: the worker died before it could promote it.
+        seen = [one.labels_digest for one in (last, serving) if one is not None and _made_by(one, bench)]
+        return last.state == "trained" or bench.digest not in seen
+
+    def _learn(
+        self,
+        connection: Connection,
+        connector: Connector,
+        bench: Workbench,
+        fence: int,
+        meanwhile: Callable[[], object],
+    ) -> _Outcome:
+        """Fit a model, judge it against the one in service, and publish it or turn it down."""
+        project = connection.project
+        try:
+            lesson = bench.learn(self._incumbent(project, bench), meanwhile)
+        except HostedModelError as error:
+            return self._failed(project, bench, error, fence)
+        if lesson is None:
+            self._registry.note_seen(project, bench.digest, fence=fence)
+            return _Outcome()
+        taken = connector.predictions_held(project)
+        version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)
+        verdict = lesson.verdict
+        record = ModelRecord(
+            version=version,
+            labels_digest=bench.digest,
+            schema_digest=bench.schema_digest,
+            trained_on=bench.labels,
+            metrics=lesson.metrics,
+            state="trained" if verdict.promoted else "turned_down",
+            reason=verdict.reason,
+            learner=bench.learner,
+        )
+        self._registry.save(project, record, lesson.model, fence=fence)
+        if verdict.promoted:
+            self._registry.promote(project, version, fence=fence)
+        return _Outcome(version, verdict, lesson.model)
+
+    def _incumbent(self, project: ProjectId, bench: Workbench) -> Incumbent | None:
+        serving = self._registry.in_service(project)
+        if serving is None:
+            return None
+        model = None
+        if _made_by(serving, bench):
+            with suppress(ArtifactError):  # lost or damaged: what is learned now takes its place
+                model = self._registry.load(project, serving.version)
+        return Incumbent(model, serving.trained_on, _made_by(serving, bench))
+
+    def _failed(self, project: ProjectId, bench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
+        """It is not tried again with the same labels: it may take an hour, and would most likely fail again."""
+        record = ModelRecord(
+            version=self._registry.next_version(project, informative=True),
+            labels_digest=bench.digest,
+            schema_digest=bench.schema_digest,
+            trained_on={},
+            metrics={},
+            state="failed",
+            reason=str(error),
+            learner=bench.learner,
+        )
+        self._registry.note_failure(project, record, fence=fence)
+        return _Outcome(failure=str(error))
+
+
+def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
+    """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
+    version in service. What fails is tried again soon enough; only who was overtaken stops.
+    """
+    try:
+        pulled, bench = look()
+        receipt = queue.renew(bench, appeared=pulled.appeared)
+    except StaleWorker:
+        raise
+    except NextlabelError as error:
+        log.warning("the order stays as it is while a model is being fitted: %s", error)
+    else:
+        if receipt:
+            written = counted(receipt.written, "task")
+            log.info("queue %s: %s in order, while a model is being fitted", receipt.version, written)
+
+
+def _blank(bench: Workbench, missing: Sequence[Finding]) -> Sequence[Task] | None:
+    """Open tasks with nothing in them. Where that is all of them and a field is missing, that says it already."""
+    blank = bench.blank if bench.open else ()
+    return () if blank and missing and len(blank) == len(bench.open) else blank
+
+
+def _nothing_in(blank: Sequence[Task]) -> str:
+    names = ", ".join(f"task {task.id}" for task in blank[:_NAMED]) + (" …" if blank[_NAMED:] else "")
+    hold, they, them = ("holds", "It comes", "it") if len(blank) == 1 else ("hold", "They come", "them")
+    return (
+        f"{counted(len(blank), 'open task')} {hold} nothing to read, neither text nor number nor picture that can be "
+        f"had: {names}. {they} last; fill {them} in, or delete {them}."
+    )
+
+
+def _named(unreadable: Sequence[Unreadable]) -> str:
+    """The first few by name and reason: there may be thousands."""
+    said = [f"{one.name} ({one.reason.rstrip('.')})" for one in unreadable[:_NAMED]]
+    return ", ".join(said) + (" and others" if len(unreadable) > _NAMED else "")
+
+
+def _made_by(record: ModelRecord, bench: Workbench) -> bool:
+    """Whether a model was made by the same learner for the same labeling config."""
+    return (record.learner, record.schema_digest) == (bench.learner, bench.schema_digest)

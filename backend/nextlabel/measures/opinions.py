@@ -1,0 +1,260 @@
+"""What a model says of some tasks about one target: which label, how likely, and how unsure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from nextlabel.labeling import Guess, Label, Result, Scale, Span
+from nextlabel.labeling.ranking import Floats
+
+Rows = Sequence[int] | NDArray[np.integer]
+
+_RAREST = 1e-6  # a miss costs at most −ln of this
+
+
+class Opinions(Protocol):
+    """What a model says of n tasks about one target, row by row."""
+
+    def __len__(self) -> int: ...
+
+    def of(self, rows: Rows) -> Opinions:
+        """Those of some rows, in that order."""
+
+    @property
+    def confidence(self) -> Floats:
+        """n chances in [0, 1] that the label is right."""
+
+    @property
+    def uncertainty(self) -> Floats:
+        """n in [0, 1], higher is less sure: what tasks are ordered by where a label is not one of several classes."""
+
+    @property
+    def probabilities(self) -> Floats:
+        """n × k, rows summing to 1, for query strategies: those of the classes, or two of which the margin says how
+        unsure the model is."""
+
+    def guesses(self, target: str) -> list[Guess]:
+        """n guesses, as people are shown them."""
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """n, what each miss costs, lower is better; 0 at best for all but numbers, which may fall below."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceOpinions:
+    """One of k classes: n × k probabilities, rows summing to 1."""
+
+    classes: Sequence[str]
+    probabilities: Floats
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def of(self, rows: Rows) -> ChoiceOpinions:
+        return ChoiceOpinions(self.classes, self.probabilities[rows])
+
+    @property
+    def confidence(self) -> Floats:
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @property
+    def uncertainty(self) -> Floats:
+        return 1 - self.confidence
+
+    def guesses(self, target: str) -> list[Guess]:
+        best = self.probabilities.argmax(axis=1).tolist()
+        return [
+            Guess(target, self.classes[column], likely)
+            for column, likely in zip(best, self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """−ln of the probability given to each row's true class."""
+        place = {label: column for column, label in enumerate(self.classes)}
+        p = self.probabilities[np.arange(len(truth)), [place[str(label)] for label in truth]]
+        return -np.log(np.clip(p, _RAREST, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ChoicesOpinions:
+    """Any number of l labels: n × l chances, each label's by itself. From ``threshold`` on a label is given."""
+
+    labels: Sequence[str]
+    chances: Floats
+    threshold: float = 0.5
+
+    def __len__(self) -> int:
+        return len(self.chances)
+
+    def of(self, rows: Rows) -> ChoicesOpinions:
+        return ChoicesOpinions(self.labels, self.chances[rows], self.threshold)
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """n × l: which labels it would give."""
+        return self.chances >= self.threshold
+
+    @property
+    def confidence(self) -> Floats:
+        """How likely each label is rightly given or left out, on the average."""
+        return np.asarray(np.where(self.given, self.chances, 1 - self.chances).mean(axis=1))
+
+    @property
+    def uncertainty(self) -> Floats:
+        """1 − the mean confidence of the labels (Esuli & Sebastiani, 2009)."""
+        return np.asarray(1 - np.abs(2 * self.chances - 1).mean(axis=1))
+
+    @property
+    def probabilities(self) -> Floats:
+        return as_two_classes(self.uncertainty)
+
+    def guesses(self, target: str) -> list[Guess]:
+        return [
+            Guess(
+                target,
+                tuple(label for label, yes in zip(self.labels, row, strict=True) if yes),
+                likely,
+                tuple(float(chance) for chance in chances[row]),
+            )
+            for row, chances, likely in zip(self.given, self.chances, self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """−ln of the chance of what is true of each label, on the average of the labels."""
+        is_true = membership(truth, self.labels)
+        p = np.where(is_true, self.chances, 1 - self.chances)
+        return np.asarray(-np.log(np.clip(p, _RAREST, 1)).mean(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOpinions:
+    """A number: n means and n standard deviations. ``typical`` is how far the labels themselves spread."""
+
+    mean: Floats
+    spread: Floats
+    typical: float
+    scale: Scale
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def of(self, rows: Rows) -> NumberOpinions:
+        return NumberOpinions(self.mean[rows], self.spread[rows], self.typical, self.scale)
+
+    @property
+    def confidence(self) -> Floats:
+        """The chance that the number lies within half a step; without steps, within half the labels' own spread."""
+        half = (self.scale.step or self.typical or 1.0) / 2
+        return np.asarray(2 * norm.cdf(half / np.maximum(self.spread, 1e-9)) - 1)
+
+    @property
+    def uncertainty(self) -> Floats:
+        """The prediction's spread against that of the labels: ½ where they are the same."""
+        return np.asarray(self.spread / (self.spread + max(self.typical, 1e-9)))
+
+    @property
+    def probabilities(self) -> Floats:
+        return as_two_classes(self.uncertainty)
+
+    def guesses(self, target: str) -> list[Guess]:
+        return [
+            Guess(target, self.scale.nearest(mean), likely)
+            for mean, likely in zip(self.mean.tolist(), self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """−ln of the density at each true number, in units of the labels' own spread."""
+        unit = max(self.typical, 1e-9)
+        spread = np.maximum(self.spread / unit, 1e-3)
+        low, high = self.scale.low, self.scale.high
+        mean = np.clip(self.mean, -np.inf if low is None else low, np.inf if high is None else high)
+        off = (np.array([float(number) for number in truth if isinstance(number, float | int)]) - mean) / unit
+        return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(_RAREST)))
+
+
+@dataclass(frozen=True, slots=True)
+class SpanOpinions:
+    """Spans of n texts, with each span's chance to be right as a whole, and n uncertainties in [0, 1]."""
+
+    spans: Sequence[tuple[Span, ...]]
+    chances: Sequence[tuple[float, ...]]
+    uncertainty: Floats
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def of(self, rows: Rows) -> SpanOpinions:
+        return SpanOpinions([self.spans[n] for n in rows], [self.chances[n] for n in rows], self.uncertainty[rows])
+
+    @property
+    def confidence(self) -> Floats:
+        return 1 - self.uncertainty
+
+    @property
+    def probabilities(self) -> Floats:
+        return as_two_classes(self.uncertainty)
+
+    def guesses(self, target: str) -> list[Guess]:
+        return [
+            Guess(target, spans, likely, chances)
+            for spans, chances, likely in zip(self.spans, self.chances, self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """1 − F1 of the spans of each text; 0 where there is none and none was found."""
+        return np.array([1 - _agreement(set(said), set(true)) for said, true in zip(self.spans, truth, strict=True)])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOpinions:
+    """What a team's own model says of n tasks, whatever it is about, with n uncertainties in [0, 1]."""
+
+    results: Sequence[Result]
+    uncertainty: Floats
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def of(self, rows: Rows) -> ResultOpinions:
+        return ResultOpinions([self.results[n] for n in rows], self.uncertainty[rows])
+
+    @property
+    def confidence(self) -> Floats:
+        return 1 - self.uncertainty
+
+    @property
+    def probabilities(self) -> Floats:
+        return as_two_classes(self.uncertainty)
+
+    def guesses(self, target: str) -> list[Guess]:
+        return [
+            Guess(target, result, likely) for result, likely in zip(self.results, self.confidence.tolist(), strict=True)
+        ]
+
+    def losses(self, truth: Sequence[Label]) -> Floats:
+        """Unknown, NaN: only the model itself knows what its results mean."""
+        return np.full(len(truth), np.nan)
+
+
+def as_two_classes(uncertainty: Floats) -> Floats:
+    """n × 2 probabilities whose margin, least confidence and entropy order tasks as these n uncertainties do; by
+    the margin measure they are the very same numbers."""
+    doubt = np.clip(np.asarray(uncertainty, dtype=np.float64), 0, 1) / 2
+    return np.column_stack([1 - doubt, doubt])
+
+
+def membership(truth: Sequence[Label], labels: Sequence[str]) -> NDArray[np.bool_]:
+    """n × l: which label was given to which task."""
+    return np.array([[label in said for label in labels] for said in truth if isinstance(said, tuple)]).reshape(
+        len(truth), len(labels)
+    )
+
+
+def _agreement(said: set[Span], true: set[Span]) -> float:
+    return 2 * len(said & true) / (len(said) + len(true)) if said or true else 1.0

@@ -1,0 +1,260 @@
+"""What the loop keeps between two turns: connections, labels, models and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from nextlabel.estimators.project import Model
+from nextlabel.evaluation.showing import Showing, showing
+from nextlabel.labeling import (
+    Annotation,
+    Cursor,
+    Label,
+    ModelVersion,
+    ProjectId,
+    QueueVersion,
+    Task,
+    TaskId,
+)
+from nextlabel.options import ProjectOptions
+from nextlabel.ports.tool import ChangePage, OwnOrder, ToolAccess, Unreadable
+
+ConnectionState = Literal["active", "paused", "gone", "disconnected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
+
+    ``door_url`` is where the tool was told to find nextlabel; "" where it was never told. ``addresses`` are all that it
+    was ever told, the latest last. ``before`` are the project's settings in the tool as they were before it was
+    connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the ``state`` is
+    "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
+    """
+
+    project: ProjectId
+    connector: str
+    access: ToolAccess
+    options: ProjectOptions = field(default_factory=ProjectOptions)
+    door_url: str = ""
+    state: ConnectionState = "active"
+    before: Mapping[str, object] | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Basic auth for requests, and the secret that stands in a header of each webhook."""
+
+    user: str
+    password: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+
+class Connections(Protocol):
+    """The projects that were connected, and the credentials that tools must show us."""
+
+    def get(self, project: ProjectId) -> Connection:
+        """Raises `NotConnected`, saying how to connect, also for a project that was disconnected."""
+
+    def all(self) -> Sequence[Connection]:
+        """Those that are connected."""
+
+    def save(self, connection: Connection) -> None: ...
+
+    def change_state(self, project: ProjectId, new: ConnectionState, *, among: tuple[ConnectionState, ...]) -> bool:
+        """Give a connection another state if it is in one of those; returns whether it was."""
+
+    def credentials(self) -> Credentials:
+        """What a tool must show us; made at the first call, the same for every process from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """Tasks that have been labeled, and what is in force on each: by target, as the tool told it (`Target.read`).
+
+    ``seconds`` is how long a label of each took on the average, None where the tool does not tell.
+    """
+
+    tasks: tuple[Task, ...]
+    labels: tuple[Mapping[str, object], ...]
+    seconds: tuple[float | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+
+class LabelStore(Protocol):
+    """What the tool has told us so far: tasks, annotations, and how far we have read."""
+
+    def apply(self, project: ProjectId, page: ChangePage) -> None:
+        """Store a page and its cursor together, or nothing at all. Twice is the same as once."""
+
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        """They have vanished, and whatever was set aside of them with them."""
+
+    def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
+        """What was set aside, and cannot be read to this day, in a stable order."""
+
+    def cursor(self, project: ProjectId) -> Cursor | None: ...
+
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        """When everything was last read, from the start to the end; None where it never was, or is to be again."""
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None: ...
+
+    def pulled_at(self, project: ProjectId) -> datetime | None:
+        """When what had changed, or everything, was last read to the end; None where it never was."""
+
+    def note_pull(self, project: ProjectId, at: datetime) -> None: ...
+
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        """All tasks that the tool has told of, even those that cannot be read; counted without being listed."""
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
+        """Those of some tasks that the tool has told of."""
+
+    def labeled(self, project: ProjectId) -> Labeled:
+        """Tasks with a label of any target in force (the last one wins), in a stable order."""
+
+    def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
+        """Tasks with every annotation on them that was not skipped, oldest first, in a stable order."""
+
+    def open(self, project: ProjectId) -> Sequence[Task]:
+        """Tasks that nobody has labeled or skipped, in a stable order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A trained model: what it learned from, how good it is, and whether it serves.
+
+    ``trained_on`` are the exact labels of its training set, by task and target; ``labels_digest`` stands for them.
+    ``labels`` is of how many tasks they are; it is told even where they themselves were not read, or are kept no more.
+    ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
+    service or turned down, or how its training failed: then there is no model, only this record of it. ``learner``
+    names what made it: a team's own model as it stood then, or "" for nextlabel's own.
+    """
+
+    version: ModelVersion
+    labels_digest: str
+    schema_digest: str
+    trained_on: Mapping[TaskId, Mapping[str, Label]]
+    metrics: Mapping[str, float]
+    state: Literal["trained", "in_service", "turned_down", "retired", "failed"] = "trained"
+    reason: str = ""
+    queue_version: QueueVersion | None = None
+    created_at: datetime | None = None
+    learner: str = ""
+    labels: int = 0
+
+    @property
+    def announced_version(self) -> QueueVersion:
+        """The one version string that the tool hears everywhere while this model serves."""
+        return self.queue_version or QueueVersion(self.version)
+
+    def showing(self, options: ProjectOptions) -> Showing:
+        """Which of its guesses people see."""
+        return showing(options.show_from, self.metrics, labels=self.labels, own=bool(self.learner))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """An order that was written to the tool: by which model and strategy, and its window, best first.
+
+    Only the newest orders have their window still. ``own_name`` is False for orders of releases before 0.1.1, under
+    whose names a team may have predictions too.
+    """
+
+    version: QueueVersion
+    model: ModelVersion
+    strategy: str
+    window: tuple[TaskId, ...]
+    pool: int
+    created_at: datetime | None = None
+    own_name: bool = True
+
+
+class ModelRegistry(Protocol):
+    """Trained models and the orders made with them: artifacts, versions, metrics, what is in service.
+
+    Writes take the lease's fence and raise `StaleWorker` when a later one has been handed out.
+    """
+
+    def next_fence(self, project: ProjectId) -> int:
+        """A number higher than any handed out before for this project."""
+
+    def check_fence(self, project: ProjectId, fence: int) -> None:
+        """Raises `StaleWorker` when a later fence has been handed out."""
+
+    def next_version(
+        self, project: ProjectId, *, informative: bool, taken: Collection[QueueVersion] = ()
+    ) -> ModelVersion:
+        """``nextlabel-7``; ``nextlabel-untrained-7`` for a model that knows nothing yet, so that its name says so.
+
+        Never one of ``taken``, the names that the tool already holds predictions under.
+        """
+
+    def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
+        """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
+
+    def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
+        """Remember a training that failed, so that it is not begun again until something changes."""
+
+    def forget_failures(self, project: ProjectId) -> None:
+        """Somebody wants it tried again."""
+
+    def note_seen(self, project: ProjectId, labels_digest: str, *, fence: int) -> None:
+        """The version in service has nothing to learn from these labels: it need not be asked again."""
+
+    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+        """Put a version in service, atomically: everyone sees the old one or the new one.
+
+        Raises `ArtifactError` for one that was let go.
+        """
+
+    def in_service(self, project: ProjectId) -> ModelRecord | None: ...
+
+    def load(self, project: ProjectId, version: ModelVersion) -> Model:
+        """Raises `ArtifactError` when the artifact is missing, damaged, not trusted, or was let go."""
+
+    def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
+        """Whether the artifact is there, byte for byte as it was written."""
+
+    def latest(self, project: ProjectId) -> ModelRecord | None:
+        """The model that was saved last, whatever became of it."""
+
+    def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
+        """All models, oldest first; what they were trained on only ``with_labels``, for it is large."""
+
+    def reserve_queue(
+        self, project: ProjectId, model: ModelVersion, *, fence: int, taken: Collection[QueueVersion] = ()
+    ) -> QueueVersion:
+        """A version string for an order: none that an earlier attempt has used, nor one of ``taken``.
+
+        From now on what the tool holds under it counts as written by nextlabel, even if the worker dies in between.
+        """
+
+    def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
+        """The order stands in the tool now."""
+
+    def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
+        """The model that an order was made with; None for a version that is no order of ours."""
+
+    def own_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        """All orders of which the tool may still hold predictions, and versions that `/predict` answered with, oldest
+        first."""
+
+    def old_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+        """Those orders that need not stay in the tool, oldest first.
+
+        To stay are the newest two that were announced, and whatever was begun since: it may be written at this moment.
+        """
+
+    def note_removed(self, project: ProjectId, versions: Collection[QueueVersion]) -> None:
+        """The tool holds nothing of these orders any more: whatever appears under their names is not nextlabel's."""
+
+    def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
+        """The orders that were announced, or the ``newest`` so many of them; newest first."""

@@ -1,0 +1,1 @@
+"""The use cases that web, command line and worker call."""

@@ -1,0 +1,306 @@
+"""What the web asks: predictions by the model in service, settings sent by a tool, events that labels changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from nextlabel.errors import NotConnected, StorageBusy, StorageError
+from nextlabel.estimators.project import Model, ProjectModel, SlowModel
+from nextlabel.features.source import Source
+from nextlabel.hosting.hosts import Hosts
+from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.labeling.ranking import Floats
+from nextlabel.learning.predictions import overall_probabilities, predictions_of, utilities_of
+from nextlabel.measures import uncertainty
+from nextlabel.measures.opinions import Opinions
+from nextlabel.options import ProjectOptions
+from nextlabel.ports.jobs import JobQueue, JobStatus
+from nextlabel.ports.requests import Dialect, LabelEvent, PredictRequest, SetupRequest
+from nextlabel.ports.state import Connection, Connections, Credentials, ModelRecord, ModelRegistry
+from nextlabel.ports.strategy import QueryStrategy
+from nextlabel.service.model_cache import InService, ModelCache
+from nextlabel.strategies.needs import check_project
+
+log = logging.getLogger("nextlabel.service.answering")
+
+_NOTICE_WITHIN_SECONDS = 0.5
+_MOST_KNOWN = 1_000  # projects of which something is kept for that long
+_UNTRAINED = QueueVersion("nextlabel-untrained")
+_NO_SCHEMA = LabelSchema(())
+
+Known = TypeVar("Known")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetUncertainty:
+    """How unsure the model in service is of one target of a task: in [0, 1], higher is less sure.
+
+    ``label`` is what it would say, with its ``confidence``; None while it has not learned the target.
+    """
+
+    label: Label | None
+    confidence: float
+    uncertainty: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUncertainty:
+    """How unsure the model in service is of one task, by several measures in [0, 1]; higher is less sure.
+
+    ``utility`` is the strategy's own. The measures are of all targets together where there are several.
+    """
+
+    utility: float
+    least_confidence: float
+    margin: float
+    entropy: float
+    targets: Mapping[str, TargetUncertainty]
+
+
+class _Recently(Generic[Known]):
+    """What is read of a project, kept for no longer than `_NOTICE_WITHIN_SECONDS`; of so many projects at most.
+
+    What reading raises is not kept. Where a full disk does not let it be read, what was read last still holds.
+    """
+
+    def __init__(self, read: Callable[[ProjectId], Known]) -> None:
+        self._read = read
+        self._known: OrderedDict[ProjectId, tuple[Known, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, project: ProjectId) -> Known:
+        known = self._known.get(project)
+        if known is not None and time.monotonic() - known[1] < _NOTICE_WITHIN_SECONDS:
+            return known[0]
+        try:
+            found = self._read(project)
+        except StorageError as error:
+            if known is None or isinstance(error, StorageBusy):
+                raise
+            found = known[0]
+        except Exception:
+            self.forget(project)
+            raise
+        with self._lock:
+            self._known[project] = (found, time.monotonic())
+            self._known.move_to_end(project)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+    def forget(self, project: ProjectId) -> None:
+        with self._lock:
+            self._known.pop(project, None)
+
+
+class _NothingYet(Exception):
+    """No version is in service."""
+
+
+class Service:
+    """Answers for one process. Safe for threads; notices within a second what other processes publish."""
+
+    def __init__(
+        self,
+        *,
+        connections: Connections,
+        registry: ModelRegistry,
+        job_queue: JobQueue,
+        dialect: Dialect,
+        strategy: Callable[[str], QueryStrategy],
+        source: Callable[[ProjectId], Source],
+        hosts: Hosts,
+        threads: int = 4,
+        idle_seconds: float = 900.0,
+        alarm: Callable[[], str] = lambda: "",
+        heard: Callable[[Connection], None] = lambda connection: None,
+    ) -> None:
+        """``alarm`` tells what keeps anything from being kept, "" where nothing does. ``heard`` is told of which
+        project a tool speaks to us: it is not down, or no longer. ``threads`` is how many may ask at a time, and
+        ``idle_seconds`` for how long a model stays when nobody asks it (`ModelCache`)."""
+        self._heard = heard
+        self.alarm = alarm
+        self.dialect = dialect
+        self._connections = connections
+        self._registry = registry
+        self._job_queue = job_queue
+        self._strategy = strategy
+        self._source = source
+        self._hosts = hosts
+        self._models = ModelCache(self._load, threads=threads, idle_seconds=idle_seconds)
+        self._connection = _Recently(connections.get)  # raises `NotConnected`
+        self._records = _Recently(self._read_record)
+
+    def credentials(self) -> Credentials:
+        return self._connections.credentials()
+
+    def setup(self, request: SetupRequest) -> QueueVersion:
+        """Take the project's options, where the tool sent any, and tell the version in service.
+
+        Raises `SettingsError` naming an unknown option or bad value, and `SchemaError` where there is nothing to learn;
+        then nothing is changed. A project that is not connected yet is welcome too: it gets the version that says so.
+        """
+        try:
+            connection = self._connections.get(request.project)
+        except NotConnected:
+            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=True)
+            return _UNTRAINED
+        options = connection.options.updated(request.options or {})
+        self._check(options, request.schema, chosen=not {"strategy", "model"}.isdisjoint(request.options or ()))
+        if options != connection.options:
+            self._connections.save(replace(connection, options=options))
+            self._connection.forget(request.project)
+        return self._announced(request.project)
+
+    def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: bool) -> None:
+        """Where the strategy has not just been ``chosen``, one that no longer works there is told by `status`: the
+        default order takes its place, and the tool need not do without predictions."""
+        hosted = self._hosts.chosen(options.model)
+        if not hosted:
+            schema.check_learnable()
+        if chosen:
+            check_project(self._strategy(options.strategy), options.strategy, schema, hosted)
+
+    def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
+        """One prediction per task of the request, None for a task that could not be read."""
+        serving = self.in_service(request.project, request.schema)
+        readable = [task for task in request.tasks if task is not None]
+        opinions = serving.model.predict(readable, self._source(request.project), request.context)
+        made = iter(
+            predictions_of(
+                readable,
+                opinions,
+                self._utilities(request.project, opinions),
+                version=serving.version,
+                informative=serving.model.informative,
+                least=self._least(request),
+            )
+        )
+        return serving.version, [None if task is None else next(made) for task in request.tasks]
+
+    def uncertainty(self, project: ProjectId, tasks: Sequence[Task]) -> tuple[QueueVersion, list[TaskUncertainty]]:
+        """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`."""
+        self._connections.get(project)
+        serving = self.in_service(project)
+        opinions = serving.model.predict(tasks, self._source(project))
+        p = overall_probabilities(opinions)
+        measures = (
+            self._utilities(project, opinions),
+            uncertainty.least_confidence(p),
+            uncertainty.margin(p),
+            uncertainty.entropy(p),
+        )
+        by_target = {target: _by_target(target, said, serving.model.informative) for target, said in opinions.items()}
+        return serving.version, [
+            TaskUncertainty(utility, sure, margin, entropy, {target: told[n] for target, told in by_target.items()})
+            for n, (utility, sure, margin, entropy) in enumerate(np.stack(measures, axis=1).tolist())
+        ]
+
+    def event(self, event: LabelEvent) -> str | None:
+        """Ask for a retraining where the event calls for one; returns the job's id.
+
+        Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
+        the project's settings is recognised and asks for nothing, and so does a project that is paused; one that was
+        gone is back. Raises `NotConnected`.
+        """
+        connection = self._connection(event.project)
+        options = connection.options
+        self._heard(connection)
+        if event.kind == "labels":
+            self._job_queue.note_work(event.project)
+        if connection.state == "paused":
+            return None
+        if connection.state == "gone":
+            self._connections.change_state(event.project, "active", among=("gone",))
+        if event.kind == "train":
+            self._registry.forget_failures(event.project)
+        if event.kind == "project" and self._is_echo(event):
+            return None
+        at_once = event.kind == "train"
+        return self._job_queue.request_retraining(
+            event.project,
+            quiet=0.0 if at_once else options.quiet_seconds,
+            max_wait=0.0 if at_once else options.max_wait_seconds,
+        )
+
+    def _is_echo(self, event: LabelEvent) -> bool:
+        record = self._registry.in_service(event.project)
+        if record is None:  # `nextlabel connect` is at work: it sets the project up, and makes the first order itself
+            return True
+        return (
+            record.schema_digest in event.schema_digests
+            and event.queue_version is not None
+            and self._registry.model_of(event.project, event.queue_version) == record.version
+        )
+
+    def job_status(self, job: str) -> JobStatus:
+        return self._job_queue.status(job)
+
+    def versions(self) -> list[QueueVersion]:
+        """The version in service of every project, each once."""
+        return sorted({self._announced(connection.project) for connection in self._connections.all()})
+
+    def in_service(self, project: ProjectId, schema: LabelSchema = _NO_SCHEMA) -> InService:
+        """The model in service; before there is one, one that knows nothing of the targets of ``schema``."""
+        record = self._noticed(project)
+        if record is None:
+            return InService(_UNTRAINED, None, ProjectModel.untrained(schema))
+        return self._models.get(project, record.version, record.announced_version)
+
+    def _announced(self, project: ProjectId) -> QueueVersion:
+        """That of the version in service, which need not be loaded for it."""
+        record = self._noticed(project)
+        return _UNTRAINED if record is None else record.announced_version
+
+    def _noticed(self, project: ProjectId) -> ModelRecord | None:
+        """The version in service, without what it was trained on; None before the first one, noticed at once."""
+        with suppress(_NothingYet):
+            return self._records(project)
+        return None
+
+    def _read_record(self, project: ProjectId) -> ModelRecord:
+        record = self._registry.in_service(project)
+        if record is None:
+            raise _NothingYet
+        return replace(record, trained_on={})
+
+    def _load(self, project: ProjectId, version: ModelVersion) -> Model:
+        """Ready to answer: a team's own model has been started."""
+        model = self._registry.load(project, version)
+        if isinstance(model, SlowModel):
+            model.start()
+        return model
+
+    def _utilities(self, project: ProjectId, opinions: Mapping[str, Opinions]) -> Floats:
+        """By the project's strategy; by the margin where it fails, which the next turn of the loop tells `status`."""
+        try:
+            return utilities_of(self._strategy(self._options_of(project).strategy), opinions)
+        except (Exception, SystemExit) as error:
+            log.info("project %s: utilities by the margin, for its strategy failed: %s", project, error)
+            return utilities_of(None, opinions)
+
+    def _options_of(self, project: ProjectId) -> ProjectOptions:
+        try:
+            return self._connection(project).options
+        except NotConnected:
+            return ProjectOptions()
+
+    def _least(self, request: PredictRequest) -> Callable[[str], float]:
+        """How likely right a guess must be to be shown; who asks while drawing is answered whatever the chance."""
+        record = None if request.context is not None else self._noticed(request.project)
+        return (lambda target: 0.0) if record is None else record.showing(self._options_of(request.project)).least
+
+
+def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:
+    labels = [guess.label for guess in said.guesses(target)] if known else [None] * len(said)
+    columns = (labels, said.confidence.tolist(), said.uncertainty.tolist())
+    return [TargetUncertainty(*row) for row in zip(*columns, strict=True)]

@@ -1,5 +1,0 @@
-"""Long computations cut into shards that every idle worker, on any host, may take a share of."""
-
-from nextlabel.shards.sharing import Compute, RedisShards
-
-__all__ = ["Compute", "RedisShards"]

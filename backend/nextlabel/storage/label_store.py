@@ -1,0 +1,244 @@
+"""`LabelStore` in SQL: tasks and annotations as the tool last told them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Column,
+    CompoundSelect,
+    Connection,
+    Row,
+    Update,
+    delete,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
+
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force, seconds_of
+from nextlabel.ports.state import Labeled
+from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import annotations, cursors, tasks, unreadable
+
+T = TypeVar("T")
+
+_CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
+_STREAMED = 5_000  # rows read at a time
+
+
+class SqlLabelStore:
+    """Tasks and annotations in the database. A task's annotations are always replaced as a whole."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def apply(self, project: ProjectId, page: ChangePage) -> None:
+        seen = {one.task.id: one for one in page.tasks}  # told twice in one page: the later word counts
+        with self._database.write() as sql:
+            _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
+            _set_aside(sql, project, page.unreadable)
+            for chunk in _chunks(seen.values()):
+                sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
+                rows = [row for one in chunk for row in _annotation_rows(project, one)]
+                _forget_annotations(sql, project, [row["id"] for row in rows])
+                if rows:
+                    sql.execute(insert(annotations), rows)
+            if not sql.execute(_of(project).values(cursor=page.cursor)).rowcount:
+                sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
+
+    def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        with self._database.write() as sql:
+            _forget(sql, project, tasks)
+
+    def cursor(self, project: ProjectId) -> Cursor | None:
+        with self._database.read() as sql:
+            found = sql.execute(select(cursors.c.cursor).where(cursors.c.project == project)).scalar()
+        return Cursor(found) if found else None
+
+    def full_pull_at(self, project: ProjectId) -> datetime | None:
+        return self._time(project, cursors.c.full_at)
+
+    def pulled_at(self, project: ProjectId) -> datetime | None:
+        return self._time(project, cursors.c.pulled_at)
+
+    def _time(self, project: ProjectId, column: Column[datetime]) -> datetime | None:
+        with self._database.read() as sql:
+            found = sql.execute(select(column).where(cursors.c.project == project)).scalar()
+        return found and found.replace(tzinfo=found.tzinfo or UTC)  # SQLite keeps no time zone
+
+    def note_full_pull(self, project: ProjectId, at: datetime | None) -> None:
+        with self._database.write() as sql:
+            sql.execute(_of(project).values(full_at=at))
+
+    def note_pull(self, project: ProjectId, at: datetime) -> None:
+        with self._database.write() as sql:
+            if not sql.execute(_of(project).values(pulled_at=at)).rowcount:  # an empty project has no cursor
+                sql.execute(insert(cursors).values(project=project, cursor="", pulled_at=at))
+
+    def task_ids(self, project: ProjectId) -> Collection[TaskId]:
+        return _TaskIds(self._database, project)
+
+    def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
+        with self._database.read() as sql:
+            return {task for chunk in _chunks(tasks) for task in _among(sql, project, chunk)}
+
+    def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
+        with self._database.read() as sql:
+            found = sql.execute(select(unreadable).where(unreadable.c.project == project)).all()
+        told = [Unreadable(row.task, row.reason, AnnotationId(row.annotation) or None) for row in found]
+        return sorted(told, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
+
+    def labeled(self, project: ProjectId) -> Labeled:
+        kept = [(task, labels, told) for task, told in self._told(project) if (labels := labels_in_force(told))]
+        kept.sort(key=lambda one: _stable(one[0].id))
+        return Labeled(
+            tuple(task for task, _, _ in kept),
+            tuple(labels for _, labels, _ in kept),
+            tuple(seconds_of(told) for _, _, told in kept),
+        )
+
+    def _told(self, project: ProjectId) -> Iterator[tuple[Task, tuple[Annotation, ...]]]:
+        """Tasks with what was told of each."""
+        found = (
+            select(annotations, tasks.c.data)
+            .join(tasks, (tasks.c.project == annotations.c.project) & (tasks.c.id == annotations.c.task))
+            .where(annotations.c.project == project)
+            .order_by(annotations.c.task)
+        )
+        with self._database.read() as sql:
+            for task, group in groupby(sql.execute(found), key=lambda row: str(row.task)):
+                rows = list(group)
+                yield Task(TaskId(task), rows[0].data), tuple(_annotation(row) for row in rows)
+
+    def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
+        kept = [
+            (task, tuple(sorted((one for one in told if not one.skipped), key=lambda one: _stable(one.id))))
+            for task, told in self._told(project)
+        ]
+        return sorted(((task, told) for task, told in kept if told), key=lambda pair: _stable(pair[0].id))
+
+    def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
+        """How many tasks are open, of all or of some."""
+        mine = (tasks.c.project == project) & ~tasks.c.closed
+        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in _chunks(among)]
+        with self._database.read() as sql:
+            return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
+
+    def open(self, project: ProjectId) -> Sequence[Task]:
+        found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
+        with self._database.read() as sql:
+            # All rows at once would be in memory twice.
+            parts = sql.execution_options(yield_per=_STREAMED).execute(found).partitions()
+            still_open = [Task(TaskId(id), data) for part in parts for id, data in part]  # noqa: A001 - of a task
+        still_open.sort(key=lambda task: _stable(task.id))
+        return still_open
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskIds(Collection[TaskId]):
+    """The tasks of a project, counted or read when they are asked for."""
+
+    database: Database
+    project: ProjectId
+
+    def __len__(self) -> int:
+        with self.database.read() as sql:
+            return sql.execute(select(func.count()).select_from(_told_of(self.project).subquery())).scalar() or 0
+
+    def __iter__(self) -> Iterator[TaskId]:
+        with self.database.read() as sql:
+            found = sql.execute(_told_of(self.project)).scalars().all()
+        return iter([TaskId(task) for task in found])
+
+    def __contains__(self, task: object) -> bool:
+        with self.database.read() as sql:
+            return bool(_among(sql, self.project, [str(task)]))
+
+
+def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[TaskId]:
+    """Those of at most `_CHUNK` ids that are of tasks, whether or not these can be read."""
+    readable = select(tasks.c.id).where(tasks.c.project == project, tasks.c.id.in_(ids))
+    others = select(unreadable.c.task).where(unreadable.c.project == project, unreadable.c.task.in_(ids))
+    return [TaskId(task) for task in sql.execute(union(readable, others)).scalars()]
+
+
+def _told_of(project: ProjectId) -> CompoundSelect[Any]:
+    """The ids of a project's tasks, of those that cannot be read too."""
+    readable = select(tasks.c.id).where(tasks.c.project == project)
+    return union(readable, select(unreadable.c.task).where(unreadable.c.project == project))
+
+
+def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotation
+    """Numeric ids in numeric order, so that the order does not depend on the database's collation."""
+    return len(id), id
+
+
+def _of(project: ProjectId) -> Update:
+    return update(cursors).where(cursors.c.project == project)
+
+
+def _chunks(items: Collection[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk
+
+
+def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> None:
+    for chunk in _chunks(ids):
+        sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.task.in_(chunk)))
+        sql.execute(delete(tasks).where(tasks.c.project == project, tasks.c.id.in_(chunk)))
+        sql.execute(delete(unreadable).where(unreadable.c.project == project, unreadable.c.task.in_(chunk)))
+
+
+def _set_aside(sql: Connection, project: ProjectId, told: Collection[Unreadable]) -> None:
+    named = {(one.task, one.annotation or ""): one.reason for one in told}
+    rows = [
+        {"project": project, "task": task[:64], "annotation": annotation[:64], "reason": reason.replace("\0", "")}
+        for (task, annotation), reason in named.items()
+    ]
+    if rows:
+        sql.execute(insert(unreadable), rows)
+
+
+def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str]) -> None:
+    for chunk in _chunks(ids):
+        sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
+
+
+def _task_row(project: ProjectId, one: TaskSeen) -> dict[str, Any]:
+    # Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
+    closed = one.closed or any(annotation.skipped for annotation in one.annotations)
+    return {"project": project, "id": one.task.id, "data": dict(one.task.data), "closed": closed}
+
+
+def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, Any]]:
+    for annotation in one.annotations:
+        yield {
+            "project": project,
+            "id": annotation.id,
+            "task": one.task.id,
+            "labels": dict(annotation.labels),
+            "updated_at": annotation.updated_at,
+            "skipped": annotation.skipped,
+            "whole": None if annotation.whole is None else dict(annotation.whole),
+            "seconds": annotation.seconds,
+            "ground_truth": annotation.ground_truth,
+        }
+
+
+def _annotation(row: Row[Any]) -> Annotation:
+    return Annotation(
+        AnnotationId(row.id),
+        row.labels,
+        row.updated_at,
+        row.skipped,
+        row.whole,
+        row.seconds,
+        row.ground_truth,
+    )

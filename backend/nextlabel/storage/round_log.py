@@ -1,0 +1,45 @@
+"""What the loop did and when, in SQL: the story that `nextlabel status` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, select
+
+from nextlabel.labeling import ProjectId
+from nextlabel.storage.database import Database
+from nextlabel.storage.database.tables import rounds
+
+_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRound:
+    """One turn of the loop: when it ended, how long it took, and what happened in words."""
+
+    at: datetime
+    seconds: float
+    summary: str
+    failed: bool
+
+
+class RoundLog:
+    """The last rounds of every project."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, project: ProjectId, seconds: float, summary: str, *, failed: bool) -> None:
+        values = {"project": project, "at": datetime.now(UTC), "seconds": seconds, "failed": failed}
+        with self._database.write() as sql:
+            result = sql.execute(insert(rounds).values(summary=summary, **values))
+            newest = result.inserted_primary_key[0] if result.inserted_primary_key else 0
+            sql.execute(delete(rounds).where(rounds.c.project == project, rounds.c.id <= newest - _KEPT))
+
+    def last(self, project: ProjectId, n: int) -> Sequence[LoggedRound]:
+        """The last n rounds, newest first."""
+        found = select(rounds).where(rounds.c.project == project).order_by(rounds.c.id.desc()).limit(n)
+        with self._database.read() as sql:
+            return [LoggedRound(row.at, row.seconds, row.summary, row.failed) for row in sql.execute(found)]
