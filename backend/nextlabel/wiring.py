@@ -28,6 +28,11 @@ from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector
 from nextlabel.service import discovery
 from nextlabel.service.answering import Service
+from nextlabel.service.connecting import Connecting
+from nextlabel.service.overview import Overview
+from nextlabel.service.pruning import Pruning
+from nextlabel.service.turns import Turns
+from nextlabel.service.upkeep import Upkeep
 from nextlabel.settings import Settings
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
@@ -60,6 +65,11 @@ class Parts:
     alarms: Alarms
     shards: RedisShards
     hosts: Hosts
+    turns: Turns
+    upkeep: Upkeep
+    pruning: Pruning
+    overview: Overview
+    connecting: Connecting
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
@@ -114,32 +124,41 @@ def build(settings: Settings, redis_url: str) -> Parts:
         vectors = VectorCache(folder, None if at_once else shards)
         return Source(count, vectors, lambda address: connector().file(project, address))
 
+    retention, rounds = Retention(database, settings.models_url, settings.keep_models), RoundLog(database)
+    findings = StandingFindings(database)
+    loop = ActiveLearning(
+        connections=connections,
+        store=store,
+        registry=models,
+        open_connector=open_connector,
+        strategy=strategy,
+        source=source,
+        hosts=hosts,
+        shards=shards,
+        embeddings=settings.embeddings,
+        full_pull_every=timedelta(hours=settings.full_reconcile_hours),
+    )
+    upkeep = Upkeep(connections, findings, rounds, job_queue, circuits, open_connector)
     return Parts(
         settings=settings,
         database=database,
         connections=connections,
         store=store,
         models=models,
-        retention=Retention(database, settings.models_url, settings.keep_models),
-        rounds=RoundLog(database),
-        findings=StandingFindings(database),
+        retention=retention,
+        rounds=rounds,
+        findings=findings,
         job_queue=job_queue,
         circuits=circuits,
         alarms=alarms,
         shards=shards,
         hosts=hosts,
-        loop=ActiveLearning(
-            connections=connections,
-            store=store,
-            registry=models,
-            open_connector=open_connector,
-            strategy=strategy,
-            source=source,
-            hosts=hosts,
-            shards=shards,
-            embeddings=settings.embeddings,
-            full_pull_every=timedelta(hours=settings.full_reconcile_hours),
-        ),
+        turns=Turns(loop, upkeep, connections, models, findings, rounds, job_queue, circuits, alarms),
+        upkeep=upkeep,
+        pruning=Pruning(connections, models, retention, findings, job_queue, open_connector),
+        connecting=Connecting(connections, models, findings, circuits, job_queue, hosts, loop, open_connector),
+        overview=Overview(settings, connections, store, models, findings, rounds, circuits, alarms),
+        loop=loop,
         service=Service(
             connections=connections,
             registry=models,

@@ -10,7 +10,6 @@ from sqlalchemy import update
 
 from e2e.running import label_of, texts
 from earlier_releases import score_windows_by_place
-from nextlabel import worker
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
 from nextlabel.options import ProjectOptions
@@ -68,7 +67,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
 
     turn("random")
     turn("margin")
-    while worker.prune_orders(parts, project):
+    while parts.pruning.orders(project):
         pass
     assert owner.predictions_held(number) == {"0002": 40, "2023": 40, "nextlabel-2.4": 30, "nextlabel-2.5": 30}
     assert ["0002 (40)" in one.message for one in parts.findings.of(project)] == [True]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from nextlabel import wiring, worker
+from nextlabel import wiring
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection
@@ -81,14 +81,14 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
         return answer.status_code, json.loads(answer.data).get("error", "")
 
     label(range(12))
-    before = worker.learn_project(parts, project)
+    before = parts.turns.take(project)
     served = served_by(parts, project)
     mend = HOWS[how](home)
     label(range(12, 30))
-    during = [worker.learn_project(parts, project) for _ in range(3)]
+    during = [parts.turns.take(project) for _ in range(3)]
     alarm, still_served, unwell = parts.alarms.look(), served_by(parts, project), health()
     mend()
-    after = worker.learn_project(parts, project)
+    after = parts.turns.take(project)
     record = parts.models.in_service(project)
     with closing(sqlite3.connect(home / "nextlabel.db")) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0]

@@ -13,7 +13,6 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from integration.test_loop import WRITES, Killed
-from nextlabel import worker
 from nextlabel.jobs.job_queue import LEARN_QUEUE
 from nextlabel.labeling import AnnotationId, TaskId
 from nextlabel.ports.requests import WebhookRequest
@@ -143,7 +142,7 @@ class History:
             elif what == "work meanwhile":
                 self._at(write, moment, lambda: self._person(_PEOPLE[n % len(_PEOPLE)], n), patch)
             try:
-                worker.learn_project(self.team.parts, self.team.project)
+                self.team.parts.turns.take(self.team.project)
             except Killed:
                 return
         if what == "work":

@@ -28,7 +28,7 @@ from sqlalchemy import Engine, event, select, update
 from werkzeug.serving import make_server
 
 from integration.test_loop import STARS, TOPICS, say_everything
-from nextlabel import wiring, worker
+from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.cli.context import alone_in
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
@@ -619,7 +619,7 @@ def test_connect_and_status_say_each_finding_once(
     assert sum(mark in line[:2] for line in connected.stdout.splitlines() for mark in "!✗") == 1
     team.tool.disconnect(team.project)
     redis_client.delete(f"nextlabel:drift:{team.project}")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     team.parts.findings.replace(team.project, team.parts.findings.of(team.project, "drift"), "another look")
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     messages = [it["message"] for it in one["findings"]]
@@ -693,7 +693,7 @@ def test_an_option_that_this_release_cannot_use_is_told_stays_stored_and_stops_n
         sql.execute(update(connections).where(connections.c.project == team.project).values(options=stored))
     for it in (team, other, team):
         it.import_mails(20)
-        assert "tasks in order" in worker.learn_project(team.parts, it.project)
+        assert "tasks in order" in team.parts.turns.take(it.project)
     assert [record.getMessage() for record in caplog.records].count(f"project {team.project}: {complaint(team)}") == 1
     projects = {one["project"]: one for one in json.loads(connect("--json", command="status").stdout)["projects"]}
     assert projects[team.project]["findings"] == [{"level": "warning", "message": complaint(team)}]

@@ -163,9 +163,7 @@ def test_a_disconnect_that_is_interrupted_is_completed_by_the_next(
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(MemoryConnector, broken, killed)
         assert command("disconnect", "--predictions", "remove").exit_code == 137
-    assert (
-        worker.learn_project(fresh.parts, fresh.project) == f"project {fresh.project} is disconnected: nothing was done"
-    )
+    assert fresh.parts.turns.take(fresh.project) == f"project {fresh.project} is disconnected: nothing was done"
     assert command("disconnect", "--predictions", "remove").exit_code == 0
     assert (fresh.in_force(), fresh.tool.predictions_held(fresh.project)) == (TEAMS, {TEAMS: 8})
     assert fresh.tool.calls(fresh.project) == []
@@ -379,7 +377,7 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
         assert fresh.parts.service.event(LabelEvent(fresh.project, kind)) is None
     assert (jobs(fresh), fresh.parts.job_queue.is_at_rest(fresh.project)) == (0, False)
     fresh.tool.take_down()  # whoever asked it for anything would say so
-    assert "is paused" in worker.learn_project(fresh.parts, fresh.project)
+    assert "is paused" in fresh.parts.turns.take(fresh.project)
     assert (worker.prune(fresh.project), "is down" in caplog.text) == (0, False)
     fresh.tool.bring_up()
     assert fresh.tool.predictions_held(fresh.project) == held
@@ -394,7 +392,7 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     assert float(redis_client.zscore("nextlabel:due", fresh.project) or "inf") > 0
     housekeep(fresh)
     assert jobs(fresh) == 1
-    assert "10 labels in force" in worker.learn_project(fresh.parts, fresh.project)
+    assert "10 labels in force" in fresh.parts.turns.take(fresh.project)
     assert fresh.in_force() == "nextlabel-5"
     assert "was not paused" in command("resume").output
 
@@ -414,7 +412,7 @@ def test_pausing_waits_for_the_worker_and_has_it_publish_nothing_more(
 
     monkeypatch.setattr(MemoryConnector, "reorder", paused_meanwhile)
     before = fresh.in_force()
-    assert "is paused" in worker.learn_project(fresh.parts, fresh.project)
+    assert "is paused" in fresh.parts.turns.take(fresh.project)
     assert fresh.in_force() == before
     assert not fresh.parts.rounds.last(fresh.project, 1)
 
@@ -427,7 +425,7 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     command("connect", "--option", "quiet_seconds=0")
     with fresh.tool.without(fresh.project):
         for _ in range(3):
-            said = worker.learn_project(fresh.parts, fresh.project)
+            said = fresh.parts.turns.take(fresh.project)
         assert said == f"project {fresh.project} is gone: nothing was done"
         housekeep(fresh)
         assert jobs(fresh) == 0
@@ -441,7 +439,7 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     else:
         command(back)
     assert known(fresh).state == "active"
-    assert "labels in force" in worker.learn_project(fresh.parts, fresh.project)
+    assert "labels in force" in fresh.parts.turns.take(fresh.project)
 
 
 def test_a_project_that_was_never_connected_can_be_neither_paused_nor_resumed(command: Command) -> None:

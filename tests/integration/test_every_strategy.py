@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from e2e.kinds import KINDS, Kind
 from everything import representing
 from integration.conftest import Team
-from nextlabel import wiring, worker
+from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import Task, TaskId
@@ -243,13 +243,13 @@ def test_a_strategy_that_fails_costs_no_order_and_is_told_until_it_works_again(
     mine.write_text(code, encoding="utf-8")
     team.work(1)
     before = team.in_force()
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert team.in_force() != before
     (told,) = shown(team)
     assert re.search(reason, told), told
     assert "Tasks come in the order of 'adaptive' meanwhile" in told
     failed = team.queue()
-    worker.learn_project(team.parts, team.project)  # on schedule, without a label
+    team.parts.turns.take(team.project)  # on schedule, without a label
     assert team.queue() == failed
     team.choose(strategy="adaptive", cold_start=5)
     team.run()
@@ -258,7 +258,7 @@ def test_a_strategy_that_fails_costs_no_order_and_is_told_until_it_works_again(
     team.choose(strategy="mine", cold_start=5)
     mine.write_text("", encoding="utf-8")
     team.work(1)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert (shown(team), list(team.queue())) == ([], sorted(team.queue()))
 
 
@@ -275,7 +275,7 @@ def test_a_stored_strategy_that_cannot_work_here_any_more_stops_neither_the_orde
 ) -> None:
     """It was deleted, or the labeling config changed, or the tool does not tell how long labels took."""
     team.choose(strategy=stored, cold_start=5)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     (told,) = shown(team)
     assert stored.partition("?")[0] in told
     assert "in the order of 'adaptive'" in told

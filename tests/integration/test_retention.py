@@ -32,6 +32,7 @@ from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.loop.turn import Round
 from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.ports.tool import OwnOrder
+from nextlabel.service import pruning
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import models, queues
 from nextlabel.storage.model_store import StoredModels
@@ -321,7 +322,7 @@ def test_a_store_that_cannot_delete_is_told_once_and_stops_nothing(
 ) -> None:
     team = team_that_keeps_two
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     team.choose(window=10)
     team.import_mails(60)
     removed = []
@@ -401,16 +402,16 @@ def test_months_of_versions_leave_a_handful_of_files_and_the_loop_goes_on(
     team.import_mails(60)
     done = []
     for _ in range(8):
-        assert "queue" in worker.learn_project(team.parts, team.project)
+        assert "queue" in team.parts.turns.take(team.project)
         worker.prune(team.project)
         done += team.work(3)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     worker.prune(team.project)
     assert set(team.learned) == set(done)
     assert len(team.parts.models.history(team.project)) == 9
     assert len(files_in(Path(team.parts.settings.models_url) / team.project)) <= 4
     team.parts.models.load(team.project, team.serving.version)
-    assert worker.learn_project(team.parts, team.project).endswith("nothing new to learn, the order stands")
+    assert team.parts.turns.take(team.project).endswith("nothing new to learn, the order stands")
 
 
 def test_after_a_version_that_was_turned_down_too_it_is_asked_for_pruning(
@@ -418,7 +419,7 @@ def test_after_a_version_that_was_turned_down_too_it_is_asked_for_pruning(
 ) -> None:
     turned_down = Round(team.project, 1, 12, trained=ModelVersion("nextlabel-2"), verdict=Verdict(False, "it is worse"))
     monkeypatch.setattr(team.parts.loop, "run", lambda *arguments: turned_down)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1
 
 

@@ -30,6 +30,7 @@ from nextlabel.loop.turn import Round
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import BLANK, FIELDS, Door, QueueReceipt, ToolAccess
+from nextlabel.service import pruning, turns
 from nextlabel.settings import Settings
 from nextlabel.storage import database
 from nextlabel.storage.round_log import LoggedRound
@@ -51,7 +52,7 @@ def due_in(redis_client: redis.Redis, team: Team) -> float | None:
 
 def test_a_turn_is_told_in_words(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
-    said = worker.learn_project(team.parts, team.project)
+    said = team.parts.turns.take(team.project)
     assert "nextlabel-untrained-1" in said
     assert (told(team).summary, told(team).failed) == (said, False)
     assert due_in(redis_client, team) is None
@@ -63,13 +64,13 @@ def test_a_turn_that_changes_nothing_is_told_neither_in_the_story_nor_in_the_log
     caplog.set_level(logging.INFO, "nextlabel")
     (task, *_) = team.import_mails(20)
     for _ in range(3):
-        said = worker.learn_project(team.parts, team.project)
+        said = team.parts.turns.take(team.project)
         team.tool.mend(team.project, task)  # it is told again
     assert said.endswith("1 changed task read, 0 labels in force; nothing new to learn, the order stands")
     assert len(team.parts.rounds.last(team.project, 10)) == 1
     assert [record.levelname for record in caplog.records if "in force" in record.message] == ["INFO"]
     team.work(1)
-    assert "1 label in force" in worker.learn_project(team.parts, team.project)
+    assert "1 label in force" in team.parts.turns.take(team.project)
     assert "1 label in force" in caplog.text
 
 
@@ -79,27 +80,27 @@ def test_a_strategy_that_fails_again_and_again_is_logged_once(team: Team, caplog
     team.import_mails(30)
     for n in (0, 6, 3):
         say_everything(team, n)
-        worker.learn_project(team.parts, team.project)
+        team.parts.turns.take(team.project)
     assert len([one for one in caplog.records if "'committee:vote_entropy'" in one.message]) == 1
     assert "Tasks come in the order of" in caplog.text
 
 
 def test_after_a_new_order_the_old_ones_are_to_be_pruned(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
-    worker.learn_project(team.parts, team.project)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
+    team.parts.turns.take(team.project)
     assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1
 
 
 def test_under_a_busy_lease_nothing_is_done_and_it_is_asked_for_again(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
     with team.parts.job_queue.lease(team.project):
-        said = worker.learn_project(team.parts, team.project)
+        said = team.parts.turns.take(team.project)
     assert "another worker" in said
     assert team.parts.models.history(team.project) == []
     due = due_in(redis_client, team)
     assert due is not None
-    assert due <= worker._BUSY_SECONDS
+    assert due <= turns.BUSY_SECONDS
 
 
 def kill_holder(redis_client: redis.Redis, project: ProjectId) -> None:
@@ -115,17 +116,17 @@ def kill_holder(redis_client: redis.Redis, project: ProjectId) -> None:
 def test_the_lease_of_a_worker_that_was_killed_is_no_hindrance(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
     kill_holder(redis_client, team.project)
-    assert "nextlabel-untrained-1" in worker.learn_project(team.parts, team.project)
+    assert "nextlabel-untrained-1" in team.parts.turns.take(team.project)
 
 
 def test_a_worker_that_starts_has_the_turn_taken_again_in_which_another_was_killed(
     team: Team, redis_client: redis.Redis
 ) -> None:
     with team.parts.job_queue.lease(team.project):
-        worker._ask_again_for_the_killed(team.parts)
+        team.parts.upkeep.ask_again_for_the_killed()
     assert due_in(redis_client, team) is None
     kill_holder(redis_client, team.project)
-    worker._ask_again_for_the_killed(team.parts)
+    team.parts.upkeep.ask_again_for_the_killed()
     due = due_in(redis_client, team)
     assert due is not None
     assert due <= 0
@@ -142,7 +143,7 @@ def test_while_somebody_locks_the_database_it_is_asked_for_again_and_no_alarm_is
     lock = "BEGIN EXCLUSIVE" if somebody.dialect.name == "sqlite" else "LOCK TABLE connections IN ACCESS EXCLUSIVE MODE"
     with somebody.connect() as connection:
         connection.exec_driver_sql(lock)
-        said = worker.learn_project(team.parts, team.project)
+        said = team.parts.turns.take(team.project)
         connection.rollback()
     somebody.dispose()
     assert "keeps the database locked" in said
@@ -153,8 +154,8 @@ def assert_asked_again_without_alarm(team: Team, redis_client: redis.Redis) -> N
     assert not team.parts.alarms.look()
     due = due_in(redis_client, team)
     assert due is not None
-    assert due <= worker._LOCKED_SECONDS
-    assert "nextlabel-untrained-1" in worker.learn_project(team.parts, team.project)
+    assert due <= turns.LOCKED_SECONDS
+    assert "nextlabel-untrained-1" in team.parts.turns.take(team.project)
 
 
 def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_it_is_back(
@@ -169,7 +170,7 @@ def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_i
         team.choose()
         team.import_mails(20)
         server.stop()
-        said = worker.learn_project(parts, team.project)
+        said = parts.turns.take(team.project)
         path, sent = f"/api/projects/{team.project}/uncertainty", {"tasks": [{"data": {"text": "hello"}}]}
         web = create_app(parts.service).test_client()
         answers = [web.post(path, json=sent, auth=("nextlabel", "hush-password")).status_code]
@@ -183,7 +184,7 @@ def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_i
 
 def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:
     team.tool.take_down()
-    said = worker.learn_project(team.parts, team.project)
+    said = team.parts.turns.take(team.project)
     assert "down" in said
     assert "Asked again in" in said
     assert told(team).failed
@@ -194,7 +195,7 @@ def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Te
 
 def fail(team: Team, times: int) -> None:
     for _ in range(times):
-        worker.learn_project(team.parts, team.project)
+        team.parts.turns.take(team.project)
 
 
 def test_a_tool_that_stays_down_is_asked_ever_more_rarely_and_at_least_every_five_minutes(
@@ -222,15 +223,15 @@ def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by
     team.parts.connections.save(Connection(elsewhere, "memory", ToolAccess("memory:other", "x")))
     team.tool.take_down()
     fail(team, 2)
-    assert "Asked again" in worker.learn_project(team.parts, sibling)
+    assert "Asked again" in team.parts.turns.take(sibling)
     team.tool.bring_up()
     for project in (team.project, sibling):
-        assert "does not answer; asked again" in worker.learn_project(team.parts, project)
+        assert "does not answer; asked again" in team.parts.turns.take(project)
         due = redis_client.zscore("nextlabel:due", project)
         assert due is not None
         assert float(due) > time.time() + circuits.SHORTEST / 2
     assert team.parts.models.history(team.project) == []
-    assert "token" in worker.learn_project(team.parts, elsewhere)
+    assert "token" in team.parts.turns.take(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -258,11 +259,11 @@ def test_once_the_time_is_over_one_project_tries_and_its_success_has_all_of_them
     fail(team, 3)
     time_passes(redis_client)
     assert team.parts.circuits.admit(connection) == (0.0, True)
-    assert "does not answer; asked again" in worker.learn_project(team.parts, sibling)  # while the first one tries
+    assert "does not answer; asked again" in team.parts.turns.take(sibling)  # while the first one tries
     time_passes(redis_client)
     team.tool.bring_up()
     redis_client.delete("nextlabel:due", "nextlabel:first", "nextlabel:job")
-    assert "queue" not in worker.learn_project(team.parts, team.project)
+    assert "queue" not in team.parts.turns.take(team.project)
     assert team.parts.circuits.state(connection) is None
     assert redis_client.zscore("nextlabel:due", sibling) is not None
 
@@ -274,24 +275,24 @@ def test_a_tool_that_answers_only_to_refuse_is_there_again(team: Team, redis_cli
     time_passes(redis_client)
     team.tool.bring_up()
     team.parts.connections.save(Connection(team.project, "memory", ToolAccess(team.tool.access.url, "wrong")))
-    assert "token" in worker.learn_project(team.parts, team.project)
-    assert "does not answer" not in worker.learn_project(team.parts, sibling)
+    assert "token" in team.parts.turns.take(team.project)
+    assert "does not answer" not in team.parts.turns.take(sibling)
 
 
 def test_a_tool_that_sends_a_webhook_is_asked_at_once(team: Team) -> None:
     team.tool.take_down()
     fail(team, 3)
     team.tool.bring_up()
-    assert "does not answer" in worker.learn_project(team.parts, team.project)
+    assert "does not answer" in team.parts.turns.take(team.project)
     team.parts.service.event(LabelEvent(team.project, "labels"))
-    assert "changed tasks read" in worker.learn_project(team.parts, team.project)
+    assert "changed tasks read" in team.parts.turns.take(team.project)
 
 
 def test_a_tool_that_still_fails_when_it_is_tried_is_left_alone_again(team: Team, redis_client: redis.Redis) -> None:
     team.tool.take_down()
     fail(team, 3)
     time_passes(redis_client)
-    assert "is down" in worker.learn_project(team.parts, team.project)
+    assert "is down" in team.parts.turns.take(team.project)
     state = team.parts.circuits.state(team.parts.connections.get(team.project))
     assert state is not None
     assert (state.failures, state.is_open, state.wait > 0) == (4, True, True)
@@ -305,8 +306,8 @@ def test_a_tool_that_says_when_to_come_back_is_left_alone_that_long_from_the_fir
         raise ToolUnavailable("Too many requests.", retry_after=120)
 
     monkeypatch.setattr(team.parts.loop, "run", busy)
-    assert "Asked again in 120 s" in worker.learn_project(team.parts, team.project)
-    assert "does not answer; asked again in" in worker.learn_project(team.parts, second_project(team))
+    assert "Asked again in 120 s" in team.parts.turns.take(team.project)
+    assert "does not answer; asked again in" in team.parts.turns.take(second_project(team))
 
 
 def second_project(team: Team) -> ProjectId:
@@ -327,7 +328,7 @@ def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
     access = ToolAccess(team.tool.access.url, "hush-wrong-token")
     team.parts.connections.save(Connection(team.project, "memory", access))
     with caplog.at_level(logging.DEBUG):
-        said = worker.learn_project(team.parts, team.project)
+        said = team.parts.turns.take(team.project)
     assert "token" in said
     assert (told(team).summary, told(team).failed) == (said, True)
     assert due_in(redis_client, team) is None
@@ -336,7 +337,7 @@ def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
 
 
 def test_a_project_that_is_not_connected_is_told_with_the_remedy(team: Team) -> None:
-    said = worker.learn_project(team.parts, ProjectId("other"))
+    said = team.parts.turns.take(ProjectId("other"))
     assert "nextlabel connect" in said
     assert team.parts.rounds.last(ProjectId("other"), 1)[0].failed
 
@@ -351,14 +352,14 @@ def test_a_worker_that_was_overtaken_says_so_and_leaves_the_field(team: Team, mo
         return mine
 
     monkeypatch.setattr(team.parts.models, "next_fence", hand_out_another_at_once)
-    assert "taken over" in worker.learn_project(team.parts, team.project)
+    assert "taken over" in team.parts.turns.take(team.project)
     assert team.parts.models.history(team.project) == []
 
 
 def test_a_model_that_cannot_be_stored_is_told(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     (team.parts.settings.home / "models").write_text("in the way")
     team.import_mails(20)
-    said = worker.learn_project(team.parts, team.project)
+    said = team.parts.turns.take(team.project)
     assert "NEXTLABEL_MODELS_URL" in said
     assert told(team).failed
 
@@ -370,7 +371,7 @@ def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
     """A turn after which drift is looked for; returns what it adds to the story, newest first."""
     before = len(team.parts.rounds.last(team.project, 100))
     redis_client.delete(f"nextlabel:drift:{team.project}")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     rounds = team.parts.rounds.last(team.project, 100)
     return [one.summary for one in rounds[: len(rounds) - before]]
 
@@ -389,7 +390,7 @@ def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
 ) -> None:
     team.import_mails(20)
     connect(team)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert look_again(team, redis_client) == []
     team.tool.disconnect(team.project)
     (said,) = look_again(team, redis_client)
@@ -403,22 +404,22 @@ def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
 
 def test_drift_is_looked_for_no_more_often_than_about_once_a_minute(team: Team) -> None:
     connect(team)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     team.tool.disconnect(team.project)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert team.parts.findings.of(team.project) == []
 
 
 def test_a_lease_is_free_again_after_every_turn(team: Team) -> None:
     team.tool.take_down()
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     with team.parts.job_queue.lease(team.project) as lease:
         assert lease is not None
 
 
 def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     team.choose(window=10)
     team.import_mails(60)
     for strategy in ("margin", "random", "entropy", "diverse"):
@@ -435,7 +436,7 @@ def test_old_orders_stay_while_people_are_at_work_but_for_a_few_and_go_once_they
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     team.choose(window=10)
     team.import_mails(60)
     for strategy in ("margin", "random", "entropy", "diverse", "margin"):
@@ -443,11 +444,11 @@ def test_old_orders_stay_while_people_are_at_work_but_for_a_few_and_go_once_they
         team.run()
     team.parts.job_queue.note_work(team.project)
     assert (worker.prune(team.project), len(team.parts.models.old_orders(team.project))) == (0, 3)
-    monkeypatch.setattr(worker, "_MOST_LEFT", 2)
+    monkeypatch.setattr(pruning, "_MOST_LEFT", 2)
     assert worker.prune(team.project) == 10
-    assert worker._may_clear(team.parts, team.project) is False
+    assert team.parts.turns.may_clear(team.project) is False
     team.parts.redis.delete(f"nextlabel:at-work:{team.project}")
-    assert [worker._may_clear(team.parts, team.project) for _ in range(2)] == [True, False]
+    assert [team.parts.turns.may_clear(team.project) for _ in range(2)] == [True, False]
     assert worker.prune(team.project) == 20
     assert team.parts.models.old_orders(team.project) == []
 
@@ -456,7 +457,7 @@ def test_orders_are_short_while_many_old_ones_wait_and_full_again_once_these_are
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(ordering, "_CROWDED", 1)
     monkeypatch.setattr(ordering, "_FEW_PLACES", 4)
     team.import_mails(60)
@@ -476,7 +477,7 @@ def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     tasks = team.import_mails(30)
     held = {QueueVersion(version): 4 for version in ("nextlabel-77", "2023", "bert-v1")}
     for version in held:
@@ -497,7 +498,7 @@ def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(
 def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """With two workers the pruning after one turn may run beside the next turn."""
     monkeypatch.setattr(worker, "_parts", lambda: team.parts)
-    monkeypatch.setattr(worker, "_PRUNE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pruning, "_PAUSE_SECONDS", 0)
     team.choose(window=10)
     team.import_mails(60)
     for strategy in ("margin", "random", "entropy"):
@@ -541,28 +542,28 @@ def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.Mo
 def test_tasks_with_nothing_to_read_are_a_finding_until_they_are_gone(team: Team) -> None:
     blank = team.tool.add_tasks(team.project, ["", "<br>"])
     team.import_mails(5)
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     (found,) = team.parts.findings.of(team.project, BLANK)
     assert found.message.startswith("2 open tasks hold nothing to read")
     for task in blank:
         team.label(task, "ham")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert team.parts.findings.of(team.project, BLANK) == []
 
 
 def test_a_field_that_tasks_do_not_have_is_a_finding_until_they_have_it(team: Team) -> None:
     tasks = team.import_mails(6)
     rename(team, tasks, "text", "body")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     (found,) = team.parts.findings.of(team.project, FIELDS)
     assert found.message.startswith("No task has the field 'text'")
     assert "Tasks have 'body'" in found.message
     rename(team, tasks[:2], "body", "text")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     (found,) = team.parts.findings.of(team.project, FIELDS)
     assert found.message.startswith("Only 2 of 6 tasks have the field 'text'")
     rename(team, tasks[2:3], "body", "text")
-    worker.learn_project(team.parts, team.project)
+    team.parts.turns.take(team.project)
     assert team.parts.findings.of(team.project, FIELDS) == [], "half of them have it"
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
@@ -15,16 +12,10 @@ from rich.markup import escape
 
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.escaping import printable
-from nextlabel.cli.showing import pre_annotations
-from nextlabel.errors import JobQueueUnavailable, SettingsError
-from nextlabel.jobs.circuits import same_tool
-from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
-from nextlabel.loop.turn import Round
-from nextlabel.options import ProjectOptions
+from nextlabel.errors import SettingsError
+from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, ToolAccess, ToolSetting
-from nextlabel.strategies import finding
-from nextlabel.strategies.needs import check_project
+from nextlabel.ports.tool import Finding, ToolAccess
 from nextlabel.wiring import Parts
 
 _MARKS = {"done": "[green]✓[/]", "unchanged": "[dim]·[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
@@ -58,14 +49,22 @@ def connect(
         _needed(url or settings.tool_url, "--url", "LABEL_STUDIO_URL"),
         _needed(token or settings.tool_token, "--token", "LABEL_STUDIO_API_KEY"),
     )
+    changes, report = _typed(options), Report(as_json)
     redis_url, server = find_redis(settings)
     try:
         parts = build_parts(settings, redis_url)
         name = ProjectId(project)
-        known = parts.connections.known(name)
-        chosen = _options(known, options)
-        wanted = Connection(name, settings.connector, access, chosen, _address(parts, known, backend_url))
-        ok = _Connecting(parts, wanted, known, options, Report(as_json)).run(moved=moved)
+        address = _address(parts, parts.connections.known(name), backend_url)
+        wanted = Connection(name, settings.connector, access, door_url=address)
+        with report.console.status("reading the project …") as shown:
+            queue = parts.connecting.connect(
+                wanted,
+                changes,
+                moved=moved,
+                report=report,
+                progress=lambda step, n: shown.update(f"{step}: {n} tasks"),
+            )
+        ok = report.end(name, queue=queue)
     finally:
         if server is not None:
             server.stop()
@@ -103,169 +102,14 @@ class Report:
         return not self.problems
 
 
-class _Connecting:
-    """One run of `connect`. ``known`` is what was known of the project before, ``options`` what was typed."""
-
-    def __init__(
-        self, parts: Parts, wanted: Connection, known: Connection | None, options: Sequence[str], report: Report
-    ) -> None:
-        self._parts, self._wanted, self._known, self._options, self._report = parts, wanted, known, options, report
-
-    def run(self, *, moved: bool) -> bool:
-        project, connector = self._wanted.project, self._parts.open_connector(self._wanted)
-        schema = connector.label_schema(project)  # wrong address, token, project: refused before anything is kept
-        hosted = self._parts.hosts.chosen(self._wanted.options.model)
-        if not hosted:
-            schema.check_learnable()
-        strategy = self._wanted.options.strategy
-        check_project(finding.make(strategy), strategy, schema, hosted)
-        self._check_tool(connector, moved=moved)
-        for found in _learned_how(schema, hosted):
-            self._report.add(found)
-        if not self._set_up(connector):
-            self._report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
-            return self._report.end(project, queue=None)
-        self._parts.findings.replace(project, ())
-        done = _first_order(self._parts, project, self._report.console)
-        for topic, news in done.findings().items():
-            self._parts.findings.replace(project, news, topic)
-        for topic in (FIELDS, BLANK, STRATEGY):
-            for one in self._parts.findings.of(project, topic):
-                self._report.add(one)
-        self._parts.circuits.succeeded(self._wanted)
-        when = pre_annotations(self._parts.connections.get(project), self._parts.models.in_service(project))["when"]
-        self._report.add(Finding("unchanged", f"Pre-annotations: {when}."))
-        if done.failure:
-            self._report.add(Finding("problem", done.sentence()))
-        else:
-            self._report.line(Finding("done", done.sentence()))
-        return self._report.end(project, queue=None if done.receipt is None else done.receipt.version)
-
-    def _check_tool(self, connector: Connector, *, moved: bool) -> None:
-        """A project is kept under its id in the tool: one of the same id in another tool would take its place."""
-        known, wanted = self._known, self._wanted
-        if known is None or same_tool(known, wanted):
-            return
-        if not moved and not connector.is_connected(wanted.project, self._parts.connections.door(wanted)):
-            raise SettingsError(
-                f"Project {wanted.project} is that of {known.access.url} here, and nextlabel cannot hold two projects "
-                f"of one number yet. Connect this one from another installation (another NEXTLABEL_HOME, and "
-                "NEXTLABEL_DATABASE_URL where that is set), or give up the other with all that was learned of it: "
-                f"`nextlabel disconnect --project {wanted.project} --forget`. If {wanted.access.url} is the same "
-                "tool at a new address: add --moved."
-            )
-        self._report.add(Finding("done", f"The tool moved from {known.access.url} to {wanted.access.url}."))
-
-    def _set_up(self, connector: Connector) -> bool:
-        """Have the tool call nextlabel, and keep the connection, or leave both as they were.
-
-        What is about to be changed is noted first, as of a project that is not connected: whatever interrupts this, the
-        next `connect` or `disconnect` knows.
-        """
-        parts, project, known = self._parts, self._wanted.project, self._known
-        ours = our_versions(parts, project)
-        before = connector.settings(project, ours)
-        noted = self._noted(before, ours)
-        earlier = known.addresses if known else ()
-        addresses = (*(one for one in earlier if one != self._wanted.door_url), self._wanted.door_url)
-        wanted = replace(self._wanted, before=noted, addresses=addresses)
-        parts.connections.save(
-            replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
-        )
-        problems = self._report.problems
-        door = replace(parts.connections.door(wanted), interactive=bool(parts.hosts.chosen(wanted.options.model)))
-        for found in connector.connect(project, door):
-            self._report.add(found)
-        if self._report.problems > problems:
-            if known is None:
-                parts.connections.delete(project)
-            else:
-                parts.connections.save(known)
-            return False
-        for found in _put_out_of_service(before):
-            self._report.add(found)
-        # While it was introduced the tool may have sent options of its own; what was typed wins.
-        latest = parts.connections.known(project)
-        parts.connections.save(replace(wanted, options=_options(latest, self._options)))
-        return True
-
-    def _noted(self, now: Sequence[ToolSetting], ours: Sequence[QueueVersion]) -> Mapping[str, object] | None:
-        """The settings to put back one day: those of before nextlabel, or what somebody chose since, never its own."""
-        known, values = self._known, {one.name: one.value for one in now}
-        if known is not None and known.before is not None:
-            return {**known.before, **{one.name: one.value for one in now if not one.ours}}
-        if known is not None and known.state != "disconnected" and known.door_url:
-            return None  # connected by a release that did not note them
-        return None if values.get("model_version") in ours else values
-
-
-def our_versions(parts: Parts, project: ProjectId) -> Sequence[QueueVersion]:
-    """The names of all orders of a project that the tool may still hold."""
-    return [order.version for order in parts.models.own_orders(project)]
-
-
-def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:
-    for one in before:
-        if one.detail and not one.ours:
-            yield Finding(
-                "warning",
-                f"Until now {one.name} was '{one.value}' ({one.detail}): nextlabel's order takes its place. Nothing of "
-                "it is changed, and `nextlabel disconnect` puts it back.",
-            )
-
-
-def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
-    if hosted:
-        yield Finding("unchanged", f"The project is learned by your own model '{hosted}'.")
-        return
-    for name, reason in schema.left_out.items():
-        yield Finding("warning", f"Control '{name}' is left out: {reason}")
-    yield from _learned_by_metadata(schema)
-
-
-def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
-    for target in schema.targets:
-        if fields := [f"${one.field}" for one in target.inputs if one.kind == "metadata"]:
-            yield Finding(
-                "warning",
-                f"Control '{target.name}' is about {' and '.join(fields)}, which nextlabel does not read: it is "
-                "learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
-                "none.",
-            )
-
-
-def _first_order(parts: Parts, project: ProjectId, console: Console) -> Round:
-    with console.status("reading the project …") as status, waiting_lease(parts, project):
-        return parts.loop.run(
-            project, parts.models.next_fence(project), lambda step, n: status.update(f"{step}: {n} tasks")
-        )
-
-
-@contextmanager
-def waiting_lease(parts: Parts, project: ProjectId) -> Iterator[None]:
-    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after two minutes."""
-    deadline = time.monotonic() + _WAIT_FOR_LEASE_SECONDS
-    while True:
-        with parts.job_queue.lease(project) as lease:
-            if lease is not None:
-                yield
-                return
-        if time.monotonic() > deadline:
-            raise JobQueueUnavailable(f"A worker has been busy with project {project} for two minutes: try again.")
-        time.sleep(0.2)
-
-
-def _options(known: Connection | None, given: Sequence[str]) -> ProjectOptions:
-    current = known.options if known else ProjectOptions()
+def _typed(options: Sequence[str]) -> dict[str, object]:
     changes: dict[str, object] = {}
-    for pair in given:
+    for pair in options:
         name, equals, value = pair.partition("=")
         if not equals:
             raise SettingsError(f"--option {pair!r} has no '=': write it as NAME=VALUE, e.g. strategy=entropy.")
         changes[name.strip()] = value.strip()
-    options = current.updated(changes)
-    finding.make(options.strategy)
-    return options
+    return changes
 
 
 def _address(parts: Parts, known: Connection | None, given: str | None) -> str:

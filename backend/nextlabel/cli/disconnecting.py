@@ -13,13 +13,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Prompt
 
-from nextlabel.cli.connecting import Report, our_versions, waiting_lease
+from nextlabel.cli.connecting import Report
 from nextlabel.cli.context import build_parts, find_redis, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected, ProjectGone, SettingsError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector, Finding, OwnOrder, ToolSetting
+from nextlabel.service.connecting import our_versions, waiting_lease
 from nextlabel.wiring import Parts
 
 _NONE = "none"
@@ -91,7 +92,7 @@ def pause(project: str) -> None:
             return
         parts.connections.change_state(name, "paused", among=("active", "gone"))
         parts.models.next_fence(name)  # a worker that is on it publishes nothing more; until it has noticed:
-        with waiting_lease(parts, name):
+        with waiting_lease(parts.job_queue, name):
             serving = parts.models.in_service(name)
         answers = f"by version {serving.announced_version}" if serving else "without a model"
         click.echo(
@@ -148,7 +149,7 @@ class _Disconnecting:
         before = {**(known.before or {}), **wanted} if begun else None
         parts.connections.save(replace(known, state="disconnected", before=before))
         parts.models.next_fence(project)  # a worker that is on it publishes nothing more
-        with waiting_lease(parts, project):
+        with waiting_lease(parts.job_queue, project):
             if connector is not None and settings is not None:
                 self._undo(connector, wanted)
                 if removes and not self._report.problems:
@@ -161,7 +162,7 @@ class _Disconnecting:
         """With those choices that can have been there before. None where the tool has no such project any more."""
         project = self._known.project
         try:
-            found = connector.settings(project, our_versions(self._parts, project))
+            found = connector.settings(project, our_versions(self._parts.models, project))
         except ProjectGone as error:
             self._report.add(Finding("warning", f"{error} So there is nothing to take back."))
             return None

@@ -18,13 +18,13 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models, read_settings
-from nextlabel.cli.health import backend, redis_and_workers
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.jobs.circuits import same_tool
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
 from nextlabel.service.garbage import spare_what_stays
+from nextlabel.service.health import backend, redis_and_workers
 from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
 from nextlabel.web import create_app

@@ -6,31 +6,23 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import make_url
 
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.escaping import printable
-from nextlabel.cli.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
-from nextlabel.errors import JobQueueUnavailable, NotConnected
 from nextlabel.evaluation import agreement
-from nextlabel.evaluation.showing import showing
 from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Finding
-from nextlabel.settings import Settings
+from nextlabel.service.health import Running
 from nextlabel.strategies import finding
-from nextlabel.wiring import Parts, embedded_redis
+from nextlabel.wiring import embedded_redis
 
 _MOST_NAMED = 5
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -48,125 +40,17 @@ def status(project: str | None, as_json: bool) -> None:
     """
     settings = read_settings()
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
-    connections = _chosen(parts.connections.all(), project)
-    circuits = _Circuits(parts)
-    shown = [_status(parts, connection, circuits.of(connection)) for connection in connections]
-    alarm, running = parts.alarms.look(), _running(parts)
+    overview = parts.overview
+    shown = list(overview.projects(project))
+    alarm, running = overview.alarm(), overview.running()
     if as_json:
         services = [asdict(one) for one in running]
-        found = {"alarm": alarm or None, **_place(settings), "services": services, "projects": shown}
+        found = {"alarm": alarm or None, **overview.place(), "services": services, "projects": shown}
         click.echo(json.dumps(found))
     else:
         _print_running(alarm, running)
-        _print(_place(settings), shown)
+        _print(overview.place(), shown)
     sys.exit(0 if all(one.runs for one in running) else 1)
-
-
-def _chosen(connections: Sequence[Connection], project: str | None) -> Sequence[Connection]:
-    found = [connection for connection in connections if project in (None, connection.project)]
-    if project is not None and not found:
-        known = ", ".join(connection.project for connection in connections[:_MOST_NAMED]) or "none"
-        more = " and others" if len(connections) > _MOST_NAMED else ""
-        raise NotConnected(
-            f"Project {project} is not connected; connected are: {known}{more}. To connect it, run `nextlabel connect "
-            f"--url … --token … --project {project}`."
-        )
-    return found
-
-
-def _running(parts: Parts) -> list[Running]:
-    """Each part of the installation; the backend wherever it was started or tools find it, or at the same port here."""
-    found = [parts.connections.address(), *(one.door_url for one in parts.connections.all())]
-    addresses = [one for one in found if one] or [parts.settings.backend_url or DEFAULT_ADDRESS]
-    return [*redis_and_workers(parts.settings), backend([*addresses, *map(_on_this_machine, addresses)])]
-
-
-def _on_this_machine(address: str) -> str:
-    """A tool in a container may know this machine by a name that the machine itself does not know."""
-    try:
-        return f"http://127.0.0.1:{urlsplit(address).port or 80}"
-    except ValueError:
-        return address
-
-
-class _Circuits:
-    """How the tools fail, as far as Redis can be asked: it is tried once, for there may be many projects."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._redis_answers = parts, True
-
-    def of(self, connection: Connection) -> dict[str, Any] | None:
-        try:
-            circuit = self._parts.circuits.state(connection) if self._redis_answers else None
-        except JobQueueUnavailable:
-            self._redis_answers, circuit = False, None
-        if circuit is None:
-            return None
-        told = {"failures": circuit.failures, "since": circuit.since.isoformat(), "reason": circuit.reason}
-        return {**told, "left_alone_seconds": round(circuit.wait, 1)}
-
-
-def _status(parts: Parts, connection: Connection, tool_fails: dict[str, Any] | None) -> dict[str, Any]:
-    project, complaint = connection.project, connection.options.complaint
-    history, queues = parts.models.history(project), parts.models.queues(project, newest=1)
-    serving = next((record for record in history if record.state == "in_service"), None)
-    findings = [*([Finding("warning", complaint)] if complaint else []), *parts.findings.of(project)]
-    findings = list(dict.fromkeys(findings))  # two may look into the same, and find it
-    drift = " ".join(one.message for one in parts.findings.of(project, "drift"))
-    pulled_at = parts.store.pulled_at(project) or parts.store.full_pull_at(project)
-    return {
-        "project": project,
-        "connector": connection.connector,
-        "state": connection.state,
-        "url": connection.access.url,
-        "tool_fails": tool_fails,
-        "findings": [{"level": one.level, "message": one.message} for one in findings],
-        "options": connection.options.in_force,
-        "tasks": len(parts.store.task_ids(project)),
-        "open": parts.store.count_open(project),
-        "pulled_at": pulled_at and pulled_at.isoformat(),
-        "pulled_seconds_ago": pulled_at and round((datetime.now(UTC) - pulled_at).total_seconds()),
-        "all_read_at": all_read.isoformat() if (all_read := parts.store.full_pull_at(project)) else None,
-        "unreadable": [{"name": one.name, "reason": one.reason} for one in parts.store.unreadable(project)],
-        "learner": (serving and serving.learner) or "built-in",
-        "model": serving and serving.version,
-        "labels": serving.labels if serving else 0,
-        "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
-        "pre_annotations": pre_annotations(connection, serving),
-        "queue": queues[0].version if queues else None,
-        "window_left": parts.store.count_open(project, queues[0].window) if queues else 0,
-        "versions": [
-            {
-                "version": record.version,
-                "state": record.state,
-                "labels": record.labels,
-                "reason": record.reason,
-                "agreement_on_tasks_asked": agreement.named(record.metrics),
-            }
-            for record in history
-        ],
-        "rounds": [
-            {"at": one.at.isoformat(), "seconds": round(one.seconds, 3), "summary": one.summary, "failed": one.failed}
-            for one in parts.rounds.last(project, 10)
-            if one.summary != drift  # it stands among the findings
-        ],
-    }
-
-
-def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
-    """Whether guesses about each target are shown, and which or from when on, in words."""
-    options = connection.options
-    found = serving.showing(options) if serving else showing(options.show_from, {})
-    when = f"{found.sentence} (show_predictions={options.show_predictions})"
-    return {"shown": dict(found.shown), "when": when}
-
-
-def _place(settings: Settings) -> dict[str, Any]:
-    """Where the state is that is shown: nothing is more puzzling than the right figures of another installation."""
-    url = make_url(settings.database_url)
-    in_home = url.get_backend_name() == "sqlite" and str(url.database).startswith(str(settings.home))
-    elsewhere = f"{url.get_backend_name()} database {url.database}{f' on {url.host}' if url.host else ''}"
-    return {"home": str(settings.home), "database": None if in_home else elsewhere}
 
 
 def _print_running(alarm: str, running: Sequence[Running]) -> None:

@@ -41,6 +41,13 @@ class SqlConnections:
             )
         return found
 
+    def resting(self, project: ProjectId) -> str:
+        """Why nothing is to be done for a project now, in words; empty where it is worked on."""
+        known = self.known(project)
+        return (
+            "" if known is None or known.state == "active" else f"project {project} is {known.state}: nothing was done"
+        )
+
     def known(self, project: ProjectId) -> Connection | None:
         """The project's connection, even where it was disconnected, or its connecting was never completed."""
         with self._database.read() as sql:

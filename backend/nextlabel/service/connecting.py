@@ -1,0 +1,222 @@
+"""Introducing a project of the labeling tool, and putting its queue in order for the first time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.hosting.hosts import Hosts
+from nextlabel.jobs.circuits import ToolCircuits, same_tool
+from nextlabel.jobs.job_queue import RqJobQueue
+from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
+from nextlabel.loop.turn import ActiveLearning
+from nextlabel.options import ProjectOptions
+from nextlabel.ports.state import Connection
+from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, ToolSetting
+from nextlabel.service.overview import pre_annotations
+from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.findings import StandingFindings
+from nextlabel.storage.model_store import StoredModels
+from nextlabel.strategies import finding
+from nextlabel.strategies.needs import check_project
+from nextlabel.work import Progress
+
+_WAIT_FOR_LEASE_SECONDS = 120
+
+
+class Report(Protocol):
+    """Where it goes what was done and found."""
+
+    @property
+    def problems(self) -> int:
+        """How many findings so far are problems."""
+
+    def add(self, found: Finding) -> None:
+        """A finding about the project."""
+
+    def line(self, found: Finding) -> None:
+        """A line that is no finding about the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """Connects projects; may be called again for one at any time."""
+
+    connections: SqlConnections
+    models: StoredModels
+    findings: StandingFindings
+    circuits: ToolCircuits
+    job_queue: RqJobQueue
+    hosts: Hosts
+    loop: ActiveLearning
+    open_connector: Callable[[Connection], Connector]
+
+    def connect(
+        self, wanted: Connection, changes: Mapping[str, object], *, moved: bool, report: Report, progress: Progress
+    ) -> QueueVersion | None:
+        """The project as ``wanted``, its options with ``changes``; returns the order that was made.
+
+        Where there is a problem the project is left as it was. Raises `SettingsError`, `SchemaError` and what the
+        connector raises before anything is kept. ``moved`` is whether the tool is the one of before, elsewhere.
+        """
+        project, known = wanted.project, self.connections.known(wanted.project)
+        wanted = replace(wanted, options=_options(known, changes))
+        connector = self.open_connector(wanted)
+        schema = connector.label_schema(project)  # wrong address, token, project: refused before anything is kept
+        hosted = self.hosts.chosen(wanted.options.model)
+        if not hosted:
+            schema.check_learnable()
+        strategy = wanted.options.strategy
+        check_project(finding.make(strategy), strategy, schema, hosted)
+        self._check_tool(connector, known, wanted, report, moved=moved)
+        for found in _learned_how(schema, hosted):
+            report.add(found)
+        if not self._set_up(connector, known, wanted, changes, report):
+            report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
+            return None
+        return self._first_order(wanted, report, progress)
+
+    def _first_order(self, wanted: Connection, report: Report, progress: Progress) -> QueueVersion | None:
+        project = wanted.project
+        self.findings.replace(project, ())
+        with waiting_lease(self.job_queue, project):
+            done = self.loop.run(project, self.models.next_fence(project), progress)
+        for topic, news in done.findings().items():
+            self.findings.replace(project, news, topic)
+        for topic in (FIELDS, BLANK, STRATEGY):
+            for one in self.findings.of(project, topic):
+                report.add(one)
+        self.circuits.succeeded(wanted)
+        when = pre_annotations(self.connections.get(project), self.models.in_service(project))["when"]
+        report.add(Finding("unchanged", f"Pre-annotations: {when}."))
+        if done.failure:
+            report.add(Finding("problem", done.sentence()))
+        else:
+            report.line(Finding("done", done.sentence()))
+        return None if done.receipt is None else done.receipt.version
+
+    def _check_tool(
+        self, connector: Connector, known: Connection | None, wanted: Connection, report: Report, *, moved: bool
+    ) -> None:
+        """A project is kept under its id in the tool: one of the same id in another tool would take its place."""
+        if known is None or same_tool(known, wanted):
+            return
+        if not moved and not connector.is_connected(wanted.project, self.connections.door(wanted)):
+            raise SettingsError(
+                f"Project {wanted.project} is that of {known.access.url} here, and nextlabel cannot hold two projects "
+                f"of one number yet. Connect this one from another installation (another NEXTLABEL_HOME, and "
+                "NEXTLABEL_DATABASE_URL where that is set), or give up the other with all that was learned of it: "
+                f"`nextlabel disconnect --project {wanted.project} --forget`. If {wanted.access.url} is the same "
+                "tool at a new address: add --moved."
+            )
+        report.add(Finding("done", f"The tool moved from {known.access.url} to {wanted.access.url}."))
+
+    def _set_up(
+        self,
+        connector: Connector,
+        known: Connection | None,
+        wanted: Connection,
+        changes: Mapping[str, object],
+        report: Report,
+    ) -> bool:
+        """Have the tool call nextlabel, and keep the connection, or leave both as they were.
+
+        What is about to be changed is noted first, as of a project that is not connected: whatever interrupts this, the
+        next `connect` or `disconnect` knows.
+        """
+        project, ours = wanted.project, our_versions(self.models, wanted.project)
+        before = connector.settings(project, ours)
+        noted = _noted(known, before, ours)
+        earlier = known.addresses if known else ()
+        addresses = (*(one for one in earlier if one != wanted.door_url), wanted.door_url)
+        wanted = replace(wanted, before=noted, addresses=addresses)
+        self.connections.save(
+            replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
+        )
+        problems = report.problems
+        door = replace(self.connections.door(wanted), interactive=bool(self.hosts.chosen(wanted.options.model)))
+        for found in connector.connect(project, door):
+            report.add(found)
+        if report.problems > problems:
+            if known is None:
+                self.connections.delete(project)
+            else:
+                self.connections.save(known)
+            return False
+        for found in _put_out_of_service(before):
+            report.add(found)
+        # While it was introduced the tool may have sent options of its own; what was typed wins.
+        latest = self.connections.known(project)
+        self.connections.save(replace(wanted, options=_options(latest, changes)))
+        return True
+
+
+def _noted(
+    known: Connection | None, now: Sequence[ToolSetting], ours: Sequence[QueueVersion]
+) -> Mapping[str, object] | None:
+    """The settings to put back one day: those of before nextlabel, or what somebody chose since, never its own."""
+    values = {one.name: one.value for one in now}
+    if known is not None and known.before is not None:
+        return {**known.before, **{one.name: one.value for one in now if not one.ours}}
+    if known is not None and known.state != "disconnected" and known.door_url:
+        return None  # connected by a release that did not note them
+    return None if values.get("model_version") in ours else values
+
+
+def our_versions(models: StoredModels, project: ProjectId) -> Sequence[QueueVersion]:
+    """The names of all orders of a project that the tool may still hold."""
+    return [order.version for order in models.own_orders(project)]
+
+
+def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:
+    for one in before:
+        if one.detail and not one.ours:
+            yield Finding(
+                "warning",
+                f"Until now {one.name} was '{one.value}' ({one.detail}): nextlabel's order takes its place. Nothing of "
+                "it is changed, and `nextlabel disconnect` puts it back.",
+            )
+
+
+def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
+    if hosted:
+        yield Finding("unchanged", f"The project is learned by your own model '{hosted}'.")
+        return
+    for name, reason in schema.left_out.items():
+        yield Finding("warning", f"Control '{name}' is left out: {reason}")
+    yield from _learned_by_metadata(schema)
+
+
+def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
+    for target in schema.targets:
+        if fields := [f"${one.field}" for one in target.inputs if one.kind == "metadata"]:
+            yield Finding(
+                "warning",
+                f"Control '{target.name}' is about {' and '.join(fields)}, which nextlabel does not read: it is "
+                "learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
+                "none.",
+            )
+
+
+@contextmanager
+def waiting_lease(job_queue: RqJobQueue, project: ProjectId) -> Iterator[None]:
+    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after two minutes."""
+    deadline = time.monotonic() + _WAIT_FOR_LEASE_SECONDS
+    while True:
+        with job_queue.lease(project) as lease:
+            if lease is not None:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise JobQueueUnavailable(f"A worker has been busy with project {project} for two minutes: try again.")
+        time.sleep(0.2)
+
+
+def _options(known: Connection | None, changes: Mapping[str, object]) -> ProjectOptions:
+    options = (known.options if known else ProjectOptions()).updated(changes)
+    finding.make(options.strategy)
+    return options

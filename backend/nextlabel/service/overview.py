@@ -1,0 +1,171 @@
+"""The read model of an installation: all that is shown of it, whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+
+from nextlabel.errors import JobQueueUnavailable, NotConnected
+from nextlabel.evaluation import agreement
+from nextlabel.evaluation.showing import showing
+from nextlabel.jobs.alarms import Alarms
+from nextlabel.jobs.circuits import ToolCircuits
+from nextlabel.labeling import ProjectId
+from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.tool import Finding
+from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
+from nextlabel.settings import Settings
+from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.findings import StandingFindings
+from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.round_log import RoundLog
+
+_MOST_NAMED = 5
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What runs, what is in service, how far it agrees with people, what happened lately: plain values throughout."""
+
+    settings: Settings
+    connections: SqlConnections
+    store: SqlLabelStore
+    models: StoredModels
+    findings: StandingFindings
+    rounds: RoundLog
+    circuits: ToolCircuits
+    alarms: Alarms
+
+    def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
+        chosen = self._chosen(only)
+        redis_answers = True
+        for connection in chosen:
+            fails = None
+            if redis_answers:  # asked once in vain is enough, for there may be many projects
+                try:
+                    fails = self._failing(connection)
+                except JobQueueUnavailable:
+                    redis_answers = False
+            yield self._project(connection, fails)
+
+    def place(self) -> dict[str, Any]:
+        """Where the state is that is shown: nothing is more puzzling than the right figures of another installation."""
+        url = make_url(self.settings.database_url)
+        in_home = url.get_backend_name() == "sqlite" and str(url.database).startswith(str(self.settings.home))
+        elsewhere = f"{url.get_backend_name()} database {url.database}{f' on {url.host}' if url.host else ''}"
+        return {"home": str(self.settings.home), "database": None if in_home else elsewhere}
+
+    def alarm(self) -> str:
+        """What keeps anything from being kept; "" where nothing does."""
+        return self.alarms.look()
+
+    def running(self) -> list[Running]:
+        """Each part of the installation; the backend wherever it was started or tools find it, or at the same port
+        here."""
+        found = [self.connections.address(), *(one.door_url for one in self.connections.all())]
+        addresses = [one for one in found if one] or [self.settings.backend_url or DEFAULT_ADDRESS]
+        return [*redis_and_workers(self.settings), backend([*addresses, *map(_on_this_machine, addresses)])]
+
+    def _chosen(self, only: str | None) -> Sequence[Connection]:
+        connections = self.connections.all()
+        found = [connection for connection in connections if only in (None, connection.project)]
+        if only is not None and not found:
+            known = ", ".join(connection.project for connection in connections[:_MOST_NAMED]) or "none"
+            more = " and others" if len(connections) > _MOST_NAMED else ""
+            raise NotConnected(
+                f"Project {only} is not connected; connected are: {known}{more}. To connect it, run `nextlabel connect "
+                f"--url … --token … --project {only}`."
+            )
+        return found
+
+    def _failing(self, connection: Connection) -> dict[str, Any] | None:
+        """How its tool fails. Raises `JobQueueUnavailable`."""
+        circuit = self.circuits.state(connection)
+        if circuit is None:
+            return None
+        return {
+            "failures": circuit.failures,
+            "since": circuit.since.isoformat(),
+            "reason": circuit.reason,
+            "left_alone_seconds": round(circuit.wait, 1),
+        }
+
+    def _project(self, connection: Connection, fails: dict[str, Any] | None) -> dict[str, Any]:
+        project, options, store = connection.project, connection.options, self.store
+        history, queues = self.models.history(project), self.models.queues(project, newest=1)
+        serving = next((record for record in history if record.state == "in_service"), None)
+        all_read = store.full_pull_at(project)
+        pulled_at = store.pulled_at(project) or all_read
+        return {
+            "project": project,
+            "connector": connection.connector,
+            "state": connection.state,
+            "url": connection.access.url,
+            "tool_fails": fails,
+            "findings": self._findings(connection),
+            "options": options.in_force,
+            "tasks": len(store.task_ids(project)),
+            "open": store.count_open(project),
+            "pulled_at": pulled_at and pulled_at.isoformat(),
+            "pulled_seconds_ago": pulled_at and round((datetime.now(UTC) - pulled_at).total_seconds()),
+            "all_read_at": all_read and all_read.isoformat(),
+            "unreadable": [{"name": one.name, "reason": one.reason} for one in store.unreadable(project)],
+            "learner": (serving and serving.learner) or "built-in",
+            "model": serving and serving.version,
+            "labels": serving.labels if serving else 0,
+            "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
+            "pre_annotations": pre_annotations(connection, serving),
+            "queue": queues[0].version if queues else None,
+            "window_left": store.count_open(project, queues[0].window) if queues else 0,
+            "versions": [_version(record) for record in history],
+            "rounds": self._rounds(project),
+        }
+
+    def _findings(self, connection: Connection) -> list[dict[str, str]]:
+        complaint = connection.options.complaint
+        found = [*([Finding("warning", complaint)] if complaint else []), *self.findings.of(connection.project)]
+        # Two may look into the same, and find it.
+        return [{"level": one.level, "message": one.message} for one in dict.fromkeys(found)]
+
+    def _rounds(self, project: ProjectId) -> list[dict[str, Any]]:
+        """But for what stands among the findings."""
+        drift = " ".join(one.message for one in self.findings.of(project, "drift"))
+        return [
+            {"at": one.at.isoformat(), "seconds": round(one.seconds, 3), "summary": one.summary, "failed": one.failed}
+            for one in self.rounds.last(project, _ROUNDS)
+            if one.summary != drift
+        ]
+
+
+def _version(record: ModelRecord) -> dict[str, Any]:
+    return {
+        "version": record.version,
+        "state": record.state,
+        "labels": record.labels,
+        "reason": record.reason,
+        "agreement_on_tasks_asked": agreement.named(record.metrics),
+    }
+
+
+def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
+    """Whether guesses about each target are shown, and which or from when on, in words."""
+    options = connection.options
+    found = serving.showing(options) if serving else showing(options.show_from, {})
+    when = f"{found.sentence} (show_predictions={options.show_predictions})"
+    return {"shown": dict(found.shown), "when": when}
+
+
+def _on_this_machine(address: str) -> str:
+    """A tool in a container may know this machine by a name that the machine itself does not know."""
+    try:
+        return f"http://127.0.0.1:{urlsplit(address).port or 80}"
+    except ValueError:
+        return address
