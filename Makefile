@@ -6,7 +6,7 @@ LABEL_STUDIO := .cache/label-studio/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup label-studio browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
+.PHONY: help house setup label-studio browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ check: setup ## Format, lint, types, and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+house: setup ## The rooms of the house: files, lines, names, functions, imports
+	@$(BIN)/python -m benchmarks.house $(BENCH_ARGS)
 
 format: setup ## Put the format right
 	$(BIN)/ruff format .

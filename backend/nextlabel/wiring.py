@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, lru_cache, partial
@@ -86,18 +87,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     database = Database(settings.database_url)
     connections = SqlConnections(database, settings)
     store = SqlLabelStore(database)
-    hosts = Hosts(
-        settings.home / "hosted",
-        lambda: read_models(connections.models()),
-        partial(_circumstances, connections),
-        Limits(
-            start_seconds=settings.model_start_seconds,
-            predict_seconds=settings.model_predict_seconds,
-            fit_seconds=settings.model_fit_seconds,
-            memory_mb=settings.model_memory_mb,
-            idle_seconds=settings.model_idle_seconds,
-        ),
-    )
+    hosts = _hosts(settings, connections)
     models = StoredModels(database, settings.models_url, hosts)
     client = connect_redis(redis_url)
     circuits = ToolCircuits(client)
@@ -111,19 +101,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     shards = RedisShards(client, job_queue, helping)
     strategy = lru_cache(maxsize=64)(finding.make)
     open_connector = partial(_open, settings)
-
-    text_cache = lru_cache(maxsize=_FOLDERS)(TextFeatureCache)
-
-    def source(project: ProjectId, *, at_once: bool = False) -> Source:
-        """With ``at_once`` it is for a request: nobody is asked to help, and no counts are kept."""
-        folder = settings.home / "features" / project
-        texts = text_cache(folder)
-        count = texts.features_at_once if at_once else texts.features
-        # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
-        connector = cache(lambda: open_connector(connections.get(project)))
-        vectors = VectorCache(folder, None if at_once else shards)
-        return Source(count, vectors, lambda address: connector().file(project, address))
-
+    source = _Sources(settings, connections, shards)
     retention, rounds = Retention(database, settings.models_url, settings.keep_models), RoundLog(database)
     findings = StandingFindings(database)
     loop = ActiveLearning(
@@ -165,7 +143,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
             job_queue=job_queue,
             dialect=discovery.connector_type(settings.connector).dialect,
             strategy=strategy,
-            source=partial(source, at_once=True),
+            source=source.at_once,
             hosts=hosts,
             threads=settings.web_threads,
             idle_seconds=settings.model_idle_seconds,
@@ -174,6 +152,43 @@ def build(settings: Settings, redis_url: str) -> Parts:
         ),
         redis=client,
     )
+
+
+def _hosts(settings: Settings, connections: SqlConnections) -> Hosts:
+    limits = Limits(
+        start_seconds=settings.model_start_seconds,
+        predict_seconds=settings.model_predict_seconds,
+        fit_seconds=settings.model_fit_seconds,
+        memory_mb=settings.model_memory_mb,
+        idle_seconds=settings.model_idle_seconds,
+    )
+    known = partial(_circumstances, connections)
+    return Hosts(settings.home / "hosted", lambda: read_models(connections.models()), known, limits)
+
+
+class _Sources:
+    """What encoders need beside the tasks of a project."""
+
+    def __init__(self, settings: Settings, connections: SqlConnections, shards: RedisShards) -> None:
+        self._settings, self._connections, self._shards = settings, connections, shards
+        self._texts = lru_cache(maxsize=_FOLDERS)(TextFeatureCache)
+
+    def __call__(self, project: ProjectId) -> Source:
+        folder = self._folder(project)
+        return Source(self._texts(folder).features, VectorCache(folder, self._shards), self._files_of(project))
+
+    def at_once(self, project: ProjectId) -> Source:
+        """For a request: nobody is asked to help, and no counts are kept."""
+        folder = self._folder(project)
+        return Source(self._texts(folder).features_at_once, VectorCache(folder), self._files_of(project))
+
+    def _folder(self, project: ProjectId) -> Path:
+        return self._settings.home / "features" / project
+
+    def _files_of(self, project: ProjectId) -> Callable[[str], bytes]:
+        # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
+        connector = cache(lambda: _open(self._settings, self._connections.get(project)))
+        return lambda address: connector().file(project, address)
 
 
 def connect_redis(url: str) -> redis.Redis:
