@@ -30,6 +30,7 @@ from nextlabel.ports.tool import Connector
 from nextlabel.service import discovery
 from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
+from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.overview import Overview
 from nextlabel.service.pruning import Pruning
 from nextlabel.service.turns import Turns
@@ -71,6 +72,7 @@ class Parts:
     pruning: Pruning
     overview: Overview
     connecting: Connecting
+    disconnecting: Disconnecting
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
@@ -135,6 +137,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
         upkeep=upkeep,
         pruning=Pruning(connections, models, retention, findings, job_queue, open_connector),
         connecting=Connecting(connections, models, findings, circuits, job_queue, hosts, loop, open_connector),
+        disconnecting=Disconnecting(settings.home, connections, models, retention, findings, job_queue, open_connector),
         overview=Overview(settings, connections, store, models, findings, rounds, circuits, alarms),
         loop=loop,
         service=Service(

@@ -406,7 +406,7 @@ def test_pausing_waits_for_the_worker_and_has_it_publish_nothing_more(
 
     def paused_meanwhile(connector: MemoryConnector, *arguments: Any, **more: Any) -> Any:
         monkeypatch.setattr(MemoryConnector, "reorder", reorder)
-        monkeypatch.setattr(disconnecting, "waiting_lease", lambda parts, project: parts.job_queue.lease("another"))
+        monkeypatch.setattr(disconnecting, "waiting_lease", lambda job_queue, project: job_queue.lease("another"))
         command("pause")
         return reorder(connector, *arguments, **more)
 
