@@ -16,17 +16,16 @@ from demo.display import Display
 from demo.run import servers, simulate, stage
 from nextlabel_connectors.label_studio.testing import LabelStudioServer
 
-PICTURE = Path("docs") / "queue.png"
-_LABELS, _ROW, _COLORS = 60, 3, 200
-_SEEN = (0, 0, 1020, 430)
-_HIDDEN = ["inner_id", "total_annotations", "cancelled_annotations", "total_predictions", "completed_at", "annotators"]
-_HIDDEN += ["annotations_results", "predictions_results", "predictions_model_versions", "annotations_ids"]
+_LABELS, _ROW, _SEEN, _COLORS = 60, 3, (0, 0, 1020, 430), 200
+_KEPT = 2  # orders: the one in force, and the one before it
+_HIDDEN = ["tasks:inner_id", "tasks:total_annotations", "tasks:cancelled_annotations", "tasks:total_predictions"]
+_HIDDEN += ["tasks:completed_at", "tasks:annotators", "tasks:annotations_results", "tasks:annotations_ids"]
+_HIDDEN += ["tasks:predictions_results", "tasks:predictions_model_versions"]
 _OPEN = {"filter": "filter:tasks:total_annotations", "operator": "equal", "type": "Number", "value": 0}
 _TAB = {
-    "title": "Next tasks",
     "ordering": ["tasks:predictions_score"],
     "filters": {"conjunction": "and", "items": [_OPEN]},
-    "hiddenColumns": dict.fromkeys(("explore", "labeling"), [f"tasks:{name}" for name in _HIDDEN]),
+    "hiddenColumns": {"explore": _HIDDEN, "labeling": _HIDDEN},
     "columnsWidth": {"tasks:id": 62, "tasks:predictions_score": 178},
 }
 
@@ -36,28 +35,25 @@ def main() -> None:
     display = Display(Console(highlight=False))
     with servers(display, None, None) as running, stage(display, running, _LABELS) as ready:
         simulate(display, ready, _LABELS)
-        with display.step("Waiting until old orders are removed", "Old orders are removed"):
-            while len(running.label_studio.owner.predictions_held(ready.project.id)) > 2:  # in force, and before it
-                time.sleep(5)
+        while len(running.label_studio.owner.predictions_held(ready.project.id)) > _KEPT:
+            time.sleep(5)
         photograph(running.label_studio, ready.project.id)
 
 
 def photograph(server: LabelStudioServer, project: int) -> None:
     """Show the open tasks in a tab of their own, open one, and keep what matters of the page."""
-    token = {"Authorization": f"Token {server.legacy_access.token}"}
-    view = {"project": project, "data": _TAB}
+    token, view = {"Authorization": f"Token {server.legacy_access.token}"}, {"project": project, "data": _TAB}
     made = httpx.post(f"{server.url}/api/dm/views", params={"project": project}, json=view, headers=token)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=("--no-sandbox",))
         page = browser.new_page(viewport={"width": 1340, "height": 520})
-        cookies = server.owner.cookies.items()
-        page.context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
+        page.context.add_cookies([{"name": k, "value": v, "url": server.url} for k, v in server.owner.cookies.items()])
         page.goto(f"{server.url}/projects/{project}/data?tab={made.raise_for_status().json()['id']}")
-        page.locator(".dm-table__row-wrapper, [class*=row-wrapper]").nth(_ROW).click()
+        page.locator("[class*=row-wrapper]").nth(_ROW).click()
         page.get_by_text("nextlabel-").first.wait_for()
         page.wait_for_timeout(2000)  # what slides in has arrived
         shot = Image.open(io.BytesIO(page.screenshot()))
-    shot.convert("RGB").crop(_SEEN).quantize(_COLORS).save(PICTURE, optimize=True)
+    shot.convert("RGB").crop(_SEEN).quantize(_COLORS).save(Path("docs") / "queue.png", optimize=True)
 
 
 if __name__ == "__main__":
