@@ -32,7 +32,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.service.garbage import spare_what_stays
+from nextlabel.service.memory import spare_what_stays
 from nextlabel.storage.model_store import preload
 from nextlabel.strategies import finding
 from nextlabel.wiring import Parts

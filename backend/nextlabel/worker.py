@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 from nextlabel.jobs.allowed import OurWorker
 from nextlabel.jobs.job_queue import QUEUES
 from nextlabel.labeling import ProjectId
-from nextlabel.service.garbage import spare_what_stays
+from nextlabel.service.memory import spare_what_stays
 from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
 from nextlabel.wiring import Parts, build, embedded_redis

@@ -23,8 +23,8 @@ from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.jobs.circuits import same_tool
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
-from nextlabel.service.garbage import spare_what_stays
 from nextlabel.service.health import backend, redis_and_workers
+from nextlabel.service.memory import keep_freed_memory, spare_what_stays
 from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
 from nextlabel.web import create_app
@@ -101,6 +101,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
         "control_socket_disable": True,
     }
     log.info("serving on http://%s:%d", host, port)
+    keep_freed_memory()
     spare_what_stays()
     try:
         _Gunicorn(app, options).run()
