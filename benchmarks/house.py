@@ -11,6 +11,7 @@ import ast
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -52,7 +53,7 @@ def rooms() -> Iterator[Room]:
 def _room(graph: grimp.ImportGraph, package: str, place: Path) -> Room:
     files = [place] if place.is_file() else sorted(place.rglob("*.py"))
     module = f"{package}.{place.stem}"
-    lengths = dict(item for file in files for item in _functions(file))
+    lengths = {name: length for file in files for name, length in _functions(file).items()}
     longest = max(lengths, key=lengths.__getitem__, default="")
     return Room(
         module,
@@ -71,13 +72,17 @@ def _names(folder: Path) -> int:
     return sum(not one.name.startswith("__") for one in folder.iterdir())
 
 
-def _functions(file: Path) -> Iterator[tuple[str, int]]:
+@cache
+def _functions(file: Path) -> dict[str, int]:
     """Names and lengths; a docstring is not counted, for a good one is no fault of a function."""
+    lengths = {}
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             words = ast.get_docstring(node, clean=False)
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            yield f"{file.stem}.{node.name}:{node.lineno}", lines - (words.count("\n") + 1 if words is not None else 0)
+            documented = words.count("\n") + 1 if words is not None else 0
+            lengths[f"{file.stem}.{node.name}:{node.lineno}"] = lines - documented
+    return lengths
 
 
 def _imported(graph: grimp.ImportGraph, package: str, module: str) -> tuple[str, ...]:
@@ -99,7 +104,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.house", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     found = list(rooms())
-    lengths = [length for folder in SOURCES.values() for file in folder.rglob("*.py") for _, length in _functions(file)]
+    lengths = [
+        length for folder in SOURCES.values() for file in folder.rglob("*.py") for length in _functions(file).values()
+    ]
     facts = {
         "names on the top floor of the service": _names(SOURCES["nextlabel"]),
         "files": sum(room.files for room in found),

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.context import read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import ProjectId
@@ -50,13 +50,11 @@ def connect(
         _needed(token or settings.tool_token, "--token", "LABEL_STUDIO_API_KEY"),
     )
     changes, report = _typed(options), Report(as_json)
-    redis_url, server = find_redis(settings)
-    try:
-        parts = build_parts(settings, redis_url)
+    with wired(settings) as parts:
         name = ProjectId(project)
         address = _address(parts, parts.connections.known(name), backend_url)
         wanted = Connection(name, settings.connector, access, door_url=address)
-        with report.console.status("reading the project …") as shown:
+        with report.console.status("connecting the project …") as shown:
             queue = parts.connecting.connect(
                 wanted,
                 changes,
@@ -65,9 +63,6 @@ def connect(
                 progress=lambda step, n: shown.update(f"{step}: {n} tasks"),
             )
         ok = report.end(name, queue=queue)
-    finally:
-        if server is not None:
-            server.stop()
     sys.exit(0 if ok else 1)
 
 

@@ -49,6 +49,17 @@ def find_redis(settings: Settings) -> tuple[str, EmbeddedRedis | None]:
 
 
 @contextmanager
+def wired(settings: Settings) -> Iterator[Parts]:
+    """A process with a Redis, which ends with it if it was started here."""
+    redis_url, server = find_redis(settings)
+    try:
+        yield build_parts(settings, redis_url)
+    finally:
+        if server is not None:
+            server.stop()
+
+
+@contextmanager
 def alone_in(home: Path) -> Iterator[None]:
     """Hold a home for `nextlabel up`, which runs once in each: `serve` and `work` may run beside it, and several times.
 

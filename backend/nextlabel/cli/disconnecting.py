@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import click
@@ -14,14 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.prompt import Prompt
 
 from nextlabel.cli.connecting import Report
-from nextlabel.cli.context import build_parts, find_redis, read_settings
+from nextlabel.cli.context import read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.tool import Finding, ToolSetting
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.disconnecting import NONE, Wishes
-from nextlabel.wiring import Parts
 
 _project = click.option("--project", required=True, help="The project's id.")
 
@@ -57,7 +54,7 @@ def disconnect(
     settings = {"sampling": sampling, "model_version": model_version, "show_predictions": show_predictions}
     wishes, report = Wishes(settings, predictions, similar, offline, forget), _Report(as_json)
     person = _AtTerminal(report.console) if _at_terminal() and not as_json else None
-    with _wired() as parts:
+    with wired(read_settings()) as parts:
         known = parts.connections.known(ProjectId(project))
         if known is None:
             raise NotConnected(f"Project {project} was never connected here: there is nothing to disconnect.")
@@ -75,7 +72,7 @@ def disconnect(
 @_project
 def pause(project: str) -> None:
     """Leave a project alone: nothing is read, learned, written or put right until `nextlabel resume`."""
-    with _wired() as parts:
+    with wired(read_settings()) as parts:
         name = ProjectId(project)
         if parts.connections.get(name).state == "paused":
             click.echo(f"Project {name} is paused already: `nextlabel resume --project {name}` ends it.")
@@ -95,7 +92,7 @@ def pause(project: str) -> None:
 @_project
 def resume(project: str) -> None:
     """End `nextlabel pause`, or try again with a project that was gone from the tool."""
-    with _wired() as parts:
+    with wired(read_settings()) as parts:
         name = ProjectId(project)
         parts.connections.get(name)
         if not parts.connections.change_state(name, "active", among=("paused", "gone")):
@@ -107,17 +104,6 @@ def resume(project: str) -> None:
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-@contextmanager
-def _wired() -> Iterator[Parts]:
-    settings = read_settings()
-    redis_url, server = find_redis(settings)
-    try:
-        yield build_parts(settings, redis_url)
-    finally:
-        if server is not None:
-            server.stop()
 
 
 class _Report(Report):

@@ -15,9 +15,8 @@ from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports.tool import Connector, OwnOrder
+from nextlabel.service.pruning import remove_all
 from nextlabel.wiring import Parts, embedded_redis
-
-_LOT = 50
 
 
 @click.command()
@@ -92,9 +91,8 @@ def _remove(
         )
     left = list(versions)
     with click.progressbar(length=number, label="removing", show_pos=True) as bar:
-        while left:
-            lot = connector.prune(project, [OwnOrder(version) for version in left], _LOT)
+        for lot in remove_all(connector, project, [OwnOrder(version) for version in versions]):
             bar.update(lot.removed)
             left = [version for version in left if version not in lot.emptied]
-            if left and not lot.removed:
-                raise ToolUnavailable(f"The tool keeps some predictions under {', '.join(left)}: its log says why.")
+        if left:
+            raise ToolUnavailable(f"The tool keeps some predictions under {', '.join(left)}: its log says why.")

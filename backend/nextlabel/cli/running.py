@@ -169,12 +169,16 @@ def up(host: str | None, port: int, models: tuple[str, ...]) -> None:
 
 def _note_address(parts: Parts, host: str, port: int) -> str:
     """Where a tool finds this backend, for `connect`: what the settings say, or this machine as itself knows it."""
-    named = f"[{host}]" if ":" in host else host
-    here = "127.0.0.1" if host in _EVERY_ADDRESS else named
-    address = (parts.settings.backend_url or f"http://{here}:{port}").rstrip("/")
+    address = (parts.settings.backend_url or _from_here(host, port)).rstrip("/")
     parts.connections.note_address(address)
     parts.database.dispose()
     return address
+
+
+def _from_here(host: str, port: int) -> str:
+    """The backend's address as this machine reaches it."""
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{'127.0.0.1' if host in _EVERY_ADDRESS else named}:{port}"
 
 
 def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
@@ -227,9 +231,7 @@ class _Readiness:
 
     def __init__(self, settings: Settings, redis_url: str, host: str, port: int, address: str) -> None:
         self._settings, self._host, self._port, self._address = settings, host, port, address
-        self._looks_at = replace(settings, redis_url=redis_url)
-        named = f"[{host}]" if ":" in host else host
-        self._here = f"http://{'127.0.0.1' if host in _EVERY_ADDRESS else named}:{port}"
+        self._with_redis = replace(settings, redis_url=redis_url)
         self._is_ready = False
         self._again_at = 0.0
         self._complain_at = time.monotonic() + _SLOW_SECONDS
@@ -237,7 +239,8 @@ class _Readiness:
     def __call__(self) -> None:
         if self._is_ready or time.monotonic() < self._again_at:
             return
-        found = [*redis_and_workers(self._looks_at, socket.gethostname()), backend([self._here])]
+        found = [*redis_and_workers(self._with_redis, socket.gethostname())]
+        found.append(backend([_from_here(self._host, self._port)]))
         self._is_ready = all(one.runs for one in found)
         self._again_at = time.monotonic() + 0.5
         if self._is_ready:

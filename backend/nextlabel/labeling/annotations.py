@@ -12,7 +12,7 @@ from nextlabel.labeling.ids import AnnotationId
 class Annotation:
     """What a person submitted for a task.
 
-    ``labels`` maps a target's name to what was said, as the tool told it: `Target.read` tells whether it still fits.
+    ``labels`` maps a target's name to the label as the tool has it: `Target.read` checks whether it still fits.
     It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, so
     that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
     ``result``; None where it was not asked for. ``seconds`` is how long it took, where the tool tells; ``ground_truth``
@@ -29,8 +29,8 @@ class Annotation:
 
 
 def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
-    """What counts for each target: of the annotations that were not skipped, what the last one with a word on it said,
-    and before all others those that a person marked as the truth.
+    """The label that counts for each target: that of the latest annotation that has one and was not skipped, and before
+    all others of one that a person marked as the truth.
 
     Ties in time go to the higher id, which is the later one in every tool we know.
     """
@@ -43,5 +43,5 @@ def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:
 
 def seconds_of(annotations: tuple[Annotation, ...]) -> float | None:
     """How long a label took on the average, of those that were not skipped; None where the tool tells it of none."""
-    told = [one.seconds for one in annotations if not one.skipped and one.seconds is not None]
-    return sum(told) / len(told) if told else None
+    known = [one.seconds for one in annotations if not one.skipped and one.seconds is not None]
+    return sum(known) / len(known) if known else None

@@ -60,7 +60,7 @@ class Choosing:
     def _note(self, error: BaseException) -> None:
         self._chosen = None
         known = isinstance(error, NextlabelError)
-        log.debug("the strategy '%s' failed: %s", self.name, error, exc_info=error)  # who is told of it says so once
+        log.debug("the strategy '%s' failed: %s", self.name, error, exc_info=error)  # the worker logs `failure` once
         reason = str(error) if known else f"The strategy '{self.name}' failed: {_told(error)}."
         self.failure = (
             f"{reason[:_LONGEST]} Tasks come in the order of '{DEFAULT}' meanwhile; it is tried again after the next "

@@ -77,25 +77,25 @@ class Round:
         """What happened, in words for a person."""
         everything = f"{'all ' if self.changed > 1 else ''}{counted(self.changed, 'task')} read again"
         read = everything if self.read_again else f"{counted(self.changed, 'changed task')} read"
-        said = [f"project {self.project}: {read}, {counted(self.labels, 'label')} in force"]
+        clauses = [f"project {self.project}: {read}, {counted(self.labels, 'label')} in force"]
         for target, n in self.set_aside.items():
             fit = "it no longer fits" if n == 1 else "they no longer fit"
-            said.append(f"{counted(n, 'label')} of '{target}' set aside: {fit}")
+            clauses.append(f"{counted(n, 'label')} of '{target}' set aside: {fit}")
         if n := len(self.unreadable):
             named = _named(self.unreadable)
-            said.append(f"{n} set aside, because {'it' if n == 1 else 'they'} cannot be read: {named}")
+            clauses.append(f"{n} set aside, because {'it' if n == 1 else 'they'} cannot be read: {named}")
         if self.trained is not None and self.verdict is not None:
-            said.append(
+            clauses.append(
                 f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
             )
         if self.failure:
-            said.append(f"nothing was learned, what served before still does: {self.failure}")
+            clauses.append(f"nothing was learned, what served before still does: {self.failure}")
         if self.receipt is not None:
             refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
-            said.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+            clauses.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
         if not self.changes_something:
-            said.append("nothing new to learn, the order stands")
-        return "; ".join(said)
+            clauses.append("nothing new to learn, the order stands")
+        return "; ".join(clauses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector, Finding, OwnOrder, ToolSetting
 from nextlabel.service import connecting
 from nextlabel.service.connecting import our_versions, waiting_lease
+from nextlabel.service.pruning import remove_all
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.model_store import StoredModels
@@ -23,7 +24,6 @@ from nextlabel.storage.retention import Retention
 
 NONE = "none"
 """What a person types for a setting that is to be empty."""
-_LOT = 50  # predictions that are removed at a time, so that one sees it go on
 
 
 class Report(connecting.Report, Protocol):
@@ -159,19 +159,16 @@ class _Run:
 
     def _remove(self, connector: Connector, *, at_rest: bool) -> None:
         """What nextlabel wrote, and what the tool stored of its answers; what anybody else wrote stays."""
-        project, removed, left = self.known.project, 0, self._own_orders()
-        total = self._held(connector)
-        while left:
-            lot = connector.prune(project, left, _LOT, at_rest=at_rest)
+        project, orders, removed = self.known.project, self._own_orders(), 0
+        total, left = self._held(connector), [order.version for order in orders]
+        for lot in remove_all(connector, project, orders, at_rest=at_rest):
             self.here.models.note_removed(project, lot.emptied)
-            left = [order for order in left if order.version not in lot.emptied]
+            left = [version for version in left if version not in lot.emptied]
             removed += lot.removed
             self.report.removed(removed, total)
-            if not lot.removed:
-                break
         self.report.add(Finding("done" if removed else "unchanged", f"{removed} predictions of nextlabel's removed."))
         if left:
-            names = ", ".join(order.version for order in left)
+            names = ", ".join(left)
             self.report.add(
                 Finding("warning", f"Those of {names} stay: annotators are shown them, or the tool's log says why.")
             )

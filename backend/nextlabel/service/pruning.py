@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nextlabel.errors import NextlabelError
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import Connector
+from nextlabel.ports.tool import Connector, OwnOrder, Pruned
 from nextlabel.service.ownership import LEFT_ALONE, left_alone
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
@@ -24,6 +24,7 @@ _PAUSE_SECONDS, _MOST = 0.3, 5000
 # How many predictions are removed at a time at rest, and while people are at work. Then so many old orders are left
 # for when they are not: the tool shows a task with all of its predictions, so that there must be an end to them.
 _WHOLE_LOT, _TRICKLE_LOT, _MOST_LEFT = 250, 10, 50
+_SHOWN_LOT = 50  # where somebody waits, so that one sees it go on
 _SWEEP_SECONDS = 3600  # listing a store may be slow, and cost money
 
 
@@ -85,3 +86,17 @@ class Pruning:
         found = list(left_alone(held, ours, self.models.earlier_names(project)))
         self.findings.replace(project, found, LEFT_ALONE)
         return removed
+
+
+def remove_all(
+    connector: Connector, project: ProjectId, orders: Sequence[OwnOrder], *, at_rest: bool = False
+) -> Iterator[Pruned]:
+    """Remove the predictions of these orders lot by lot, and yield what each lot came to; the last removed nothing, or
+    there is nothing left. What is not emptied then the tool keeps."""
+    left = list(orders)
+    while left:
+        lot = connector.prune(project, left, _SHOWN_LOT, at_rest=at_rest)
+        left = [order for order in left if order.version not in lot.emptied]
+        yield lot
+        if not lot.removed:
+            return
