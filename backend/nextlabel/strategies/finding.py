@@ -110,7 +110,7 @@ def _class_in(name: str, path: Path) -> Any:
         importlib.invalidate_caches()
         module = importlib.import_module(name)
     except Exception as error:  # the file is somebody else's, anything may be wrong in it
-        raise SettingsError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+        raise SettingsError(f"{path} cannot be loaded: {type(error).__name__}: {error}.{_if_moved(error)}") from error
     if Path(module.__file__ or "") != path:
         raise SettingsError(f"{path} has the name of the Python module '{name}': rename the file.")
     own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
@@ -118,3 +118,9 @@ def _class_in(name: str, path: Path) -> Any:
     if len(strategies) != 1:
         raise SettingsError(f"{path} holds {len(strategies)} classes with rank(pool, size): a file is one strategy.")
     return strategies[0]
+
+
+def _if_moved(error: Exception) -> str:
+    """What to do where a file names what stands elsewhere in nextlabel since an upgrade."""
+    ours = isinstance(error, ImportError) and (error.name or "").startswith("nextlabel.")
+    return " Some of nextlabel's modules have other names since 0.1: its CHANGELOG lists them." if ours else ""

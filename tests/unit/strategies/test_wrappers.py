@@ -66,6 +66,7 @@ def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(
     (tmp_path / "margin.py").write_text("")
     (tmp_path / "statistics.py").write_text("")
     (tmp_path / "hopeless.py").write_text("import nothing_of_that_name")
+    (tmp_path / "outdated.py").write_text("from nextlabel.ranking import Needs")
     (tmp_path / "empty.py").write_text("")
     monkeypatch.setattr(finding, "_folders", [])
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -80,6 +81,7 @@ def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(
         "margin": "a strategy that there is already",
         "statistics": "the Python module 'statistics'",
         "hopeless": "cannot be loaded: ModuleNotFoundError",
+        "outdated": r"No module named 'nextlabel.ranking'\..*CHANGELOG lists them",
         "empty": "holds 0 classes",
     }.items():
         with pytest.raises(SettingsError, match=what):
