@@ -52,7 +52,7 @@ def _submits(server: LabelStudioServer) -> tuple[list[float], list[float], int]:
     connector, name = LabelStudioConnector(LabelStudioClient(server.legacy_access)), ProjectId(str(project))
     for n in range(_ORDERS):
         window, version = random.Random(n).sample(tasks, _WINDOW), QueueVersion(f"nextlabel-{n + 1}")
-        connector.reorder(name, version, ranking_of(window), predictions_in(window, version))
+        connector.place(name, version, ranking_of(window), predictions_in(window, version))
     old = [OwnOrder(QueueVersion(f"nextlabel-{n + 1}")) for n in range(_ORDERS - 1)]
     pruning, stop, removed = threading.Event(), threading.Event(), [0]
 

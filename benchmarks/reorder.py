@@ -170,7 +170,7 @@ def _reorders(
         version = QueueVersion(f"bench-{n}")
         transport.take()
         with stopwatch() as seconds:
-            connector.reorder(project, version, ranking_of(window), predictions_in(window, version))
+            connector.place(version, ranking_of(window), predictions_in(window, version))
         took.append(seconds())
         reads, writes = transport.take()
         written = owner.predictions_held(int(project))[version]
@@ -180,7 +180,7 @@ def _reorders(
         note = f"{len(seconds_each) / _REPEATS:g} in each reorder, {sum(seconds_each) / sum(took):.0%} of its time"
         yield over_repeats("reorder", f"of it, {kind}", seconds_each, "s", note=note)
     with stopwatch() as seconds:
-        connector.reorder(project, version, ranking_of(window), predictions_in(window, version))
+        connector.place(version, ranking_of(window), predictions_in(window, version))
     reads, writes = transport.take()
     yield Figure("reorder", "the same again", seconds(), "s", note=f"{writes} writes, {reads} reads")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, TaskId
-from nextlabel.ports.tool import Door, Finding, OwnOrder, Pruned, ToolSetting
+from nextlabel.ports.tool import Callback, Finding, OwnOrder, Pruned, ToolSetting
 
 
 class StillTool:
@@ -27,19 +27,19 @@ class StillTool:
     def file(self, project: ProjectId, address: str) -> bytes:
         raise FileUnavailable(f"{address}: there are no files here.")
 
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+    def connect(self, project: ProjectId, callback: Callback) -> Iterator[Finding]:
         yield from ()
 
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+    def drift(self, project: ProjectId, callback: Callback) -> Sequence[Finding]:
         return ()
 
     def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
         return ()
 
     def disconnect(
-        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+        self, project: ProjectId, callback: Callback, settings: Mapping[str, str], *, similar: bool = False
     ) -> Iterator[Finding]:
         yield from ()
 
-    def is_connected(self, project: ProjectId, door: Door) -> bool:
+    def is_connected(self, project: ProjectId, callback: Callback) -> bool:
         return False

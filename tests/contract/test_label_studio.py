@@ -15,7 +15,7 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import ProjectId, QueueVersion, labels_in_force
+from nextlabel.labeling import ToolProjectId, QueueVersion, labels_in_force
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing import ToolHarness
 from nextlabel.testing.contract import ConnectorContract
@@ -54,7 +54,7 @@ def test_a_personal_access_token_opens_the_same_doors_or_is_explained_where_ther
     if not label_studio.owner.has_personal_tokens():
         scene.connector = CONNECTOR.open(ToolAccess(label_studio.url, "head.claims.signature"))
         with pytest.raises(ToolRejected, match=r"no personal access tokens.*Account & Settings"):
-            scene.connector.label_schema(scene.project)
+            scene.connector.label_schema()
         return
     scene.connector = CONNECTOR.open(label_studio.personal_access)
     order = [scene.tasks[n] for n in (2, 0, 3)]
@@ -81,7 +81,7 @@ def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
     label_studio.owner.allow_legacy_tokens(False)
     try:
         with pytest.raises(ToolRejected, match="personal access token works"):
-            scene.connector.label_schema(scene.project)
+            scene.connector.label_schema()
     finally:
         label_studio.owner.allow_legacy_tokens(True)
 
@@ -97,10 +97,10 @@ def test_settings_that_somebody_changes_end_the_order_until_it_is_written_again(
     scene = set_scene(harness, 6)
     scene.rank(QueueVersion("0001"), scene.tasks[:4])
     label_studio.owner.change_project(int(scene.project), **change)
-    assert scene.connector.queue_in_force(scene.project, standing=4) is None
+    assert scene.connector.queue_in_force(standing=4) is None
     order = scene.tasks[3::-1]
     scene.rank(QueueVersion("0001.2"), order)
-    assert scene.connector.queue_in_force(scene.project, standing=4) == "0001.2"
+    assert scene.connector.queue_in_force(standing=4) == "0001.2"
     assert ids(scene.work(4)) == order
 
 
@@ -112,7 +112,7 @@ def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_a
     connector = CONNECTOR.open(label_studio.legacy_access)
 
     def in_force() -> dict[str, object]:
-        pages = connector.changed_tasks(ProjectId(str(project)), None)
+        pages = connector.changed_tasks(ToolProjectId(str(project)), None)
         return {str(one.task.id): labels_in_force(one.annotations).get("label") for page in pages for one in page.tasks}
 
     imported: dict[str, object] = {"data": {"text": "imported"}, "annotations": [{"result": chosen("first")}]}
@@ -132,13 +132,13 @@ def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_a
 
 
 def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: ToolHarness) -> None:
-    scene, door, owner = set_scene(harness, 1), harness.door(), label_studio.owner
+    scene, callback, owner = set_scene(harness, 1), harness.callback(), label_studio.owner
     project = int(scene.project)
 
     def found() -> list[str]:
-        return [finding.message for finding in scene.connector.drift(scene.project, door)]
+        return [finding.message for finding in scene.connector.drift(callback)]
 
-    list(scene.connector.connect(scene.project, door))
+    list(scene.connector.connect(callback))
     owner.change_webhooks(project, is_active=False)
     assert ["switched off" in said for said in found()] == [True]
     owner.change_webhooks(project, is_active=True, headers={})
@@ -152,25 +152,25 @@ def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioS
 def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
     label_studio: LabelStudioServer, harness: ToolHarness
 ) -> None:
-    scene, door, owner = set_scene(harness, 6), harness.door(), label_studio.owner
+    scene, callback, owner = set_scene(harness, 6), harness.callback(), label_studio.owner
     project = int(scene.project)
-    owner.add_ml_backend(project, f"{door.url}/bert", "bert")  # with a webhook that Label Studio makes
+    owner.add_ml_backend(project, f"{callback.url}/bert", "bert")  # with a webhook that Label Studio makes
     owner.change_project(project, sampling="Uniform sampling", model_version="bert")
     calls = set(harness.calls(scene.project))
-    values = {one.name: one.value for one in scene.connector.settings(scene.project, ())}
-    owner.add_ml_backend(project, f"{door.url}/earlier", "nextlabel", door.user)  # as another release left it
-    owner.add_ml_backend(project, f"{door.url}/another", "nextlabel", door.user)  # another installation's
-    list(scene.connector.connect(scene.project, door))
+    values = {one.name: one.value for one in scene.connector.settings(())}
+    owner.add_ml_backend(project, f"{callback.url}/earlier", "nextlabel", callback.user)  # as another release left it
+    owner.add_ml_backend(project, f"{callback.url}/another", "nextlabel", callback.user)  # another installation's
+    list(scene.connector.connect(callback))
     scene.rank(QueueVersion("nextlabel-1"), scene.tasks[:3])
-    told = replace(door, earlier=(f"{door.url}/earlier",))
+    told = replace(callback, earlier=(f"{callback.url}/earlier",))
 
-    found = list(scene.connector.disconnect(scene.project, told, values))
-    another = {f"{door.url}/another", f"{door.url}/another/webhook"}
+    found = list(scene.connector.disconnect(told, values))
+    another = {f"{callback.url}/another", f"{callback.url}/another/webhook"}
     assert set(harness.calls(scene.project)) == calls | another
-    assert [f"{door.url}/another" in one.message for one in found if one.level == "warning"] == [True]
-    assert {one.name: one.value for one in scene.connector.settings(scene.project, ())} == values
+    assert [f"{callback.url}/another" in one.message for one in found if one.level == "warning"] == [True]
+    assert {one.name: one.value for one in scene.connector.settings(())} == values
 
-    list(scene.connector.disconnect(scene.project, told, values, similar=True))
+    list(scene.connector.disconnect(told, values, similar=True))
     assert set(harness.calls(scene.project)) == calls
 
 

@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Guess, Input, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
+from nextlabel.labeling import Guess, Input, Prediction, ToolProjectId, QueueVersion, Target, Task, TaskId
 from nextlabel.ports.requests import Dialect, WebhookRequest
-from nextlabel.ports.tool import Connector, ConnectorType, Door, ToolAccess
+from nextlabel.ports.tool import Connector, ConnectorType, Callback, ToolAccess
 from nextlabel.testing import Annotator, Served, ToolHarness
 from nextlabel.testing.contract import ConnectorContract
 from nextlabel.testing.waiting import CEILING_SECONDS
@@ -26,22 +26,22 @@ class MemoryHarness(MemoryTool):
 
     dialect: Dialect = CONNECTOR.dialect
 
-    def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
+    def next_task(self, project: ToolProjectId, by: Annotator) -> Served | None:
         taken = self.take_next(project, by)
         if taken is None:
             return None
         task, prediction = taken
         return Served(task, tuple(str(guess.label) for guess in prediction.guesses) if prediction else ())
 
-    def let_a_day_pass(self, project: ProjectId) -> None:
+    def let_a_day_pass(self, project: ToolProjectId) -> None:
         """The tool counts changes, not seconds."""
 
-    def door(self) -> Door:
-        return Door("memory:nextlabel", "nextlabel", "password", "webhook-secret")
+    def callback(self) -> Callback:
+        return Callback("memory:nextlabel", "nextlabel", "password", "webhook-secret")
 
-    def dead_door(self) -> Door:
+    def dead_callback(self) -> Callback:
         self.unreachable.add("memory:nobody")
-        return replace(self.door(), url="memory:nobody")
+        return replace(self.callback(), url="memory:nobody")
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
         before = len(self.sent)
@@ -58,8 +58,8 @@ class MemoryHarness(MemoryTool):
     def stranger(self) -> Connector:
         return MemoryConnectorType(self).open(ToolAccess(self.access.url, "no such token"))
 
-    def unknown_project(self) -> ProjectId:
-        return ProjectId("p999999")
+    def unknown_project(self) -> ToolProjectId:
+        return ToolProjectId("p999999")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ class TestMemoryConnector(ConnectorContract):
 def test_the_entry_point_names_a_connector_type_without_a_tool() -> None:
     assert isinstance(CONNECTOR, ConnectorType)
     with pytest.raises(ToolUnavailable):
-        CONNECTOR.open(ToolAccess("memory:", "any")).label_schema(ProjectId("p1"))
+        CONNECTOR.open(ToolAccess("memory:", "any")).label_schema(ToolProjectId("p1"))
 
 
 @pytest.fixture

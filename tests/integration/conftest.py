@@ -177,10 +177,10 @@ class Team:
 
     def queue(self, n: int = 10_000) -> tuple[TaskId, ...]:
         """What annotators would get, first to last."""
-        return tuple(self.tool.connector().head_of_queue(self.project, n))
+        return tuple(self.tool.connector(self.project).head_of_queue(n))
 
     def in_force(self) -> str | None:
-        return self.tool.connector().queue_in_force(self.project)
+        return self.tool.connector(self.project).queue_in_force()
 
     def take(self) -> TaskId:
         taken = self.tool.take_next(self.project, "ann")

@@ -16,7 +16,7 @@ from integration.test_loop import WRITES, Killed
 from nextlabel.jobs.job_queue import LEARN_QUEUE
 from nextlabel.labeling import AnnotationId, TaskId
 from nextlabel.ports.requests import WebhookRequest
-from nextlabel.ports.tool import Door
+from nextlabel.ports.tool import Callback
 from nextlabel_connectors.memory import JsonDialect
 from nextlabel_connectors.memory.tool import TARGET
 
@@ -30,7 +30,7 @@ _MOMENTS = [(write, moment) for write in WRITES for moment in ("before", "after"
 _PEOPLE = ("label", "label again", "change", "withdraw", "skip", "delete", "import")
 _WEBHOOKS = ("deliver", "deliver twice", "deliver backwards", "lose")
 _WORKERS = ("work", "be killed", "work meanwhile", "reconcile")
-_DOOR = Door("http://nextlabel.invalid", "nextlabel", "password", "secret")
+_CALLBACK = Callback("http://nextlabel.invalid", "nextlabel", "password", "secret")
 
 steps = st.lists(
     st.tuples(st.sampled_from((*_PEOPLE, "label", "label", *_WEBHOOKS, *_WORKERS)), st.integers(0, 99)), max_size=12
@@ -52,7 +52,7 @@ class History:
         self.team.parts.redis.flushall()
         self.team.tool.sent.clear()
         self.team.choose(quiet_seconds=0, max_wait_seconds=0)
-        list(self.team.tool.connector().connect(self.team.project, _DOOR))
+        list(self.team.tool.connector(self.team.project).connect(_CALLBACK))
         self.team.import_mails(12)
         self.team.run()
         self.team.tool.sent.clear()

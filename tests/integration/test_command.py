@@ -118,7 +118,7 @@ def test_who_upgrades_is_told_that_projects_cannot_reach_the_loopback_address(
     team: Team, caplog: pytest.LogCaptureFixture, address: str, host: str, is_warned: bool
 ) -> None:
     known = team.parts.connections.get(team.project)
-    team.parts.connections.save(replace(known, door_url=address))
+    team.parts.connections.save(replace(known, callback_url=address))
     running.warn_of_unreachable(team.parts, host, 9090)
     assert ("172.17.0.1:9090" in caplog.text and "--host 0.0.0.0" in caplog.text) == is_warned
 
@@ -660,7 +660,7 @@ def test_status_tells_what_somebody_undid_in_the_tool_until_it_is_connected_agai
     connect: Callable[..., Result], team: Team
 ) -> None:
     connect()
-    assert team.parts.connections.get(team.project).door_url == "http://127.0.0.1:9090"
+    assert team.parts.connections.get(team.project).callback_url == "http://127.0.0.1:9090"
     team.parts.findings.replace(team.project, [Finding("warning", "The webhook is gone.")])
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     assert one["findings"] == [{"level": "warning", "message": "The webhook is gone."}]

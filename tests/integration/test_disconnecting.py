@@ -304,7 +304,7 @@ def test_every_address_that_a_tool_was_told_is_remembered(fresh: Team, command: 
         command("connect", "--backend-url", url)
     assert known(fresh).addresses == ("http://b.example", "http://a.example")
     command("connect")
-    assert known(fresh).door_url == "http://a.example", "where it was told, not where `up` runs now"
+    assert known(fresh).callback_url == "http://a.example", "where it was told, not where `up` runs now"
 
 
 def test_without_any_address_to_tell_it_is_asked_for(fresh: Team, command: Command) -> None:
@@ -402,15 +402,15 @@ def test_pausing_waits_for_the_worker_and_has_it_publish_nothing_more(
 ) -> None:
     command("connect")
     fresh.work(4)
-    reorder = MemoryConnector.reorder
+    reorder = MemoryConnector.place
 
     def paused_meanwhile(connector: MemoryConnector, *arguments: Any, **more: Any) -> Any:
-        monkeypatch.setattr(MemoryConnector, "reorder", reorder)
+        monkeypatch.setattr(MemoryConnector, "place", reorder)
         monkeypatch.setattr(disconnecting, "waiting_lease", lambda job_queue, project: job_queue.lease("another"))
         command("pause")
         return reorder(connector, *arguments, **more)
 
-    monkeypatch.setattr(MemoryConnector, "reorder", paused_meanwhile)
+    monkeypatch.setattr(MemoryConnector, "place", paused_meanwhile)
     before = fresh.in_force()
     assert "is paused" in fresh.parts.turns.take(fresh.project)
     assert fresh.in_force() == before

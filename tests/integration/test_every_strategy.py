@@ -82,7 +82,7 @@ class Project:
 
     def setup(self, strategy: str) -> None:
         """Label Studio sends what somebody typed as extra params."""
-        schema = self.team.tool.connector().label_schema(self.team.project)
+        schema = self.team.tool.connector(self.team.project).label_schema()
         self.team.parts.service.setup(SetupRequest(self.team.project, schema, {"strategy": strategy}))
 
     def label(self, n: int) -> None:
@@ -279,7 +279,7 @@ def test_a_stored_strategy_that_cannot_work_here_any_more_stops_neither_the_orde
     (told,) = shown(team)
     assert stored.partition("?")[0] in told
     assert "in the order of 'adaptive'" in told
-    schema = team.tool.connector().label_schema(team.project)
+    schema = team.tool.connector(team.project).label_schema()
     asked = PredictRequest(team.project, (Task(TaskId("x"), {"text": "win a prize"}),), schema)
     version, (prediction,) = team.parts.service.predict(asked)
     assert (version, prediction is not None) == (team.in_force(), True)

@@ -550,14 +550,14 @@ def test_a_worker_that_is_overtaken_while_it_writes_its_order_does_not_switch_to
     team.import_mails(60)
     team.run()
     team.work(20)
-    order, reorder = team.in_force(), MemoryConnector.reorder
+    order, reorder = team.in_force(), MemoryConnector.place
 
     def overtaken(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
         team.parts.models.next_fence(team.project)
         return reorder(connector, *args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MemoryConnector, "reorder", overtaken)
+        patched.setattr(MemoryConnector, "place", overtaken)
         with pytest.raises(StaleWorker):
             team.run()
     assert team.in_force() == order
@@ -588,7 +588,7 @@ WRITES: dict[str, Callable[[Team], tuple[object, str]]] = {
     "saving a model": lambda team: (team.parts.models, "save"),
     "promoting it": lambda team: (team.parts.models, "promote"),
     "naming an order": lambda team: (team.parts.models, "reserve_queue"),
-    "writing the order": lambda team: (MemoryConnector, "reorder"),
+    "writing the order": lambda team: (MemoryConnector, "place"),
     "announcing it": lambda team: (team.parts.models, "announce_queue"),
 }
 

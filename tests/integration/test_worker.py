@@ -29,7 +29,7 @@ from nextlabel.loop import ordering
 from nextlabel.loop.turn import Round
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import BLANK, FIELDS, Door, QueueReceipt, ToolAccess
+from nextlabel.ports.tool import BLANK, FIELDS, Callback, QueueReceipt, ToolAccess
 from nextlabel.service import pruning, turns
 from nextlabel.settings import Settings
 from nextlabel.storage import database
@@ -377,11 +377,11 @@ def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
 
 
 def connect(team: Team) -> None:
-    connection = replace(team.parts.connections.get(team.project), door_url=DOOR_URL)
+    connection = replace(team.parts.connections.get(team.project), callback_url=DOOR_URL)
     team.parts.connections.save(connection)
     credentials = team.parts.connections.credentials()
-    door = Door(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
-    list(team.tool.connector().connect(team.project, door))
+    callback = Callback(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
+    list(team.tool.connector(team.project).connect(callback))
 
 
 @pytest.mark.every_database
@@ -504,7 +504,7 @@ def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monke
     for strategy in ("margin", "random", "entropy"):
         team.choose(window=10, strategy=strategy)
         team.run()
-    reorder, pruned = MemoryConnector.reorder, []
+    reorder, pruned = MemoryConnector.place, []
 
     def pruned_halfway(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
         """All of it is written, and not yet switched to."""
@@ -515,7 +515,7 @@ def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monke
             assert len(it.orders[args[1]]) == 10
         return reorder(connector, *args, **kwargs)
 
-    monkeypatch.setattr(MemoryConnector, "reorder", pruned_halfway)
+    monkeypatch.setattr(MemoryConnector, "place", pruned_halfway)
     team.choose(window=10, strategy="diverse")
     team.run()
     assert pruned == [10], "the oldest one is"

@@ -53,7 +53,7 @@ def connect(
     with wired(settings) as parts:
         name = ProjectId(project)
         address = _address(parts, parts.connections.known(name), backend_url)
-        wanted = Connection(name, settings.connector, access, door_url=address)
+        wanted = Connection(name, settings.connector, access, callback_url=address)
         with report.console.status("connecting the project …") as shown:
             queue = parts.connecting.connect(
                 wanted,
@@ -109,7 +109,7 @@ def _typed(options: Sequence[str]) -> dict[str, object]:
 
 def _address(parts: Parts, known: Connection | None, given: str | None) -> str:
     """Where the tool is to find nextlabel: as typed, as set, as this project was told, or where it was last started."""
-    before = known.door_url if known else ""
+    before = known.callback_url if known else ""
     address = given or parts.settings.backend_url or before or parts.connections.address()
     if not address:
         raise SettingsError(

@@ -32,7 +32,7 @@ def predictions(project: str, doomed: tuple[str, ...], yes: bool, as_json: bool)
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
     connection = parts.connections.get(ProjectId(project))
     connector = parts.open_connector(connection)
-    held = connector.predictions_held(connection.project)
+    held = connector.predictions_held()
     if doomed:
         _remove(connector, connection.project, [QueueVersion(version) for version in doomed], held, yes)
     elif as_json:
@@ -79,7 +79,7 @@ def _remove(
                 f"Project {project} has no predictions under the version '{version}': `nextlabel predictions --project "
                 f"{project}` lists what it has."
             )
-        if version == connector.queue_in_force(project):
+        if version == connector.queue_in_force():
             raise SettingsError(
                 f"The queue of project {project} is served by the version '{version}', so it stays. To have nextlabel "
                 "leave the project, run `nextlabel disconnect`."

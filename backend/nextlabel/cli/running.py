@@ -185,7 +185,7 @@ def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
     """Warn where Label Studio calls an address that is not listened on: until 0.1 the default was every address."""
     if host not in _THIS_MACHINE:
         return
-    called = [urlsplit(one.door_url) for one in parts.connections.active()]
+    called = [urlsplit(one.callback_url) for one in parts.connections.active()]
     elsewhere = {one.netloc for one in called if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
     if elsewhere:
         log.warning(

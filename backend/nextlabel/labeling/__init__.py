@@ -1,7 +1,15 @@
 """The words that all labeling tools share: tasks, annotations, predictions and what is to be labeled."""
 
 from nextlabel.labeling.annotations import Annotation, labels_in_force, seconds_of
-from nextlabel.labeling.ids import AnnotationId, Cursor, ModelVersion, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling.ids import (
+    AnnotationId,
+    Cursor,
+    ModelVersion,
+    ProjectId,
+    QueueVersion,
+    TaskId,
+    ToolProjectId,
+)
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.targets import Input, InputKind, Label, LabelSchema, Result, Scale, Span, Target, TargetKind
 from nextlabel.labeling.tasks import Task, read_field
@@ -27,6 +35,7 @@ __all__ = [
     "TargetKind",
     "Task",
     "TaskId",
+    "ToolProjectId",
     "counted",
     "labels_in_force",
     "read_field",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NewType
 
 ProjectId = NewType("ProjectId", str)
-"""A labeling project, as the tool names it."""
+"""A labeling project of one tool, under nextlabel's own id."""
+ToolProjectId = NewType("ToolProjectId", str)
+"""The same project, as the tool names it: two tools may each have a project "1"."""
 TaskId = NewType("TaskId", str)
 AnnotationId = NewType("AnnotationId", str)
 ModelVersion = NewType("ModelVersion", str)

@@ -75,7 +75,7 @@ class Ordering:
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
-        return bool(left) and self.connector.queue_in_force(project, standing=standing) != queues[0].version
+        return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
 
     def _reorder(self, bench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
@@ -122,11 +122,11 @@ class Ordering:
 
         Somebody may still take the name before it is used: then another one is tried.
         """
-        project, taken = self.connection.project, set(self.connector.predictions_held(self.connection.project))
+        project, taken = self.connection.project, set(self.connector.predictions_held())
         for _ in range(_NAMES):
             version = self.registry.reserve_queue(project, model, fence=self.fence, taken=taken)
             try:
-                return self.connector.reorder(project, version, window, shown(version), may_switch=self._check_fence)
+                return self.connector.place(version, window, shown(version), may_switch=self._check_fence)
             except VersionTaken as error:
                 self.registry.note_removed(project, [version])  # what stands there is not ours
                 taken.add(version)

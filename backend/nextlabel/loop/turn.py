@@ -151,7 +151,7 @@ class ActiveLearning:
         """
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
-        schema = connector.label_schema(project)
+        schema = connector.label_schema()
         look = partial(self._look, connection, connector, schema, progress)
         fallbacks: list[str] = []
         queue = Ordering(
@@ -255,7 +255,7 @@ class ActiveLearning:
         if lesson is None:
             self._registry.note_seen(project, bench.digest, fence=fence)
             return _Outcome()
-        taken = connector.predictions_held(project)
+        taken = connector.predictions_held()
         version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)
         verdict = lesson.verdict
         record = ModelRecord(

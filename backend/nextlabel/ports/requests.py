@@ -10,9 +10,9 @@ from nextlabel.errors import PayloadError
 from nextlabel.labeling import (
     LabelSchema,
     Prediction,
-    ProjectId,
     QueueVersion,
     Task,
+    ToolProjectId,
 )
 
 
@@ -33,7 +33,7 @@ class LabelEvent:
     that the echo of our own write can be told from a person's change.
     """
 
-    project: ProjectId
+    project: ToolProjectId
     kind: Literal["labels", "tasks", "project", "train"]
     queue_version: QueueVersion | None = None
     schema_digests: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class LabelEvent:
 class SetupRequest:
     """The tool introduces a project. ``options`` are per-project settings, None where it sent none."""
 
-    project: ProjectId
+    project: ToolProjectId
     schema: LabelSchema
     options: Mapping[str, object] | None
 
@@ -56,7 +56,7 @@ class PredictRequest:
     drawn, in the tool's own words, where the tool asks while they are at it.
     """
 
-    project: ProjectId
+    project: ToolProjectId
     tasks: tuple[Task | None, ...]
     schema: LabelSchema
     context: Mapping[str, object] | None = None
@@ -75,16 +75,24 @@ def check_number_of_tasks(number: int, body: bytes) -> None:
         raise PayloadError(f"The request holds {number:,} tasks: send {_ALWAYS_TASKS:,} at a time.")
 
 
-class Dialect(Protocol):
-    """How one tool words what it sends to us and reads what we answer. Pure translation, no I/O.
+class Webhooks(Protocol):
+    """How webhooks of one tool are read. Pure translation, no I/O."""
+
+    def is_genuine(self, request: WebhookRequest, secret: str) -> bool:
+        """Whether the request shows that its sender knows the secret; compared in constant time."""
+
+    def read_event(self, request: WebhookRequest) -> LabelEvent | None:
+        """What a webhook says; None when it is nothing that matters to the loop.
+
+        Raises `PayloadError` on a body that is not what the tool promises.
+        """
+
+
+class MLBackend(Protocol):
+    """How one tool words its requests to an ML backend, and reads the answers. Pure translation, no I/O.
 
     All readers raise `PayloadError` on a body that is not what the tool promises.
     """
-
-    webhook_secret_header: str
-
-    def read_event(self, request: WebhookRequest) -> LabelEvent | None:
-        """What a webhook tells; None when it is nothing that matters to the loop."""
 
     def read_setup(self, body: bytes) -> SetupRequest: ...
 

@@ -1,4 +1,8 @@
-"""A labeling tool, as the loop sees it: what connectors fulfil."""
+"""A labeling tool, as the loop sees it: a small core that every connector fulfils, and rings that a tool may have.
+
+The core reads a project and places an order on it. A ring is a protocol of its own: a connector has the ring whose
+methods it has, and no connector has a method that only raises.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +16,25 @@ from nextlabel.labeling import (
     Cursor,
     LabelSchema,
     Prediction,
-    ProjectId,
     QueueVersion,
     Task,
     TaskId,
+    ToolProjectId,
 )
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.requests import Dialect
+from nextlabel.ports.requests import MLBackend, Webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class ToolAccess:
-    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``.
+    """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``; "" where a tool needs none.
 
-    ``file_hosts`` are the other hosts that files of its tasks may be read from (`Settings`).
+    ``url`` is what the tool's type calls its address (`ConnectorType.address`), such as a folder. ``file_hosts`` are the
+    other hosts that files of its tasks may be read from (`Settings`).
     """
 
     url: str
-    token: str = field(repr=False)
+    token: str = field(default="", repr=False)
     file_hosts: tuple[str, ...] = ()
 
 
@@ -73,9 +78,11 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class QueueReceipt:
-    """Proof of a reorder: how many tasks were written, which had vanished meanwhile, and what is served first.
+    """What came of placing an order: how many tasks were written, which had vanished meanwhile, what is served first.
 
-    ``refused`` are tasks whose prediction the tool did not take: they stand in the order, with nothing shown.
+    ``refused`` are tasks whose prediction the tool did not take: they stand in the order, with nothing shown. ``proof``
+    is how far it was proved that annotators get this order: it was read back from the tool, it is pending because the
+    tool works on it later, or the tool offers no way to find out.
     """
 
     version: QueueVersion
@@ -83,6 +90,7 @@ class QueueReceipt:
     vanished: tuple[TaskId, ...]
     head: tuple[TaskId, ...]
     refused: tuple[TaskId, ...] = ()
+    proof: Literal["read back", "pending", "none"] = "read back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Callback:
     """How the tool reaches nextlabel: the address as seen from the tool, and the credentials to use.
 
     ``earlier`` are other addresses that the tool was given before: what stands at one of them is ours too. Where it is
@@ -154,36 +162,66 @@ class ToolSetting:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LivePriority:
+    """The tool itself serves tasks by a priority that can be written at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortedView:
+    """A field of each task can be written at any time; annotators who open the view that is sorted by it get the order.
+
+    ``where`` tells them where that view is.
+    """
+
+    field: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedFile:
+    """The order is a file that is replaced as a whole; whoever reads it gets the order."""
+
+    path: str
+
+
+Order = LivePriority | SortedView | OrderedFile
+"""How a tool takes an order. The loop writes the window whenever it is due; all three may be written at any time."""
+
+
 class Connector(Protocol):
-    """A labeling tool, as the loop sees it. Every call may be made twice with the same effect as once.
+    """One project of a labeling tool, as the loop sees it. Every call may be made twice with the same effect as once.
 
     All methods raise `ToolUnavailable` when the tool is down or unwell, and `ToolRejected` when it refuses
     (bad token, no permission); `ProjectGone`, which is one, only where the tool itself says that there is no such
     project.
     """
 
-    def label_schema(self, project: ProjectId) -> LabelSchema:
+    @property
+    def order(self) -> Order:
+        """How the tool takes an order. Makes no request."""
+
+    def label_schema(self) -> LabelSchema:
         """What is to be labeled now. Raises `SchemaError` when the labeling config cannot be read."""
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
+    def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
-        A change may be told twice, never left out; what cannot be read is told by name, and keeps nothing else from
+        A change may come twice, and is never left out; what cannot be read comes by name, and keeps nothing else from
         being read. Deleted tasks are found with `vanished_tasks`. With ``whole`` every annotation comes with
-        `Annotation.whole`; after a pull without it everything is told again. Raises `SchemaError` when the labeling
-        config cannot be read.
+        `Annotation.whole`, where the tool has the ring `MLBackendWords`; after a pull without it everything comes
+        again. Raises `SchemaError` when the labeling config cannot be read.
         """
 
-    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+    def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         """Those of the known tasks that are no longer in the tool.
 
-        ``known`` are all tasks told so far, the newest pull and those that cannot be read included, so that equal
-        numbers mean equal tasks.
+        ``known`` are all tasks that ever came with a page, those of the newest pull and those that cannot be read
+        included, so that equal numbers mean equal tasks.
         """
 
-    def reorder(
+    def place(
         self,
-        project: ProjectId,
         version: QueueVersion,
         window: Ranking,
         predictions: Iterable[Prediction],
@@ -197,33 +235,75 @@ class Connector(Protocol):
         raised, and the order in force stays.
         """
 
-    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
+    def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
         """The version whose order the tool serves now; None when it serves some other order, or shows no predictions,
         or fewer than ``standing`` tasks still have their place in the order."""
 
-    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
+    def head_of_queue(self, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
 
-    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """Ring: tasks may name files that the tool keeps, or knows how to reach."""
+
+    def file(self, address: str) -> bytes:
+        """What stands at an address that one of the project's tasks names, such as a picture.
+
+        Raises `FileUnavailable` for what is gone, too large, or neither the tool's own nor at a host that was allowed.
+        """
+
+
+@runtime_checkable
+class KeepsOldOrders(Protocol):
+    """Ring: what an order wrote stays in the tool beside the next ones, until it is removed."""
+
+    def predictions_held(self) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores under each version, whoever wrote them."""
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
+    def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         """Remove predictions of these orders, in their order, at most ``at_most`` in all; nothing else is touched.
 
         The order in force stays, even when it is among them. No annotator waits for it or gets another task because of
         it, unless ``at_rest`` says that nobody is at work: then it may be done in the quickest way.
         """
 
+
+@runtime_checkable
+class MLBackendWords(Protocol):
+    """Ring: annotations have a form that models for label-studio-ml read and write."""
+
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        """What a result, as models for label-studio-ml write it, says of each target. No request is made."""
+        """The label of each target in a result, as models for label-studio-ml write it. No request is made."""
 
-    def file(self, project: ProjectId, address: str) -> bytes:
-        """What stands at an address that one of the project's tasks names, such as a picture.
 
-        Raises `FileUnavailable` for what is gone, too large, or neither the tool's own nor at a host that was allowed.
+@runtime_checkable
+class ChangesSettings(Protocol):
+    """Ring: `connect` and the first order change settings of the project, which can be given back."""
+
+    def settings(self, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        """Those settings as they are now. ``ours`` are the versions of our own orders."""
+
+
+@runtime_checkable
+class Prepares(ChangesSettings, Protocol):
+    """Ring: a tool that never calls nextlabel, in whose project something is made or set before an order can stand."""
+
+    def prepare(self) -> Iterator[Finding]:
+        """Make the project ready for an order; idempotent. Yields what was done and what is wrong.
+
+        Where there is a problem, the project is left as it was. Only `ToolUnavailable` is raised.
         """
 
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
+    def restore(self, settings: Mapping[str, str], orders: Sequence[OwnOrder]) -> Iterator[Finding]:
+        """Take back what `prepare` made and what these orders wrote, and give these settings these values."""
+
+
+@runtime_checkable
+class CallsUs(ChangesSettings, Protocol):
+    """Ring: a tool that calls nextlabel, by webhooks or as its ML backend."""
+
+    def connect(self, callback: Callback) -> Iterator[Finding]:
         """Make the tool call nextlabel and take its order; idempotent. Yields what was done and what is wrong.
 
         What nextlabel made at an earlier address is replaced. A refusal is a ``problem`` with its remedy, so that the
@@ -231,23 +311,20 @@ class Connector(Protocol):
         tool does not find nextlabel, the project is left as it was.
         """
 
-    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
-        """The settings that `connect` and the first order change, as they are now. ``ours`` are the versions of our
-        own orders."""
-
     def disconnect(
-        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+        self, callback: Callback, settings: Mapping[str, str], *, similar: bool = False
     ) -> Iterator[Finding]:
         """Take back what `connect` made, and give these settings these values (by `ToolSetting.name`); others stay.
 
-        What carries our secret or stands at one of the door's addresses is ours. What merely resembles it is named, and
-        removed only with ``similar``. Predictions stay (`prune`). A value that cannot be set any more is a ``warning``.
+        What carries our secret or stands at one of the callback's addresses is ours. What merely resembles it is named,
+        and removed only with ``similar``. Predictions stay (`prune`). A value that cannot be set any more is a
+        ``warning``.
         """
 
-    def is_connected(self, project: ProjectId, door: Door) -> bool:
-        """Whether the project shows that this installation once connected it: it carries the door's secret."""
+    def is_connected(self, callback: Callback) -> bool:
+        """Whether the project shows that this installation once connected it: it carries the callback's secret."""
 
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
+    def drift(self, callback: Callback) -> Sequence[Finding]:
         """What somebody has undone since `connect`, with the remedy; empty where all stands as it was made.
 
         Changes nothing and makes two requests at most, so that it may be asked every minute.
@@ -258,11 +335,19 @@ class Connector(Protocol):
 class ConnectorType(Protocol):
     """What an entry point of the group ``nextlabel.connectors`` names."""
 
-    @property
-    def dialect(self) -> Dialect: ...
+    title: str
+    """The tool's name, as its makers write it."""
+    address: str
+    """What its address is, in words: "the address that people open" or "a folder"."""
+    token: str
+    """What its token is and where to find it, in words; "" where it needs none."""
+    webhooks: Webhooks | None
+    """How webhooks of the tool are read; None where it sends none."""
+    ml_backend: MLBackend | None
+    """How the tool words its requests to an ML backend; None where it makes none."""
 
-    def open(self, access: ToolAccess) -> Connector:
-        """A connector to the tool at that address; makes no request yet.
+    def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
+        """The way to one project of the tool at that address, by the tool's own id for it; makes no request yet.
 
         Raises `ToolRejected` for an address that cannot be one.
         """

@@ -66,7 +66,7 @@ class Connecting:
         project, known = wanted.project, self.connections.known(wanted.project)
         wanted = replace(wanted, options=_options(known, changes))
         connector = self.open_connector(wanted)
-        schema = connector.label_schema(project)  # wrong address, token, project: refused before anything is kept
+        schema = connector.label_schema()  # wrong address, token, project: refused before anything is kept
         hosted = self.hosts.chosen(wanted.options.model)
         if not hosted:
             schema.check_learnable()
@@ -105,7 +105,7 @@ class Connecting:
         """A project is kept under its id in the tool: one of the same id in another tool would take its place."""
         if known is None or same_tool(known, wanted):
             return
-        if not moved and not connector.is_connected(wanted.project, self.connections.door(wanted)):
+        if not moved and not connector.is_connected(self.connections.callback(wanted)):
             raise SettingsError(
                 f"Project {wanted.project} is that of {known.access.url} here, and nextlabel cannot hold two projects "
                 f"of one number yet. Connect this one from another installation (another NEXTLABEL_HOME, and "
@@ -129,17 +129,17 @@ class Connecting:
         next `connect` or `disconnect` knows.
         """
         project, ours = wanted.project, our_versions(self.models, wanted.project)
-        before = connector.settings(project, ours)
+        before = connector.settings(ours)
         noted = _noted(known, before, ours)
         earlier = known.addresses if known else ()
-        addresses = (*(one for one in earlier if one != wanted.door_url), wanted.door_url)
+        addresses = (*(one for one in earlier if one != wanted.callback_url), wanted.callback_url)
         wanted = replace(wanted, before=noted, addresses=addresses)
         self.connections.save(
             replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
         )
         problems = report.problems
-        door = replace(self.connections.door(wanted), interactive=bool(self.hosts.chosen(wanted.options.model)))
-        for found in connector.connect(project, door):
+        callback = replace(self.connections.callback(wanted), interactive=bool(self.hosts.chosen(wanted.options.model)))
+        for found in connector.connect(callback):
             report.add(found)
         if report.problems > problems:
             if known is None:
@@ -162,7 +162,7 @@ def _noted(
     values = {one.name: one.value for one in now}
     if known is not None and known.before is not None:
         return {**known.before, **{one.name: one.value for one in now if not one.ours}}
-    if known is not None and known.state != "disconnected" and known.door_url:
+    if known is not None and known.state != "disconnected" and known.callback_url:
         return None  # connected by a release that did not note them
     return None if values.get("model_version") in ours else values
 

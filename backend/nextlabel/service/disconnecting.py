@@ -123,7 +123,7 @@ class _Run:
         """With those choices that can have been there before. None where the tool has no such project any more."""
         project = self.known.project
         try:
-            found = connector.settings(project, our_versions(self.here.models, project))
+            found = connector.settings(our_versions(self.here.models, project))
         except ProjectGone as error:
             self.report.add(Finding("warning", f"{error} So there is nothing to take back."))
             return None
@@ -131,8 +131,8 @@ class _Run:
         return [replace(one, choices=tuple(it for it in one.choices if it not in only_ours)) for one in found]
 
     def _undo(self, connector: Connector, wanted: Mapping[str, str]) -> None:
-        door = self.here.connections.door(self.known)
-        for found in connector.disconnect(self.known.project, door, wanted, similar=self.wishes.similar):
+        callback = self.here.connections.callback(self.known)
+        for found in connector.disconnect(callback, wanted, similar=self.wishes.similar):
             self.report.add(found)
 
     def _removes(self, connector: Connector) -> bool:
@@ -154,7 +154,7 @@ class _Run:
         return False
 
     def _held(self, connector: Connector) -> int:
-        held = connector.predictions_held(self.known.project)
+        held = connector.predictions_held()
         return sum(min(held.get(one.version, 0), _at_most(one)) for one in self._own_orders())
 
     def _remove(self, connector: Connector, *, at_rest: bool) -> None:

@@ -70,7 +70,7 @@ class Overview:
     def running(self) -> list[Running]:
         """Each part of the installation; the backend wherever it was started or tools find it, or at the same port
         here."""
-        found = [self.connections.address(), *(one.door_url for one in self.connections.all())]
+        found = [self.connections.address(), *(one.callback_url for one in self.connections.all())]
         addresses = [one for one in found if one] or [self.settings.backend_url or DEFAULT_ADDRESS]
         return [*redis_and_workers(self.settings), backend([*addresses, *map(_on_this_machine, addresses)])]
 

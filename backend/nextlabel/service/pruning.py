@@ -75,14 +75,14 @@ class Pruning:
             at_rest, old = self.job_queue.is_at_rest(project), self.models.old_orders(project)
             if not at_rest and len(old) <= _MOST_LEFT:
                 break
-            lot = connector.prune(project, old, _WHOLE_LOT if at_rest else _TRICKLE_LOT, at_rest=at_rest)
+            lot = connector.prune(old, _WHOLE_LOT if at_rest else _TRICKLE_LOT, at_rest=at_rest)
             self.models.note_removed(project, lot.emptied)
             # A training never waits for this; the reorder at its end asks for pruning again.
             if lot.removed == 0 or self.job_queue.learning_waits():
                 break
             removed += lot.removed
             time.sleep(_PAUSE_SECONDS)
-        held, ours = connector.predictions_held(project), {order.version for order in self.models.own_orders(project)}
+        held, ours = connector.predictions_held(), {order.version for order in self.models.own_orders(project)}
         found = list(left_alone(held, ours, self.models.earlier_names(project)))
         self.findings.replace(project, found, LEFT_ALONE)
         return removed
@@ -95,7 +95,7 @@ def remove_all(
     there is nothing left. What is not emptied then the tool keeps."""
     left = list(orders)
     while left:
-        lot = connector.prune(project, left, _SHOWN_LOT, at_rest=at_rest)
+        lot = connector.prune(left, _SHOWN_LOT, at_rest=at_rest)
         left = [order for order in left if order.version not in lot.emptied]
         yield lot
         if not lot.removed:

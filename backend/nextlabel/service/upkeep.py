@@ -62,11 +62,11 @@ class Upkeep:
         same; and who removed it may have meant it. Order, sampling and version are what the loop is for: those it
         mends.
         """
-        if not connection.door_url or not self.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
+        if not connection.callback_url or not self.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
             return
-        door = self.connections.door(connection)
+        callback = self.connections.callback(connection)
         try:
-            found = list(self.open_connector(connection).drift(connection.project, door))
+            found = list(self.open_connector(connection).drift(connection.project, callback))
         except ToolRejected as error:
             found = [Finding("warning", str(error))]
         if self.findings.replace(connection.project, found):

@@ -13,7 +13,7 @@ from nextlabel.errors import NotConnected
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, ConnectionState, Credentials
-from nextlabel.ports.tool import Door, ToolAccess
+from nextlabel.ports.tool import Callback, ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import connections, counters, installation, metadata
@@ -85,11 +85,11 @@ class SqlConnections:
             for table in _OF_A_PROJECT:
                 sql.execute(delete(table).where(table.c.project == project))
 
-    def door(self, connection: Connection, url: str | None = None) -> Door:
+    def callback(self, connection: Connection, url: str | None = None) -> Callback:
         """How the tool of a project reaches nextlabel: at this address, or where it was last told."""
-        known, at = self.credentials(), connection.door_url if url is None else url
+        known, at = self.credentials(), connection.callback_url if url is None else url
         earlier = tuple(one for one in connection.addresses if one != at)
-        return Door(at, known.user, known.password, known.webhook_secret, earlier=earlier)
+        return Callback(at, known.user, known.password, known.webhook_secret, earlier=earlier)
 
     def address(self) -> str:
         """Where `nextlabel serve` or `up` was last started, as far as it knows itself; empty where it never was."""
@@ -153,7 +153,7 @@ def _row(connection: Connection) -> dict[str, object]:
         "url": connection.access.url,
         "token": connection.access.token,
         "options": connection.options.row,
-        "door_url": connection.door_url,
+        "callback_url": connection.callback_url,
         "state": connection.state,
         "before": None if connection.before is None else dict(connection.before),
         "addresses": list(connection.addresses),
@@ -166,7 +166,7 @@ def _connection(row: Row[Any]) -> Connection:
         connector=row.connector,
         access=ToolAccess(row.url, row.token),
         options=ProjectOptions.stored(row.options),
-        door_url=row.door_url,
+        callback_url=row.callback_url,
         state=row.state,
         before=row.before,
         addresses=tuple(row.addresses),

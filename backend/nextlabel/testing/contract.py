@@ -30,7 +30,7 @@ from nextlabel.errors import (
 )
 from nextlabel.labeling import (
     Input,
-    ProjectId,
+    ToolProjectId,
     QueueVersion,
     TaskId,
 )
@@ -70,7 +70,7 @@ class ConnectorContract:
     # --- what is to be labeled -----------------------------------------------------------------------------
 
     def test_the_schema_names_the_labels_and_the_text(self, scene: Scene) -> None:
-        schema = scene.connector.label_schema(scene.project)
+        schema = scene.connector.label_schema()
         (target,) = schema.targets
         assert (target.kind, target.inputs, target.labels) == ("choice", (Input(FIELD),), LABELS)
 
@@ -130,12 +130,12 @@ class ConnectorContract:
         scene.submit(labeled, "spam")
         scene.pull()
         assert all(one.whole is None for one in scene.told[labeled].annotations)
-        pages = scene.connector.changed_tasks(scene.project, scene.cursor, whole=True)
+        pages = scene.connector.changed_tasks(scene.cursor, whole=True)
         told = {seen.task.id: seen for page in pages for seen in page.tasks}
         assert set(told) == set(scene.tasks)
         (annotation,) = told[labeled].annotations
         assert annotation.whole is not None
-        schema, result = scene.connector.label_schema(scene.project), annotation.whole["result"]
+        schema, result = scene.connector.label_schema(), annotation.whole["result"]
         assert isinstance(result, list)
         assert scene.connector.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
 
@@ -154,14 +154,14 @@ class ConnectorContract:
 
     def test_deleted_tasks_are_found_to_have_vanished(self, scene: Scene) -> None:
         scene.harness.delete_task(scene.project, scene.tasks[1])
-        assert set(scene.connector.vanished_tasks(scene.project, scene.tasks)) == {scene.tasks[1]}
+        assert set(scene.connector.vanished_tasks(scene.tasks)) == {scene.tasks[1]}
 
     def test_a_deleted_task_is_found_even_where_a_new_one_took_its_place(self, scene: Scene) -> None:
         scene.pull()
         scene.harness.delete_task(scene.project, scene.tasks[1])
         scene.harness.add_tasks(scene.project, ["one more"])
         scene.pull()
-        assert set(scene.connector.vanished_tasks(scene.project, set(scene.told))) == {scene.tasks[1]}
+        assert set(scene.connector.vanished_tasks(set(scene.told))) == {scene.tasks[1]}
 
     # --- large projects ------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class ConnectorContract:
 
     def test_nothing_is_missed_when_tasks_change_between_pages(self, crowd: Crowd) -> None:
         scene = replace(crowd.scene, told={}, cursor=None)
-        pages = scene.connector.changed_tasks(scene.project, None)
+        pages = scene.connector.changed_tasks(None)
         first = next(pages)
         early, gone, late = first.tasks[0].task.id, first.tasks[1].task.id, _untold(first.tasks, crowd.tasks)
         scene.submit(early, "spam")
@@ -196,7 +196,7 @@ class ConnectorContract:
     def test_vanished_tasks_are_found_among_many(self, crowd: Crowd) -> None:
         scene = crowd.scene
         scene.harness.delete_task(scene.project, crowd.tasks[-1])
-        vanished = scene.connector.vanished_tasks(scene.project, crowd.tasks)
+        vanished = scene.connector.vanished_tasks(crowd.tasks)
         assert crowd.tasks[-1] in vanished
         assert len(vanished) < 20
 
@@ -249,7 +249,7 @@ class ConnectorContract:
 
         with pytest.raises(StaleWorker):
             scene.rank(V1, stale, may_switch=overtaken)
-        assert scene.connector.queue_in_force(scene.project) == V2
+        assert scene.connector.queue_in_force() == V2
         assert scene.work(4) == [Served(task, ("spam",)) for task in order]
 
     def test_a_task_that_vanished_is_passed_over(self, scene: Scene) -> None:
@@ -263,14 +263,14 @@ class ConnectorContract:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.submit(order[0], by="ben")
         scene.rank(V1, order)
-        assert list(scene.connector.head_of_queue(scene.project, 3)) == order[1:]
+        assert list(scene.connector.head_of_queue(3)) == order[1:]
         assert ids(scene.work(3)) == order[1:]
 
     def test_a_task_deleted_after_the_reorder_is_passed_over(self, scene: Scene) -> None:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.rank(V1, order)
         scene.harness.delete_task(scene.project, order[0])
-        assert list(scene.connector.head_of_queue(scene.project, 3)) == order[1:]
+        assert list(scene.connector.head_of_queue(3)) == order[1:]
         assert ids(scene.work(3)) == order[1:]
 
     def test_a_window_of_nothing_but_vanished_tasks_is_survived(self, scene: Scene) -> None:
@@ -294,12 +294,12 @@ class ConnectorContract:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.rank(V1, order)
         for _ in range(3):
-            assert list(scene.connector.head_of_queue(scene.project, 2)) == order[:2]
+            assert list(scene.connector.head_of_queue(2)) == order[:2]
         assert [it.task for it in (scene.take("ann"), scene.take("ben")) if it] == order[:2]
 
     def test_the_queue_in_force_is_told_and_a_change_by_hand_is_noticed(self, scene: Scene) -> None:
         def in_force() -> QueueVersion | None:
-            return scene.connector.queue_in_force(scene.project)
+            return scene.connector.queue_in_force()
 
         assert in_force() is None
         scene.rank(V1, scene.tasks[:2])
@@ -311,12 +311,12 @@ class ConnectorContract:
 
     def test_places_in_the_order_that_somebody_deleted_are_missed(self, scene: Scene) -> None:
         scene.rank(V1, scene.tasks[:4])
-        assert scene.connector.queue_in_force(scene.project, standing=4) == V1
+        assert scene.connector.queue_in_force(standing=4) == V1
         scene.harness.delete_predictions(scene.project, scene.tasks[1:3])
-        assert scene.connector.queue_in_force(scene.project, standing=4) is None
-        assert scene.connector.queue_in_force(scene.project, standing=2) == V1
+        assert scene.connector.queue_in_force(standing=4) is None
+        assert scene.connector.queue_in_force(standing=2) == V1
         scene.rank(V2, scene.tasks[:4])
-        assert scene.connector.queue_in_force(scene.project, standing=4) == V2
+        assert scene.connector.queue_in_force(standing=4) == V2
 
     # --- whose predictions they are ----------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class ConnectorContract:
             scene.rank(version, scene.tasks[:4], "spam")
         old, lots = [OwnOrder(V1), OwnOrder(V2)], []
         while old:
-            lot = scene.connector.prune(scene.project, old, at_most=3, at_rest=at_rest)
+            lot = scene.connector.prune(old, at_most=3, at_rest=at_rest)
             old = [order for order in old if order.version not in lot.emptied]
             lots.append(lot.removed)
         assert (sum(lots), max(lots) <= 3) == (8, True)
@@ -336,17 +336,17 @@ class ConnectorContract:
     def test_pruning_removes_no_order_that_it_is_not_given(self, scene: Scene) -> None:
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:2])
-        assert scene.connector.prune(scene.project, [OwnOrder(V2)], at_most=100) == Pruned(2, (V2,))
-        assert scene.connector.prune(scene.project, [OwnOrder(V2)], at_most=100) == Pruned(0, (V2,))
+        assert scene.connector.prune([OwnOrder(V2)], at_most=100) == Pruned(2, (V2,))
+        assert scene.connector.prune([OwnOrder(V2)], at_most=100) == Pruned(0, (V2,))
         assert scene.harness.predictions_held(scene.project) == {V1: 2, V3: 2}
 
     def test_pruning_never_removes_the_order_in_force(self, scene: Scene) -> None:
         order = [scene.tasks[n] for n in (5, 1, 6, 0)]
         scene.rank(V1, scene.tasks)
         scene.rank(V2, order)
-        emptied = scene.connector.prune(scene.project, [OwnOrder(V1), OwnOrder(V2)], at_most=100).emptied
+        emptied = scene.connector.prune([OwnOrder(V1), OwnOrder(V2)], at_most=100).emptied
         assert emptied == (V1,)
-        assert scene.connector.queue_in_force(scene.project) == V2
+        assert scene.connector.queue_in_force() == V2
         assert scene.work(4) == [Served(task, ("ham",)) for task in order]
 
     def test_predictions_of_others_stay_whatever_their_version_is_called(self, scene: Scene) -> None:
@@ -354,10 +354,10 @@ class ConnectorContract:
             scene.harness.import_predictions(scene.project, version, scene.tasks[:3])
         for version in (V1, V2, V3):
             scene.rank(version, scene.tasks[:2])
-        scene.connector.prune(scene.project, [OwnOrder(V1), OwnOrder(V2)], at_most=100)
+        scene.connector.prune([OwnOrder(V1), OwnOrder(V2)], at_most=100)
         held = {**dict.fromkeys(OTHERS, 3), V3: 2}
         assert scene.harness.predictions_held(scene.project) == held
-        assert dict(scene.connector.predictions_held(scene.project)) == held
+        assert dict(scene.connector.predictions_held()) == held
 
     def test_no_order_is_written_under_a_version_that_holds_other_predictions(self, scene: Scene) -> None:
         scene.rank(V1, scene.tasks[:2])
@@ -365,7 +365,7 @@ class ConnectorContract:
         with pytest.raises(VersionTaken):
             scene.rank(V2, scene.tasks[:2])
         assert scene.harness.predictions_held(scene.project) == {V1: 2, V2: 3}
-        assert scene.connector.queue_in_force(scene.project) == V1
+        assert scene.connector.queue_in_force() == V1
 
     def test_where_others_share_the_name_of_an_order_only_its_own_places_are_removed(self, scene: Scene) -> None:
         """As releases before 0.1.1 named their orders."""
@@ -373,16 +373,16 @@ class ConnectorContract:
         scene.rank(V1, window)
         scene.harness.import_predictions(scene.project, V1, scene.tasks[2:7])
         scene.rank(V2, scene.tasks[:2])
-        lot = scene.connector.prune(scene.project, [OwnOrder(V1, window)], at_most=100)
+        lot = scene.connector.prune([OwnOrder(V1, window)], at_most=100)
         assert lot == Pruned(4, (V1,))
         assert scene.harness.predictions_held(scene.project) == {V1: 5, V2: 2}
-        assert scene.connector.prune(scene.project, [OwnOrder(V1, ())], at_most=100) == Pruned(0, (V1,))
+        assert scene.connector.prune([OwnOrder(V1, ())], at_most=100) == Pruned(0, (V1,))
 
     # --- what the tool sends -------------------------------------------------------------------------------
 
     def test_a_label_its_change_and_its_withdrawal_each_arrive_as_an_event_of_their_project(self, scene: Scene) -> None:
         harness, project = scene.harness, scene.project
-        list(scene.connector.connect(project, harness.door()))
+        list(scene.connector.connect(harness.callback()))
         annotation = harness.submit(project, scene.tasks[0], "ham", "ann")
         for act in (
             lambda: harness.submit(project, scene.tasks[1], "ham", "ann"),
@@ -394,94 +394,94 @@ class ConnectorContract:
 
     def test_new_tasks_arrive_as_an_event_of_their_project(self, scene: Scene) -> None:
         harness, project = scene.harness, scene.project
-        list(scene.connector.connect(project, harness.door()))
+        list(scene.connector.connect(harness.callback()))
         arrivals = harness.arrivals(lambda: harness.add_tasks(project, ["one more"]))
         assert ("tasks", project) in self._events(harness, arrivals)
 
     def test_every_event_carries_the_secret(self, scene: Scene) -> None:
-        door = scene.harness.door()
-        list(scene.connector.connect(scene.project, door))
+        callback = scene.harness.callback()
+        list(scene.connector.connect(callback))
         arrivals = scene.harness.arrivals(lambda: scene.submit(scene.tasks[0]))
         assert arrivals
         name = scene.harness.dialect.webhook_secret_header
-        assert {request.headers.get(name) for request in arrivals} == {door.webhook_secret}
+        assert {request.headers.get(name) for request in arrivals} == {callback.webhook_secret}
 
     def test_connecting_twice_changes_nothing_more(self, scene: Scene) -> None:
-        door = scene.harness.door()
-        first = list(scene.connector.connect(scene.project, door))
-        again = list(scene.connector.connect(scene.project, door))
+        callback = scene.harness.callback()
+        first = list(scene.connector.connect(callback))
+        again = list(scene.connector.connect(callback))
         assert "done" in {finding.level for finding in first}
         assert "done" not in {finding.level for finding in again}
 
     def test_what_somebody_undoes_is_found_until_it_is_connected_again(self, scene: Scene) -> None:
-        door = scene.harness.door()
-        list(scene.connector.connect(scene.project, door))
-        assert list(scene.connector.drift(scene.project, door)) == []
+        callback = scene.harness.callback()
+        list(scene.connector.connect(callback))
+        assert list(scene.connector.drift(callback)) == []
         scene.harness.disconnect(scene.project)
-        found = scene.connector.drift(scene.project, door)
+        found = scene.connector.drift(callback)
         assert {finding.level for finding in found} == {"warning"}
         assert all("nextlabel connect" in finding.message for finding in found)
-        list(scene.connector.connect(scene.project, door))
-        assert list(scene.connector.drift(scene.project, door)) == []
+        list(scene.connector.connect(callback))
+        assert list(scene.connector.drift(callback)) == []
 
     def test_an_address_at_which_the_tool_finds_nobody_is_a_problem_and_nothing_is_changed(self, scene: Scene) -> None:
         harness, project = scene.harness, scene.project
-        before = scene.connector.settings(project, ())
-        found = list(scene.connector.connect(project, harness.dead_door()))
+        before = scene.connector.settings(())
+        found = list(scene.connector.connect(harness.dead_callback()))
         assert "problem" in {finding.level for finding in found}
-        assert (list(harness.calls(project)), scene.connector.settings(project, ())) == ([], before)
-        list(scene.connector.connect(project, harness.door()))
-        calls, settings = list(harness.calls(project)), scene.connector.settings(project, ())
-        assert "problem" in {one.level for one in scene.connector.connect(project, harness.dead_door())}
-        assert (list(harness.calls(project)), scene.connector.settings(project, ())) == (calls, settings)
+        assert (list(harness.calls(project)), scene.connector.settings(())) == ([], before)
+        list(scene.connector.connect(harness.callback()))
+        calls, settings = list(harness.calls(project)), scene.connector.settings(())
+        assert "problem" in {one.level for one in scene.connector.connect(harness.dead_callback())}
+        assert (list(harness.calls(project)), scene.connector.settings(())) == (calls, settings)
 
     def test_another_address_takes_the_place_of_the_earlier_one(self, scene: Scene) -> None:
-        harness, project, door = scene.harness, scene.project, scene.harness.door()
-        list(scene.connector.connect(project, door))
+        harness, project, callback = scene.harness, scene.project, scene.harness.callback()
+        list(scene.connector.connect(callback))
         calls = harness.calls(project)
-        moved = replace(door, url=f"{door.url}/moved", earlier=(door.url,))
-        list(scene.connector.connect(project, moved))
-        assert sorted(harness.calls(project)) == sorted(one.replace(door.url, moved.url) for one in calls)
+        moved = replace(callback, url=f"{callback.url}/moved", earlier=(callback.url,))
+        list(scene.connector.connect(moved))
+        assert sorted(harness.calls(project)) == sorted(one.replace(callback.url, moved.url) for one in calls)
         assert "labels" in dict(self._events(harness, harness.arrivals(lambda: scene.submit(scene.tasks[0]))))
 
     def test_disconnecting_leaves_a_project_as_it_was_and_it_can_be_connected_again(self, scene: Scene) -> None:
-        harness, project, door = scene.harness, scene.project, scene.harness.door()
+        harness, project, callback = scene.harness, scene.project, scene.harness.callback()
         harness.choose_another_order(project)
         harness.import_predictions(project, OTHERS[0], scene.tasks[:3])
-        before = scene.connector.settings(project, ())
-        list(scene.connector.connect(project, door))
+        before = scene.connector.settings(())
+        list(scene.connector.connect(callback))
         scene.rank(V1, scene.tasks[:4])
-        assert {one.ours for one in scene.connector.settings(project, (V1,))} == {True}
+        assert {one.ours for one in scene.connector.settings((V1,))} == {True}
         values = {one.name: one.value for one in before}
-        levels = {one.level for one in scene.connector.disconnect(project, door, values)}
+        levels = {one.level for one in scene.connector.disconnect(callback, values)}
         assert ("done" in levels, "problem" in levels) == (True, False)
-        assert {one.name: one.value for one in scene.connector.settings(project, (V1,))} == values
+        assert {one.name: one.value for one in scene.connector.settings((V1,))} == values
         assert list(harness.calls(project)) == []
         assert harness.predictions_held(project) == {OTHERS[0]: 3, V1: 4}
-        assert {one.level for one in scene.connector.disconnect(project, door, values)} == {"unchanged"}
-        list(scene.connector.connect(project, door))
+        assert {one.level for one in scene.connector.disconnect(callback, values)} == {"unchanged"}
+        list(scene.connector.connect(callback))
         scene.rank(V2, scene.tasks[4:6])
-        assert scene.connector.queue_in_force(project, standing=2) == V2
+        assert scene.connector.queue_in_force(standing=2) == V2
 
     def test_a_setting_that_is_not_to_be_put_back_stays_as_somebody_chose_it(self, scene: Scene) -> None:
-        list(scene.connector.connect(scene.project, scene.harness.door()))
+        list(scene.connector.connect(scene.harness.callback()))
         scene.rank(V1, scene.tasks[:4])
         scene.harness.choose_another_order(scene.project)
-        now = scene.connector.settings(scene.project, (V1,))
-        list(scene.connector.disconnect(scene.project, scene.harness.door(), {}))
-        assert scene.connector.settings(scene.project, (V1,)) == now
+        now = scene.connector.settings((V1,))
+        list(scene.connector.disconnect(scene.harness.callback(), {}))
+        assert scene.connector.settings((V1,)) == now
 
     def test_a_project_shows_by_whom_it_was_connected(self, scene: Scene) -> None:
-        door = scene.harness.door()
-        stranger = replace(door, webhook_secret="another installation's")  # noqa: S106
-        assert not scene.connector.is_connected(scene.project, door)
-        list(scene.connector.connect(scene.project, door))
-        elsewhere = replace(door, url=f"{door.url}/elsewhere")
-        asked = [scene.connector.is_connected(scene.project, one) for one in (door, elsewhere, stranger)]
+        callback = scene.harness.callback()
+        stranger = replace(callback, webhook_secret="another installation's")  # noqa: S106
+        assert not scene.connector.is_connected(callback)
+        list(scene.connector.connect(callback))
+        elsewhere = replace(callback, url=f"{callback.url}/elsewhere")
+        asked = [scene.connector.is_connected(one) for one in (callback, elsewhere, stranger)]
         assert asked == [True, True, False]
 
     def test_a_malformed_event_is_a_payload_error(self, scene: Scene) -> None:
-        list(scene.connector.connect(scene.project, scene.harness.door()))
+        list(scene.connector.connect(scene.harness.callback()))
         good = scene.harness.arrivals(lambda: scene.submit(scene.tasks[0]))[0]
         bodies = (b"", b"null", b"[]", b'"label"', b"\xff\xfe\x00", good.body[: len(good.body) // 2])
         hostile = [WebhookRequest(body, good.headers) for body in bodies]
@@ -489,7 +489,7 @@ class ConnectorContract:
         results = {it.body: outcome(partial(read, it)) for it in (*hostile, *scene.harness.malformed_events())}
         assert results == dict.fromkeys(results, PayloadError)
 
-    def _events(self, harness: ToolHarness, arrivals: Sequence[WebhookRequest]) -> list[tuple[str, ProjectId]]:
+    def _events(self, harness: ToolHarness, arrivals: Sequence[WebhookRequest]) -> list[tuple[str, ToolProjectId]]:
         events = [harness.dialect.read_event(request) for request in arrivals]
         return [(event.kind, event.project) for event in events if event]
 
@@ -522,31 +522,31 @@ class ConnectorContract:
             assert outcomes(scene) == dict.fromkeys(CALLS, ToolUnavailable)
         finally:
             scene.harness.bring_up()
-        assert list(scene.connector.head_of_queue(scene.project, 4)) == order
+        assert list(scene.connector.head_of_queue(4)) == order
         scene.rank(V2, order[::-1])
         assert ids(scene.work(4)) == order[::-1]
 
 
 CALLS: Mapping[str, Callable[[Scene], object]] = {
-    "label_schema": lambda it: it.connector.label_schema(it.project),
-    "changed_tasks": lambda it: list(it.connector.changed_tasks(it.project, None)),
-    "vanished_tasks": lambda it: it.connector.vanished_tasks(it.project, it.tasks[:1]),
+    "label_schema": lambda it: it.connector.label_schema(),
+    "changed_tasks": lambda it: list(it.connector.changed_tasks(None)),
+    "vanished_tasks": lambda it: it.connector.vanished_tasks(it.tasks[:1]),
     "reorder": lambda it: it.rank(V3, it.tasks[:2]),
-    "queue_in_force": lambda it: it.connector.queue_in_force(it.project),
-    "head_of_queue": lambda it: it.connector.head_of_queue(it.project, 2),
-    "drift": lambda it: it.connector.drift(it.project, it.harness.door()),
-    "settings": lambda it: it.connector.settings(it.project, ()),
-    "disconnect": lambda it: list(it.connector.disconnect(it.project, it.harness.door(), {})),
-    "is_connected": lambda it: it.connector.is_connected(it.project, it.harness.door()),
-    "predictions_held": lambda it: it.connector.predictions_held(it.project),
-    "prune": lambda it: it.connector.prune(it.project, [OwnOrder(V1)], 10),
+    "queue_in_force": lambda it: it.connector.queue_in_force(),
+    "head_of_queue": lambda it: it.connector.head_of_queue(2),
+    "drift": lambda it: it.connector.drift(it.harness.callback()),
+    "settings": lambda it: it.connector.settings(()),
+    "disconnect": lambda it: list(it.connector.disconnect(it.harness.callback(), {})),
+    "is_connected": lambda it: it.connector.is_connected(it.harness.callback()),
+    "predictions_held": lambda it: it.connector.predictions_held(),
+    "prune": lambda it: it.connector.prune([OwnOrder(V1)], 10),
 }
 
 
 def complains(scene: Scene) -> bool:
     """Whether connecting is refused, or reports a problem."""
     try:
-        findings = list(scene.connector.connect(scene.project, scene.harness.door()))
+        findings = list(scene.connector.connect(scene.harness.callback()))
     except ToolRejected:
         return True
     return "problem" in {finding.level for finding in findings}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import AnnotationId, ToolProjectId, QueueVersion, TaskId
 from nextlabel.ports.requests import Dialect, WebhookRequest
-from nextlabel.ports.tool import Connector, Door
+from nextlabel.ports.tool import Connector, Callback
 
 Annotator = Literal["ann", "ben"]
 """Two people with an account each in the tool; neither is the account whose token the connector uses."""
@@ -23,7 +23,7 @@ class Served:
 
 
 class ToolHarness(Protocol):
-    """Plays the people of one labeling tool, through the doors that people use.
+    """Plays the people of one labeling tool, through the ways that people use.
 
     It is what `ConnectorContract` knows of a tool. Nothing here may go through the connector under test,
     except that `connector` and `stranger` make one. Projects are never shared between tests.
@@ -31,64 +31,64 @@ class ToolHarness(Protocol):
 
     dialect: Dialect
 
-    def create_project(self, labels: Sequence[str], field: str) -> ProjectId:
+    def create_project(self, labels: Sequence[str], field: str) -> ToolProjectId:
         """A new empty project: choose exactly one of the labels for the text in that field; one label per task."""
 
-    def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> Sequence[TaskId]:
+    def add_tasks(self, project: ToolProjectId, texts: Sequence[str]) -> Sequence[TaskId]:
         """Import one task per text; the ids come in the order of the texts."""
 
-    def delete_task(self, project: ProjectId, task: TaskId) -> None: ...
+    def delete_task(self, project: ToolProjectId, task: TaskId) -> None: ...
 
-    def spoil(self, project: ProjectId, task: TaskId) -> None:
+    def spoil(self, project: ToolProjectId, task: TaskId) -> None:
         """Damage what the tool has stored of a task, so that it tells it in a way that cannot be read."""
 
-    def mend(self, project: ProjectId, task: TaskId) -> None:
+    def mend(self, project: ToolProjectId, task: TaskId) -> None:
         """Undo `spoil`."""
 
-    def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
+    def next_task(self, project: ToolProjectId, by: Annotator) -> Served | None:
         """Ask for a task as the tool's own page does, taking it; None when nothing is left for this annotator."""
 
-    def submit(self, project: ProjectId, task: TaskId, label: str, by: Annotator) -> AnnotationId: ...
+    def submit(self, project: ToolProjectId, task: TaskId, label: str, by: Annotator) -> AnnotationId: ...
 
-    def skip(self, project: ProjectId, task: TaskId, by: Annotator) -> None: ...
+    def skip(self, project: ToolProjectId, task: TaskId, by: Annotator) -> None: ...
 
-    def change(self, project: ProjectId, annotation: AnnotationId, label: str) -> None:
+    def change(self, project: ToolProjectId, annotation: AnnotationId, label: str) -> None:
         """Somebody chooses another label in an annotation already submitted."""
 
-    def withdraw(self, project: ProjectId, annotation: AnnotationId) -> None:
+    def withdraw(self, project: ToolProjectId, annotation: AnnotationId) -> None:
         """Delete an annotation."""
 
-    def let_a_day_pass(self, project: ProjectId) -> None:
+    def let_a_day_pass(self, project: ToolProjectId) -> None:
         """Make all that happened in a project a day older. Nothing to do where no clock is involved."""
 
-    def choose_another_order(self, project: ProjectId) -> None:
+    def choose_another_order(self, project: ToolProjectId) -> None:
         """Somebody sets the tool's queue to an order of their own."""
 
-    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+    def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         """Somebody imports one prediction for each of these tasks, made by a model of their own."""
 
-    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+    def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         """Somebody deletes all predictions of these tasks."""
 
-    def disconnect(self, project: ProjectId) -> None:
+    def disconnect(self, project: ToolProjectId) -> None:
         """Somebody removes all that makes the tool call nextlabel."""
 
-    def delete_project(self, project: ProjectId) -> None: ...
+    def delete_project(self, project: ToolProjectId) -> None: ...
 
-    def calls(self, project: ProjectId) -> Sequence[str]:
+    def calls(self, project: ToolProjectId) -> Sequence[str]:
         """Every address that the tool calls for a project, as its own pages list them, one for each purpose."""
 
-    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+    def predictions_held(self, project: ToolProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores, by version, as its own pages tell."""
 
-    def door(self) -> Door:
+    def callback(self) -> Callback:
         """An address at which something answers the tool as nextlabel would, and at any path below it too."""
 
-    def dead_door(self) -> Door:
+    def dead_callback(self) -> Callback:
         """The same with an address at which nothing answers."""
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
-        """The webhooks that arrive at the door because of what ``act`` does."""
+        """The webhooks that arrive at the callback because of what ``act`` does."""
 
     def malformed_events(self) -> Sequence[WebhookRequest]:
         """Webhooks that are valid JSON, and not what the tool promises."""
@@ -99,7 +99,7 @@ class ToolHarness(Protocol):
     def stranger(self) -> Connector:
         """A connector whose token the tool does not know."""
 
-    def unknown_project(self) -> ProjectId:
+    def unknown_project(self) -> ToolProjectId:
         """A project id of the right shape that the tool has never given out."""
 
     def take_down(self) -> None:

@@ -10,7 +10,7 @@ from nextlabel.labeling import (
     Cursor,
     Guess,
     Prediction,
-    ProjectId,
+    ToolProjectId,
     QueueVersion,
     TaskId,
     labels_in_force,
@@ -29,7 +29,7 @@ class Scene:
 
     harness: ToolHarness
     connector: Connector
-    project: ProjectId
+    project: ToolProjectId
     tasks: list[TaskId]
     target: str
     told: dict[TaskId, TaskSeen] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Scene:
     def pull(self) -> list[TaskId]:
         """Read on from the cursor, as the loop does; returns the tasks in the order in which they were told."""
         told: list[TaskId] = []
-        for page in self.connector.changed_tasks(self.project, self.cursor):
+        for page in self.connector.changed_tasks(self.cursor):
             told += [seen.task.id for seen in page.tasks]
             self.note(page)
         return told
@@ -74,7 +74,7 @@ class Scene:
             Prediction(task, version, guesses, 0.1, utility) for task, utility in zip(order, utilities, strict=True)
         ]
         ranking = Ranking(tuple(map(RankedTask, order, utilities)), "contract")
-        return self.connector.reorder(self.project, version, ranking, predictions, may_switch=may_switch)
+        return self.connector.place(version, ranking, predictions, may_switch=may_switch)
 
     def take(self, by: Annotator = "ann") -> Served | None:
         return self.harness.next_task(self.project, by)
@@ -105,7 +105,7 @@ def set_scene(harness: ToolHarness, size: int) -> Scene:
     project = harness.create_project(LABELS, FIELD)
     tasks = list(harness.add_tasks(project, [f"mail number {n}" for n in range(size)]))
     connector = harness.connector()
-    return Scene(harness, connector, project, tasks, connector.label_schema(project).targets[0].name)
+    return Scene(harness, connector, project, tasks, connector.label_schema().targets[0].name)
 
 
 def ids(served: Sequence[Served]) -> list[TaskId]:

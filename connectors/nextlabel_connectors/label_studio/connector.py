@@ -10,9 +10,9 @@ from datetime import timedelta
 import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, ToolProjectId, QueueVersion, TaskId
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.tool import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting
+from nextlabel.ports.tool import Callback, ChangePage, Finding, LivePriority, OwnOrder, Pruned, QueueReceipt, ToolSetting
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing
@@ -35,98 +35,101 @@ _WHOLE = f"{_COLUMNS},created_at,completed_by"
 
 
 class LabelStudioConnector:
-    """A connector to one Label Studio server; makes its first request when first asked.
+    """A connector to one project of a Label Studio server; makes its first request when first asked.
 
     ``file_hosts`` are the other hosts that files may be read from (`fetch_file`).
     """
 
-    def __init__(self, client: LabelStudioClient, file_hosts: Collection[str] = ()) -> None:
-        self._client, self._file_hosts = client, file_hosts
+    def __init__(self, client: LabelStudioClient, project: ToolProjectId, file_hosts: Collection[str] = ()) -> None:
+        self._client, self._project, self._file_hosts = client, project, file_hosts
 
-    def label_schema(self, project: ProjectId) -> LabelSchema:
-        with self._understood(project):
-            return fetch_project(self._client, project).config.schema
+    @property
+    def order(self) -> LivePriority:
+        return LivePriority()
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
+    def label_schema(self) -> LabelSchema:
+        with self._understood():
+            return fetch_project(self._client, self._project).config.schema
+
+    def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks in the order of their change. Changes of the last seconds are told again at the next call.
 
         A task that Label Studio fails to list (500), while it lists others, is told as one that cannot be read.
         """
-        with self._understood(project):
-            now = fetch_project(self._client, project)
+        with self._understood():
+            now = fetch_project(self._client, self._project)
             start = _Mark.read(since, now, whole=whole)
-            for page in TaskListing(self._client, project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
+            for page in TaskListing(self._client, self._project).changed_since(start.at, _WHOLE if whole else _COLUMNS):
                 yield _changes(page, now, start, whole=whole)
 
-    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+    def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         """Compares the number of tasks first, which is cheap; lists all ids only where it differs."""
-        with self._understood(project):
-            if fetch_project(self._client, project).task_number == len(known):
+        with self._understood():
+            if fetch_project(self._client, self._project).task_number == len(known):
                 return ()
-            return set(known).difference(TaskListing(self._client, project).ids())
+            return set(known).difference(TaskListing(self._client, self._project).ids())
 
-    def reorder(
+    def place(
         self,
-        project: ProjectId,
         version: QueueVersion,
         window: Ranking,
         predictions: Iterable[Prediction],
         *,
         may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
-        with self._understood(project):
-            return self._queue(project).reorder(version, window, predictions, may_switch)
+        with self._understood():
+            return self._queue().reorder(version, window, predictions, may_switch)
 
-    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
-        with self._understood(project):
-            return self._queue(project).in_force(standing)
+    def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
+        with self._understood():
+            return self._queue().in_force(standing)
 
-    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
-        with self._understood(project):
-            return self._queue(project).head(n)
+    def head_of_queue(self, n: int) -> Sequence[TaskId]:
+        with self._understood():
+            return self._queue().head(n)
 
-    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
-        with self._understood(project):
-            return Predictions(self._client, project).counts()
+    def predictions_held(self) -> Mapping[QueueVersion, int]:
+        with self._understood():
+            return Predictions(self._client, self._project).counts()
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
+    def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         """One by one, or ``at_rest`` whole orders at once, which locks all of their tasks for a second or two."""
-        with self._understood(project):
-            return self._queue(project).prune(old, at_most, at_rest=at_rest)
+        with self._understood():
+            return self._queue().prune(old, at_most, at_rest=at_rest)
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return read_labels(result, parse_label_config(schema.source))
 
-    def file(self, project: ProjectId, address: str) -> bytes:
-        return fetch_file(self._client, project, address, self._file_hosts)
+    def file(self, address: str) -> bytes:
+        return fetch_file(self._client, self._project, address, self._file_hosts)
 
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        with self._understood(project):
-            yield from connect(self._client, project, door)
+    def connect(self, callback: Callback) -> Iterator[Finding]:
+        with self._understood():
+            yield from connect(self._client, self._project, callback)
 
-    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
-        with self._understood(project):
-            return undoing.settings(self._client, project, ours)
+    def settings(self, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        with self._understood():
+            return undoing.settings(self._client, self._project, ours)
 
     def disconnect(
-        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+        self, callback: Callback, settings: Mapping[str, str], *, similar: bool = False
     ) -> Iterator[Finding]:
-        with self._understood(project):
-            yield from undoing.disconnect(self._client, project, door, settings, similar=similar)
+        with self._understood():
+            yield from undoing.disconnect(self._client, self._project, callback, settings, similar=similar)
 
-    def is_connected(self, project: ProjectId, door: Door) -> bool:
-        with self._understood(project):
-            return any(map(Listed(door, (), ()).shows_secret, list_webhooks(self._client, project)))
+    def is_connected(self, callback: Callback) -> bool:
+        with self._understood():
+            return any(map(Listed(callback, (), ()).shows_secret, list_webhooks(self._client, self._project)))
 
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
-        with self._understood(project):
-            return list(drift(self._client, project, door))
+    def drift(self, callback: Callback) -> Sequence[Finding]:
+        with self._understood():
+            return list(drift(self._client, self._project, callback))
 
-    def _queue(self, project: ProjectId) -> Queue:
-        return Queue(self._client, project)
+    def _queue(self) -> Queue:
+        return Queue(self._client, self._project)
 
     @contextmanager
-    def _understood(self, project: ProjectId) -> Iterator[None]:
+    def _understood(self) -> Iterator[None]:
         """An answer that makes no sense is a tool that is not well, or not the tool at all; a refusal may be for want
         of the project, which not every answer says."""
         try:
@@ -138,7 +141,7 @@ class LabelStudioConnector:
             ) from error
         except Refused as error:
             if error.status in (400, 404):
-                fetch_project(self._client, project)  # raises `ProjectGone` where there is none
+                fetch_project(self._client, self._project)  # raises `ProjectGone` where there is none
             raise
 
 

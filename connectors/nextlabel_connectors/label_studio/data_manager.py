@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from nextlabel.labeling import ProjectId, TaskId
+from nextlabel.labeling import ToolProjectId, TaskId
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, utc
 from nextlabel_connectors.label_studio.walking import Filter, Page, Walk, task_id
@@ -49,7 +49,7 @@ class TaskListing:
     """One project's tasks. Raises what the client raises, and `PayloadError` on an answer that makes no sense."""
 
     client: LabelStudioClient
-    project: ProjectId
+    project: ToolProjectId
 
     def first(
         self, size: int, include: str, filters: Iterable[Filter] = (), ordering: str = "tasks:id"

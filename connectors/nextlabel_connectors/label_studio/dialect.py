@@ -8,7 +8,7 @@ from typing import Literal
 import orjson
 
 from nextlabel.errors import PayloadError, SchemaError
-from nextlabel.labeling import Prediction, ProjectId, QueueVersion, Task
+from nextlabel.labeling import Prediction, ToolProjectId, QueueVersion, Task
 from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
@@ -60,7 +60,7 @@ class LabelStudioDialect:
         if kind is None:
             return None
         raw = as_object(payload.get("project"), "project (is 'send payload' on for this webhook?)")
-        project = ProjectId(identifier(raw.get("id"), "project's id"))
+        project = ToolProjectId(identifier(raw.get("id"), "project's id"))
         if kind == "project":
             return LabelEvent(project, kind, _queue_version(raw), self._digests(raw))
         return LabelEvent(project, kind)
@@ -121,12 +121,12 @@ def _parse(body: bytes) -> JsonObject:
     return as_object(payload, "body")
 
 
-def _project(payload: JsonObject) -> ProjectId:
+def _project(payload: JsonObject) -> ToolProjectId:
     """Label Studio names a project ``<id>.<created at>`` to its ML backends."""
     number = as_text(payload.get("project"), "project").split(".", 1)[0]
     if not (number.isascii() and number.isdigit() and len(number) < 20):
         raise PayloadError("The project must be '<id>.<created at>', with a number for the id.")
-    return ProjectId(identifier(int(number), "project's id"))
+    return ToolProjectId(identifier(int(number), "project's id"))
 
 
 def _options(raw: object) -> Mapping[str, object] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nextlabel.labeling import ProjectId
-from nextlabel.ports.tool import Door, Finding
+from nextlabel.labeling import ToolProjectId
+from nextlabel.ports.tool import Callback, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.ours import address, list_backends, list_webhooks
 from nextlabel_connectors.label_studio.setup import Setup
@@ -13,9 +13,9 @@ from nextlabel_connectors.label_studio.setup import Setup
 _AGAIN = "Run `nextlabel connect` again to have it back."
 
 
-def drift(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterator[Finding]:
+def drift(client: LabelStudioClient, project: ToolProjectId, callback: Callback) -> Iterator[Finding]:
     """Two requests. The second has Label Studio call each ML backend, which shows whether credentials still hold."""
-    setup = Setup(client, project, door)
+    setup = Setup(client, project, callback)
     yield from _webhook(setup)
     yield from _ml_backend(setup)
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from nextlabel.errors import FileUnavailable, ToolError
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ToolProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 
 _STORAGE = ("s3", "gs", "azure-blob")
@@ -43,7 +43,7 @@ _LIMITS = FileLimits()
 
 def fetch_file(
     client: LabelStudioClient,
-    project: ProjectId,
+    project: ToolProjectId,
     address: str,
     allowed_hosts: Collection[str] = (),
     limits: FileLimits = _LIMITS,
@@ -155,7 +155,7 @@ class _Reader:
 _PLAIN = {"Accept-Encoding": "identity"}  # a small answer cannot unpack into a large one
 
 
-def _web_address(own: str, project: ProjectId, address: str) -> str:
+def _web_address(own: str, project: ToolProjectId, address: str) -> str:
     """Where to ask for it."""
     address = address.strip()
     scheme, _, path, query, _ = urlsplit(address)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from nextlabel.labeling import ProjectId
-from nextlabel.ports.tool import Door
+from nextlabel.labeling import ToolProjectId
+from nextlabel.ports.tool import Callback
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import WEBHOOK_SECRET_HEADER
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object
@@ -21,14 +21,14 @@ _WEBHOOK = "/webhook"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A project's webhooks and ML backends as Label Studio lists them, told apart by the door's secret and addresses.
+    """A project's webhooks and ML backends as Label Studio lists them, told apart by the callback's secret and addresses.
 
     A webhook is ours that shows our secret, or goes to one of our addresses as Label Studio made it there (without
     headers), or with our header and a secret that is no longer in use. An ML backend is ours that stands at one of our
     addresses, or where a webhook with our secret goes.
     """
 
-    door: Door
+    callback: Callback
     webhooks: Sequence[JsonObject]
     backends: Sequence[JsonObject]
 
@@ -46,7 +46,7 @@ class Listed:
     @property
     def similar_backends(self) -> list[JsonObject]:
         """Those that look like ours but for their address: another installation's, or ours from times unknown."""
-        ours, looks = self.our_backends, (self.door.title, self.door.user)
+        ours, looks = self.our_backends, (self.callback.title, self.callback.user)
         named = [one for one in self.backends if (one.get("title"), one.get("basic_auth_user")) == looks]
         return [backend for backend in named if backend not in ours]
 
@@ -56,7 +56,7 @@ class Listed:
         return [webhook for webhook in self.webhooks if address(webhook) == one_spelling(url) and webhook not in ours]
 
     def shows_secret(self, webhook: JsonObject) -> bool:
-        return _headers(webhook).get(WEBHOOK_SECRET_HEADER) == self.door.webhook_secret
+        return _headers(webhook).get(WEBHOOK_SECRET_HEADER) == self.callback.webhook_secret
 
     def _made_at_our_address(self, webhook: JsonObject) -> bool:
         headers = _headers(webhook)
@@ -64,15 +64,15 @@ class Listed:
 
     @property
     def _addresses(self) -> set[str]:
-        return {one_spelling(url) for url in (self.door.url, *self.door.earlier) if url}
+        return {one_spelling(url) for url in (self.callback.url, *self.callback.earlier) if url}
 
 
-def list_webhooks(client: LabelStudioClient, project: ProjectId) -> list[JsonObject]:
+def list_webhooks(client: LabelStudioClient, project: ToolProjectId) -> list[JsonObject]:
     answer = client.get("/api/webhooks/", {"project": project}).data
     return [as_object(webhook, "webhook") for webhook in as_list(answer, "list of webhooks")]
 
 
-def list_backends(client: LabelStudioClient, project: ProjectId) -> list[JsonObject]:
+def list_backends(client: LabelStudioClient, project: ToolProjectId) -> list[JsonObject]:
     """Listing them makes Label Studio call each one, so that its state is what it is now."""
     answer = client.get("/api/ml", {"project": project}).data
     return [as_object(backend, "ML backend") for backend in as_list(answer, "list of ML backends")]

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from nextlabel.errors import PayloadError, ProjectGone, ToolRejected
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ToolProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
@@ -60,7 +60,7 @@ class Project:
         return hashlib.sha256(repr(state).encode()).hexdigest()[:12]
 
 
-def fetch_project(client: LabelStudioClient, project: ProjectId) -> Project:
+def fetch_project(client: LabelStudioClient, project: ToolProjectId) -> Project:
     """Raises `ProjectGone` when there is no such project."""
     try:
         answer = client.get(project_path(project), {"include": _COLUMNS})
@@ -83,11 +83,11 @@ def _is_well(client: LabelStudioClient) -> bool:
         return False
 
 
-def update_project(client: LabelStudioClient, project: ProjectId, changes: Mapping[str, object]) -> None:
+def update_project(client: LabelStudioClient, project: ToolProjectId, changes: Mapping[str, object]) -> None:
     client.patch(project_path(project), changes)
 
 
-def project_path(project: ProjectId) -> str:
+def project_path(project: ToolProjectId) -> str:
     if not (project.isascii() and project.isdigit()):
         raise ToolRejected(f"{project!r} is no project of Label Studio: its projects are numbers, e.g. 1.")
     return f"/api/projects/{project}/"

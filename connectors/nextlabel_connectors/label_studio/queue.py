@@ -8,7 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from nextlabel.errors import ToolRejected, VersionTaken
-from nextlabel.labeling import Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Prediction, ToolProjectId, QueueVersion, TaskId
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.ports.tool import OwnOrder, Pruned, QueueReceipt
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
@@ -43,7 +43,7 @@ class Queue:
     """One project's queue."""
 
     client: LabelStudioClient
-    project: ProjectId
+    project: ToolProjectId
 
     @property
     def _predictions(self) -> Predictions:

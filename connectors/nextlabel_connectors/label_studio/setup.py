@@ -14,8 +14,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from nextlabel.errors import ToolError, ToolRejected, ToolUnavailable
-from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.tool import Door, Finding
+from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.ports.tool import Callback, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING, WEBHOOK_ACTIONS, WEBHOOK_SECRET_HEADER
 from nextlabel_connectors.label_studio.ours import (
@@ -75,13 +75,13 @@ _REMEDIES = (
 )
 
 
-def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterator[Finding]:
-    """Make Label Studio call the door and serve by uncertainty. A second time it finds everything unchanged."""
+def connect(client: LabelStudioClient, project: ToolProjectId, callback: Callback) -> Iterator[Finding]:
+    """Make Label Studio call the callback and serve by uncertainty. A second time it finds everything unchanged."""
     yield _judged_version(client)
     try:
         found = fetch_project(client, project)
         with ExitStack() as undo:
-            for finding in Setup(client, project, door).steps(undo):
+            for finding in Setup(client, project, callback).steps(undo):
                 yield finding
                 if finding.level == "problem":
                     return
@@ -95,15 +95,15 @@ def connect(client: LabelStudioClient, project: ProjectId, door: Door) -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What makes one project of Label Studio call the door."""
+    """What makes one project of Label Studio call the callback."""
 
     client: LabelStudioClient
-    project: ProjectId
-    door: Door
+    project: ToolProjectId
+    callback: Callback
 
     def steps(self, undo: ExitStack) -> Iterator[Finding]:
         """All that is to be done, up to the first problem; ``undo`` gets what takes each change back."""
-        listed = Listed(self.door, list_webhooks(self.client, self.project), list_backends(self.client, self.project))
+        listed = Listed(self.callback, list_webhooks(self.client, self.project), list_backends(self.client, self.project))
         webhooks = sorted(listed.our_webhooks, key=lambda one: (not self.is_right(one), not self.is_here(one)))
         backends = sorted(listed.our_backends, key=lambda one: (address(one) != self.url, not self.accepted(one)))
         yield from self._webhook(webhooks, undo)
@@ -145,10 +145,10 @@ class Setup:
         backend = {
             "project": int(self.project),
             "url": self.url,
-            "title": ours[0].get("title") if ours else self.door.title,
+            "title": ours[0].get("title") if ours else self.callback.title,
             "auth_method": "BASIC_AUTH",
-            "basic_auth_user": self.door.user,
-            "basic_auth_pass": self.door.password,
+            "basic_auth_user": self.callback.user,
+            "basic_auth_pass": self.callback.password,
         }
         try:
             written = self._write_ml_backend(ours, backend)
@@ -231,19 +231,19 @@ class Setup:
         if ours:
             return self.client.patch(f"/api/ml/{ours[0].get('id')}", backend).data
         # Whoever switches it off later in the project's settings finds it off: it is never patched.
-        return self.client.post("/api/ml", {**backend, "is_interactive": self.door.interactive}).data
+        return self.client.post("/api/ml", {**backend, "is_interactive": self.callback.interactive}).data
 
     def accepted(self, backend: JsonObject) -> bool:
         """A stored password cannot be read back, but Label Studio has just shown it to us."""
         return (
             backend.get("state") == _CONNECTED
             and backend.get("auth_method") == "BASIC_AUTH"
-            and backend.get("basic_auth_user") == self.door.user
+            and backend.get("basic_auth_user") == self.callback.user
         )
 
     @property
     def url(self) -> str:
-        return one_spelling(self.door.url)
+        return one_spelling(self.callback.url)
 
     @property
     def webhook_url(self) -> str:
@@ -252,7 +252,7 @@ class Setup:
     def wanted_webhook(self) -> dict[str, object]:
         return {
             "url": self.webhook_url,
-            "headers": {WEBHOOK_SECRET_HEADER: self.door.webhook_secret},
+            "headers": {WEBHOOK_SECRET_HEADER: self.callback.webhook_secret},
             "send_payload": True,
             "send_for_all_actions": False,
             "is_active": True,

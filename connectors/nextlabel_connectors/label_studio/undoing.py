@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.tool import Door, Finding, ToolSetting
+from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.ports.tool import Callback, Finding, ToolSetting
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.ours import (
@@ -28,7 +28,7 @@ _SHOWN = {"yes": True, "no": False}
 _FIELDS = {"sampling": "sampling", "model_version": "model_version", "show_predictions": "show_collab_predictions"}
 
 
-def settings(client: LabelStudioClient, project: ProjectId, ours: Collection[QueueVersion]) -> list[ToolSetting]:
+def settings(client: LabelStudioClient, project: ToolProjectId, ours: Collection[QueueVersion]) -> list[ToolSetting]:
     """Sampling, the version that is shown, and whether predictions are shown at all."""
     found = fetch_project(client, project)
     held = Predictions(client, project).counts()
@@ -51,14 +51,14 @@ def settings(client: LabelStudioClient, project: ProjectId, ours: Collection[Que
 
 
 def disconnect(
-    client: LabelStudioClient, project: ProjectId, door: Door, wanted: Mapping[str, str], *, similar: bool
+    client: LabelStudioClient, project: ToolProjectId, callback: Callback, wanted: Mapping[str, str], *, similar: bool
 ) -> Iterator[Finding]:
     """Webhooks first, so that Label Studio tells nextlabel nothing of what follows, and settings last: removing an ML
     backend may change them."""
-    listed = Listed(door, list_webhooks(client, project), list_backends(client, project))
+    listed = Listed(callback, list_webhooks(client, project), list_backends(client, project))
     if similar:  # then all that stands where they do is ours, the webhooks that Label Studio made for them too
         alike = tuple(map(address, listed.similar_backends))
-        listed = replace(listed, door=replace(door, earlier=(*door.earlier, *alike)))
+        listed = replace(listed, callback=replace(callback, earlier=(*callback.earlier, *alike)))
     for webhook in listed.our_webhooks:
         remove_webhook(client, webhook)
         yield Finding("done", f"Webhook to {webhook.get('url')} removed.")
@@ -77,7 +77,7 @@ def disconnect(
     yield from _put_back(client, project, wanted)
 
 
-def _put_back(client: LabelStudioClient, project: ProjectId, wanted: Mapping[str, str]) -> Iterator[Finding]:
+def _put_back(client: LabelStudioClient, project: ToolProjectId, wanted: Mapping[str, str]) -> Iterator[Finding]:
     now = _values(fetch_project(client, project))
     values = {**now, **wanted}
     if values["model_version"] != now["model_version"] and not _can_be(client, project, values["model_version"]):
@@ -101,7 +101,7 @@ def _put_back(client: LabelStudioClient, project: ProjectId, wanted: Mapping[str
     yield Finding("done", f"Project settings put back: {_listed(changed)}.")
 
 
-def _can_be(client: LabelStudioClient, project: ProjectId, version: str) -> bool:
+def _can_be(client: LabelStudioClient, project: ToolProjectId, version: str) -> bool:
     """Label Studio takes a version that some prediction has, or an ML backend's title, or none."""
     if version in ("", *Predictions(client, project).counts()):
         return True

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from nextlabel.errors import FileUnavailable, VersionTaken
-from nextlabel.labeling import Cursor, LabelSchema, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, ToolProjectId, QueueVersion, TaskId
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.tool import ChangePage, Door, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
+from nextlabel.ports.tool import ChangePage, Callback, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
 
 if TYPE_CHECKING:
     from nextlabel_connectors.memory.tool import MemoryTool
@@ -23,20 +23,23 @@ _WAYS = ("labels", "whole")
 class MemoryConnector:
     """The way to a `MemoryTool`; see `nextlabel.ports.tool.Connector` for the promises."""
 
-    def __init__(self, tool: MemoryTool, token: str) -> None:
-        self._tool = tool
-        self._token = token
+    def __init__(self, tool: MemoryTool, token: str, project: ToolProjectId) -> None:
+        self._tool, self._token, self._project = tool, token, project
 
-    def label_schema(self, project: ProjectId) -> LabelSchema:
-        with self._tool.opened(project, self._token) as it:
+    @property
+    def order(self) -> LivePriority:
+        return LivePriority()
+
+    def label_schema(self) -> LabelSchema:
+        with self._opened() as it:
             return it.schema
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
+    def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """A task that changes while pages are read moves behind the last page, and so is told again, never missed."""
         tick, _, way = (since or "").partition(" ")
         cursor = int(tick or 0) if way == _WAYS[whole] else 0
         while True:
-            with self._tool.opened(project, self._token) as it:
+            with self._opened() as it:
                 changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
                 page = changed[: self._tool.page_size]
                 told = tuple(row.seen(whole=whole) for row in page if not row.spoiled)
@@ -46,13 +49,12 @@ class MemoryConnector:
             spoiled = tuple(Unreadable(row.task.id, "It is damaged.") for row in page if row.spoiled)
             yield ChangePage(told, Cursor(f"{cursor} {_WAYS[whole]}"), spoiled)
 
-    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
-        with self._tool.opened(project, self._token) as it:
+    def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
+        with self._opened() as it:
             return {task for task in known if task not in it.rows}
 
-    def reorder(
+    def place(
         self,
-        project: ProjectId,
         version: QueueVersion,
         window: Ranking,
         predictions: Iterable[Prediction],
@@ -60,30 +62,30 @@ class MemoryConnector:
         may_switch: Callable[[], None] = lambda: None,
     ) -> QueueReceipt:
         shown = {prediction.task: prediction for prediction in predictions}
-        with self._tool.opened(project, self._token) as it:
+        with self._opened() as it:
             ranked = window.task_ids()
             if it.others.get(version):
-                raise VersionTaken(f"Project '{project}' holds other predictions under the version {version}.")
+                raise VersionTaken(f"Project '{self._project}' holds other predictions under the version {version}.")
             order = {task: shown.get(task) for task in ranked if task in it.rows}
             may_switch()
-            self._tool.reorder(project, version, order)
+            self._tool.reorder(self._project, version, order)
             vanished = tuple(task for task in ranked if task not in it.rows)
             return QueueReceipt(version, len(order), vanished, tuple(islice(it.queue(), _HEAD)))
 
-    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
-        with self._tool.opened(project, self._token) as it:
+    def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
+        with self._opened() as it:
             return it.in_force if sum(task in it.rows for task in it.order) >= standing else None
 
-    def head_of_queue(self, project: ProjectId, n: int) -> Sequence[TaskId]:
-        with self._tool.opened(project, self._token) as it:
+    def head_of_queue(self, n: int) -> Sequence[TaskId]:
+        with self._opened() as it:
             return list(islice(it.queue(), n))
 
-    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
-        with self._tool.opened(project, self._token):
-            return self._tool.predictions_held(project)
+    def predictions_held(self) -> Mapping[QueueVersion, int]:
+        with self._opened():
+            return self._tool.predictions_held(self._project)
 
-    def prune(self, project: ProjectId, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
-        with self._tool.opened(project, self._token) as it:
+    def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
+        with self._opened() as it:
             ours = [(one.version, _own_tasks(one, it.orders)) for one in old if one.version != it.in_force]
             doomed = list(islice(((version, task) for version, tasks in ours for task in tasks), at_most))
             for version, task in doomed:
@@ -94,34 +96,31 @@ class MemoryConnector:
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
 
-    def file(self, project: ProjectId, address: str) -> bytes:
-        raise FileUnavailable(f"{address}: this tool keeps no files.")
-
-    def connect(self, project: ProjectId, door: Door) -> Iterator[Finding]:
-        with self._tool.opened(project, self._token) as it:
-            finding: Finding = Finding("unchanged", f"Webhooks go to {door.url}.")
-            if door.url in self._tool.unreachable:
-                finding = Finding("problem", f"Nothing answers at {door.url}: start nextlabel there.")
-            elif it.door is None or not _same(it.door, door):
-                it.door = door
-                finding = Finding("done", f"Webhooks now go to {door.url}.")
+    def connect(self, callback: Callback) -> Iterator[Finding]:
+        with self._opened() as it:
+            finding: Finding = Finding("unchanged", f"Webhooks go to {callback.url}.")
+            if callback.url in self._tool.unreachable:
+                finding = Finding("problem", f"Nothing answers at {callback.url}: start nextlabel there.")
+            elif it.callback is None or not _same(it.callback, callback):
+                it.callback = callback
+                finding = Finding("done", f"Webhooks now go to {callback.url}.")
         yield finding
 
-    def settings(self, project: ProjectId, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
-        with self._tool.opened(project, self._token) as it:
+    def settings(self, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        with self._opened() as it:
             version = it.in_force or ""
             detail = f"{len(it.order)} predictions" if version else ""
             return [ToolSetting("model_version", version, ("", *it.orders), version in ("", *ours), detail)]
 
     def disconnect(
-        self, project: ProjectId, door: Door, settings: Mapping[str, str], *, similar: bool = False
+        self, callback: Callback, settings: Mapping[str, str], *, similar: bool = False
     ) -> Iterator[Finding]:
         """There is nothing here that could resemble what is ours."""
         found: list[Finding] = []
-        with self._tool.opened(project, self._token) as it:
-            if it.door is not None and (_same_secret(it.door, door) or it.door.url in (door.url, *door.earlier)):
-                found.append(Finding("done", f"Webhooks no longer go to {it.door.url}."))
-                it.door = None
+        with self._opened() as it:
+            if it.callback is not None and (_same_secret(it.callback, callback) or it.callback.url in (callback.url, *callback.earlier)):
+                found.append(Finding("done", f"Webhooks no longer go to {it.callback.url}."))
+                it.callback = None
             if "model_version" in settings:
                 wanted = QueueVersion(settings["model_version"]) or None
                 if wanted is not None and wanted not in it.orders:
@@ -132,20 +131,23 @@ class MemoryConnector:
                 it.in_force = wanted
         yield from found or [Finding("unchanged", "There is nothing of nextlabel's here.")]
 
-    def is_connected(self, project: ProjectId, door: Door) -> bool:
-        with self._tool.opened(project, self._token) as it:
-            return it.door is not None and _same_secret(it.door, door)
+    def is_connected(self, callback: Callback) -> bool:
+        with self._opened() as it:
+            return it.callback is not None and _same_secret(it.callback, callback)
 
-    def drift(self, project: ProjectId, door: Door) -> Sequence[Finding]:
-        with self._tool.opened(project, self._token) as it:
-            return [] if it.door is not None and _same(it.door, door) else [_undone(door.url)]
+    def drift(self, callback: Callback) -> Sequence[Finding]:
+        with self._opened() as it:
+            return [] if it.callback is not None and _same(it.callback, callback) else [_undone(callback.url)]
+
+    def _opened(self) -> AbstractContextManager[_Project]:
+        return self._tool.opened(self._project, self._token)
 
 
-def _same(one: Door, other: Door) -> bool:
+def _same(one: Callback, other: Callback) -> bool:
     return replace(one, earlier=()) == replace(other, earlier=())
 
 
-def _same_secret(one: Door, other: Door) -> bool:
+def _same_secret(one: Callback, other: Callback) -> bool:
     return secrets.compare_digest(one.webhook_secret, other.webhook_secret)
 
 
@@ -155,8 +157,8 @@ def _own_tasks(order: OwnOrder, orders: Mapping[QueueVersion, Mapping[TaskId, ob
     return [task for task in written if order.window is None or task in order.window]
 
 
-def _undone(door_url: str) -> Finding:
-    return Finding("warning", f"Webhooks no longer go to {door_url}: run `nextlabel connect` again.")
+def _undone(callback_url: str) -> Finding:
+    return Finding("warning", f"Webhooks no longer go to {callback_url}: run `nextlabel connect` again.")
 
 
 def _chosen(item: Mapping[str, object]) -> list[object]:

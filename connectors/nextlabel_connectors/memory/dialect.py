@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import Input, LabelSchema, Prediction, ProjectId, QueueVersion, Target, Task, TaskId
+from nextlabel.labeling import Input, LabelSchema, Prediction, ToolProjectId, QueueVersion, Target, Task, TaskId
 from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
 
 
@@ -19,7 +19,7 @@ class JsonDialect:
 
     def read_event(self, request: WebhookRequest) -> LabelEvent | None:
         message = _message(request.body, "event", "project")
-        project, kind = ProjectId(str(message["project"])), message["event"]
+        project, kind = ToolProjectId(str(message["project"])), message["event"]
         if kind == "project":
             version, digests = message.get("queue_version"), message.get("schema")
             found = frozenset(map(str, digests)) if isinstance(digests, list) else frozenset()
@@ -31,7 +31,7 @@ class JsonDialect:
         options = message.get("options")
         if options is not None and not isinstance(options, dict):
             raise PayloadError("'options' must be an object.")
-        return SetupRequest(ProjectId(str(message["project"])), _schema(message["schema"]), options)
+        return SetupRequest(ToolProjectId(str(message["project"])), _schema(message["schema"]), options)
 
     def read_predict(self, body: bytes) -> PredictRequest:
         message = _message(body, "project", "schema", "tasks")
@@ -39,7 +39,7 @@ class JsonDialect:
             raise PayloadError("'tasks' must be a list.")
         check_number_of_tasks(len(message["tasks"]), body)
         return PredictRequest(
-            ProjectId(str(message["project"])),
+            ToolProjectId(str(message["project"])),
             tuple(_task(task) for task in message["tasks"]),
             _schema(message["schema"]),
         )

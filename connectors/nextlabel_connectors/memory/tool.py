@@ -20,14 +20,14 @@ from nextlabel.labeling import (
     Input,
     LabelSchema,
     Prediction,
-    ProjectId,
+    ToolProjectId,
     QueueVersion,
     Target,
     Task,
     TaskId,
 )
 from nextlabel.ports.requests import WebhookRequest
-from nextlabel.ports.tool import Connector, Door, TaskSeen, ToolAccess
+from nextlabel.ports.tool import Connector, Callback, TaskSeen, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
 from nextlabel_connectors.memory.dialect import JsonDialect
 
@@ -70,7 +70,7 @@ class _Project:
     others: dict[QueueVersion, set[TaskId]] = field(default_factory=dict)
     in_force: QueueVersion | None = None
     held: dict[str, TaskId] = field(default_factory=dict)
-    door: Door | None = None
+    callback: Callback | None = None
 
     @property
     def order(self) -> Mapping[TaskId, Prediction | None]:
@@ -100,7 +100,7 @@ class MemoryTool:
         self.sent: list[WebhookRequest] = []
         self.unreachable: set[str] = set()
         self.page_size = page_size
-        self._projects: dict[ProjectId, _Project] = {}
+        self._projects: dict[ToolProjectId, _Project] = {}
         self._ticks = count(1)
         self._up = up
         self._lock = threading.RLock()
@@ -110,26 +110,26 @@ class MemoryTool:
 
     # --- what people do ------------------------------------------------------------------------------------
 
-    def create_project(self, labels: Sequence[str], field: str = "text") -> ProjectId:
+    def create_project(self, labels: Sequence[str], field: str = "text") -> ToolProjectId:
         with self._lock:
-            project = ProjectId(f"p{next(self._ticks)}")
+            project = ToolProjectId(f"p{next(self._ticks)}")
             target = Target(TARGET, "choice", (Input(field),), tuple(labels))
             self._projects[project] = _Project(LabelSchema((target,), source=_config(target), shown=target.inputs))
             return project
 
-    def delete_project(self, project: ProjectId) -> None:
+    def delete_project(self, project: ToolProjectId) -> None:
         with self._lock:
             del self._projects[project]
 
     @contextmanager
-    def without(self, project: ProjectId) -> Iterator[None]:
+    def without(self, project: ToolProjectId) -> Iterator[None]:
         """The project is gone meanwhile, as when it is deleted and then restored from a backup."""
         with self._lock:
             found = self._projects.pop(project)
         yield
         self._projects[project] = found
 
-    def add_tasks(self, project: ProjectId, texts: Sequence[str | Mapping[str, object]]) -> tuple[TaskId, ...]:
+    def add_tasks(self, project: ToolProjectId, texts: Sequence[str | Mapping[str, object]]) -> tuple[TaskId, ...]:
         """A task for each text, or for each fields by name."""
         with self.opened(project) as it:
             field = it.schema.targets[0].inputs[0].field
@@ -141,25 +141,25 @@ class MemoryTool:
             self._tell(project, "tasks")
             return tuple(row.task.id for row in rows)
 
-    def delete_task(self, project: ProjectId, task: TaskId) -> None:
+    def delete_task(self, project: ToolProjectId, task: TaskId) -> None:
         with self.opened(project) as it:
             del it.rows[task]
             it.held = {by: held for by, held in it.held.items() if held != task}
             self._tell(project, "tasks")
 
-    def spoil(self, project: ProjectId, task: TaskId) -> None:
+    def spoil(self, project: ToolProjectId, task: TaskId) -> None:
         """What is stored of a task is damaged: from now on it cannot be read."""
         self._damage(project, task, spoiled=True)
 
-    def mend(self, project: ProjectId, task: TaskId) -> None:
+    def mend(self, project: ToolProjectId, task: TaskId) -> None:
         self._damage(project, task, spoiled=False)
 
-    def _damage(self, project: ProjectId, task: TaskId, *, spoiled: bool) -> None:
+    def _damage(self, project: ToolProjectId, task: TaskId, *, spoiled: bool) -> None:
         with self.opened(project) as it:
             row = it.rows[task]
             row.spoiled, row.changed = spoiled, next(self._ticks)
 
-    def take_next(self, project: ProjectId, by: str) -> tuple[TaskId, Prediction | None] | None:
+    def take_next(self, project: ToolProjectId, by: str) -> tuple[TaskId, Prediction | None] | None:
         """The task this annotator holds, else the first in the queue that nobody holds, with its prediction."""
         with self.opened(project) as it:
             taken = {task for annotator, task in it.held.items() if annotator != by}
@@ -172,7 +172,7 @@ class MemoryTool:
 
     def submit(
         self,
-        project: ProjectId,
+        project: ToolProjectId,
         task: TaskId,
         label: str | Mapping[str, object],
         by: str,
@@ -183,11 +183,11 @@ class MemoryTool:
         how long it took."""
         return self._annotate(project, task, {TARGET: label} if isinstance(label, str) else label, by, seconds)
 
-    def skip(self, project: ProjectId, task: TaskId, by: str) -> None:
+    def skip(self, project: ToolProjectId, task: TaskId, by: str) -> None:
         self._annotate(project, task, {}, by)
 
     def _annotate(
-        self, project: ProjectId, task: TaskId, labels: Mapping[str, object], by: str, seconds: float | None = None
+        self, project: ToolProjectId, task: TaskId, labels: Mapping[str, object], by: str, seconds: float | None = None
     ) -> AnnotationId:
         with self.opened(project) as it:
             tick, row = next(self._ticks), it.rows[task]
@@ -197,14 +197,14 @@ class MemoryTool:
             self._tell(project, "labels")
             return annotation.id
 
-    def change(self, project: ProjectId, annotation: AnnotationId, label: str) -> None:
+    def change(self, project: ToolProjectId, annotation: AnnotationId, label: str) -> None:
         with self.opened(project) as it:
             row, tick = it.row_of(annotation), next(self._ticks)
             changed = replace(row.annotations[annotation], labels={TARGET: label}, updated_at=_time(tick))
             row.annotations[annotation], row.changed = changed, tick
             self._tell(project, "labels")
 
-    def withdraw(self, project: ProjectId, annotation: AnnotationId) -> None:
+    def withdraw(self, project: ToolProjectId, annotation: AnnotationId) -> None:
         with self.opened(project) as it:
             row = it.row_of(annotation)
             del row.annotations[annotation], row.annotators[annotation]
@@ -212,7 +212,7 @@ class MemoryTool:
             self._tell(project, "labels")
 
     @contextmanager
-    def without_a_trace(self, project: ProjectId) -> Iterator[None]:
+    def without_a_trace(self, project: ToolProjectId) -> Iterator[None]:
         """What people do meanwhile moves no time of change, as when a database is restored from a backup."""
         with self.opened(project) as it:
             before = {task: row.changed for task, row in it.rows.items()}
@@ -220,34 +220,34 @@ class MemoryTool:
             for task, row in it.rows.items():
                 row.changed = before.get(task, 1)
 
-    def choose_another_order(self, project: ProjectId) -> None:
+    def choose_another_order(self, project: ToolProjectId) -> None:
         """Somebody switches the queue back to oldest first."""
         with self.opened(project) as it:
             it.in_force = None
             self._tell(project, "project")
 
-    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+    def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         with self.opened(project) as it:
             for order in it.orders.values():
                 for task in tasks:
                     order.pop(task, None)
 
-    def disconnect(self, project: ProjectId) -> None:
+    def disconnect(self, project: ToolProjectId) -> None:
         """Somebody removes what makes the tool call nextlabel."""
         with self.opened(project) as it:
-            it.door = None
+            it.callback = None
 
-    def calls(self, project: ProjectId) -> list[str]:
+    def calls(self, project: ToolProjectId) -> list[str]:
         with self.opened(project) as it:
-            return [it.door.url] if it.door else []
+            return [it.callback.url] if it.callback else []
 
-    def predictions_held(self, project: ProjectId) -> dict[QueueVersion, int]:
+    def predictions_held(self, project: ToolProjectId) -> dict[QueueVersion, int]:
         with self.opened(project) as it:
             versions = dict.fromkeys((*it.orders, *it.others))
             held = {one: len(it.orders.get(one, ())) + len(it.others.get(one, ())) for one in versions}
             return {version: number for version, number in held.items() if number}
 
-    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+    def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         """Somebody imports predictions of a model of their own."""
         with self.opened(project) as it:
             it.others.setdefault(version, set()).update(tasks)
@@ -261,7 +261,7 @@ class MemoryTool:
     # --- what programs do ----------------------------------------------------------------------------------
 
     @contextmanager
-    def opened(self, project: ProjectId, token: str | None = None) -> Iterator[_Project]:
+    def opened(self, project: ToolProjectId, token: str | None = None) -> Iterator[_Project]:
         """The project, for one atomic piece of work; refuses as a tool does (a token of None is a person's)."""
         with self._lock:
             if not self._up:
@@ -272,18 +272,18 @@ class MemoryTool:
                 raise ProjectGone(f"The in-memory tool has no project '{project}'.")
             yield self._projects[project]
 
-    def reorder(self, project: ProjectId, version: QueueVersion, order: dict[TaskId, Prediction | None]) -> None:
+    def reorder(self, project: ToolProjectId, version: QueueVersion, order: dict[TaskId, Prediction | None]) -> None:
         it = self._projects[project]
         it.orders[version], it.in_force = order, version
         self._tell(project, "project")
 
-    def _tell(self, project: ProjectId, kind: str) -> None:
+    def _tell(self, project: ToolProjectId, kind: str) -> None:
         it = self._projects[project]
-        if it.door is None:
+        if it.callback is None:
             return
         digests = [it.schema.digest, it.schema.source_digest]
         body = {"event": kind, "project": project, "queue_version": it.in_force, "schema": digests}
-        headers = {"content-type": "application/json", JsonDialect.webhook_secret_header: it.door.webhook_secret}
+        headers = {"content-type": "application/json", JsonDialect.webhook_secret_header: it.callback.webhook_secret}
         self.sent.append(WebhookRequest(orjson.dumps(body), headers))
 
 

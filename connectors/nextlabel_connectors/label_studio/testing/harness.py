@@ -13,9 +13,9 @@ from typing import Self
 
 import orjson
 
-from nextlabel.labeling import AnnotationId, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import AnnotationId, ToolProjectId, QueueVersion, TaskId
 from nextlabel.ports.requests import Dialect, WebhookRequest
-from nextlabel.ports.tool import Connector, Door, ToolAccess
+from nextlabel.ports.tool import Connector, Callback, ToolAccess
 from nextlabel.testing import Annotator, Served
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
@@ -44,7 +44,7 @@ class LabelStudioHarness:
         self._access = access
         self._people = {name: server.sign_up(f"{name}-{time.time_ns()}@example.org") for name in ("ann", "ben")}
         self._titles = count(1)
-        self._fields: dict[ProjectId, str] = {}
+        self._fields: dict[ToolProjectId, str] = {}
         self._listener = _Listener()
 
     def __enter__(self) -> Self:
@@ -55,77 +55,77 @@ class LabelStudioHarness:
     ) -> None:
         self._listener.close()
 
-    def create_project(self, labels: Sequence[str], field: str) -> ProjectId:
+    def create_project(self, labels: Sequence[str], field: str) -> ToolProjectId:
         title = f"contract {next(self._titles)}"
-        project = ProjectId(str(self._server.owner.create_project(title, single_choice(labels, field))))
+        project = ToolProjectId(str(self._server.owner.create_project(title, single_choice(labels, field))))
         self._fields[project] = field
         return project
 
-    def add_tasks(self, project: ProjectId, texts: Sequence[str]) -> Sequence[TaskId]:
+    def add_tasks(self, project: ToolProjectId, texts: Sequence[str]) -> Sequence[TaskId]:
         ids = self._server.owner.import_tasks(int(project), [{self._fields[project]: text} for text in texts])
         return [TaskId(str(task)) for task in ids]
 
-    def delete_task(self, project: ProjectId, task: TaskId) -> None:
+    def delete_task(self, project: ToolProjectId, task: TaskId) -> None:
         self._server.owner.delete_task(int(task))
 
-    def spoil(self, project: ProjectId, task: TaskId) -> None:
+    def spoil(self, project: ToolProjectId, task: TaskId) -> None:
         self._server.store_data(int(task), "damaged")
 
-    def mend(self, project: ProjectId, task: TaskId) -> None:
+    def mend(self, project: ToolProjectId, task: TaskId) -> None:
         self._server.store_data(int(task), {self._fields[project]: "mended"})
 
-    def next_task(self, project: ProjectId, by: Annotator) -> Served | None:
+    def next_task(self, project: ToolProjectId, by: Annotator) -> Served | None:
         task = self._people[by].next_task(int(project))
         if task is None:
             return None
         shown = [label for prediction in task["predictions"] for label in labels_in(prediction["result"])]
         return Served(TaskId(str(task["id"])), tuple(shown))
 
-    def submit(self, project: ProjectId, task: TaskId, label: str, by: Annotator) -> AnnotationId:
+    def submit(self, project: ToolProjectId, task: TaskId, label: str, by: Annotator) -> AnnotationId:
         return AnnotationId(str(self._people[by].submit(int(task), label)))
 
-    def skip(self, project: ProjectId, task: TaskId, by: Annotator) -> None:
+    def skip(self, project: ToolProjectId, task: TaskId, by: Annotator) -> None:
         self._people[by].skip(int(task))
 
-    def change(self, project: ProjectId, annotation: AnnotationId, label: str) -> None:
+    def change(self, project: ToolProjectId, annotation: AnnotationId, label: str) -> None:
         self._people["ann"].change(int(annotation), label)
 
-    def withdraw(self, project: ProjectId, annotation: AnnotationId) -> None:
+    def withdraw(self, project: ToolProjectId, annotation: AnnotationId) -> None:
         self._server.owner.withdraw(int(annotation))
 
-    def let_a_day_pass(self, project: ProjectId) -> None:
+    def let_a_day_pass(self, project: ToolProjectId) -> None:
         self._server.let_a_day_pass(int(project))
 
-    def choose_another_order(self, project: ProjectId) -> None:
+    def choose_another_order(self, project: ToolProjectId) -> None:
         self._server.owner.change_project(int(project), sampling="Sequential sampling")
 
-    def import_predictions(self, project: ProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
+    def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         numbers = [int(task) for task in tasks]
         self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
 
-    def delete_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+    def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])
 
-    def disconnect(self, project: ProjectId) -> None:
+    def disconnect(self, project: ToolProjectId) -> None:
         self._server.owner.remove_ml_backends(int(project))
         self._server.owner.remove_webhooks(int(project))
 
-    def delete_project(self, project: ProjectId) -> None:
+    def delete_project(self, project: ToolProjectId) -> None:
         self._server.owner.delete_project(int(project))
 
-    def calls(self, project: ProjectId) -> Sequence[str]:
+    def calls(self, project: ToolProjectId) -> Sequence[str]:
         owner = self._server.owner
         return [one["url"] for one in (*owner.webhooks(int(project)), *owner.ml_backends(int(project)))]
 
-    def predictions_held(self, project: ProjectId) -> Mapping[QueueVersion, int]:
+    def predictions_held(self, project: ToolProjectId) -> Mapping[QueueVersion, int]:
         held = self._server.owner.predictions_held(int(project))
         return {QueueVersion(version): number for version, number in held.items()}
 
-    def door(self) -> Door:
-        return Door(self._listener.url, "nextlabel", "door-password", "webhook-secret")
+    def callback(self) -> Callback:
+        return Callback(self._listener.url, "nextlabel", "callback-password", "webhook-secret")
 
-    def dead_door(self) -> Door:
-        return replace(self.door(), url=f"http://127.0.0.1:{free_port()}")
+    def dead_callback(self) -> Callback:
+        return replace(self.callback(), url=f"http://127.0.0.1:{free_port()}")
 
     def arrivals(self, act: Callable[[], object]) -> Sequence[WebhookRequest]:
         return self._listener.during(act)
@@ -142,8 +142,8 @@ class LabelStudioHarness:
         keep = len(token) * 2 // 3
         return CONNECTOR.open(ToolAccess(self._access.url, token[:keep] + "0" * (len(token) - keep)))
 
-    def unknown_project(self) -> ProjectId:
-        return ProjectId("999999")
+    def unknown_project(self) -> ToolProjectId:
+        return ToolProjectId("999999")
 
     def take_down(self) -> None:
         self._server.stop()

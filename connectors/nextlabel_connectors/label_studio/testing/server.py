@@ -170,12 +170,12 @@ class LabelStudioServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def let_a_day_pass(self, project: int) -> None:
-        """Make a project's tasks a day older, in its database: no door lets anyone set the time of a change."""
+        """Make a project's tasks a day older, in its database: no callback lets anyone set the time of a change."""
         older = f"UPDATE task SET updated_at = {self._database.a_day_earlier} WHERE project_id = ?"  # noqa: S608
         self._database.execute(older, project)
 
     def store_data(self, task: int, data: object) -> None:
-        """Put anything in the place of a task's data, in its database: no door takes what cannot be read."""
+        """Put anything in the place of a task's data, in its database: no callback takes what cannot be read."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         statement = "UPDATE task SET data = ?, updated_at = ? WHERE id = ?"
         self._database.execute(statement, orjson.dumps(data).decode(), now, task)

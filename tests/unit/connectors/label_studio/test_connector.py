@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from nextlabel.errors import ProjectGone, SchemaError, ToolRejected, ToolUnavailable
-from nextlabel.labeling import Cursor, ProjectId, TaskId
+from nextlabel.labeling import Cursor, ToolProjectId, TaskId
 from nextlabel.ports.tool import Connector, ConnectorType, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 
-PROJECT = ProjectId("1")
+PROJECT = ToolProjectId("1")
 SETTINGS: dict[str, Any] = {
     "label_config": '<View><Text name="text" value="$text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>',
@@ -51,7 +51,7 @@ class Server:
 
 
 def read(server: Server, since: str | None) -> Cursor:
-    (page,) = server.connector().changed_tasks(PROJECT, Cursor(since) if since is not None else None)
+    (page,) = server.connector(PROJECT).changed_tasks(Cursor(since) if since is not None else None)
     return page.cursor
 
 
@@ -95,14 +95,14 @@ def test_a_cursor_that_cannot_be_read_means_from_the_start(cursor: str) -> None:
 
 def test_tasks_are_listed_only_where_their_number_differs() -> None:
     server = Server()
-    assert server.connector().vanished_tasks(PROJECT, {TaskId("5")}) == ()
+    assert server.connector(PROJECT).vanished_tasks({TaskId("5")}) == ()
     assert server.queries == []
-    assert server.connector().vanished_tasks(PROJECT, {TaskId("5"), TaskId("6")}) == {"6"}
+    assert server.connector(PROJECT).vanished_tasks({TaskId("5"), TaskId("6")}) == {"6"}
 
 
 def test_a_config_that_cannot_be_read_is_a_schema_error() -> None:
     with pytest.raises(SchemaError):
-        Server(label_config="<View").connector().label_schema(PROJECT)
+        Server(label_config="<View").connector(PROJECT).label_schema()
 
 
 @pytest.mark.parametrize("task", [{"id": "x"}, TASK | {"id": "x"}, TASK | {"updated_at": None}, {}])
@@ -162,14 +162,14 @@ GOOD = {"id": 3, "updated_at": "2026-11-22T06:00:00Z", "result": []}
 def test_an_annotation_that_cannot_be_read_is_set_aside_and_its_task_told_with_the_others(
     annotations: list[Any], read_ids: list[str], name: str
 ) -> None:
-    (page,) = Server(TASK | {"annotations": annotations}).connector().changed_tasks(PROJECT, None)
+    (page,) = Server(TASK | {"annotations": annotations}).connector(PROJECT).changed_tasks(None)
     assert [[one.id for one in seen.annotations] for seen in page.tasks] == [read_ids]
     assert [one.name for one in page.unreadable] == [name]
 
 
 def test_a_project_that_is_no_number_is_rejected_without_asking() -> None:
     with pytest.raises(ToolRejected, match="numbers"):
-        Server().connector().label_schema(ProjectId("../users"))
+        Server().connector(ToolProjectId).label_schema(("../users"))
 
 
 def test_the_entry_point_is_a_connector_type_and_opening_makes_no_request() -> None:

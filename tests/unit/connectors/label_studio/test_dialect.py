@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError, SchemaError
-from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Guess, Prediction, ToolProjectId, QueueVersion, TaskId
 from nextlabel.ports.requests import Dialect, LabelEvent, WebhookRequest
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.label_config import parse_label_config
@@ -102,7 +102,7 @@ def test_an_event_tells_what_changed_in_which_project(dialect: Dialect, action: 
 
 def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_recognised(dialect: Dialect) -> None:
     assert dialect.read_event(event("PROJECT_UPDATED")) == LabelEvent(
-        project=ProjectId("2"), kind="project", queue_version=QueueVersion("0007.2"), schema_digests=DIGESTS
+        project=ToolProjectId("2"), kind="project", queue_version=QueueVersion("0007.2"), schema_digests=DIGESTS
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from nextlabel import wiring
 from nextlabel.errors import FileUnavailable
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ToolProjectId
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
@@ -120,7 +120,7 @@ def silent(handler: BaseHTTPRequestHandler) -> None:
 
 def fetch(tool: Host, address: str, *allowed: str, limits: FileLimits | None = None, under: str = "") -> bytes:
     client = LabelStudioClient(ToolAccess(tool.url + under, TOKEN))
-    return fetch_file(client, ProjectId("7"), address, allowed, limits or FileLimits(seconds=CEILING_SECONDS))
+    return fetch_file(client, ToolProjectId("7"), address, allowed, limits or FileLimits(seconds=CEILING_SECONDS))
 
 
 @pytest.mark.parametrize("address", ["/data/upload/1/cat.png", "/data/local-files/?d=pets/cat.png"])
@@ -229,7 +229,7 @@ def test_the_hosts_that_an_installation_allows_are_those_of_its_environment(
     tool: Host, stranger: Host, tmp_path: Path
 ) -> None:
     stranger.pages["/cat.png"] = file()
-    connection = Connection(ProjectId("7"), "label_studio", ToolAccess(tool.url, TOKEN))
+    connection = Connection(ToolProjectId("7"), "label_studio", ToolAccess(tool.url, TOKEN))
 
     def read(**environ: str) -> bytes:
         parts = wiring.build(Settings.from_env({"NEXTLABEL_HOME": str(tmp_path), **environ}), "redis://127.0.0.1:9")

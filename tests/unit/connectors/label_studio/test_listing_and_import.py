@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import ProjectId, TaskId
+from nextlabel.labeling import ToolProjectId, TaskId
 from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.predictions import Predictions
 
-PROJECT = ProjectId("1")
+PROJECT = ToolProjectId("1")
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _COMPARISONS: dict[str, Callable[[object, object], bool]] = {

@@ -15,14 +15,14 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
-from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Guess, Prediction, ToolProjectId, QueueVersion, TaskId
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import Connector, OwnOrder, Pruned, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.payloads import window_score
 
-PROJECT = ProjectId("1")
+PROJECT = ToolProjectId("1")
 CONFIG = (
     '<View><Text name="text" value="$text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
@@ -181,13 +181,13 @@ def predictions(*tasks: int, label: str = "spam") -> list[Prediction]:
 
 
 def reorder(tool: FakeQueue, version: str, *tasks: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    receipt = tool.connector().reorder(PROJECT, QueueVersion(version), window(*tasks), predictions(*tasks))
+    receipt = tool.connector(PROJECT).reorder(QueueVersion(version), window(*tasks), predictions(*tasks))
     return receipt.written, receipt.vanished, receipt.head
 
 
 def prune(tool: FakeQueue, *versions: str, at_most: int = 100, at_rest: bool = False) -> Pruned:
     orders = [OwnOrder(QueueVersion(version)) for version in versions]
-    return tool.connector().prune(PROJECT, orders, at_most, at_rest=at_rest)
+    return tool.connector(PROJECT).prune(orders, at_most, at_rest=at_rest)
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def tool() -> FakeQueue:
 def test_the_window_is_served_in_its_order(tool: FakeQueue) -> None:
     assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7"))
     assert tool.served() == ["9", "3", "7"]
-    assert tool.connector().queue_in_force(PROJECT) == "0001"
+    assert tool.connector(PROJECT).queue_in_force() == "0001"
 
 
 def test_a_new_version_replaces_the_old_order(tool: FakeQueue) -> None:
@@ -246,7 +246,7 @@ def test_a_window_of_which_nothing_is_left_leaves_the_queue_as_it_is(tool: FakeQ
     reorder(tool, "0001", 9, 3)
     assert reorder(tool, "0002", 98, 99) == (0, ("98", "99"), ("9", "3"))
     assert reorder(tool, "0003") == (0, (), ("9", "3"))
-    assert tool.connector().queue_in_force(PROJECT) == "0001"
+    assert tool.connector(PROJECT).queue_in_force() == "0001"
 
 
 def test_tasks_that_were_labeled_meanwhile_do_not_spoil_the_proof(tool: FakeQueue) -> None:
@@ -265,7 +265,7 @@ def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_it
 
 def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
     old = predictions(9, label="renamed")
-    tool.connector().reorder(PROJECT, QueueVersion("0001"), window(9, 3), old)
+    tool.connector(PROJECT).reorder(QueueVersion("0001"), window(9, 3), old)
     assert tool.served() == ["9", "3"]
 
 
@@ -278,10 +278,10 @@ def test_an_order_that_is_not_served_is_an_error_and_not_a_hope(tool: FakeQueue)
 def test_no_version_is_in_force_under_an_ml_backends_title_or_another_sampling(tool: FakeQueue) -> None:
     reorder(tool, "0001", 9)
     tool.settings["model_version"] = "nextlabel"
-    assert tool.connector().queue_in_force(PROJECT) is None
+    assert tool.connector(PROJECT).queue_in_force() is None
     tool.settings |= {"model_version": "0001", "sampling": "Sequential sampling"}
-    assert tool.connector().queue_in_force(PROJECT) is None
-    assert tool.connector().head_of_queue(PROJECT, 5) == []
+    assert tool.connector(PROJECT).queue_in_force() is None
+    assert tool.connector(PROJECT).head_of_queue(5) == []
 
 
 def test_a_whole_order_is_removed_in_one_write_only_when_nobody_is_at_work(tool: FakeQueue) -> None:
@@ -310,5 +310,5 @@ def test_of_two_predictions_that_stand_exactly_like_a_place_neither_is_removed(
     tool.add(3, window_score(1, 3), "0001")
     reorder(tool, "0002", 1)
     earlier = OwnOrder(QueueVersion("0001"), tuple(map(TaskId, ("9", "3", "7"))))
-    assert tool.connector().prune(PROJECT, [earlier], 100).removed == 2
+    assert tool.connector(PROJECT).prune([earlier], 100).removed == 2
     assert tool.versions() == {"0001": 2, "0002": 1}

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.tool import Door, Finding, ToolAccess, ToolSetting
+from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.ports.tool import Callback, Finding, ToolAccess, ToolSetting
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.setup import connect
 
-DOOR = Door("http://nextlabel.internal:9090/", "user", "basic-password", "webhook-secret")
+CALLBACK = Callback("http://nextlabel.internal:9090/", "user", "basic-password", "webhook-secret")
 CONFIG = (
     '<View><Text name="text" value="$text"/><TextArea name="note" toName="text"/>'
     '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices></View>'
@@ -49,16 +49,16 @@ class FakeSetup:
             ToolAccess("http://ls", "token-of-the-tool"), transport=httpx.MockTransport(self._answer)
         )
 
-    def connect(self, door: Door = DOOR) -> list[Finding]:
-        return list(connect(self.client, ProjectId("1"), door))
+    def connect(self, callback: Callback = CALLBACK) -> list[Finding]:
+        return list(connect(self.client, ToolProjectId("1"), callback))
 
     def disconnect(
-        self, settings: Mapping[str, str] = {}, *, door: Door = DOOR, similar: bool = False
+        self, settings: Mapping[str, str] = {}, *, callback: Callback = CALLBACK, similar: bool = False
     ) -> list[Finding]:
-        return list(undoing.disconnect(self.client, ProjectId("1"), door, settings, similar=similar))
+        return list(undoing.disconnect(self.client, ToolProjectId("1"), callback, settings, similar=similar))
 
     def settings(self, *ours: str) -> dict[str, ToolSetting]:
-        return {one.name: one for one in undoing.settings(self.client, ProjectId("1"), list(map(QueueVersion, ours)))}
+        return {one.name: one for one in undoing.settings(self.client, ToolProjectId("1"), list(map(QueueVersion, ours)))}
 
     @property
     def calls(self) -> list[str]:
@@ -238,7 +238,7 @@ def test_a_setting_that_weakens_the_loop_is_a_warning(setting: dict[str, object]
 # --- another address, and the way back ---------------------------------------------------------------------
 
 OLD, NEW = (
-    Door(url, "user", "basic-password", "webhook-secret") for url in ("http://old.example:1", "http://new.example:2")
+    Callback(url, "user", "basic-password", "webhook-secret") for url in ("http://old.example:1", "http://new.example:2")
 )
 OURS = {"x-nextlabel-secret": "webhook-secret"}
 THEIRS: list[dict[str, Any]] = [
@@ -263,7 +263,7 @@ def test_another_address_takes_the_place_of_the_old_one() -> None:
 
 def test_what_two_runs_at_two_addresses_left_behind_becomes_one_pair() -> None:
     """As the first release made them, with a webhook that Label Studio added by itself."""
-    pair = [{"id": n, "url": f"{door.url}/webhook", "headers": OURS} for n, door in ((1, OLD), (2, NEW))]
+    pair = [{"id": n, "url": f"{callback.url}/webhook", "headers": OURS} for n, callback in ((1, OLD), (2, NEW))]
     open_one = {"id": 3, "url": "http://lost.example:3/webhook", "headers": {}}
     told_as = [OLD.url, "HTTP://LOST.example:3/"]
     backends = [
@@ -286,7 +286,7 @@ def test_an_address_that_does_not_answer_leaves_the_old_one_in_its_place(path: s
 
 
 def test_a_refusal_at_the_very_end_still_leaves_nothing_behind() -> None:
-    pair = [{"id": n, "url": f"{door.url}/webhook", "headers": OURS} for n, door in ((1, OLD), (2, NEW))]
+    pair = [{"id": n, "url": f"{callback.url}/webhook", "headers": OURS} for n, callback in ((1, OLD), (2, NEW))]
     tool = FakeSetup(webhooks=pair, refusals={"/api/webhooks/1": httpx.Response(403, json={"detail": "Not yours."})})
     tool.versions["2023"] = 40
     tool.project |= {"show_collab_predictions": False, "model_version": "2023"}
@@ -310,10 +310,10 @@ def test_disconnecting_leaves_what_others_made_and_puts_the_settings_back() -> N
     tool.connect(NEW)
     tool.versions["nextlabel-1"] = 4
     tool.project["model_version"] = "nextlabel-1"
-    assert "problem" not in {one.level for one in tool.disconnect(values, door=NEW)}
+    assert "problem" not in {one.level for one in tool.disconnect(values, callback=NEW)}
     assert json.dumps([tool.webhooks, tool.backends, tool.project]) == before
     tool.writes.clear()
-    assert {one.level for one in tool.disconnect(values, door=NEW)} == {"unchanged"}
+    assert {one.level for one in tool.disconnect(values, callback=NEW)} == {"unchanged"}
     assert tool.writes == []
 
 
