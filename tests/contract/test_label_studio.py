@@ -15,10 +15,19 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import ToolProjectId, QueueVersion, labels_in_force
+from nextlabel.labeling import QueueVersion, ToolProjectId, labels_in_force
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.testing import ToolHarness
-from nextlabel.testing.contract import ConnectorContract
+from nextlabel.testing.contract import (
+    CallsUsContract,
+    CoreContract,
+    LiveQueueContract,
+    OldOrdersContract,
+    PredictionsContract,
+    SkippingContract,
+    TokenContract,
+    UnreadableContract,
+    WordsContract,
+)
 from nextlabel.testing.scene import ids, set_scene
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio import CONNECTOR
@@ -28,12 +37,22 @@ from nextlabel_connectors.label_studio.testing.people import chosen, single_choi
 
 
 @pytest.fixture(scope="module")
-def harness(label_studio: LabelStudioServer) -> Iterator[ToolHarness]:
+def harness(label_studio: LabelStudioServer) -> Iterator[LabelStudioHarness]:
     with LabelStudioHarness(label_studio, label_studio.legacy_access) as harness:
         yield harness
 
 
-class TestLabelStudioConnector(ConnectorContract):
+class TestLabelStudioConnector(
+    CallsUsContract,
+    CoreContract,
+    LiveQueueContract,
+    OldOrdersContract,
+    PredictionsContract,
+    SkippingContract,
+    TokenContract,
+    UnreadableContract,
+    WordsContract,
+):
     @pytest.fixture(autouse=True)
     def earlier(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         """Orders that share their name with others are of a release before 0.1.1, and have the scores of that time."""
@@ -48,15 +67,15 @@ def personal_tokens(label_studio: LabelStudioServer) -> None:
 
 
 def test_a_personal_access_token_opens_the_same_doors_or_is_explained_where_there_are_none(
-    label_studio: LabelStudioServer, harness: ToolHarness
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
 ) -> None:
     scene = set_scene(harness, 4)
     if not label_studio.owner.has_personal_tokens():
-        scene.connector = CONNECTOR.open(ToolAccess(label_studio.url, "head.claims.signature"))
+        scene.connector = CONNECTOR.open(ToolAccess(label_studio.url, "head.claims.signature"), scene.project)
         with pytest.raises(ToolRejected, match=r"no personal access tokens.*Account & Settings"):
             scene.connector.label_schema()
         return
-    scene.connector = CONNECTOR.open(label_studio.personal_access)
+    scene.connector = CONNECTOR.open(label_studio.personal_access, scene.project)
     order = [scene.tasks[n] for n in (2, 0, 3)]
     scene.rank(QueueVersion("0001"), order)
     assert ids(scene.work(3)) == order
@@ -64,18 +83,18 @@ def test_a_personal_access_token_opens_the_same_doors_or_is_explained_where_ther
 
 @pytest.mark.usefixtures("personal_tokens")
 def test_a_personal_access_token_with_a_wrong_signature_is_rejected(
-    label_studio: LabelStudioServer, harness: ToolHarness
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
 ) -> None:
     scene = set_scene(harness, 1)
     head, _, signature = label_studio.personal_access.token.rpartition(".")
     forged = ToolAccess(label_studio.url, f"{head}.{signature[::-1]}")
     with pytest.raises(ToolRejected, match="personal access token"):
-        CONNECTOR.open(forged).label_schema(scene.project)
+        CONNECTOR.open(forged, scene.project).label_schema()
 
 
 @pytest.mark.usefixtures("personal_tokens")
 def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
-    label_studio: LabelStudioServer, harness: ToolHarness
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
 ) -> None:
     scene = set_scene(harness, 1)
     label_studio.owner.allow_legacy_tokens(False)
@@ -92,7 +111,7 @@ def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
     ids=str,
 )
 def test_settings_that_somebody_changes_end_the_order_until_it_is_written_again(
-    label_studio: LabelStudioServer, harness: ToolHarness, change: dict[str, object]
+    label_studio: LabelStudioServer, harness: LabelStudioHarness, change: dict[str, object]
 ) -> None:
     scene = set_scene(harness, 6)
     scene.rank(QueueVersion("0001"), scene.tasks[:4])
@@ -109,10 +128,10 @@ def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_a
 ) -> None:
     owner = label_studio.owner
     project = owner.create_project("ground truth", single_choice(("first", "later", "last")))
-    connector = CONNECTOR.open(label_studio.legacy_access)
+    connector = CONNECTOR.open(label_studio.legacy_access, ToolProjectId(str(project)))
 
     def in_force() -> dict[str, object]:
-        pages = connector.changed_tasks(ToolProjectId(str(project)), None)
+        pages = connector.changed_tasks(None)
         return {str(one.task.id): labels_in_force(one.annotations).get("label") for page in pages for one in page.tasks}
 
     imported: dict[str, object] = {"data": {"text": "imported"}, "annotations": [{"result": chosen("first")}]}
@@ -131,14 +150,14 @@ def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_a
     assert in_force() == {corrected: "later", confirmed: "first", asked: "first"}
 
 
-def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: ToolHarness) -> None:
+def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: LabelStudioHarness) -> None:
     scene, callback, owner = set_scene(harness, 1), harness.callback(), label_studio.owner
     project = int(scene.project)
 
     def found() -> list[str]:
-        return [finding.message for finding in scene.connector.drift(callback)]
+        return [finding.message for finding in scene.calls_us.drift(callback)]
 
-    list(scene.connector.connect(callback))
+    list(scene.calls_us.connect(callback))
     owner.change_webhooks(project, is_active=False)
     assert ["switched off" in said for said in found()] == [True]
     owner.change_webhooks(project, is_active=True, headers={})
@@ -150,27 +169,27 @@ def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioS
 
 
 def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
-    label_studio: LabelStudioServer, harness: ToolHarness
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
 ) -> None:
     scene, callback, owner = set_scene(harness, 6), harness.callback(), label_studio.owner
     project = int(scene.project)
     owner.add_ml_backend(project, f"{callback.url}/bert", "bert")  # with a webhook that Label Studio makes
     owner.change_project(project, sampling="Uniform sampling", model_version="bert")
     calls = set(harness.calls(scene.project))
-    values = {one.name: one.value for one in scene.connector.settings(())}
+    values = {one.name: one.value for one in scene.settings(())}
     owner.add_ml_backend(project, f"{callback.url}/earlier", "nextlabel", callback.user)  # as another release left it
     owner.add_ml_backend(project, f"{callback.url}/another", "nextlabel", callback.user)  # another installation's
-    list(scene.connector.connect(callback))
+    list(scene.calls_us.connect(callback))
     scene.rank(QueueVersion("nextlabel-1"), scene.tasks[:3])
     told = replace(callback, earlier=(f"{callback.url}/earlier",))
 
-    found = list(scene.connector.disconnect(told, values))
+    found = list(scene.calls_us.disconnect(told, values))
     another = {f"{callback.url}/another", f"{callback.url}/another/webhook"}
     assert set(harness.calls(scene.project)) == calls | another
     assert [f"{callback.url}/another" in one.message for one in found if one.level == "warning"] == [True]
-    assert {one.name: one.value for one in scene.connector.settings(())} == values
+    assert {one.name: one.value for one in scene.settings(())} == values
 
-    list(scene.connector.disconnect(told, values, similar=True))
+    list(scene.calls_us.disconnect(told, values, similar=True))
     assert set(harness.calls(scene.project)) == calls
 
 

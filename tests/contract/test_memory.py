@@ -12,19 +12,31 @@ import orjson
 import pytest
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Guess, Input, Prediction, ToolProjectId, QueueVersion, Target, Task, TaskId
-from nextlabel.ports.requests import Dialect, WebhookRequest
-from nextlabel.ports.tool import Connector, ConnectorType, Callback, ToolAccess
+from nextlabel.labeling import Guess, Input, Prediction, QueueVersion, Target, Task, TaskId, ToolProjectId
+from nextlabel.ports.requests import WebhookRequest, Webhooks
+from nextlabel.ports.tool import Callback, Connector, ConnectorType, ToolAccess
 from nextlabel.testing import Annotator, Served, ToolHarness
-from nextlabel.testing.contract import ConnectorContract
+from nextlabel.testing.contract import (
+    CallsUsContract,
+    CoreContract,
+    LiveQueueContract,
+    OldOrdersContract,
+    PredictionsContract,
+    SkippingContract,
+    TokenContract,
+    UnreadableContract,
+    WordsContract,
+)
 from nextlabel.testing.waiting import CEILING_SECONDS
-from nextlabel_connectors.memory import CONNECTOR, MemoryConnectorType, MemoryTool
+from nextlabel_connectors.memory import CONNECTOR, JsonDialect, MemoryConnectorType, MemoryTool
+
+DIALECT = JsonDialect()
 
 
 class MemoryHarness(MemoryTool):
     """The tool has its people built in; what is left is how the contract wants to see them."""
 
-    dialect: Dialect = CONNECTOR.dialect
+    webhooks: Webhooks = DIALECT
 
     def next_task(self, project: ToolProjectId, by: Annotator) -> Served | None:
         taken = self.take_next(project, by)
@@ -52,11 +64,8 @@ class MemoryHarness(MemoryTool):
         bodies = (b"{}", b'{"event": "labels"}', b'{"project": "p1"}')
         return [WebhookRequest(body, {"content-type": "application/json"}) for body in bodies]
 
-    def connector(self) -> Connector:
-        return MemoryConnectorType(self).open(self.access)
-
-    def stranger(self) -> Connector:
-        return MemoryConnectorType(self).open(ToolAccess(self.access.url, "no such token"))
+    def stranger(self, project: ToolProjectId) -> Connector:
+        return MemoryConnectorType(self).open(ToolAccess(self.access.url, "no such token"), project)
 
     def unknown_project(self) -> ToolProjectId:
         return ToolProjectId("p999999")
@@ -67,14 +76,24 @@ def harness() -> ToolHarness:
     return MemoryHarness()
 
 
-class TestMemoryConnector(ConnectorContract):
+class TestMemoryConnector(
+    CallsUsContract,
+    CoreContract,
+    LiveQueueContract,
+    OldOrdersContract,
+    PredictionsContract,
+    SkippingContract,
+    TokenContract,
+    UnreadableContract,
+    WordsContract,
+):
     pass
 
 
 def test_the_entry_point_names_a_connector_type_without_a_tool() -> None:
     assert isinstance(CONNECTOR, ConnectorType)
     with pytest.raises(ToolUnavailable):
-        CONNECTOR.open(ToolAccess("memory:", "any")).label_schema(ToolProjectId("p1"))
+        CONNECTOR.open(ToolAccess("memory:", "any"), ToolProjectId("p1")).label_schema()
 
 
 @pytest.fixture
@@ -114,17 +133,17 @@ SCHEMA = {"label": {"inputs": ["text"], "labels": ["ham", "spam"]}}
 
 def test_an_introduction_names_project_schema_and_options() -> None:
     body = orjson.dumps({"project": "p1", "schema": SCHEMA, "options": {"window": 50}})
-    setup = CONNECTOR.dialect.read_setup(body)
+    setup = DIALECT.read_setup(body)
     target = Target("label", "choice", (Input("text"),), ("ham", "spam"))
     assert (setup.project, setup.schema.targets, setup.options) == ("p1", (target,), {"window": 50})
 
 
 def test_every_task_of_a_request_gets_an_answer_even_one_that_cannot_be_read() -> None:
     tasks = [{"id": "t1", "data": {"text": "win a prize"}}, "not a task"]
-    request = CONNECTOR.dialect.read_predict(orjson.dumps({"project": "p1", "schema": SCHEMA, "tasks": tasks}))
+    request = DIALECT.read_predict(orjson.dumps({"project": "p1", "schema": SCHEMA, "tasks": tasks}))
     assert request.tasks == (Task(TaskId("t1"), {"text": "win a prize"}), None)
     guess = Prediction(TaskId("t1"), QueueVersion("0001"), (Guess("label", "spam", 0.9),), 0.1, 0.2)
-    answers = CONNECTOR.dialect.write_predictions(request, [guess], QueueVersion("0001"))
+    answers = DIALECT.write_predictions(request, [guess], QueueVersion("0001"))
     assert [answer["labels"] for answer in answers] == [{"label": "spam"}, {}]
 
 
@@ -132,4 +151,4 @@ def test_every_task_of_a_request_gets_an_answer_even_one_that_cannot_be_read() -
 def test_a_request_that_is_not_what_it_should_be_is_a_payload_error(change: dict[str, object]) -> None:
     body = {"project": "p1", "schema": SCHEMA, "tasks": [], **change}
     with pytest.raises(PayloadError):
-        CONNECTOR.dialect.read_predict(orjson.dumps(body))
+        DIALECT.read_predict(orjson.dumps(body))

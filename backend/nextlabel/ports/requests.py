@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -73,6 +74,11 @@ def check_number_of_tasks(number: int, body: bytes) -> None:
     """
     if number > max(_ALWAYS_TASKS, len(body) // _SMALLEST_TASK):
         raise PayloadError(f"The request holds {number:,} tasks: send {_ALWAYS_TASKS:,} at a time.")
+
+
+def is_same_secret(given: str, expected: str) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 class Webhooks(Protocol):

@@ -29,8 +29,8 @@ ConnectionState = Literal["active", "paused", "gone", "disconnected"]
 class Connection:
     """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
 
-    ``callback_url`` is where the tool was told to find nextlabel; "" where it was never told. ``addresses`` are all that it
-    was ever told, the latest last. ``before`` are the project's settings in the tool as they were before it was
+    ``callback_url`` is the address of nextlabel that the tool was given; "" where it has none. ``addresses`` are all that
+    it was ever given, the latest last. ``before`` are the project's settings in the tool as they were before it was
     connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the ``state`` is
     "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
     """

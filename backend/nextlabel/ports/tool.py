@@ -29,8 +29,8 @@ from nextlabel.ports.requests import MLBackend, Webhooks
 class ToolAccess:
     """Where a tool is and the key to it. The token is a secret: it is kept out of ``repr``; "" where a tool needs none.
 
-    ``url`` is what the tool's type calls its address (`ConnectorType.address`), such as a folder. ``file_hosts`` are the
-    other hosts that files of its tasks may be read from (`Settings`).
+    ``url`` is what the tool's type calls its address (`ConnectorType.address`), such as a folder. ``file_hosts`` are
+    the other hosts that files of its tasks may be read from (`Settings`).
     """
 
     url: str

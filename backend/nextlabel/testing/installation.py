@@ -18,7 +18,7 @@ import httpx
 import redis
 
 from nextlabel.jobs.embedded_redis import EmbeddedRedis, end_with_parent
-from nextlabel.labeling import ToolProjectId
+from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
@@ -123,10 +123,10 @@ class Nextlabel:
 
     def trained(self, project: int) -> Sequence[ModelRecord]:
         """The models that learned from at least one label, oldest first."""
-        return [record for record in self.parts().models.history(ToolProjectId(str(project))) if record.labels]
+        return [record for record in self.parts().models.history(ProjectId(str(project))) if record.labels]
 
     def queues(self, project: int) -> Sequence[QueueRecord]:
-        return self.parts().models.queues(ToolProjectId(str(project)))
+        return self.parts().models.queues(ProjectId(str(project)))
 
     def http(self) -> httpx.Client:
         """A client with the credentials that Label Studio has."""

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from nextlabel.labeling import (
     AnnotationId,
     Cursor,
     Guess,
     Prediction,
-    ToolProjectId,
     QueueVersion,
     TaskId,
+    ToolProjectId,
     labels_in_force,
 )
 from nextlabel.labeling.ranking import RankedTask, Ranking
-from nextlabel.ports.tool import ChangePage, Connector, QueueReceipt, TaskSeen, Unreadable
-from nextlabel.testing.harness import Annotator, Served, ToolHarness
+from nextlabel.ports.tool import (
+    CallsUs,
+    ChangePage,
+    ChangesSettings,
+    Connector,
+    KeepsOldOrders,
+    MLBackendWords,
+    QueueReceipt,
+    TaskSeen,
+    ToolSetting,
+    Unreadable,
+)
+from nextlabel.testing.harness import Annotator, CallsUsHarness, OldOrdersHarness, Served, SkippingHarness, ToolHarness
 
 LABELS = ("ham", "spam")
 FIELD = "text"
@@ -76,6 +88,41 @@ class Scene:
         ranking = Ranking(tuple(map(RankedTask, order, utilities)), "contract")
         return self.connector.place(version, ranking, predictions, may_switch=may_switch)
 
+    def settings(self, ours: Collection[QueueVersion]) -> Sequence[ToolSetting]:
+        assert isinstance(self.connector, ChangesSettings)
+        return self.connector.settings(ours)
+
+    @property
+    def old_orders(self) -> KeepsOldOrders:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, KeepsOldOrders)
+        return self.connector
+
+    @property
+    def calls_us(self) -> CallsUs:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, CallsUs)
+        return self.connector
+
+    @property
+    def words(self) -> MLBackendWords:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, MLBackendWords)
+        return self.connector
+
+    @property
+    def importers(self) -> OldOrdersHarness:
+        """The people of a tool that keeps predictions of several versions."""
+        return cast(OldOrdersHarness, self.harness)
+
+    @property
+    def callers(self) -> CallsUsHarness:
+        """The people of a tool that calls nextlabel."""
+        return cast(CallsUsHarness, self.harness)
+
+    def skip(self, task: TaskId, by: Annotator = "ann") -> None:
+        cast(SkippingHarness, self.harness).skip(self.project, task, by)
+
     def take(self, by: Annotator = "ann") -> Served | None:
         return self.harness.next_task(self.project, by)
 
@@ -104,7 +151,7 @@ def set_scene(harness: ToolHarness, size: int) -> Scene:
     """A new project with so many tasks, none of them labeled."""
     project = harness.create_project(LABELS, FIELD)
     tasks = list(harness.add_tasks(project, [f"mail number {n}" for n in range(size)]))
-    connector = harness.connector()
+    connector = harness.connector(project)
     return Scene(harness, connector, project, tasks, connector.label_schema().targets[0].name)
 
 

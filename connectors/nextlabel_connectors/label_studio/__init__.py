@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nextlabel.labeling import ToolProjectId
+from nextlabel.ports.requests import MLBackend, Webhooks
 from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -11,11 +13,17 @@ from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 class LabelStudio:
     """What the entry point ``label_studio`` names."""
 
-    def __init__(self) -> None:
-        self.dialect = LabelStudioDialect()
+    title = "Label Studio"
+    address = "the address that people open in their browser"
+    token = "an access token of an account of its own (Account & Settings › Access Token)"  # noqa: S105
 
-    def open(self, access: ToolAccess) -> Connector:
-        return LabelStudioConnector(LabelStudioClient(access), access.file_hosts)
+    def __init__(self) -> None:
+        dialect = LabelStudioDialect()
+        self.webhooks: Webhooks | None = dialect
+        self.ml_backend: MLBackend | None = dialect
+
+    def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
+        return LabelStudioConnector(LabelStudioClient(access), project, access.file_hosts)
 
 
 CONNECTOR = LabelStudio()

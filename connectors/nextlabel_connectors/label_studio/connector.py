@@ -10,9 +10,18 @@ from datetime import timedelta
 import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Cursor, LabelSchema, Prediction, ToolProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.tool import Callback, ChangePage, Finding, LivePriority, OwnOrder, Pruned, QueueReceipt, ToolSetting
+from nextlabel.ports.tool import (
+    Callback,
+    ChangePage,
+    Finding,
+    LivePriority,
+    OwnOrder,
+    Pruned,
+    QueueReceipt,
+    ToolSetting,
+)
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing

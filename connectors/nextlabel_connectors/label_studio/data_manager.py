@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from nextlabel.labeling import ToolProjectId, TaskId
+from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, utc
 from nextlabel_connectors.label_studio.walking import Filter, Page, Walk, task_id

@@ -8,8 +8,15 @@ from typing import Literal
 import orjson
 
 from nextlabel.errors import PayloadError, SchemaError
-from nextlabel.labeling import Prediction, ToolProjectId, QueueVersion, Task
-from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
+from nextlabel.labeling import Prediction, QueueVersion, Task, ToolProjectId
+from nextlabel.ports.requests import (
+    LabelEvent,
+    PredictRequest,
+    SetupRequest,
+    WebhookRequest,
+    check_number_of_tasks,
+    is_same_secret,
+)
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
     JsonObject,
@@ -49,10 +56,11 @@ class LabelStudioDialect:
     labeling config that cannot be read.
     """
 
-    webhook_secret_header = WEBHOOK_SECRET_HEADER
-
     def __init__(self) -> None:
         self._configs: dict[str, LabelConfig] = {}
+
+    def is_genuine(self, request: WebhookRequest, secret: str) -> bool:
+        return is_same_secret(request.headers.get(WEBHOOK_SECRET_HEADER, ""), secret)
 
     def read_event(self, request: WebhookRequest) -> LabelEvent | None:
         payload = _parse(request.body)

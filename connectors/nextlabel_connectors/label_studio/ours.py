@@ -21,7 +21,7 @@ _WEBHOOK = "/webhook"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A project's webhooks and ML backends as Label Studio lists them, told apart by the callback's secret and addresses.
+    """A project's webhooks and ML backends as Label Studio lists them, told apart by our secret and addresses.
 
     A webhook is ours that shows our secret, or goes to one of our addresses as Label Studio made it there (without
     headers), or with our header and a secret that is no longer in use. An ML backend is ours that stands at one of our

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nextlabel.errors import ToolRejected
-from nextlabel.labeling import ToolProjectId, QueueVersion, TaskId
+from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing, with_version
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier

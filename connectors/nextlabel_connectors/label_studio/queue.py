@@ -8,7 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from nextlabel.errors import ToolRejected, VersionTaken
-from nextlabel.labeling import Prediction, ToolProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.ports.tool import OwnOrder, Pruned, QueueReceipt
 from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from nextlabel.errors import ToolError, ToolRejected, ToolUnavailable
-from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.labeling import QueueVersion, ToolProjectId
 from nextlabel.ports.tool import Callback, Finding
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING, WEBHOOK_ACTIONS, WEBHOOK_SECRET_HEADER
@@ -103,7 +103,9 @@ class Setup:
 
     def steps(self, undo: ExitStack) -> Iterator[Finding]:
         """All that is to be done, up to the first problem; ``undo`` gets what takes each change back."""
-        listed = Listed(self.callback, list_webhooks(self.client, self.project), list_backends(self.client, self.project))
+        listed = Listed(
+            self.callback, list_webhooks(self.client, self.project), list_backends(self.client, self.project)
+        )
         webhooks = sorted(listed.our_webhooks, key=lambda one: (not self.is_right(one), not self.is_here(one)))
         backends = sorted(listed.our_backends, key=lambda one: (address(one) != self.url, not self.accepted(one)))
         yield from self._webhook(webhooks, undo)

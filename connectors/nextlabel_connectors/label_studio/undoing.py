@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.labeling import QueueVersion, ToolProjectId
 from nextlabel.ports.tool import Callback, Finding, ToolSetting
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING

@@ -7,14 +7,15 @@ annotator holds, predictions, an order, webhooks. It stands in for a real tool i
     project = tool.create_project(["ham", "spam"])
     tasks = tool.add_tasks(project, ["win a prize", "see you at four"])
     tool.submit(project, tasks[0], "spam", by="ann")
-    connector = tool.connector()
+    connector = tool.connector(project)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nextlabel.ports.requests import Dialect
+from nextlabel.labeling import ToolProjectId
+from nextlabel.ports.requests import MLBackend, Webhooks
 from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
 from nextlabel_connectors.memory.dialect import JsonDialect
@@ -28,10 +29,14 @@ class MemoryConnectorType:
     """Opens connectors to one tool. Without a tool there is nothing at any address, and every call says so."""
 
     tool: MemoryTool | None = None
-    dialect: Dialect = field(default_factory=JsonDialect)
+    webhooks: Webhooks | None = field(default_factory=JsonDialect)
+    ml_backend: MLBackend | None = field(default_factory=JsonDialect)
+    title: str = "The in-memory tool"
+    address: str = "memory:"
+    token: str = "`MemoryTool.access` has it"  # noqa: S105
 
-    def open(self, access: ToolAccess) -> Connector:
-        return MemoryConnector(self.tool or MemoryTool(up=False), access.token)
+    def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
+        return MemoryConnector(self.tool or MemoryTool(up=False), access.token, project)
 
 
 CONNECTOR = MemoryConnectorType()

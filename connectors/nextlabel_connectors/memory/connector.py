@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nextlabel.errors import FileUnavailable, VersionTaken
-from nextlabel.labeling import Cursor, LabelSchema, Prediction, ToolProjectId, QueueVersion, TaskId
+from nextlabel.errors import VersionTaken
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.tool import ChangePage, Callback, Finding, OwnOrder, Pruned, QueueReceipt, ToolSetting, Unreadable
+from nextlabel.ports.tool import (
+    Callback,
+    ChangePage,
+    Finding,
+    LivePriority,
+    OwnOrder,
+    Pruned,
+    QueueReceipt,
+    ToolSetting,
+    Unreadable,
+)
 
 if TYPE_CHECKING:
-    from nextlabel_connectors.memory.tool import MemoryTool
+    from nextlabel_connectors.memory.tool import MemoryTool, _Project
 
 _HEAD = 5
 _WAYS = ("labels", "whole")
@@ -118,7 +129,9 @@ class MemoryConnector:
         """There is nothing here that could resemble what is ours."""
         found: list[Finding] = []
         with self._opened() as it:
-            if it.callback is not None and (_same_secret(it.callback, callback) or it.callback.url in (callback.url, *callback.earlier)):
+            if it.callback is not None and (
+                _same_secret(it.callback, callback) or it.callback.url in (callback.url, *callback.earlier)
+            ):
                 found.append(Finding("done", f"Webhooks no longer go to {it.callback.url}."))
                 it.callback = None
             if "model_version" in settings:

@@ -8,14 +8,24 @@ from typing import Any
 import orjson
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import Input, LabelSchema, Prediction, ToolProjectId, QueueVersion, Target, Task, TaskId
-from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest, WebhookRequest, check_number_of_tasks
+from nextlabel.labeling import Input, LabelSchema, Prediction, QueueVersion, Target, Task, TaskId, ToolProjectId
+from nextlabel.ports.requests import (
+    LabelEvent,
+    PredictRequest,
+    SetupRequest,
+    WebhookRequest,
+    check_number_of_tasks,
+    is_same_secret,
+)
+
+SECRET_HEADER = "x-nextlabel-secret"  # noqa: S105 (the header's name)
 
 
 class JsonDialect:
     """How the in-memory tool words what it sends: flat JSON, in nextlabel's own words."""
 
-    webhook_secret_header = "x-nextlabel-secret"  # noqa: S105 (the header's name)
+    def is_genuine(self, request: WebhookRequest, secret: str) -> bool:
+        return is_same_secret(request.headers.get(SECRET_HEADER, ""), secret)
 
     def read_event(self, request: WebhookRequest) -> LabelEvent | None:
         message = _message(request.body, "event", "project")

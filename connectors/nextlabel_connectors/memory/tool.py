@@ -20,16 +20,16 @@ from nextlabel.labeling import (
     Input,
     LabelSchema,
     Prediction,
-    ToolProjectId,
     QueueVersion,
     Target,
     Task,
     TaskId,
+    ToolProjectId,
 )
 from nextlabel.ports.requests import WebhookRequest
-from nextlabel.ports.tool import Connector, Callback, TaskSeen, ToolAccess
+from nextlabel.ports.tool import Callback, TaskSeen, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
-from nextlabel_connectors.memory.dialect import JsonDialect
+from nextlabel_connectors.memory.dialect import SECRET_HEADER
 
 TARGET = "label"
 """The one target of every project."""
@@ -105,8 +105,8 @@ class MemoryTool:
         self._up = up
         self._lock = threading.RLock()
 
-    def connector(self) -> Connector:
-        return MemoryConnector(self, self.access.token)
+    def connector(self, project: ToolProjectId) -> MemoryConnector:
+        return MemoryConnector(self, self.access.token, project)
 
     # --- what people do ------------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class MemoryTool:
             return
         digests = [it.schema.digest, it.schema.source_digest]
         body = {"event": kind, "project": project, "queue_version": it.in_force, "schema": digests}
-        headers = {"content-type": "application/json", JsonDialect.webhook_secret_header: it.callback.webhook_secret}
+        headers = {"content-type": "application/json", SECRET_HEADER: it.callback.webhook_secret}
         self.sent.append(WebhookRequest(orjson.dumps(body), headers))
 
 

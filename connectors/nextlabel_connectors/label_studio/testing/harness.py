@@ -13,12 +13,13 @@ from typing import Self
 
 import orjson
 
-from nextlabel.labeling import AnnotationId, ToolProjectId, QueueVersion, TaskId
-from nextlabel.ports.requests import Dialect, WebhookRequest
-from nextlabel.ports.tool import Connector, Callback, ToolAccess
+from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
+from nextlabel.ports.requests import WebhookRequest, Webhooks
+from nextlabel.ports.tool import Callback, Connector, ToolAccess
 from nextlabel.testing import Annotator, Served
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
+from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
 from nextlabel_connectors.label_studio.testing.server import LabelStudioServer, free_port
 
@@ -37,7 +38,7 @@ _MALFORMED: tuple[dict[str, object], ...] = (
 class LabelStudioHarness:
     """The people of a running `LabelStudioServer`; opens the connector with the owner's access given."""
 
-    dialect: Dialect = CONNECTOR.dialect
+    webhooks: Webhooks = LabelStudioDialect()
 
     def __init__(self, server: LabelStudioServer, access: ToolAccess) -> None:
         self._server = server
@@ -133,14 +134,14 @@ class LabelStudioHarness:
     def malformed_events(self) -> Sequence[WebhookRequest]:
         return [WebhookRequest(orjson.dumps(body), {"content-type": "application/json"}) for body in _MALFORMED]
 
-    def connector(self) -> Connector:
-        return CONNECTOR.open(self._access)
+    def connector(self, project: ToolProjectId) -> Connector:
+        return CONNECTOR.open(self._access, project)
 
-    def stranger(self) -> Connector:
+    def stranger(self, project: ToolProjectId) -> Connector:
         """The last third of the token is replaced: the signature, where it has one."""
         token = self._access.token
         keep = len(token) * 2 // 3
-        return CONNECTOR.open(ToolAccess(self._access.url, token[:keep] + "0" * (len(token) - keep)))
+        return CONNECTOR.open(ToolAccess(self._access.url, token[:keep] + "0" * (len(token) - keep)), project)
 
     def unknown_project(self) -> ToolProjectId:
         return ToolProjectId("999999")

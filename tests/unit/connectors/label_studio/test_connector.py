@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from nextlabel.errors import ProjectGone, SchemaError, ToolRejected, ToolUnavailable
-from nextlabel.labeling import Cursor, ToolProjectId, TaskId
+from nextlabel.labeling import Cursor, TaskId, ToolProjectId
 from nextlabel.ports.tool import Connector, ConnectorType, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -169,7 +169,7 @@ def test_an_annotation_that_cannot_be_read_is_set_aside_and_its_task_told_with_t
 
 def test_a_project_that_is_no_number_is_rejected_without_asking() -> None:
     with pytest.raises(ToolRejected, match="numbers"):
-        Server().connector(ToolProjectId).label_schema(("../users"))
+        Server().connector(ToolProjectId).label_schema("../users")
 
 
 def test_the_entry_point_is_a_connector_type_and_opening_makes_no_request() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError, SchemaError
-from nextlabel.labeling import Guess, Prediction, ToolProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.requests import Dialect, LabelEvent, WebhookRequest
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.label_config import parse_label_config

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import ToolProjectId, TaskId
+from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import TaskListing

@@ -15,7 +15,7 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
-from nextlabel.labeling import Guess, Prediction, ToolProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import Connector, OwnOrder, Pruned, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nextlabel.labeling import ToolProjectId, QueueVersion
+from nextlabel.labeling import QueueVersion, ToolProjectId
 from nextlabel.ports.tool import Callback, Finding, ToolAccess, ToolSetting
 from nextlabel_connectors.label_studio import undoing
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -58,7 +58,9 @@ class FakeSetup:
         return list(undoing.disconnect(self.client, ToolProjectId("1"), callback, settings, similar=similar))
 
     def settings(self, *ours: str) -> dict[str, ToolSetting]:
-        return {one.name: one for one in undoing.settings(self.client, ToolProjectId("1"), list(map(QueueVersion, ours)))}
+        return {
+            one.name: one for one in undoing.settings(self.client, ToolProjectId("1"), list(map(QueueVersion, ours)))
+        }
 
     @property
     def calls(self) -> list[str]:
@@ -238,7 +240,8 @@ def test_a_setting_that_weakens_the_loop_is_a_warning(setting: dict[str, object]
 # --- another address, and the way back ---------------------------------------------------------------------
 
 OLD, NEW = (
-    Callback(url, "user", "basic-password", "webhook-secret") for url in ("http://old.example:1", "http://new.example:2")
+    Callback(url, "user", "basic-password", "webhook-secret")
+    for url in ("http://old.example:1", "http://new.example:2")
 )
 OURS = {"x-nextlabel-secret": "webhook-secret"}
 THEIRS: list[dict[str, Any]] = [

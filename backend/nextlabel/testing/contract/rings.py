@@ -1,0 +1,110 @@
+"""What connectors promise beside the core, where a tool has it: each class is one ring or one habit of a tool."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from nextlabel.errors import (
+    ProjectGone,
+    ToolRejected,
+)
+from nextlabel.testing.contract.core import WithScene
+from nextlabel.testing.contract.outcomes import calls, outcomes
+from nextlabel.testing.contract.versions import V1
+from nextlabel.testing.harness import Served, UnreadableHarness
+from nextlabel.testing.scene import Scene, ids
+
+
+class SkippingContract(WithScene):
+    """For tools in which annotators may skip a task."""
+
+    def test_a_skipped_task_has_no_label_and_stays_open_to_others(self, scene: Scene) -> None:
+        task = scene.tasks[0]
+        scene.pull()
+        scene.skip(task)
+        assert task in scene.pull()
+        assert all(annotation.skipped for annotation in scene.told[task].annotations)
+        assert (scene.label_of(task), scene.told[task].closed) == (None, False)
+        assert task in ids(scene.work(len(scene.tasks), by="ben"))
+
+
+class UnreadableContract(WithScene):
+    """For tools that may hold a task which cannot be read."""
+
+    def test_a_task_that_cannot_be_read_is_told_by_name_and_keeps_no_other_from_being_read(self, scene: Scene) -> None:
+        harness = cast(UnreadableHarness, scene.harness)
+        scene.pull()
+        spoiled, labeled = scene.tasks[1], scene.tasks[2]
+        harness.spoil(scene.project, spoiled)
+        scene.submit(labeled, "spam")
+        scene.pull()
+        assert {task: bool(one.reason) for task, one in scene.set_aside.items()} == {spoiled: True}
+        assert set(scene.told) == set(scene.tasks) - {spoiled}
+        assert scene.label_of(labeled) == "spam"
+        harness.mend(scene.project, spoiled)
+        scene.pull()
+        assert (scene.set_aside, set(scene.told)) == ({}, set(scene.tasks))
+
+
+class WordsContract(WithScene):
+    """The promises of `nextlabel.ports.tool.MLBackendWords`."""
+
+    def test_annotations_come_whole_where_that_is_asked_for_even_those_that_were_told_before(
+        self, scene: Scene
+    ) -> None:
+        labeled = scene.tasks[1]
+        scene.submit(labeled, "spam")
+        scene.pull()
+        assert all(one.whole is None for one in scene.told[labeled].annotations)
+        pages = scene.connector.changed_tasks(scene.cursor, whole=True)
+        told = {seen.task.id: seen for page in pages for seen in page.tasks}
+        assert set(told) == set(scene.tasks)
+        (annotation,) = told[labeled].annotations
+        assert annotation.whole is not None
+        schema, result = scene.connector.label_schema(), annotation.whole["result"]
+        assert isinstance(result, list)
+        assert scene.words.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
+
+
+class LiveQueueContract(WithScene):
+    """For tools that serve by `LivePriority`, a task to one annotator at a time."""
+
+    def test_two_annotators_never_hold_the_same_task_and_both_work_from_the_top(self, scene: Scene) -> None:
+        order = [scene.tasks[n] for n in (5, 1, 6, 0, 4, 2)]
+        scene.rank(V1, order)
+        for best, second in (order[0:2], order[2:4], order[4:6]):
+            anns, bens = scene.take("ann"), scene.take("ben")
+            assert anns and bens
+            assert [anns.task, bens.task] == [best, second]
+            scene.submit(bens.task, by="ben")
+            scene.submit(anns.task, by="ann")
+
+    def test_looking_at_the_head_takes_no_task_from_anyone(self, scene: Scene) -> None:
+        order = [scene.tasks[n] for n in (5, 1, 6, 0)]
+        scene.rank(V1, order)
+        for _ in range(3):
+            assert list(scene.connector.head_of_queue(2)) == order[:2]
+        assert [it.task for it in (scene.take("ann"), scene.take("ben")) if it] == order[:2]
+
+
+class PredictionsContract(WithScene):
+    """For tools that show a prediction with its task."""
+
+    def test_the_prediction_is_shown_with_its_task(self, scene: Scene) -> None:
+        scene.rank(V1, [scene.tasks[4]], "spam")
+        assert scene.take() == Served(scene.tasks[4], ("spam",))
+
+    def test_a_task_of_which_nothing_can_be_said_keeps_its_rank(self, scene: Scene) -> None:
+        order = [scene.tasks[n] for n in (7, 2, 5, 3)]
+        scene.rank(V1, order, None)
+        assert scene.work(4) == [Served(task, ()) for task in order]
+
+
+class TokenContract(WithScene):
+    """For tools that ask for a token."""
+
+    def test_with_a_bad_token_everything_is_rejected_even_of_a_project_that_is_gone(self, scene: Scene) -> None:
+        scene.connector = scene.harness.stranger(scene.project)
+        assert outcomes(scene) == dict.fromkeys(calls(scene), ToolRejected)
+        scene.harness.delete_project(scene.project)
+        assert outcomes(scene, ProjectGone) == dict.fromkeys(calls(scene), ToolRejected)
