@@ -20,7 +20,6 @@ from nextlabel.labeling import (
     Input,
     LabelSchema,
     Prediction,
-    ProjectId,
     QueueVersion,
     Target,
     Task,
@@ -46,14 +45,14 @@ class PoolTool(StillTool):
     in_force: QueueVersion | None = None
     written: int = 0
 
-    def label_schema(self, project: ProjectId) -> LabelSchema:
+    def label_schema(self) -> LabelSchema:
         return LabelSchema((Target("label", "choice", (Input("text"),), self._names),))
 
     @property
     def _names(self) -> tuple[str, ...]:
         return TWO if self.classes == len(TWO) else TWENTY
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
+    def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         told = int(since or 0)
         known = set(self.labeled)
         for start in range(1, self.size + 1, _PAGE) if since is None else ():
@@ -72,15 +71,14 @@ class PoolTool(StillTool):
         first = short_texts()[n % len(short_texts())]
         return truth(first) if self.classes == len(TWO) else topic(first)
 
-    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+    def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         """As a tool whose own count of tasks tells that none has vanished."""
         if len(known) != self.size:
             raise ValueError(f"{len(known)} tasks are known of {self.size}")
         return ()
 
-    def reorder(
+    def place(
         self,
-        project: ProjectId,
         version: QueueVersion,
         window: Ranking,
         predictions: Iterable[Prediction],
@@ -92,7 +90,7 @@ class PoolTool(StillTool):
         self.in_force = version
         return QueueReceipt(version, len(shown), (), window.task_ids()[:10])
 
-    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
+    def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
         return self.in_force
 
 

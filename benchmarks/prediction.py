@@ -24,8 +24,9 @@ from nextlabel.features.text import count_features
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection, Credentials, ModelRecord
+from nextlabel.ports.state import Credentials, ModelRecord
 from nextlabel.ports.tool import ToolAccess
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts
 
 # Tasks in one request, how often it is measured with texts never seen before, and the aim in milliseconds.
@@ -43,7 +44,7 @@ def run() -> Iterator[Figure]:
     with temporary_home() as home:
         parts = parts_of(home)
         _train(parts)
-        credentials = parts.connections.credentials()
+        credentials = parts.connections.credentials_of("label_studio")
         parts.database.dispose()
         texts = unseen()
         counted = [pool.text(n) for n in range(1, _COUNTED + 1)]
@@ -108,7 +109,7 @@ def _train(parts: Parts) -> None:
         model = ProjectModel({"label": Learned(TextEncoder(["text"]), choice)})
         here = ProjectId(project)
         access, shown = ToolAccess("http://127.0.0.1:9", "none"), ProjectOptions(show_predictions="always")
-        parts.connections.save(Connection(here, "label_studio", access, shown))
+        parts.connections.save(connection_to(here, "label_studio", access, shown))
         fence, version = parts.models.next_fence(here), parts.models.next_version(here, informative=True)
         record = ModelRecord(version, name, name, {}, {})
         parts.models.save(here, record, model, fence=fence)

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.figures import Figure, percentile, stopwatch
 from benchmarks.mails import TWO, short_texts
 from benchmarks.reorder import predictions_in, ranking_of
-from nextlabel.labeling import ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.tool import OwnOrder
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -49,17 +49,17 @@ def _submits(server: LabelStudioServer) -> tuple[list[float], list[float], int]:
         {"text": short_texts()[n % len(short_texts())]} for n in range(_WINDOW + _SUBMITS)
     ]
     tasks = [TaskId(str(task)) for task in server.owner.import_tasks(project, texts)]
-    connector, name = LabelStudioConnector(LabelStudioClient(server.legacy_access)), ProjectId(str(project))
+    connector = LabelStudioConnector(LabelStudioClient(server.legacy_access), ToolProjectId(str(project)))
     for n in range(_ORDERS):
         window, version = random.Random(n).sample(tasks, _WINDOW), QueueVersion(f"nextlabel-{n + 1}")
-        connector.place(name, version, ranking_of(window), predictions_in(window, version))
+        connector.place(version, ranking_of(window), predictions_in(window, version))
     old = [OwnOrder(QueueVersion(f"nextlabel-{n + 1}")) for n in range(_ORDERS - 1)]
     pruning, stop, removed = threading.Event(), threading.Event(), [0]
 
     def prune() -> None:
         while not stop.is_set():
             if pruning.wait(0.1):
-                removed[0] += connector.prune(name, old, _LOT).removed
+                removed[0] += connector.prune(old, _LOT).removed
                 stop.wait(_PAUSE_SECONDS)
 
     thread = threading.Thread(target=prune, daemon=True)

@@ -16,12 +16,12 @@ from benchmarks.mails import TWO, short_texts, truth
 from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
-from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId
+from nextlabel.labeling import Guess, Prediction, ProjectId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.loop.turn import ActiveLearning
-from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector
 from nextlabel.strategies import finding
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -81,9 +81,11 @@ def run() -> Iterator[Figure]:
             project = _fill(server.owner)
         yield Figure("Label Studio", f"import of {_TASKS:,} tasks", seconds(), "s", note="by its own import, not ours")
         transport = CountingTransport()
-        connector = LabelStudioConnector(LabelStudioClient(server.legacy_access, transport=transport))
+        connector = LabelStudioConnector(
+            LabelStudioClient(server.legacy_access, transport=transport), ToolProjectId(project)
+        )
         parts = parts_of(home)
-        parts.connections.save(Connection(project, "label_studio", server.legacy_access))
+        parts.connections.save(connection_to(project, "label_studio", server.legacy_access))
         loop = _loop(parts, connector)
         yield from _features(parts)
         yield from _first_turn(loop, parts, project, transport)

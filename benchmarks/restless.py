@@ -18,14 +18,13 @@ from nextlabel.labeling import (
     Input,
     LabelSchema,
     Prediction,
-    ProjectId,
     QueueVersion,
     Target,
     Task,
     TaskId,
+    ToolProjectId,
 )
 from nextlabel.labeling.ranking import Ranking
-from nextlabel.ports.requests import Dialect
 from nextlabel.ports.tool import ChangePage, Connector, QueueReceipt, TaskSeen, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio.testing.people import CONTROL
@@ -38,10 +37,10 @@ _CHANGED = 20
 class RestlessTool(StillTool):
     """The demo's mails, the first 500 labeled; each pull finds twenty of the labels changed."""
 
-    def label_schema(self, project: ProjectId) -> LabelSchema:
+    def label_schema(self) -> LabelSchema:
         return LabelSchema((TARGET,))
 
-    def changed_tasks(self, project: ProjectId, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
+    def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         now = time.time_ns()
         if since is None:
             yield ChangePage(tuple(_seen(n, now, n < _LABELED) for n in range(len(mails()))), Cursor(str(now)))
@@ -49,12 +48,11 @@ class RestlessTool(StillTool):
         first = now // 1000 % (_LABELED - _CHANGED)
         yield ChangePage(tuple(_seen(n, now, True) for n in range(first, first + _CHANGED)), Cursor(str(now)))
 
-    def vanished_tasks(self, project: ProjectId, known: Collection[TaskId]) -> Collection[TaskId]:
+    def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         return ()
 
-    def reorder(
+    def place(
         self,
-        project: ProjectId,
         version: QueueVersion,
         window: Ranking,
         predictions: Iterable[Prediction],
@@ -63,14 +61,15 @@ class RestlessTool(StillTool):
     ) -> QueueReceipt:
         return QueueReceipt(version, len(list(predictions)), (), window.task_ids()[:10])
 
-    def queue_in_force(self, project: ProjectId, *, standing: int = 1) -> QueueVersion | None:
+    def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
         return None
 
 
 class _ConnectorType:
-    dialect: Dialect = LABEL_STUDIO.dialect
+    title, address, token = "The restless tool", "any", ""
+    webhooks, ml_backend = LABEL_STUDIO.webhooks, LABEL_STUDIO.ml_backend
 
-    def open(self, access: ToolAccess) -> Connector:
+    def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
         return RestlessTool()
 
 

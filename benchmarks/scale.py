@@ -30,11 +30,11 @@ from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning
-from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.service.memory import spare_what_stays
 from nextlabel.storage.model_store import preload
 from nextlabel.strategies import finding
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts
 
 PROJECT = ProjectId("1")
@@ -137,7 +137,7 @@ def _turn(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:
     short_texts()
     spare_what_stays()  # as a worker does before its first job
     parts, tool, turn = parts_of(home), PoolTool(size, classes, labeled), Turn()
-    parts.connections.save(Connection(PROJECT, "label_studio", ToolAccess("http://pool", "none")))
+    parts.connections.save(connection_to(PROJECT, "label_studio", ToolAccess("http://pool", "none")))
     steps = _Steps()
     loop = _loop(parts, tool, steps.of_features)
     began = time.process_time()

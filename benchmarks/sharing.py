@@ -37,9 +37,10 @@ from nextlabel.features.source import Source
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Input, ModelVersion, ProjectId, Span, Target, Task, TaskId
 from nextlabel.learning.scoring import Scorer
-from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.state import ModelRecord
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts, build
 
 MODELS = Path(__file__).resolve().parent.parent / ".cache" / "embeddings" / "models"
@@ -93,7 +94,7 @@ def _installation(home: Path, minilm: Path) -> Iterator[tuple[Parts, Mapping[str
     }
     parts = build(Settings.from_env(ours | {"NEXTLABEL_HOME": str(home)}), ours["REDIS_URL"])
     parts.database.migrate()
-    parts.connections.save(Connection(PROJECT, "label_studio", ToolAccess("http://nowhere", "none")))
+    parts.connections.save(connection_to(PROJECT, "label_studio", ToolAccess("http://nowhere", "none")))
     try:
         yield parts, os.environ | ours
     finally:

@@ -19,8 +19,8 @@ from benchmarks.processes import descendants, memory_mb, nextlabel, parts_of, te
 from nextlabel.errors import SchemaError
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import ToolAccess
+from nextlabel.testing import connection_to
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 
 _GROUP = "strangers"
@@ -48,8 +48,10 @@ def _connected(home: Path) -> httpx.BasicAuth:
     """The credentials of an installation that knows project 1."""
     parts = parts_of(home)
     access = ToolAccess("http://127.0.0.1:9", "token")
-    parts.connections.save(Connection(ProjectId("1"), "label_studio", access, ProjectOptions(), "http://127.0.0.1:9"))
-    found = parts.connections.credentials()
+    parts.connections.save(
+        connection_to(ProjectId("1"), "label_studio", access, ProjectOptions(), "http://127.0.0.1:9")
+    )
+    found = parts.connections.credentials_of("label_studio")
     parts.database.dispose()
     return httpx.BasicAuth(found.user, found.password)
 

@@ -15,8 +15,8 @@ from benchmarks.payloads import annotation_created, webhook_headers
 from benchmarks.processes import descendants, nextlabel, parts_of, temporary_home
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import ToolAccess
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts
 
 _RATE, _IDLE_SECONDS, _TRAINING_SECONDS = 100.0, 5.0, 15.0
@@ -33,7 +33,7 @@ def run() -> Iterator[Figure]:
         parts = parts_of(home)
         for project, options in ((_BUSY, _ALWAYS), (_QUIET, _NEVER)):
             access = ToolAccess("http://127.0.0.1:9", "none")
-            parts.connections.save(Connection(project, "benchmark", access, options))
+            parts.connections.save(connection_to(project, "benchmark", access, options))
         parts.database.dispose()
         with nextlabel("up", home, NEXTLABEL_RECONCILE_SECONDS="86400") as (url, process):
             _let_it_learn(parts)
@@ -80,7 +80,7 @@ def _send(parts: Parts, url: str, project: ProjectId, seconds: float, keep_alive
     return send_at_rate(
         f"{url}/webhook",
         lambda n: annotation_created(project, n),
-        webhook_headers(parts.connections.credentials()),
+        webhook_headers(parts.connections.credentials_of("benchmark")),
         rate=_RATE,
         seconds=seconds,
         keep_alive=keep_alive,

@@ -1,4 +1,4 @@
-"""Entry points: ours come through the same callback as everyone's."""
+"""Entry points: ours come in the same way as everyone's."""
 
 from __future__ import annotations
 

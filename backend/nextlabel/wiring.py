@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from nextlabel.errors import SettingsError
+from nextlabel.errors import FileUnavailable, SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import Source
@@ -26,7 +26,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.learning import scoring
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import Connector
+from nextlabel.ports.tool import Connector, HasFiles
 from nextlabel.service import discovery
 from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
@@ -144,7 +144,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
             connections=connections,
             registry=models,
             job_queue=job_queue,
-            dialect=discovery.connector_type(settings.connector).dialect,
+            connector_type=discovery.connector_type,
+            default_kind=settings.connector,
             strategy=strategy,
             source=source.at_once,
             hosts=hosts,
@@ -191,7 +192,14 @@ class _Sources:
     def _files_of(self, project: ProjectId) -> Callable[[str], bytes]:
         # Opened once a file is asked for, and then for all of them: a connector for each cost more than most files.
         connector = cache(lambda: _open(self._settings, self._connections.get(project)))
-        return lambda address: connector().file(project, address)
+
+        def file(address: str) -> bytes:
+            tool = connector()
+            if not isinstance(tool, HasFiles):
+                raise FileUnavailable(f"{address}: this tool keeps no files.")
+            return tool.file(address)
+
+        return file
 
 
 def connect_redis(url: str) -> redis.Redis:
@@ -209,14 +217,14 @@ def embedded_redis(settings: Settings) -> EmbeddedRedis:
 
 def _circumstances(connections: SqlConnections, project: str) -> Circumstances:
     connection = connections.get(ProjectId(project))
-    options, access = connection.options, connection.access
-    return Circumstances(options.parameters, access.url, access.token, options.region_scores)
+    options, access = connection.options, connection.tool.access
+    return Circumstances(options.parameters, access.url, access.token, options.region_scores, connection.at_tool)
 
 
 def _open(settings: Settings, connection: Connection) -> Connector:
     """The hosts that files may be read from are this installation's to say, so they are kept with no project."""
-    access = replace(connection.access, file_hosts=settings.file_hosts)
-    return discovery.connector_type(connection.connector).open(access)
+    access = replace(connection.tool.access, file_hosts=settings.file_hosts)
+    return discovery.connector_type(connection.tool.kind).open(access, connection.at_tool)
 
 
 def _folders(settings: Settings, database: Database) -> list[Path]:

@@ -16,8 +16,9 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any, Literal
 
+from nextlabel.labeling import ToolProjectId
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.ports.requests import Dialect
+from nextlabel.ports.requests import MLBackend, Webhooks
 from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
@@ -103,16 +104,23 @@ class Rig:
 
 
 class RiggedLabelStudio:
-    """What the plug-in's entry point names: every process asks for the dialect first."""
+    """What the plug-in's entry point names: every process asks for the title or the webhooks first."""
+
+    title, address, token = LABEL_STUDIO.title, LABEL_STUDIO.address, LABEL_STUDIO.token
 
     @property
-    def dialect(self) -> Dialect:
+    def webhooks(self) -> Webhooks | None:
         _rig()
-        return LABEL_STUDIO.dialect
+        return LABEL_STUDIO.webhooks
 
-    def open(self, access: ToolAccess) -> Connector:
+    @property
+    def ml_backend(self) -> MLBackend | None:
         _rig()
-        return LABEL_STUDIO.open(access)
+        return LABEL_STUDIO.ml_backend
+
+    def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
+        _rig()
+        return LABEL_STUDIO.open(access, project)
 
 
 @cache

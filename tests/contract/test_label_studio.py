@@ -150,7 +150,9 @@ def test_a_person_s_mark_of_ground_truth_outranks_what_comes_later_and_that_of_a
     assert in_force() == {corrected: "later", confirmed: "first", asked: "first"}
 
 
-def test_what_has_come_off_is_named_and_left_as_it_is(label_studio: LabelStudioServer, harness: LabelStudioHarness) -> None:
+def test_what_has_come_off_is_named_and_left_as_it_is(
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
+) -> None:
     scene, callback, owner = set_scene(harness, 1), harness.callback(), label_studio.owner
     project = int(scene.project)
 

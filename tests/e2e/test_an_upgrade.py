@@ -13,10 +13,10 @@ from earlier_releases import score_windows_by_place
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
 from nextlabel.settings import Settings
 from nextlabel.storage import model_store
 from nextlabel.storage.database.tables import queues
+from nextlabel.testing import connection_to
 from nextlabel.testing.installation import Nextlabel
 from nextlabel.wiring import Parts, build
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
@@ -48,7 +48,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
 
     def turn(strategy: str) -> None:
         options = ProjectOptions(strategy=strategy, window=30)
-        parts.connections.save(Connection(project, "label_studio", label_studio.legacy_access, options))
+        parts.connections.save(connection_to(project, "label_studio", label_studio.legacy_access, options))
         parts.loop.run(project, parts.models.next_fence(project))
 
     with monkeypatch.context() as before:

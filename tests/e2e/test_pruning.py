@@ -78,7 +78,7 @@ def test_two_annotators_work_from_the_top_and_nobody_waits_for_a_lock_while_old_
 
     def prune(stop: threading.Event) -> None:
         while not stop.is_set():
-            lot = scene.harness.connector(scene.project).prune(list(old), 10)
+            lot = scene.old_orders.prune(list(old), 10)
             removed[0] += lot.removed
             for order in [one for one in old if one.version in lot.emptied]:
                 old.remove(order)

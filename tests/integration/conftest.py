@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from sqlalchemy import make_url
 
 from nextlabel import wiring
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
-from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId
+from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId, ToolProjectId
 from nextlabel.loop.turn import Round
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection, ModelRecord
+from nextlabel.ports.state import Connection, ModelRecord, Tool
 from nextlabel.ports.tool import ConnectorType
 from nextlabel.service import discovery
 from nextlabel.settings import Settings
@@ -148,26 +149,32 @@ def parts(settings: Settings) -> Iterator[Parts]:
 class Team:
     """A connected project of e-mails in an in-memory tool, with one annotator, ann, who is always right.
 
-    ``truth`` is what ann says of each task.
+    ``truth`` is what ann says of each task. nextlabel's own id of the ``project`` is another than the tool's, unless it
+    is given.
     """
 
     tool: MemoryTool
     parts: Parts
-    project: ProjectId
+    at_tool: ToolProjectId
+    project: ProjectId = cast(ProjectId, "")  # noqa: RUF009
     truth: dict[TaskId, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.project = self.project or ProjectId(f"our-{self.at_tool}")
 
     def choose(self, **options: object) -> None:
         """Set options of the project, which asks by margin, or the strategy chosen, and shows guesses, from the first
         model on."""
         chosen = ProjectOptions(strategy="margin", cold_start=0, show_predictions="always").updated(options)
-        connection = Connection(self.project, "memory", self.tool.access, chosen)
+        tool = Tool("memory", "memory", self.tool.access)
+        connection = Connection(self.project, tool, self.at_tool, chosen)
         self.parts.connections.save(connection)
 
     def import_mails(self, n: int) -> tuple[TaskId, ...]:
         rng = np.random.default_rng(len(self.truth))
         labels = [str(label) for label in rng.choice(list(WORDS), n)]
         texts = [" ".join([*rng.choice(WORDS[label], 4), f"number {rng.integers(1000)}"]) for label in labels]
-        tasks = self.tool.add_tasks(self.project, texts)
+        tasks = self.tool.add_tasks(self.at_tool, texts)
         self.truth.update(zip(tasks, labels, strict=True))
         return tasks
 
@@ -177,13 +184,13 @@ class Team:
 
     def queue(self, n: int = 10_000) -> tuple[TaskId, ...]:
         """What annotators would get, first to last."""
-        return tuple(self.tool.connector(self.project).head_of_queue(n))
+        return tuple(self.tool.connector(self.at_tool).head_of_queue(n))
 
     def in_force(self) -> str | None:
-        return self.tool.connector(self.project).queue_in_force()
+        return self.tool.connector(self.at_tool).queue_in_force()
 
     def take(self) -> TaskId:
-        taken = self.tool.take_next(self.project, "ann")
+        taken = self.tool.take_next(self.at_tool, "ann")
         assert taken is not None, "the queue is empty"
         return taken[0]
 
@@ -192,22 +199,22 @@ class Team:
         done = []
         for _ in range(n):
             task = self.take()
-            self.tool.submit(self.project, task, self.truth[task], "ann")
+            self.tool.submit(self.at_tool, task, self.truth[task], "ann")
             done.append(task)
         return done
 
     def label(self, task: TaskId, label: str) -> None:
-        self.tool.submit(self.project, task, label, "ben")
+        self.tool.submit(self.at_tool, task, label, "ben")
 
     def ask(self, *labels: str) -> None:
         """Somebody changes the labels that can be chosen."""
-        with self.tool.opened(self.project) as it:
+        with self.tool.opened(self.at_tool) as it:
             target, *others = it.schema.targets
             it.schema = LabelSchema((Target(target.name, "choice", target.inputs, labels), *others))
 
     def ask_also(self, *targets: Target) -> None:
         """Somebody adds more to be said of each task."""
-        with self.tool.opened(self.project) as it:
+        with self.tool.opened(self.at_tool) as it:
             it.schema = LabelSchema((*it.schema.targets, *targets))
 
     @property

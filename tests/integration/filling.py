@@ -21,9 +21,9 @@ from pathlib import Path
 from nextlabel import wiring
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
 from nextlabel.service import discovery
 from nextlabel.settings import Settings
+from nextlabel.testing import connection_to
 from nextlabel.web import create_app
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
@@ -67,7 +67,9 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
     parts = wiring.build(settings, redis_url)
     parts.database.migrate()
     project = tool.create_project(["ham", "spam"])
-    parts.connections.save(Connection(project, "memory", tool.access, ProjectOptions(cold_start=0)))
+    connection = connection_to(project, "memory", tool.access, ProjectOptions(cold_start=0))
+    parts.connections.save(connection)
+    ours = connection.project
     tasks = tool.add_tasks(project, [f"{'win a prize' if n % 2 else 'see you at four'} number {n}" for n in range(60)])
     client = create_app(parts.service).test_client()
 
@@ -81,15 +83,15 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
         return answer.status_code, json.loads(answer.data).get("error", "")
 
     label(range(12))
-    before = parts.turns.take(project)
-    served = served_by(parts, project)
+    before = parts.turns.take(ours)
+    served = served_by(parts, ours)
     mend = HOWS[how](home)
     label(range(12, 30))
-    during = [parts.turns.take(project) for _ in range(3)]
-    alarm, still_served, unwell = parts.alarms.look(), served_by(parts, project), health()
+    during = [parts.turns.take(ours) for _ in range(3)]
+    alarm, still_served, unwell = parts.alarms.look(), served_by(parts, ours), health()
     mend()
-    after = parts.turns.take(project)
-    record = parts.models.in_service(project)
+    after = parts.turns.take(ours)
+    record = parts.models.in_service(ours)
     with closing(sqlite3.connect(home / "nextlabel.db")) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0]
     return {

@@ -52,7 +52,7 @@ class History:
         self.team.parts.redis.flushall()
         self.team.tool.sent.clear()
         self.team.choose(quiet_seconds=0, max_wait_seconds=0)
-        list(self.team.tool.connector(self.team.project).connect(_CALLBACK))
+        list(self.team.tool.connector(self.team.at_tool).connect(_CALLBACK))
         self.team.import_mails(12)
         self.team.run()
         self.team.tool.sent.clear()
@@ -71,38 +71,38 @@ class History:
     # --- people ----------------------------------------------------------------------------------------------
 
     def _person(self, what: str, n: int) -> None:
-        tool, project = self.team.tool, self.team.project
+        tool = self.team.tool
         if what == "import":
             self.team.import_mails(2)
         elif what in ("label", "skip"):
-            if (taken := tool.take_next(project, "ann")) is not None:
+            if (taken := tool.take_next(self.team.at_tool, "ann")) is not None:
                 if what == "skip":
-                    tool.skip(project, taken[0], "ann")
+                    tool.skip(self.team.at_tool, taken[0], "ann")
                 else:
-                    self.made.append(tool.submit(project, taken[0], ("ham", "spam")[n % 2], "ann"))
+                    self.made.append(tool.submit(self.team.at_tool, taken[0], ("ham", "spam")[n % 2], "ann"))
         elif self.made:
             self._about(self.made[n % len(self.made)], what, ("ham", "spam")[n % 2])
 
     def _about(self, annotation: AnnotationId, what: str, label: str) -> None:
-        tool, project = self.team.tool, self.team.project
-        with tool.opened(project) as it:
+        tool = self.team.tool
+        with tool.opened(self.team.at_tool) as it:
             row = it.row_of(annotation)
             task, lost = row.task.id, list(row.annotations) if what == "delete" else [annotation]
         if what == "label again":
-            self.made.append(tool.submit(project, task, label, "ben"))
+            self.made.append(tool.submit(self.team.at_tool, task, label, "ben"))
         elif what == "change":
-            tool.change(project, annotation, label)
+            tool.change(self.team.at_tool, annotation, label)
         elif what == "withdraw":
-            tool.withdraw(project, annotation)
+            tool.withdraw(self.team.at_tool, annotation)
         else:
-            tool.delete_task(project, task)
+            tool.delete_task(self.team.at_tool, task)
         if what in ("withdraw", "delete"):
             self.made = [one for one in self.made if one not in lost]
 
     @property
     def in_force(self) -> dict[TaskId, object]:
         """The labels in force by the tool: of each task the one that was said or changed last."""
-        with self.team.tool.opened(self.team.project) as it:
+        with self.team.tool.opened(self.team.at_tool) as it:
             told = {
                 row.task.id: [(one.updated_at, one.labels[TARGET]) for one in row.annotations.values() if one.labels]
                 for row in it.rows.values()
@@ -121,7 +121,7 @@ class History:
 
     def _deliver(self, webhook: WebhookRequest) -> None:
         event = JsonDialect().read_event(webhook)
-        if event is not None and self.team.parts.service.event(event) is not None:
+        if event is not None and self.team.parts.service.event(("memory",), event) is not None:
             self.asked = True
 
     # --- workers ---------------------------------------------------------------------------------------------

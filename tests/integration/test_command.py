@@ -33,7 +33,7 @@ from nextlabel.cli import EXIT_CONFIGURATION, cli, running
 from nextlabel.cli.context import alone_in
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.jobs.job_queue import LEARN_QUEUE
-from nextlabel.labeling import Input, ProjectId
+from nextlabel.labeling import Input, ProjectId, ToolProjectId
 from nextlabel.ports.tool import Finding
 from nextlabel.settings import Settings
 from nextlabel.storage.database.tables import connections
@@ -445,7 +445,7 @@ def test_connecting_puts_the_queue_in_order_at_once(connect: Callable[..., Resul
 def test_connecting_says_what_is_left_out_and_what_is_learned_only_by_metadata(
     connect: Callable[..., Result], team: Team
 ) -> None:
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (target,) = it.schema.targets
         heard = replace(target, name="mood", inputs=(Input("audio", "metadata"),))
         it.schema = replace(it.schema, targets=(target, heard), left_out={"box": "It marks regions."})
@@ -458,7 +458,7 @@ def test_connecting_names_fields_that_tasks_do_not_have_and_so_does_status(
     connect: Callable[..., Result], team: Team
 ) -> None:
     team.import_mails(5)
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (target,) = it.schema.targets
         it.schema = replace(it.schema, targets=(replace(target, inputs=(Input("body"), Input("text"))),))
     connected = connect("--json")
@@ -472,12 +472,12 @@ def test_connecting_names_fields_that_tasks_do_not_have_and_so_does_status(
 def test_a_project_with_nothing_to_learn_is_refused_and_left_as_it_is(
     connect: Callable[..., Result], team: Team
 ) -> None:
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         it.schema = replace(it.schema, targets=(), left_out={"box": "It marks regions."})
     done = connect()
     assert done.exit_code == EXIT_CONFIGURATION
     assert "'box': It marks regions." in done.output
-    assert team.tool.predictions_held(team.project) == {}
+    assert team.tool.predictions_held(team.at_tool) == {}
 
 
 def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callable[..., Result], team: Team) -> None:
@@ -588,7 +588,9 @@ def test_status_says_from_which_home_it_reads_and_how_long_ago_each_project_was_
 ) -> None:
     connect()
     connection = team.parts.connections.get(team.project)
-    team.parts.connections.save(replace(connection, project=ProjectId("never read")))
+    team.parts.connections.save(
+        replace(connection, project=ProjectId("never read"), at_tool=ToolProjectId("never read"))
+    )
     team.parts.store.note_pull(team.project, datetime.now(UTC) - timedelta(minutes=7, seconds=5))
     listed = json.loads(connect("--json", command="status").stdout)
     ago = {one["project"]: one["pulled_seconds_ago"] for one in listed["projects"]}
@@ -610,14 +612,14 @@ def test_connect_and_status_say_each_finding_once(
     connect: Callable[..., Result], team: Team, redis_client: redis.Redis
 ) -> None:
     team.import_mails(12)
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (target,) = it.schema.targets
         it.schema = replace(it.schema, targets=(replace(target, inputs=(Input("body"),)),))
     connected = connect("--option", "strategy=balanced:margin", "--option", "cold_start=0")
     assert "No task has the field 'body'" in connected.stdout
     assert "nothing to read" not in connected.output  # for that reason: one finding
     assert sum(mark in line[:2] for line in connected.stdout.splitlines() for mark in "!✗") == 1
-    team.tool.disconnect(team.project)
+    team.tool.disconnect(team.at_tool)
     redis_client.delete(f"nextlabel:drift:{team.project}")
     team.parts.turns.take(team.project)
     team.parts.findings.replace(team.project, team.parts.findings.of(team.project, "drift"), "another look")
@@ -730,7 +732,7 @@ def stored_options(team: Team) -> Any:
 def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Team) -> None:
     tasks = team.import_mails(9)
     for task in tasks[:7]:
-        team.tool.spoil(team.project, task)
+        team.tool.spoil(team.at_tool, task)
     connect()
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     assert one["unreadable"] == [{"name": f"task {task}", "reason": "It is damaged."} for task in tasks[:7]]

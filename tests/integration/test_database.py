@@ -17,12 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.errors import SettingsError, StorageError
 from nextlabel.labeling import ProjectId
-from nextlabel.ports.state import Connection, Credentials
+from nextlabel.ports.state import Credentials
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import installation, metadata
+from nextlabel.testing import connection_to
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 pytestmark = pytest.mark.every_database
@@ -37,7 +38,7 @@ from nextlabel.storage.database import Database
 from nextlabel.settings import Settings
 database = Database(sys.argv[1])
 sys.stdin.readline()
-found = SqlConnections(database, Settings.from_env({})).credentials()
+found = SqlConnections(database, Settings.from_env({})).credentials_of("label_studio")
 print(found.user, found.password, found.webhook_secret)
 """
 
@@ -204,19 +205,21 @@ def test_the_credentials_of_whoever_was_first_are_everyones(
 
     def while_another_is_first(size: int) -> str:
         monkeypatch.undo()
-        overtaken.append(first.credentials())
+        overtaken.append(first.credentials_of("label_studio"))
         return token_urlsafe(size)
 
     monkeypatch.setattr(secrets, "token_urlsafe", while_another_is_first)
-    assert [second.credentials()] == overtaken
-    assert first.credentials() == second.credentials()
+    assert [second.credentials_of("label_studio")] == overtaken
+    assert first.credentials_of("label_studio") == second.credentials_of("label_studio")
 
 
 def test_credentials_from_the_settings_win_and_those_made_before_are_kept(database: Database) -> None:
-    made = SqlConnections(database, Settings.from_env({})).credentials()
+    made = SqlConnections(database, Settings.from_env({})).credentials_of("label_studio")
     set_by_hand = Settings.from_env({"NEXTLABEL_USER": "someone", "NEXTLABEL_WEBHOOK_SECRET": "chosen"})
-    assert SqlConnections(database, set_by_hand).credentials() == Credentials("someone", made.password, "chosen")
-    assert SqlConnections(database, Settings.from_env({})).credentials() == made
+    assert SqlConnections(database, set_by_hand).credentials_of("label_studio") == Credentials(
+        "someone", made.password, "chosen"
+    )
+    assert SqlConnections(database, Settings.from_env({})).credentials_of("label_studio") == made
 
 
 def test_a_secret_is_not_in_the_message_of_a_database_that_fails(database: Database) -> None:
@@ -227,5 +230,5 @@ def test_a_secret_is_not_in_the_message_of_a_database_that_fails(database: Datab
         sql.execute(text("DROP TABLE connections"))
         sql.execute(text("CREATE TABLE connections (project VARCHAR(64))"))
     with pytest.raises(SQLAlchemyError) as failed:
-        connections.save(Connection(ProjectId("1"), "memory", ToolAccess("http://tool", "hush-token")))
+        connections.save(connection_to(ProjectId("1"), "memory", ToolAccess("http://tool", "hush-token")))
     assert "hush-token" not in str(failed.value)

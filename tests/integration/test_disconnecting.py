@@ -62,8 +62,9 @@ def command(team: Team, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
 def fresh(team: Team, command: Command) -> Team:
     """A project that nextlabel does not know yet, in which tasks are served by predictions of the team's own model."""
     team.parts.connections.delete(team.project)
+    team.project = ProjectId(team.at_tool)
     tasks = team.import_mails(30)
-    team.tool.reorder(team.project, TEAMS, dict.fromkeys(tasks[:8]))
+    team.tool.reorder(team.at_tool, TEAMS, dict.fromkeys(tasks[:8]))
     return team
 
 
@@ -95,20 +96,20 @@ def test_a_project_is_as_it_was_after_connecting_labeling_and_disconnecting(fres
     for _ in range(3):
         fresh.work(2)
         fresh.run()
-    assert (fresh.in_force(), fresh.tool.calls(fresh.project)) == ("nextlabel-4", ["http://127.0.0.1:9090"])
+    assert (fresh.in_force(), fresh.tool.calls(fresh.at_tool)) == ("nextlabel-4", ["http://127.0.0.1:9090"])
     assert levels(command("disconnect", "--predictions", "remove", "--json")) == {"done"}
     assert fresh.in_force() == TEAMS
-    assert fresh.tool.predictions_held(fresh.project) == {TEAMS: 8}
-    assert fresh.tool.calls(fresh.project) == []
+    assert fresh.tool.predictions_held(fresh.at_tool) == {TEAMS: 8}
+    assert fresh.tool.calls(fresh.at_tool) == []
     assert set(fresh.queue()) <= set(queue)
 
 
 def test_a_second_disconnect_finds_nothing_to_do(fresh: Team, command: Command) -> None:
     command("connect")
     command("disconnect")
-    before = (fresh.tool.predictions_held(fresh.project), fresh.in_force())
+    before = (fresh.tool.predictions_held(fresh.at_tool), fresh.in_force())
     assert levels(command("disconnect", "--json")) == {"unchanged"}
-    assert (fresh.tool.predictions_held(fresh.project), fresh.in_force()) == before
+    assert (fresh.tool.predictions_held(fresh.at_tool), fresh.in_force()) == before
 
 
 def test_predictions_stay_unless_somebody_wants_them_removed_then_or_later(fresh: Team, command: Command) -> None:
@@ -116,9 +117,9 @@ def test_predictions_stay_unless_somebody_wants_them_removed_then_or_later(fresh
     said = command("disconnect").output
     assert "10 predictions of nextlabel's stay" in said
     assert "--predictions remove" in said
-    assert fresh.tool.predictions_held(fresh.project) == {TEAMS: 8, "nextlabel-untrained-1": 10}
+    assert fresh.tool.predictions_held(fresh.at_tool) == {TEAMS: 8, "nextlabel-untrained-1": 10}
     assert "10 predictions of nextlabel's removed" in command("disconnect", "--predictions", "remove").output
-    assert fresh.tool.predictions_held(fresh.project) == {TEAMS: 8}
+    assert fresh.tool.predictions_held(fresh.at_tool) == {TEAMS: 8}
 
 
 def test_connecting_again_goes_on_with_what_was_learned(fresh: Team, command: Command) -> None:
@@ -127,7 +128,7 @@ def test_connecting_again_goes_on_with_what_was_learned(fresh: Team, command: Co
     fresh.run()
     command("disconnect", "--predictions", "remove")
     assert fresh.parts.connections.all() == []
-    fresh.tool.reorder(fresh.project, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
+    fresh.tool.reorder(fresh.at_tool, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
     assert report(command("connect", "--json"))["queue"] == "nextlabel-2.2"
     assert (known(fresh).state, known(fresh).options.window) == ("active", 10)
     assert known(fresh).before == {"model_version": "bert-2"}
@@ -137,7 +138,7 @@ def test_connecting_again_goes_on_with_what_was_learned(fresh: Team, command: Co
 def test_what_somebody_chose_meanwhile_stays(fresh: Team, command: Command) -> None:
     command("connect")
     command("pause")
-    fresh.tool.reorder(fresh.project, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
+    fresh.tool.reorder(fresh.at_tool, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
     assert "model_version stays 'bert-2'" in command("disconnect").output
     assert fresh.in_force() == "bert-2"
 
@@ -145,7 +146,7 @@ def test_what_somebody_chose_meanwhile_stays(fresh: Team, command: Command) -> N
 def test_what_somebody_chose_before_connecting_again_is_what_is_put_back(fresh: Team, command: Command) -> None:
     command("connect")
     command("pause")
-    fresh.tool.reorder(fresh.project, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
+    fresh.tool.reorder(fresh.at_tool, QueueVersion("bert-2"), dict.fromkeys(fresh.queue()[:3]))
     assert "Until now model_version was 'bert-2'" in command("connect").output
     command("disconnect")
     assert fresh.in_force() == "bert-2"
@@ -165,8 +166,8 @@ def test_a_disconnect_that_is_interrupted_is_completed_by_the_next(
         assert command("disconnect", "--predictions", "remove").exit_code == 137
     assert fresh.parts.turns.take(fresh.project) == f"project {fresh.project} is disconnected: nothing was done"
     assert command("disconnect", "--predictions", "remove").exit_code == 0
-    assert (fresh.in_force(), fresh.tool.predictions_held(fresh.project)) == (TEAMS, {TEAMS: 8})
-    assert fresh.tool.calls(fresh.project) == []
+    assert (fresh.in_force(), fresh.tool.predictions_held(fresh.at_tool)) == (TEAMS, {TEAMS: 8})
+    assert fresh.tool.calls(fresh.at_tool) == []
     assert known(fresh).before is None
 
 
@@ -177,7 +178,7 @@ def test_a_connect_that_is_interrupted_has_noted_what_is_to_be_put_back(
 
     def killed(*arguments: Any) -> Iterator[object]:
         list(connect(*arguments))
-        fresh.tool.choose_another_order(fresh.project)
+        fresh.tool.choose_another_order(fresh.at_tool)
         raise SystemExit(137)
         yield
 
@@ -186,14 +187,15 @@ def test_a_connect_that_is_interrupted_has_noted_what_is_to_be_put_back(
         assert command("connect").exit_code == 137
     assert fresh.parts.connections.all() == []
     assert command("disconnect").exit_code == 0
-    assert (fresh.in_force(), fresh.tool.calls(fresh.project)) == (TEAMS, [])
+    assert (fresh.in_force(), fresh.tool.calls(fresh.at_tool)) == (TEAMS, [])
 
 
 def test_forgetting_leaves_nothing_of_a_project_behind(fresh: Team, command: Command) -> None:
     command("connect")
     fresh.work(4)
     fresh.run()
-    other = type(fresh)(fresh.tool, fresh.parts, fresh.tool.create_project(["ham", "spam"]))
+    at_tool = fresh.tool.create_project(["ham", "spam"])
+    other = type(fresh)(fresh.tool, fresh.parts, at_tool, ProjectId(at_tool))
     command("connect", "--project", other.project)
     assert list(Path(fresh.parts.settings.models_url).glob(f"{fresh.project}/*"))
     assert command("disconnect", "--forget").exit_code == EXIT_CONFIGURATION, "whose its predictions are would be lost"
@@ -207,7 +209,7 @@ def test_forgetting_leaves_nothing_of_a_project_behind(fresh: Team, command: Com
 
 def test_a_project_that_the_tool_no_longer_has_can_be_disconnected(fresh: Team, command: Command) -> None:
     command("connect")
-    fresh.tool.delete_project(fresh.project)
+    fresh.tool.delete_project(fresh.at_tool)
     said = command("disconnect")
     assert (said.exit_code, "nothing to take back" in said.output) == (0, True)
     assert fresh.parts.connections.all() == []
@@ -253,7 +255,7 @@ def test_at_a_terminal_it_is_asked(earlier: Team, command: Command) -> None:
     said = command("disconnect", answers="0003\n0002\nremove\n")
     assert said.exit_code == 0, said.output
     assert "What was model_version before?" in said.output
-    assert (earlier.in_force(), earlier.tool.predictions_held(earlier.project)) == (TEAMS, {TEAMS: 8})
+    assert (earlier.in_force(), earlier.tool.predictions_held(earlier.at_tool)) == (TEAMS, {TEAMS: 8})
 
 
 @pytest.mark.parametrize(
@@ -269,11 +271,11 @@ def test_at_a_terminal_it_is_asked(earlier: Team, command: Command) -> None:
 def test_what_cannot_be_done_is_named_and_changes_nothing(
     earlier: Team, command: Command, arguments: tuple[str, ...], says: str, code: int
 ) -> None:
-    before = (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.project))
+    before = (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.at_tool))
     said = command("disconnect", *arguments)
     assert (said.exit_code, says in " ".join(said.stderr.split())) == (code, True), said.stderr
     assert "hush" not in said.output
-    assert (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.project)) == before
+    assert (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.at_tool)) == before
 
 
 # --- connecting: what it does not change -----------------------------------------------------------------------
@@ -281,7 +283,7 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(
 
 def test_an_address_that_does_not_answer_leaves_everything_as_it_was(fresh: Team, command: Command) -> None:
     fresh.tool.unreachable.add("http://nobody.example")
-    held = fresh.tool.predictions_held(fresh.project)
+    held = fresh.tool.predictions_held(fresh.at_tool)
 
     def refused() -> None:
         said = command("connect", "--backend-url", "http://nobody.example/", "--option", "window=9")
@@ -289,14 +291,14 @@ def test_an_address_that_does_not_answer_leaves_everything_as_it_was(fresh: Team
 
     refused()
     assert fresh.parts.connections.known(fresh.project) is None
-    assert (fresh.tool.calls(fresh.project), fresh.in_force()) == ([], TEAMS)
-    assert fresh.tool.predictions_held(fresh.project) == held
+    assert (fresh.tool.calls(fresh.at_tool), fresh.in_force()) == ([], TEAMS)
+    assert fresh.tool.predictions_held(fresh.at_tool) == held
     command("connect")
-    before, held = known(fresh), fresh.tool.predictions_held(fresh.project)
+    before, held = known(fresh), fresh.tool.predictions_held(fresh.at_tool)
     refused()
     assert known(fresh) == before
-    assert fresh.tool.calls(fresh.project) == ["http://127.0.0.1:9090"]
-    assert fresh.tool.predictions_held(fresh.project) == held
+    assert fresh.tool.calls(fresh.at_tool) == ["http://127.0.0.1:9090"]
+    assert fresh.tool.predictions_held(fresh.at_tool) == held
 
 
 def test_every_address_that_a_tool_was_told_is_remembered(fresh: Team, command: Command) -> None:
@@ -313,20 +315,22 @@ def test_without_any_address_to_tell_it_is_asked_for(fresh: Team, command: Comma
     assert (said.exit_code, "--backend-url" in said.stderr) == (EXIT_CONFIGURATION, True)
 
 
-def test_another_tools_project_of_the_same_number_is_refused(fresh: Team, command: Command) -> None:
+def test_another_tools_project_of_the_same_number_is_another_project(fresh: Team, command: Command) -> None:
     command("connect")
-    before = known(fresh)
-    fresh.tool.disconnect(fresh.project)  # so it is with the project of another tool: it shows no secret of ours
-    for other in ("memory:other", "http://memory"):
-        said = command("connect", "--url", other)
-        assert said.exit_code == EXIT_CONFIGURATION
-        assert "another NEXTLABEL_HOME" in said.stderr
-        assert f"disconnect --project {fresh.project} --forget" in said.stderr
-        assert known(fresh) == before
-    command("disconnect")
-    assert command("connect", "--url", "memory:other").exit_code == EXIT_CONFIGURATION, "its labels are still here"
-    command("disconnect", "--forget", "--predictions", "remove")
-    assert command("connect", "--url", "memory:other").exit_code == 0
+    before, connections = known(fresh), fresh.parts.connections
+    fresh.tool.disconnect(fresh.at_tool)  # so it is with the project of another tool: it shows no secret of ours
+    other = report(command("connect", "--url", "memory:other", "--json"))["project"]
+    assert known(fresh) == before
+    assert {one.name: one.project for one in connections.all()} == {
+        f"memory:{fresh.at_tool}": fresh.project,
+        f"memory-2:{fresh.at_tool}": other,
+    }
+    first, second = connections.credentials_of("memory"), connections.credentials_of("memory-2")
+    assert first.password != second.password
+    assert first.webhook_secret != second.webhook_secret
+    assert report(command("connect", "--url", "memory:other", "--json"))["project"] == other
+    assert command("disconnect", "--project", f"memory-2:{fresh.at_tool}").exit_code == 0
+    assert [one.project for one in connections.all()] == [fresh.project]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--moved",)])
@@ -335,10 +339,10 @@ def test_the_same_tool_at_another_address_is_taken_over(
 ) -> None:
     command("connect")
     if arguments:
-        fresh.tool.disconnect(fresh.project)
+        fresh.tool.disconnect(fresh.at_tool)
     said = command("connect", "--url", "memory:moved", *arguments)
     assert (said.exit_code, "moved from memory: to memory:moved" in said.output) == (0, True), said.output
-    assert known(fresh).access.url == "memory:moved"
+    assert known(fresh).tool.access.url == "memory:moved"
 
 
 # --- left alone ------------------------------------------------------------------------------------------------
@@ -369,18 +373,18 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     fresh.work(4)
     said = command("pause")
     assert f"nextlabel resume --project {fresh.project}" in said.output
-    fresh.tool.choose_another_order(fresh.project)
-    held, models = fresh.tool.predictions_held(fresh.project), fresh.parts.models.history(fresh.project)
+    fresh.tool.choose_another_order(fresh.at_tool)
+    held, models = fresh.tool.predictions_held(fresh.at_tool), fresh.parts.models.history(fresh.project)
     cursor = fresh.parts.store.cursor(fresh.project)
     housekeep(fresh)
     for kind in ("labels", "tasks", "project", "train"):
-        assert fresh.parts.service.event(LabelEvent(fresh.project, kind)) is None
+        assert fresh.parts.service.event(("memory",), LabelEvent(fresh.at_tool, kind)) is None
     assert (jobs(fresh), fresh.parts.job_queue.is_at_rest(fresh.project)) == (0, False)
     fresh.tool.take_down()  # whoever asked it for anything would say so
     assert "is paused" in fresh.parts.turns.take(fresh.project)
     assert (worker.prune(fresh.project), "is down" in caplog.text) == (0, False)
     fresh.tool.bring_up()
-    assert fresh.tool.predictions_held(fresh.project) == held
+    assert fresh.tool.predictions_held(fresh.at_tool) == held
     assert (fresh.in_force(), fresh.parts.models.history(fresh.project)) == (None, models)
     assert (fresh.parts.store.cursor(fresh.project), jobs(fresh, PRUNE_QUEUE)) == (cursor, 0)
     assert fresh.parts.service.in_service(fresh.project).version == "nextlabel-4"
@@ -423,7 +427,7 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     fresh: Team, command: Command, back: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     command("connect", "--option", "quiet_seconds=0")
-    with fresh.tool.without(fresh.project):
+    with fresh.tool.without(fresh.at_tool):
         for _ in range(3):
             said = fresh.parts.turns.take(fresh.project)
         assert said == f"project {fresh.project} is gone: nothing was done"
@@ -435,7 +439,7 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     (shown,) = json.loads(command("status", "--json").stdout)["projects"]
     assert shown["state"] == "gone"
     if back == "webhook":
-        assert fresh.parts.service.event(LabelEvent(fresh.project, "labels"))
+        assert fresh.parts.service.event(("memory",), LabelEvent(fresh.at_tool, "labels"))
     else:
         command(back)
     assert known(fresh).state == "active"

@@ -15,9 +15,9 @@ from nextlabel.cli.escaping import LogFormatter, printable
 from nextlabel.errors import HostedModelError
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Finding, ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing import connection_to
 from nextlabel.wiring import Parts
 
 NAMES = ["q[/nope]x", "q[red]x", "q\\", "q[/", "q\x1b[2Jx", "q\x9b2Jx", "q\u202ex", "q\u2028x", "q\ud800x", "q\rx"]
@@ -39,7 +39,7 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
 def test_status_shows_whatever_a_control_is_called(parts: Parts, settings: Settings, name: str) -> None:
     project, storable = ProjectId("1"), name.replace("\ud800", "\x00" if "sqlite" in settings.database_url else "")
     access = ToolAccess(HOME_PAGE, "token")
-    parts.connections.save(Connection(project, "label_studio", access, ProjectOptions(), "http://127.0.0.1:9"))
+    parts.connections.save(connection_to(project, "label_studio", access, ProjectOptions(), "http://127.0.0.1:9"))
     parts.findings.replace(project, [Finding("warning", f"Control '{storable}' is left out.")])
     parts.rounds.add(project, 1.0, f"read {storable}", failed=True)
     ours = {"NEXTLABEL_HOME": str(settings.home), "NEXTLABEL_DATABASE_URL": settings.database_url}

@@ -82,8 +82,8 @@ class Project:
 
     def setup(self, strategy: str) -> None:
         """Label Studio sends what somebody typed as extra params."""
-        schema = self.team.tool.connector(self.team.project).label_schema()
-        self.team.parts.service.setup(SetupRequest(self.team.project, schema, {"strategy": strategy}))
+        schema = self.team.tool.connector(self.team.at_tool).label_schema()
+        self.team.parts.service.setup(("memory",), SetupRequest(self.team.at_tool, schema, {"strategy": strategy}))
 
     def label(self, n: int) -> None:
         for _ in range(n):
@@ -91,7 +91,7 @@ class Project:
             said: str | Mapping[str, object] = self.team.truth.get(task, "")
             if self.kind is not None:
                 said = read_labels(self.kind.answer(self.number[task]), parse_label_config(self.kind.config))
-            self.team.tool.submit(self.team.project, task, said, "ann", seconds=SECONDS + len(self.number) % 5)
+            self.team.tool.submit(self.team.at_tool, task, said, "ann", seconds=SECONDS + len(self.number) % 5)
 
 
 @pytest.fixture
@@ -118,9 +118,9 @@ def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str],
         if kind is None:
             team.import_mails(TASKS)
         else:
-            with tool.opened(team.project) as it:
+            with tool.opened(team.at_tool) as it:
                 it.schema = parse_label_config(kind.config).schema
-            tasks = tool.add_tasks(team.project, [dict(kind.data(n)) for n in range(TASKS)])
+            tasks = tool.add_tasks(team.at_tool, [dict(kind.data(n)) for n in range(TASKS)])
             project.number = dict(zip(tasks, range(TASKS), strict=True))
         return project
 
@@ -279,19 +279,19 @@ def test_a_stored_strategy_that_cannot_work_here_any_more_stops_neither_the_orde
     (told,) = shown(team)
     assert stored.partition("?")[0] in told
     assert "in the order of 'adaptive'" in told
-    schema = team.tool.connector(team.project).label_schema()
-    asked = PredictRequest(team.project, (Task(TaskId("x"), {"text": "win a prize"}),), schema)
-    version, (prediction,) = team.parts.service.predict(asked)
+    schema = team.tool.connector(team.at_tool).label_schema()
+    asked = PredictRequest(team.at_tool, (Task(TaskId("x"), {"text": "win a prize"}),), schema)
+    version, (prediction,) = team.parts.service.predict(("memory",), asked)
     assert (version, prediction is not None) == (team.in_force(), True)
-    assert team.parts.service.setup(SetupRequest(team.project, schema, None)) == version
+    assert team.parts.service.setup(("memory",), SetupRequest(team.at_tool, schema, None)) == version
 
 
 def test_cost_asks_first_for_what_is_read_quickly(team: Team) -> None:
     """Of tasks that the model is equally unsure of, once the tool has told how long some labels took."""
-    tasks = team.tool.add_tasks(team.project, [f"{word} {'la ' * n}" for n in range(1, 9) for word in ("win", "see")])
+    tasks = team.tool.add_tasks(team.at_tool, [f"{word} {'la ' * n}" for n in range(1, 9) for word in ("win", "see")])
     for n, task in enumerate(tasks[:8]):
-        team.tool.submit(team.project, task, "spam" if n % 2 == 0 else "ham", "ann", seconds=10.0 * (n // 2 + 1))
-    open_tasks = team.tool.add_tasks(team.project, ["da " * 400, "da " * 2, "da " * 20])
+        team.tool.submit(team.at_tool, task, "spam" if n % 2 == 0 else "ham", "ann", seconds=10.0 * (n // 2 + 1))
+    open_tasks = team.tool.add_tasks(team.at_tool, ["da " * 400, "da " * 2, "da " * 20])
     team.choose(strategy="cost:least_confidence", cold_start=5)
     assert team.run().fallback == ""
     assert [task for task in team.queue() if task in open_tasks] == [open_tasks[n] for n in (1, 2, 0)]

@@ -110,7 +110,7 @@ def test_two_backends_and_four_workers_while_some_projects_take_hours_the_others
         """Labels, of which both backends are told."""
         given[one.project] |= set(one.work(n))
         for parts in backends:
-            parts.service.event(LabelEvent(one.project, "labels"))
+            parts.service.event(("memory",), LabelEvent(one.at_tool, "labels"))
 
     def has_learned(one: Team) -> bool:
         for parts in backends:

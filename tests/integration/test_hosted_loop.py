@@ -67,7 +67,7 @@ def said(team: Team, task: Task) -> Result:
 
 def unsure(team: Team) -> dict[str, float]:
     """How unsure the model in service is of each open task."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         tasks = [row.task for row in it.rows.values() if not row.annotations]
     model = team.parts.models.load(team.project, team.serving.version)
     (opinions,) = model.predict(tasks, Source()).values()
@@ -99,7 +99,7 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     assert served == sorted(served, reverse=True)
     assert served[0] > served[-1]
     task = team.take()
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (shown,) = (it.order[task] or pytest.fail("nothing shown")).guesses
         assert shown.label == said(team, it.rows[task].task)
     assert isinstance(shown.label, Result)
@@ -109,7 +109,7 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
 
 def test_tasks_with_nothing_to_read_come_last_whatever_a_teams_own_model_says_of_them(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
-    blank = team.tool.add_tasks(team.project, ["", " \n"])
+    blank = team.tool.add_tasks(team.at_tool, ["", " \n"])
     team.import_mails(30)
     for labels in (0, 12):
         team.work(labels)
@@ -123,7 +123,7 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     team.work(15)
     team.run()
     assert "foretold" not in team.serving.metrics, "there was no version that could have"
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         still_open = [row.task for row in it.rows.values() if not row.annotations]
     expected = [said(team, task).items[0]["value"] == {"choices": [team.truth[task.id]]} for task in still_open]
     team.work(len(still_open))
@@ -142,7 +142,7 @@ def test_a_model_that_learns_is_shown_by_its_own_scores_from_enough_labels_on(te
     for labels in (29, 1):
         team.work(labels)
         team.run()
-        with team.tool.opened(team.project) as it:
+        with team.tool.opened(team.at_tool) as it:
             order = {task: it.order[task] for task in it.queue()}
         likely.append({task for task, doubt in unsure(team).items() if 1 - doubt >= 0.75})
         assert 0 < len(likely[-1]) < len(order) == 90 - len(team.serving.trained_on)
@@ -154,9 +154,9 @@ def test_a_model_that_learns_is_shown_by_its_own_scores_from_enough_labels_on(te
 def test_a_model_that_only_predicts_waits_for_no_labels(option: str, seen: int, team_of: TeamOf) -> None:
     """Its regions' scores are 1 / (1 + the text's length mod 7), and mod 11, of which the mean counts."""
     team = team_of("predicting.py:Regions", options={"show_predictions": option})
-    team.tool.add_tasks(team.project, ["x" * n for n in (*[77] * 7, *range(1, 7), *range(8, 15))])
+    team.tool.add_tasks(team.at_tool, ["x" * n for n in (*[77] * 7, *range(1, 7), *range(8, 15))])
     team.run()
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         assert sum(bool(one and one.guesses) for one in it.order.values()) == seen
 
 
@@ -176,9 +176,9 @@ def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
     team.run()
     done = team.work(10)
     team.run()
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (annotation,) = it.rows[done[0]].annotations
-    team.tool.withdraw(team.project, annotation)
+    team.tool.withdraw(team.at_tool, annotation)
     team.run()
     assert set(team.serving.trained_on) == set(done[1:])
 
@@ -209,7 +209,7 @@ def test_a_fit_that_fails_leaves_the_version_before_in_service_and_says_what_hap
     assert team.in_force() == before.announced_version, "annotators go on in the order there was"
     team.take()
 
-    team.parts.service.event(LabelEvent(team.project, "train"))
+    team.parts.service.event(("memory",), LabelEvent(team.at_tool, "train"))
     assert told in team.run().failure, "a person who wants it tried again is heard"
 
 
@@ -221,7 +221,7 @@ def test_the_window_is_refilled_by_the_version_before_a_failed_one(team_of: Team
         team.work(6)
         assert team.run().failure
         assert team.queue(4)
-        with team.tool.opened(team.project) as it:
+        with team.tool.opened(team.at_tool) as it:
             assert len([task for task in it.order if not it.rows[task].annotations]) >= 5
 
 
@@ -274,7 +274,7 @@ def test_while_a_model_is_fitted_for_hours_annotators_get_a_window_and_afterward
 
 def ahead(team: Team) -> list[TaskId]:
     """Tasks of the order in force that are still open."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         return [task for task in it.order if not it.rows[task].annotations]
 
 
@@ -294,8 +294,8 @@ def test_a_model_that_only_predicts_orders_from_the_start_and_is_never_fitted(te
 def test_a_task_on_which_the_model_fails_is_passed_over_and_the_others_are_ranked(team_of: TeamOf) -> None:
     team = team_of("predicting.py:Lengths")
     team.import_mails(20)
-    (odd,) = team.tool.add_tasks(team.project, ["raise an error"])
-    (worse,) = team.tool.add_tasks(team.project, ["leave at once"])
+    (odd,) = team.tool.add_tasks(team.at_tool, ["raise an error"])
+    (worse,) = team.tool.add_tasks(team.at_tool, ["leave at once"])
     team.run()
     doubt = unsure(team)
     assert doubt[odd] == doubt[worse] == 0.5
@@ -354,7 +354,7 @@ def test_only_as_many_tasks_are_ranked_as_there_is_time_for(team_of: TeamOf) -> 
     team = team_of("predicting.py:Slow", options={"rank_seconds": 1.0, "window": 50})
     team.import_mails(60)
     team.run()
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         ranked = len(it.order)
     assert 1 <= ranked < 50
     assert team.run().receipt is None, "a short window is no reason to rank again"

@@ -16,7 +16,18 @@ from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
-from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, QueueVersion, Scale, Target, Task, TaskId
+from nextlabel.labeling import (
+    Input,
+    Label,
+    LabelSchema,
+    ProjectId,
+    QueueVersion,
+    Scale,
+    Target,
+    Task,
+    TaskId,
+    ToolProjectId,
+)
 from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.learning import targets
 from nextlabel.learning.predictions import overall_uncertainty
@@ -39,7 +50,7 @@ def pool_of(team: Team) -> CandidatePool:
 
 
 def open_tasks(team: Team) -> list[Task]:
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         return [row.task for row in it.rows.values() if not row.annotations]
 
 
@@ -64,7 +75,7 @@ def assert_served_by_margin(team: Team, window: int = 10_000) -> None:
 
 def everything_said(team: Team) -> dict[TaskId, object]:
     """Every label that people gave, as the tool has it."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         said = {row.task.id: [a.labels["label"] for a in row.annotations.values()] for row in it.rows.values()}
     return {task: labels[-1] for task, labels in said.items() if labels}
 
@@ -84,7 +95,7 @@ def test_before_the_first_label_a_diverse_order_is_served_under_a_name_that_says
 def test_before_the_first_label_nothing_is_pre_annotated(team: Team) -> None:
     team.import_mails(5)
     team.run()
-    taken = team.tool.take_next(team.project, "ann")
+    taken = team.tool.take_next(team.at_tool, "ann")
     assert taken is not None
     assert taken[1] is not None
     assert taken[1].guesses == ()
@@ -101,7 +112,7 @@ def test_random_order_is_random_from_the_start(team: Team) -> None:
 @pytest.mark.parametrize("strategy", ["adaptive", "random", "entropy"])
 def test_tasks_with_nothing_to_read_come_last_in_every_order_and_are_named(team: Team, strategy: str) -> None:
     team.choose(strategy=strategy)
-    blank = team.tool.add_tasks(team.project, ["", " \n", "<p>&nbsp;</p>", "<script>x()</script>"] * 3)
+    blank = team.tool.add_tasks(team.at_tool, ["", " \n", "<p>&nbsp;</p>", "<script>x()</script>"] * 3)
     team.import_mails(30)
     for labels in (0, 12):
         team.work(labels)
@@ -118,7 +129,7 @@ def test_tasks_with_nothing_to_read_come_last_in_every_order_and_are_named(team:
 
 def test_a_window_that_has_room_for_all_but_blank_tasks_is_not_written_again_and_again(team: Team) -> None:
     team.choose(window=20)
-    team.tool.add_tasks(team.project, [""] * 40)
+    team.tool.add_tasks(team.at_tool, [""] * 40)
     team.import_mails(5)
     assert team.run().receipt is not None
     assert team.run().receipt is None
@@ -185,7 +196,7 @@ def test_the_next_task_is_pre_annotated_by_the_model(team: Team) -> None:
     team.run()
     team.work(20)
     team.run()
-    taken = team.tool.take_next(team.project, "ann")
+    taken = team.tool.take_next(team.at_tool, "ann")
     assert taken is not None
     assert taken[1] is not None
     assert {guess.label for guess in taken[1].guesses} <= {"ham", "spam"}
@@ -207,10 +218,10 @@ def test_without_news_nothing_is_trained_and_nothing_is_written(team: Team) -> N
     team.run()
     team.work(10)
     team.run()
-    before = team.in_force(), team.tool.predictions_held(team.project), len(team.parts.models.history(team.project))
+    before = team.in_force(), team.tool.predictions_held(team.at_tool), len(team.parts.models.history(team.project))
     done = team.run()
     assert (done.trained, done.receipt, done.changed) == (None, None, 0)
-    after = team.in_force(), team.tool.predictions_held(team.project), len(team.parts.models.history(team.project))
+    after = team.in_force(), team.tool.predictions_held(team.at_tool), len(team.parts.models.history(team.project))
     assert after == before
     assert "nothing new" in done.sentence()
 
@@ -229,11 +240,11 @@ def test_a_label_of_which_nobody_told_us_is_learned_at_the_next_turn(team: Team)
 def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> None:
     tasks = team.import_mails(40)
     team.run()
-    withdrawn = team.tool.submit(team.project, tasks[0], team.truth[tasks[0]], "ann")
+    withdrawn = team.tool.submit(team.at_tool, tasks[0], team.truth[tasks[0]], "ann")
     team.work(19)
     team.run()
     assert tasks[0] in team.serving.trained_on
-    team.tool.withdraw(team.project, withdrawn)
+    team.tool.withdraw(team.at_tool, withdrawn)
     team.run()
     assert tasks[0] not in team.serving.trained_on
     assert len(team.serving.trained_on) == 19
@@ -243,10 +254,10 @@ def test_a_withdrawn_label_is_unlearned_and_its_task_comes_back(team: Team) -> N
 
 def test_a_changed_label_is_learned_in_place_of_the_first(team: Team) -> None:
     tasks = team.import_mails(20)
-    annotation = team.tool.submit(team.project, tasks[0], "ham", "ann")
+    annotation = team.tool.submit(team.at_tool, tasks[0], "ham", "ann")
     team.label(tasks[1], "spam")
     team.run()
-    team.tool.change(team.project, annotation, "spam")
+    team.tool.change(team.at_tool, annotation, "spam")
     team.label(tasks[2], "ham")
     team.run()
     assert team.learned == {tasks[0]: "spam", tasks[1]: "spam", tasks[2]: "ham"}
@@ -259,21 +270,21 @@ def test_a_task_that_cannot_be_read_is_set_aside_by_name_and_holds_nothing_up(te
     labeled = team.work(12)
     spoiled = [labeled[0], team.queue()[0]]
     for task in spoiled:
-        team.tool.spoil(team.project, task)
+        team.tool.spoil(team.at_tool, task)
     done = team.run()
     assert [one.task for one in done.unreadable] == sorted(spoiled, key=lambda task: (len(task), task))
     assert f"task {spoiled[0]} (It is damaged)" in done.sentence()
     assert set(team.learned) == set(labeled[1:])
     assert spoiled[1] not in team.queue(20)
     for task in spoiled:
-        team.tool.mend(team.project, task)
+        team.tool.mend(team.at_tool, task)
     done = team.run()
     assert not done.unreadable
     assert "set aside" not in done.sentence()
     assert set(team.learned) == set(labeled)
-    team.tool.spoil(team.project, labeled[1])
+    team.tool.spoil(team.at_tool, labeled[1])
     team.run()
-    team.tool.delete_task(team.project, labeled[1])
+    team.tool.delete_task(team.at_tool, labeled[1])
     assert not team.run().unreadable
 
 
@@ -289,8 +300,8 @@ def test_what_the_tool_does_not_mark_as_changed_is_found_when_all_is_read_again_
     team.run()
     labeled = team.work(12)
     team.run()
-    with team.tool.without_a_trace(team.project):
-        with team.tool.opened(team.project) as it:
+    with team.tool.without_a_trace(team.at_tool):
+        with team.tool.opened(team.at_tool) as it:
             it.rows[labeled[0]].annotations.clear()
         team.label(team.queue()[0], "spam")
         team.import_mails(3)
@@ -343,8 +354,8 @@ def test_a_deleted_task_is_forgotten_with_its_label(team: Team) -> None:
         team.label(task, team.truth[task])
     team.run()
     labeled, unlabeled = tasks[0], tasks[10]
-    team.tool.delete_task(team.project, labeled)
-    team.tool.delete_task(team.project, unlabeled)
+    team.tool.delete_task(team.at_tool, labeled)
+    team.tool.delete_task(team.at_tool, unlabeled)
     team.run()
     assert labeled not in team.serving.trained_on
     assert {labeled, unlabeled}.isdisjoint(team.parts.store.task_ids(team.project))
@@ -433,7 +444,7 @@ def test_a_person_who_changes_the_tools_order_is_corrected_at_the_next_turn(team
     team.run()
     team.work(20)
     team.run()
-    team.tool.choose_another_order(team.project)
+    team.tool.choose_another_order(team.at_tool)
     assert team.in_force() is None
     team.run()
     assert_served_by_margin(team)
@@ -447,12 +458,12 @@ def test_an_order_of_which_somebody_deleted_a_part_is_written_again_and_one_that
     team.work(12)
     team.run()
     order = team.queue(20)
-    team.tool.delete_task(team.project, order[3])
+    team.tool.delete_task(team.at_tool, order[3])
     assert team.run().receipt is None
     team.work(2)  # labeled tasks keep their place, and do not stand in for places that were deleted
     team.run()
     order = team.queue()
-    team.tool.delete_predictions(team.project, [order[0]])
+    team.tool.delete_predictions(team.at_tool, [order[0]])
     assert team.queue()[-1] == order[0]
     assert team.run().receipt is not None
     assert team.queue()[0] == order[0]
@@ -486,7 +497,7 @@ def test_only_the_window_is_written(team: Team) -> None:
     team.choose(window=10)
     team.import_mails(50)
     team.run()
-    assert team.tool.predictions_held(team.project) == {"nextlabel-untrained-1": 10}
+    assert team.tool.predictions_held(team.at_tool) == {"nextlabel-untrained-1": 10}
 
 
 @pytest.mark.parametrize("how", ["labels that teach nothing", "skips"])
@@ -499,9 +510,9 @@ def test_the_window_is_refilled_before_it_runs_dry(team: Team, how: str) -> None
         task = team.take()
         assert task in window_in_force(team)
         if how == "skips":
-            team.tool.skip(team.project, task, "ann")
+            team.tool.skip(team.at_tool, task, "ann")
         else:
-            team.tool.submit(team.project, task, "a label that nobody can choose any more", "ann")
+            team.tool.submit(team.at_tool, task, "a label that nobody can choose any more", "ann")
         team.run()
     assert len(team.parts.models.history(team.project)) == 1
     assert 4 <= len(team.parts.models.queues(team.project)) <= 10
@@ -528,7 +539,7 @@ def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, 
     team.import_mails(60)
     team.run()
     team.work(20)
-    model, order, writes = team.serving.version, team.in_force(), team.tool.predictions_held(team.project)
+    model, order, writes = team.serving.version, team.in_force(), team.tool.predictions_held(team.at_tool)
 
     def take_over(now: str, n: int) -> None:
         if now == step:
@@ -536,7 +547,7 @@ def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, 
 
     with pytest.raises(StaleWorker):
         team.run(take_over)
-    assert (team.in_force(), team.tool.predictions_held(team.project)) == (order, writes)
+    assert (team.in_force(), team.tool.predictions_held(team.at_tool)) == (order, writes)
     if step in ("sync", "fit"):
         assert team.serving.version == model
     team.run()
@@ -681,7 +692,7 @@ def test_while_the_tool_is_down_the_error_says_so_and_afterwards_every_label_is_
 def test_a_project_that_is_gone_is_rejected(team: Team) -> None:
     gone = ProjectId("p999")
     connection = team.parts.connections.get(team.project)
-    team.parts.connections.save(type(connection)(gone, "memory", connection.access))
+    team.parts.connections.save(replace(connection, project=gone, at_tool=ToolProjectId(gone)))
     with pytest.raises(ToolRejected):
         team.parts.loop.run(gone, team.parts.models.next_fence(gone))
 
@@ -698,13 +709,13 @@ def say_everything(team: Team, n: int) -> list[TaskId]:
     done = []
     for _ in range(n):
         task = team.take()
-        team.tool.submit(team.project, task, all_of(team, task), "ann")
+        team.tool.submit(team.at_tool, task, all_of(team, task), "ann")
         done.append(task)
     return done
 
 
 def all_of(team: Team, task: TaskId) -> dict[str, Label]:
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         words = set(str(it.rows[task].task.data["text"]).split())
     topics = {"work": {"meeting", "report", "project"}, "money": {"cash", "prize", "win"}, "greeting": {"thanks"}}
     stars = 4.0 if team.truth[task] == "ham" else 2.0
@@ -738,7 +749,7 @@ def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) 
     unsure = overall_uncertainty({name: opinions(team, tasks, name) for name in ("label", "stars", "topics")})
     by_uncertainty = dict(zip([task.id for task in tasks], unsure.tolist(), strict=True))
     np.testing.assert_allclose([by_uncertainty[task] for task in team.queue()], sorted(unsure, reverse=True))
-    taken = team.tool.take_next(team.project, "ann")
+    taken = team.tool.take_next(team.at_tool, "ann")
     assert taken is not None
     assert taken[1] is not None
     assert [guess.target for guess in taken[1].guesses] == ["label", "stars", "topics"]
@@ -751,11 +762,11 @@ def test_what_was_said_of_one_target_only_teaches_that_one(team: Team) -> None:
     done = team.work(20)  # nobody gives any stars yet
     team.run()
     assert team.serving.trained_on == {task: {"label": team.truth[task]} for task in done}
-    taken = team.tool.take_next(team.project, "ann")
+    taken = team.tool.take_next(team.at_tool, "ann")
     assert taken is not None
     assert taken[1] is not None
     assert [guess.target for guess in taken[1].guesses] == ["label"]
-    team.tool.submit(team.project, done[0], {"stars": 5}, "ben")
+    team.tool.submit(team.at_tool, done[0], {"stars": 5}, "ben")
     team.run()
     assert team.serving.trained_on[done[0]] == {"label": team.truth[done[0]], "stars": 5}
 
@@ -833,11 +844,11 @@ def test_a_target_that_was_removed_and_comes_back_is_learned_again(team: Team) -
     team.run()
     done = say_everything(team, 20)
     team.run()
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         whole, it.schema = it.schema, replace(it.schema, targets=it.schema.targets[:1])
     team.run()
     assert team.learned == {task: team.truth[task] for task in done}
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         it.schema = whole
     team.run()
     assert {task for task, said in team.serving.trained_on.items() if "topics" in said} == set(done)
@@ -847,8 +858,8 @@ def test_a_target_that_was_removed_and_comes_back_is_learned_again(team: Team) -
 
 
 def test_tasks_without_a_text_are_asked_for_like_any_other(team: Team) -> None:
-    (empty,) = team.tool.add_tasks(team.project, [""])
-    with team.tool.opened(team.project) as it:
+    (empty,) = team.tool.add_tasks(team.at_tool, [""])
+    with team.tool.opened(team.at_tool) as it:
         it.rows[empty].task = Task(empty, {})
     team.truth[empty] = "ham"
     team.import_mails(20)
@@ -861,14 +872,14 @@ def test_tasks_without_a_text_are_asked_for_like_any_other(team: Team) -> None:
 
 def show_recordings(team: Team) -> None:
     """The field of each task is the address of a recording from now on."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         (target,) = it.schema.targets
         it.schema = LabelSchema((replace(target, inputs=(Input("text", "metadata"),)),))
 
 
 def shown(team: Team) -> dict[TaskId, tuple[Label, ...]]:
     """What the model guesses of each open task that stands in the order."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         said = {task: it.order[task] for task in it.queue() if task in it.order}
     return {task: tuple(guess.label for guess in one.guesses) if one else () for task, one in said.items()}
 
@@ -877,7 +888,7 @@ def test_recordings_are_learned_by_what_else_their_tasks_say(team: Team) -> None
     show_recordings(team)
     for n, task in enumerate(team.import_mails(60)):
         about = {"text": f"/data/upload/{n}.mp3", "seconds": (10 if team.truth[task] == "spam" else 60) + n % 7}
-        with team.tool.opened(team.project) as it:
+        with team.tool.opened(team.at_tool) as it:
             it.rows[task].task = Task(task, about)
     team.run()
     team.work(20)
@@ -927,12 +938,12 @@ def test_no_order_takes_a_name_under_which_the_tool_holds_predictions_already(te
     """Of the team, or of an installation whose database was lost: each keeps its own."""
     some, theirs = team.import_mails(20)[:3], ("nextlabel-untrained-1", "nextlabel-2", "nextlabel-3", "0003")
     for version in theirs:
-        team.tool.import_predictions(team.project, QueueVersion(version), some)
+        team.tool.import_predictions(team.at_tool, QueueVersion(version), some)
     team.run()
     assert team.in_force() == "nextlabel-untrained-2"
     team.work(6)
     assert team.run().trained == "nextlabel-4"
-    held = team.tool.predictions_held(team.project)
+    held = team.tool.predictions_held(team.at_tool)
     assert {version: held[QueueVersion(version)] for version in theirs} == dict.fromkeys(theirs, 3)
 
 
@@ -940,9 +951,9 @@ def test_a_name_that_somebody_takes_at_the_last_moment_stays_theirs_and_another_
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some, taken = team.import_mails(20)[:3], QueueVersion("nextlabel-untrained-1")
-    team.tool.import_predictions(team.project, taken, some)
-    monkeypatch.setattr(MemoryConnector, "predictions_held", lambda self, project: {})
+    team.tool.import_predictions(team.at_tool, taken, some)
+    monkeypatch.setattr(MemoryConnector, "predictions_held", lambda self: {})
     team.run()
     assert team.in_force() == "nextlabel-untrained-1.2"
     assert taken not in {order.version for order in team.parts.models.own_orders(team.project)}
-    assert team.tool.predictions_held(team.project)[taken] == 3
+    assert team.tool.predictions_held(team.at_tool)[taken] == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, MetaData, Select, Table, select
 
 import nextlabel.storage.database
 from nextlabel import wiring
-from nextlabel.labeling import ModelVersion
+from nextlabel.labeling import ModelVersion, ProjectId
+from nextlabel.settings import Settings
 from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import metadata, models
+from nextlabel.storage.database.tables import connections, metadata, models, tools
 from nextlabel.wiring import Parts
+from nextlabel_connectors.memory import MemoryTool
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -52,12 +54,43 @@ def copy(rows_of: Database, sql: Connection) -> set[str]:
                 continue
             columns = [column.name for column in table.columns if (name, column.name) != ("rounds", "id")]
             known = metadata.tables[name]
-            found = source.execute(select(*(known.c[column] for column in columns)).order_by(*known.primary_key)).all()
+            found = source.execute(_as_then(known, columns).order_by(*known.primary_key)).all()
             rows = [dict(zip(columns, row, strict=True)) for row in found]
             if rows:
                 sql.execute(table.insert(), rows)
                 filled.add(name)
     return filled
+
+
+def _as_then(known: Table, columns: Sequence[str]) -> Select[Any]:
+    """Until 0.3 the way to the tool stood with each of its projects."""
+    way = {
+        "connector": tools.c.kind,
+        "url": tools.c.url,
+        "token": tools.c.token,
+        "door_url": connections.c.callback_url,
+    }
+    if known is not connections:
+        return select(*(known.c[column] for column in columns))
+    chosen = [way[column] if column in way else known.c[column] for column in columns]
+    return select(*chosen).join(tools, tools.c.name == connections.c.tool)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """All tools had the installation's credentials."""
+    return replace(settings, connector="memory")
+
+
+@pytest.fixture
+def team(tool: MemoryTool, parts: Parts) -> Team:
+    """As until 0.3, when a project was known by its id in the tool."""
+    from integration.conftest import Team
+
+    at_tool = tool.create_project(["ham", "spam"])
+    team = Team(tool, parts, at_tool, ProjectId(at_tool))
+    team.choose()
+    return team
 
 
 def served(parts: Parts) -> list[str]:
@@ -85,30 +118,32 @@ def kept(parts: Parts, team: Team) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0007"])
 def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     revision: str, team: Team, new_database_url: str
 ) -> None:
     team.import_mails(30)
     team.run()
     team.work(12)
-    team.tool.skip(team.project, team.take(), "ann")
+    team.tool.skip(team.at_tool, team.take(), "ann")
     team.parts.rounds.add(team.project, 1.5, "it went well", failed=False)
     team.run()
     team.parts.connections.credentials()
     before, next_fence = kept(team.parts, team), team.parts.models.next_fence(team.project)
     with at_revision(new_database_url, revision) as sql:
-        assert copy(team.parts.database, sql) >= set(metadata.tables) - {"unreadable", "findings"}
+        assert copy(team.parts.database, sql) >= set(metadata.tables) - {"unreadable", "findings", "tools"}
     settings = replace(team.parts.settings, database_url=new_database_url)
     parts = wiring.build(settings, settings.redis_url or "")
     parts.database.migrate()
     assert kept(parts, team) == before
     assert parts.models.next_fence(team.project) == next_fence + 1
     goes_on = replace(team, parts=parts)
-    # A team may have predictions under the names of earlier releases: the order is written anew under one of its own.
-    assert [order.own_name for order in parts.models.queues(team.project)] == [False] * len(before["queues"])
+    # A team may have predictions under the names of releases before 0.1.1: the order is written anew under its own.
+    is_old = revision < "0005"
+    assert [order.own_name for order in parts.models.queues(team.project)] == [not is_old] * len(before["queues"])
     upgraded = goes_on.run()
-    assert (upgraded.trained, upgraded.receipt and upgraded.receipt.version) == (None, "nextlabel-2.2")
+    written = upgraded.receipt and upgraded.receipt.version
+    assert (upgraded.trained, written) == (None, "nextlabel-2.2" if is_old else None)
     task = goes_on.work(1)[0]
     assert goes_on.run().trained == "nextlabel-3"
     assert set(goes_on.learned) == {task, *team.learned}

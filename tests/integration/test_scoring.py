@@ -104,7 +104,7 @@ def version(request: pytest.FixtureRequest, tool: MemoryTool, settings: Settings
         said: dict[str, Label] = {"label": team.truth[task]}
         if request.param == "spans":
             said[PIECES.name] = marked(team, task)
-        tool.submit(team.project, task, said, "ann")
+        tool.submit(team.at_tool, task, said, "ann")
     team.run()
     yield Version(team, settings)
     parts.redis.close()
@@ -113,7 +113,7 @@ def version(request: pytest.FixtureRequest, tool: MemoryTool, settings: Settings
 
 def marked(team: Team, task: TaskId) -> tuple[Span, ...]:
     """The number of each mail, and the words of prizes."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         text = str(it.rows[task].task.data["text"])
     found = [(text.index(word), word, "prizes") for word in ("prize", "winner", "bonus") if word in text]
     number = text.rpartition(" ")[2]

@@ -24,7 +24,7 @@ from nextlabel import wiring
 from nextlabel.errors import ArtifactError, ModelNotReady
 from nextlabel.estimators.hosted import HostedFacts, HostedProject
 from nextlabel.estimators.project import Model
-from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
+from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, ToolProjectId
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import ModelRecord
 from nextlabel.service import answering as serving
@@ -399,6 +399,6 @@ def test_of_so_many_projects_only_is_kept_how_they_are_connected(
     parts = wiring.build(settings, settings.redis_url or "")
     for n in range(6):
         connect(parts, ProjectId(str(n)))
-        parts.service.event(LabelEvent(ProjectId(str(n)), "labels"))
+        parts.service.event(("label_studio",), LabelEvent(ToolProjectId(str(n)), "labels"))
     assert len(parts.service._connection._known) == 3
     parts.database.dispose()

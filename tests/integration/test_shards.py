@@ -484,7 +484,7 @@ def test_labels_that_come_while_a_project_is_trained_take_no_helper_away_and_are
         if step == "embed" and collected and len(offered) < 3:
             eventually(lambda: came_back(parts.redis))
             team.work(1)
-            parts.service.event(LabelEvent(team.project, "labels"))
+            parts.service.event(("memory",), LabelEvent(team.at_tool, "labels"))
             offered.append((parts.job_queue.dispatch_due(), parts.job_queue.learning_waits()))
             collected = False
 

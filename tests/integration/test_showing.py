@@ -26,7 +26,7 @@ def _every_version_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(team: Team) -> dict[TaskId, tuple[Guess, ...]]:
     """What annotators see with each open task of the order, first to last."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         order = {task: it.order[task] for task in it.queue() if task in it.order}
     assert order
     assert all(prediction is not None for prediction in order.values()), "a task has lost its place"
@@ -40,9 +40,9 @@ def guessed(team: Team) -> int:
 
 def asked(team: Team, tasks: list[Task], **more: object) -> list[tuple[Guess, ...]]:
     """What is shown of tasks for which the tool asks."""
-    with team.tool.opened(team.project) as it:
-        request = PredictRequest(team.project, tuple(tasks), it.schema, **more)  # type: ignore[arg-type]
-    _, predictions = team.parts.service.predict(request)
+    with team.tool.opened(team.at_tool) as it:
+        request = PredictRequest(team.at_tool, tuple(tasks), it.schema, **more)  # type: ignore[arg-type]
+    _, predictions = team.parts.service.predict(("memory",), request)
     return [prediction.guesses for prediction in predictions if prediction]
 
 
@@ -120,7 +120,7 @@ def test_each_target_is_shown_once_its_own_labels_allow(team: Team) -> None:
     team.work(10)  # nobody gives any stars yet
     for _ in range(12):
         task = team.take()
-        team.tool.submit(team.project, task, {name: all_of(team, task)[name] for name in ("label", "stars")}, "ann")
+        team.tool.submit(team.at_tool, task, {name: all_of(team, task)[name] for name in ("label", "stars")}, "ann")
     team.run()
     assert {tuple(guess.target for guess in guesses) for guesses in shown(team).values()} == {("label",)}
     assert {tuple(guess.target for guess in it) for it in asked(team, open_tasks(team))} == {("label",)}
@@ -140,5 +140,5 @@ def test_who_asks_while_drawing_and_the_uncertainty_of_tasks_are_answered_even_w
     tasks = open_tasks(team)[:4]
     assert asked(team, tasks) == [()] * 4
     assert all(asked(team, tasks, context={"result": []}))
-    _, measured = team.parts.service.uncertainty(team.project, tasks)
+    _, measured = team.parts.service.uncertainty(("memory",), team.project, tasks)
     assert all(one.targets["label"].label in ("ham", "spam") for one in measured)

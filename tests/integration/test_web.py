@@ -24,10 +24,11 @@ from nextlabel.features.source import Source
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Input, Label, LabelSchema, ProjectId, Scale, Target, Task, TaskId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection, ModelRecord, QueueRecord
+from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.service import answering as serving
 from nextlabel.settings import Settings
+from nextlabel.testing import connection_to
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
 
@@ -127,7 +128,7 @@ SHOWN = ProjectOptions(show_predictions="always")
 
 def connect(parts: Parts, project: ProjectId, options: ProjectOptions = SHOWN) -> None:
     access = ToolAccess("http://ls:8080", "hush-token")
-    parts.connections.save(Connection(project, "label_studio", access, options))
+    parts.connections.save(connection_to(project, "label_studio", access, options))
 
 
 @pytest.fixture
@@ -532,11 +533,9 @@ def test_no_secret_is_ever_logged_or_answered(client: Client, parts: Parts, capl
                 answers.append(client.post(path, body, headers).text)
                 answers.append(client.post(path, b"{", headers).text)
         with parts.database.write() as sql:
-            sql.execute(text("ALTER TABLE connections RENAME COLUMN token TO key"))
-            sql.execute(text("ALTER TABLE connections ADD COLUMN token VARCHAR(10)"))
-            sql.execute(text("UPDATE connections SET token = key"))
-            sql.execute(text("ALTER TABLE connections RENAME COLUMN connector TO tool"))
-            sql.execute(text("ALTER TABLE connections ADD COLUMN connector VARCHAR(10) DEFAULT 'x'"))
+            sql.execute(text("ALTER TABLE connections RENAME COLUMN at_tool TO named_there"))
+            sql.execute(text("ALTER TABLE connections ADD COLUMN at_tool VARCHAR(10)"))
+            sql.execute(text("UPDATE connections SET at_tool = named_there"))
         answers.append(client.setup(extra_params={"window": 50}).text)  # reads well, and cannot be written
     assert "Something went wrong inside nextlabel" in answers[-1]
     assert "IntegrityError" in caplog.text

@@ -28,12 +28,13 @@ from nextlabel.labeling import ProjectId, QueueVersion, TaskId
 from nextlabel.loop import ordering
 from nextlabel.loop.turn import Round
 from nextlabel.ports.requests import LabelEvent
-from nextlabel.ports.state import Connection
+from nextlabel.ports.state import Tool
 from nextlabel.ports.tool import BLANK, FIELDS, Callback, QueueReceipt, ToolAccess
 from nextlabel.service import pruning, turns
 from nextlabel.settings import Settings
 from nextlabel.storage import database
 from nextlabel.storage.round_log import LoggedRound
+from nextlabel.testing import connection_to
 from nextlabel.web import create_app
 from nextlabel_connectors.memory import MemoryConnector, MemoryTool
 
@@ -65,7 +66,7 @@ def test_a_turn_that_changes_nothing_is_told_neither_in_the_story_nor_in_the_log
     (task, *_) = team.import_mails(20)
     for _ in range(3):
         said = team.parts.turns.take(team.project)
-        team.tool.mend(team.project, task)  # it is told again
+        team.tool.mend(team.at_tool, task)  # it is told again
     assert said.endswith("1 changed task read, 0 labels in force; nothing new to learn, the order stands")
     assert len(team.parts.rounds.last(team.project, 10)) == 1
     assert [record.levelname for record in caplog.records if "in force" in record.message] == ["INFO"]
@@ -163,7 +164,8 @@ def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_i
 ) -> None:
     with postgres.needed() as server:
         parts = wiring.build(
-            replace(settings, database_url=postgres.create_database(server.url)), settings.redis_url or ""
+            replace(settings, database_url=postgres.create_database(server.url), connector="memory"),
+            settings.redis_url or "",
         )
         parts.database.migrate()
         team = Team(tool, parts, tool.create_project(["ham", "spam"]))
@@ -220,7 +222,8 @@ def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by
     team: Team, redis_client: redis.Redis
 ) -> None:
     sibling, elsewhere = second_project(team), ProjectId("9")
-    team.parts.connections.save(Connection(elsewhere, "memory", ToolAccess("memory:other", "x")))
+    other = Tool("memory-2", "memory", ToolAccess("memory:other", "x"))
+    team.parts.connections.save(replace(connection_to(elsewhere, "memory", team.tool.access), tool=other))
     team.tool.take_down()
     fail(team, 2)
     assert "Asked again" in team.parts.turns.take(sibling)
@@ -247,7 +250,7 @@ def test_a_tool_that_failed_three_times_is_left_alone_by_all_its_projects_and_by
     ],
 )
 def test_two_spellings_of_an_address_are_one_tool(url: str, other: str, same: bool) -> None:
-    one, two = (Connection(ProjectId("1"), "label_studio", ToolAccess(address, "x")) for address in (url, other))
+    one, two = (connection_to(ProjectId("1"), "label_studio", ToolAccess(address, "x")) for address in (url, other))
     assert circuits.same_tool(one, two) is same
 
 
@@ -274,7 +277,7 @@ def test_a_tool_that_answers_only_to_refuse_is_there_again(team: Team, redis_cli
     fail(team, 3)
     time_passes(redis_client)
     team.tool.bring_up()
-    team.parts.connections.save(Connection(team.project, "memory", ToolAccess(team.tool.access.url, "wrong")))
+    team.parts.connections.save(connection_to(team.project, "memory", ToolAccess(team.tool.access.url, "wrong")))
     assert "token" in team.parts.turns.take(team.project)
     assert "does not answer" not in team.parts.turns.take(sibling)
 
@@ -284,7 +287,7 @@ def test_a_tool_that_sends_a_webhook_is_asked_at_once(team: Team) -> None:
     fail(team, 3)
     team.tool.bring_up()
     assert "does not answer" in team.parts.turns.take(team.project)
-    team.parts.service.event(LabelEvent(team.project, "labels"))
+    team.parts.service.event(("memory",), LabelEvent(team.at_tool, "labels"))
     assert "changed tasks read" in team.parts.turns.take(team.project)
 
 
@@ -311,9 +314,9 @@ def test_a_tool_that_says_when_to_come_back_is_left_alone_that_long_from_the_fir
 
 
 def second_project(team: Team) -> ProjectId:
-    project = team.tool.create_project(["ham", "spam"])
-    team.parts.connections.save(Connection(project, "memory", team.tool.access))
-    return project
+    connection = connection_to(team.tool.create_project(["ham", "spam"]), "memory", team.tool.access)
+    team.parts.connections.save(connection)
+    return connection.project
 
 
 def time_passes(redis_client: redis.Redis) -> None:
@@ -326,7 +329,7 @@ def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
     team: Team, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     access = ToolAccess(team.tool.access.url, "hush-wrong-token")
-    team.parts.connections.save(Connection(team.project, "memory", access))
+    team.parts.connections.save(connection_to(team.project, "memory", access))
     with caplog.at_level(logging.DEBUG):
         said = team.parts.turns.take(team.project)
     assert "token" in said
@@ -379,9 +382,9 @@ def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
 def connect(team: Team) -> None:
     connection = replace(team.parts.connections.get(team.project), callback_url=DOOR_URL)
     team.parts.connections.save(connection)
-    credentials = team.parts.connections.credentials()
+    credentials = team.parts.connections.credentials_of("memory")
     callback = Callback(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
-    list(team.tool.connector(team.project).connect(callback))
+    list(team.tool.connector(team.at_tool).connect(callback))
 
 
 @pytest.mark.every_database
@@ -392,7 +395,7 @@ def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
     connect(team)
     team.parts.turns.take(team.project)
     assert look_again(team, redis_client) == []
-    team.tool.disconnect(team.project)
+    team.tool.disconnect(team.at_tool)
     (said,) = look_again(team, redis_client)
     assert "run `nextlabel connect` again" in said
     assert [one.message for one in team.parts.findings.of(team.project)] == [said]
@@ -405,7 +408,7 @@ def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
 def test_drift_is_looked_for_no_more_often_than_about_once_a_minute(team: Team) -> None:
     connect(team)
     team.parts.turns.take(team.project)
-    team.tool.disconnect(team.project)
+    team.tool.disconnect(team.at_tool)
     team.parts.turns.take(team.project)
     assert team.parts.findings.of(team.project) == []
 
@@ -427,7 +430,7 @@ def test_pruning_keeps_the_order_in_force_and_the_one_before_it(team: Team, monk
         team.run()
     queue = team.queue()
     assert worker.prune(team.project) == 20
-    assert team.tool.predictions_held(team.project) == {"nextlabel-untrained-1.3": 10, "nextlabel-untrained-1.4": 10}
+    assert team.tool.predictions_held(team.at_tool) == {"nextlabel-untrained-1.3": 10, "nextlabel-untrained-1.4": 10}
     assert team.queue() == queue
     assert worker.prune(team.project) == 0
 
@@ -481,15 +484,15 @@ def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(
     tasks = team.import_mails(30)
     held = {QueueVersion(version): 4 for version in ("nextlabel-77", "2023", "bert-v1")}
     for version in held:
-        team.tool.import_predictions(team.project, version, tasks[:4])
+        team.tool.import_predictions(team.at_tool, version, tasks[:4])
     for strategy in ("margin", "random", "entropy"):
         team.choose(window=10, strategy=strategy)
         team.run()
     worker.prune(team.project)
     (finding,) = team.parts.findings.of(team.project, "left alone")
     assert ("nextlabel-77 (4)" in finding.message, "2023" in finding.message) == (True, False)
-    assert held.items() <= team.tool.predictions_held(team.project).items()
-    with team.tool.opened(team.project) as it:
+    assert held.items() <= team.tool.predictions_held(team.at_tool).items()
+    with team.tool.opened(team.at_tool) as it:
         it.others.clear()
     worker.prune(team.project)
     assert team.parts.findings.of(team.project) == []
@@ -508,11 +511,11 @@ def test_an_order_that_another_worker_is_writing_is_not_pruned(team: Team, monke
 
     def pruned_halfway(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
         """All of it is written, and not yet switched to."""
-        with team.tool.opened(team.project) as it:
-            it.orders[args[1]] = dict.fromkeys(args[2].task_ids())
+        with team.tool.opened(team.at_tool) as it:
+            it.orders[args[0]] = dict.fromkeys(args[1].task_ids())
         pruned.append(worker.prune(team.project))
-        with team.tool.opened(team.project) as it:
-            assert len(it.orders[args[1]]) == 10
+        with team.tool.opened(team.at_tool) as it:
+            assert len(it.orders[args[0]]) == 10
         return reorder(connector, *args, **kwargs)
 
     monkeypatch.setattr(MemoryConnector, "place", pruned_halfway)
@@ -540,7 +543,7 @@ def test_the_story_of_a_project_is_kept_short(team: Team, monkeypatch: pytest.Mo
 
 
 def test_tasks_with_nothing_to_read_are_a_finding_until_they_are_gone(team: Team) -> None:
-    blank = team.tool.add_tasks(team.project, ["", "<br>"])
+    blank = team.tool.add_tasks(team.at_tool, ["", "<br>"])
     team.import_mails(5)
     team.parts.turns.take(team.project)
     (found,) = team.parts.findings.of(team.project, BLANK)
@@ -569,8 +572,8 @@ def test_a_field_that_tasks_do_not_have_is_a_finding_until_they_have_it(team: Te
 
 def rename(team: Team, tasks: Sequence[TaskId], old: str, new: str) -> None:
     """A field of these tasks gets another name in the tool."""
-    with team.tool.opened(team.project) as it:
+    with team.tool.opened(team.at_tool) as it:
         for row in (it.rows[task] for task in tasks):
             row.task = replace(row.task, data={new: row.task.data[old]})
     for task in tasks:
-        team.tool.mend(team.project, task)  # it is told again
+        team.tool.mend(team.at_tool, task)  # it is told again

@@ -16,6 +16,8 @@ from nextlabel.cli.escaping import LogFormatter
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.hosts import read_models
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
+from nextlabel.labeling import ProjectId
+from nextlabel.ports.state import Connection
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts, build, embedded_redis, make_home
 
@@ -57,6 +59,12 @@ def wired(settings: Settings) -> Iterator[Parts]:
     finally:
         if server is not None:
             server.stop()
+
+
+def chosen(parts: Parts, project: str) -> Connection:
+    """The project that was typed, by our own id or as ``tool:id``. Raises `NotConnected`."""
+    named = parts.connections.named(project)
+    return parts.connections.get(named.project if named else ProjectId(project))
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.prompt import Prompt
 
 from nextlabel.cli.connecting import Report
-from nextlabel.cli.context import read_settings, wired
+from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected
-from nextlabel.labeling import ProjectId
 from nextlabel.ports.tool import Finding, ToolSetting
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.disconnecting import NONE, Wishes
@@ -55,11 +54,11 @@ def disconnect(
     wishes, report = Wishes(settings, predictions, similar, offline, forget), _Report(as_json)
     person = _AtTerminal(report.console) if _at_terminal() and not as_json else None
     with wired(read_settings()) as parts:
-        known = parts.connections.known(ProjectId(project))
+        known = parts.connections.named(project)
         if known is None:
             raise NotConnected(f"Project {project} was never connected here: there is nothing to disconnect.")
         if token:
-            known = replace(known, access=replace(known.access, token=token))
+            known = replace(known, tool=replace(known.tool, access=replace(known.tool.access, token=token)))
         try:
             parts.disconnecting.disconnect(known, wishes, report, person)
         finally:
@@ -73,7 +72,7 @@ def disconnect(
 def pause(project: str) -> None:
     """Leave a project alone: nothing is read, learned, written or put right until `nextlabel resume`."""
     with wired(read_settings()) as parts:
-        name = ProjectId(project)
+        name = chosen(parts, project).project
         if parts.connections.get(name).state == "paused":
             click.echo(f"Project {name} is paused already: `nextlabel resume --project {name}` ends it.")
             return
@@ -93,8 +92,7 @@ def pause(project: str) -> None:
 def resume(project: str) -> None:
     """End `nextlabel pause`, or try again with a project that was gone from the tool."""
     with wired(read_settings()) as parts:
-        name = ProjectId(project)
-        parts.connections.get(name)
+        name = chosen(parts, project).project
         if not parts.connections.change_state(name, "active", among=("paused", "gone")):
             click.echo(f"Project {name} was not paused.")
             return

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.context import build_parts, chosen, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.tool import Connector, OwnOrder
+from nextlabel.ports.tool import KeepsOldOrders, OwnOrder
 from nextlabel.service.pruning import remove_all
 from nextlabel.wiring import Parts, embedded_redis
 
@@ -30,11 +30,14 @@ def predictions(project: str, doomed: tuple[str, ...], yes: bool, as_json: bool)
     """List the versions of predictions that the tool stores for a project, and whose they are; or remove some."""
     settings = read_settings()
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
-    connection = parts.connections.get(ProjectId(project))
+    connection = chosen(parts, project)
     connector = parts.open_connector(connection)
+    in_force = connector.queue_in_force() if doomed else None
+    if not isinstance(connector, KeepsOldOrders):
+        raise SettingsError(f"{connection.tool.name} keeps no predictions of nextlabel's: there is nothing to list.")
     held = connector.predictions_held()
     if doomed:
-        _remove(connector, connection.project, [QueueVersion(version) for version in doomed], held, yes)
+        _remove(connector, connection.project, [QueueVersion(version) for version in doomed], held, in_force, yes)
     elif as_json:
         rows = _rows(parts, connection.project, held)
         click.echo(json.dumps([{"version": one, "predictions": n, "whose": whose} for one, n, whose in rows]))
@@ -67,10 +70,11 @@ def _show(parts: Parts, project: ProjectId, held: Mapping[QueueVersion, int]) ->
 
 
 def _remove(
-    connector: Connector,
+    connector: KeepsOldOrders,
     project: ProjectId,
     versions: Collection[QueueVersion],
     held: Mapping[QueueVersion, int],
+    in_force: QueueVersion | None,
     yes: bool,
 ) -> None:
     for version in versions:
@@ -79,7 +83,7 @@ def _remove(
                 f"Project {project} has no predictions under the version '{version}': `nextlabel predictions --project "
                 f"{project}` lists what it has."
             )
-        if version == connector.queue_in_force():
+        if version == in_force:
             raise SettingsError(
                 f"The queue of project {project} is served by the version '{version}', so it stays. To have nextlabel "
                 "leave the project, run `nextlabel disconnect`."
@@ -91,7 +95,7 @@ def _remove(
         )
     left = list(versions)
     with click.progressbar(length=number, label="removing", show_pos=True) as bar:
-        for lot in remove_all(connector, project, [OwnOrder(version) for version in versions]):
+        for lot in remove_all(connector, [OwnOrder(version) for version in versions]):
             bar.update(lot.removed)
             left = [version for version in left if version not in lot.emptied]
         if left:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.escaping import printable
+from nextlabel.errors import SettingsError
 from nextlabel.evaluation import agreement
 from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Group
@@ -73,12 +74,17 @@ def _print(place: dict[str, Any], shown: Sequence[dict[str, Any]]) -> None:
 
 
 def _table(one: dict[str, Any]) -> Table:
-    title = Text(printable(f"Project {one['project']} on {one['url']}"), style="table.title")
+    title = Text(printable(f"Project {one['project']}{_name(one)} on {one['url']}"), style="table.title")
     table = Table(title=title, show_header=False, title_justify="left")
     rows: Iterable[tuple[str, str | Text]] = (*_warnings(one), *_figures(one), *_history(one))
     for name, value in rows:
         table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
     return table
+
+
+def _name(one: dict[str, Any]) -> str:
+    """What the tool calls it, where that is something else."""
+    return "" if one["name"].endswith(f":{one['project']}") else f" ({one['name']})"
 
 
 def _warnings(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -162,11 +168,16 @@ def _strategy(name: str) -> dict[str, Any]:
 
 
 @click.command()
+@click.option("--tool", help="Those of this tool; without it those of the usual one, Label Studio.")
 @_json
-def credentials(as_json: bool) -> None:
-    """The basic-auth user and password that Label Studio must show (`connect` sets them by itself)."""
+def credentials(tool: str | None, as_json: bool) -> None:
+    """The basic-auth user and password that a tool must show (`connect` sets them by itself)."""
     settings = read_settings()
-    found = build_parts(settings, settings.redis_url or "redis://localhost").connections.credentials()
+    known = build_parts(settings, settings.redis_url or "redis://localhost").connections.credentials()
+    name = tool or settings.connector
+    if name not in known:
+        raise SettingsError(f"There is no tool '{name}': known are {', '.join(known)}.")
+    found = known[name]
     if as_json:
         click.echo(json.dumps({"user": found.user, "password": found.password}))
     else:

@@ -29,6 +29,8 @@ class Circumstances:
     hostname: str = ""
     access_token: str = field(default="", repr=False)
     region_scores: str = "score"
+    project: str = ""
+    """What the tool calls the project."""
 
 
 def read_models(text: str) -> dict[str, ModelSource]:
@@ -90,7 +92,7 @@ class Hosts:
         now = self._circumstances(project)
         return HostedModel(
             self._source(name),
-            project=project,
+            project=now.project,
             label_config=label_config,
             folder=folder,
             train_output=train_output,

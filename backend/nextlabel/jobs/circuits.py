@@ -20,7 +20,7 @@ import redis
 
 from nextlabel.jobs.job_queue import redis_errors
 from nextlabel.labeling import ProjectId
-from nextlabel.ports.state import Connection
+from nextlabel.ports.state import Connection, Tool
 
 SHORTEST, LONGEST, _GROWTH = 5.0, 300.0, 1.5  # so that a tool is found again about as long after as it was down
 OPEN_FROM = 3
@@ -114,11 +114,16 @@ class ToolCircuits:
 
 
 def same_tool(connection: Connection, other: Connection) -> bool:
-    return _key(connection) == _key(other)
+    return is_same(connection.tool, other.tool)
+
+
+def is_same(tool: Tool, other: Tool) -> bool:
+    """Whether two are the same server, however its address is written."""
+    return tool.kind == other.kind and _one_spelling(tool.access.url) == _one_spelling(other.access.url)
 
 
 def _key(connection: Connection) -> str:
-    tool = f"{connection.connector} {_one_spelling(connection.access.url)}"
+    tool = f"{connection.tool.kind} {_one_spelling(connection.tool.access.url)}"
     return f"nextlabel:circuit:{hashlib.sha256(tool.encode()).hexdigest()[:16]}"
 
 

@@ -15,7 +15,7 @@ from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
 from nextlabel.ports.state import Connection, LabelStore, ModelRecord, ModelRegistry, QueueRecord
 from nextlabel.ports.strategy import QueryStrategy
-from nextlabel.ports.tool import Connector, QueueReceipt
+from nextlabel.ports.tool import Connector, QueueReceipt, versions_held
 from nextlabel.work import Progress, Shards
 
 _NAMES = 5  # that are tried for one order
@@ -122,7 +122,7 @@ class Ordering:
 
         Somebody may still take the name before it is used: then another one is tried.
         """
-        project, taken = self.connection.project, set(self.connector.predictions_held())
+        project, taken = self.connection.project, set(versions_held(self.connector))
         for _ in range(_NAMES):
             version = self.registry.reserve_queue(project, model, fence=self.fence, taken=taken)
             try:

@@ -41,13 +41,13 @@ def pull(
     since, started = store.cursor(project), datetime.now(UTC)
     full = since is None or _is_due(store.full_pull_at(project), started, full_every)
     changed, appeared = 0, False
-    for page in connector.changed_tasks(project, None if full else since, whole=whole):
+    for page in connector.changed_tasks(None if full else since, whole=whole):
         still_open = {seen.task.id for seen in page.tasks if not seen.closed}
         appeared = appeared or len(store.known(project, still_open)) < len(still_open)
         store.apply(project, page)
         changed += len(page.tasks) + sum(one.annotation is None for one in page.unreadable)
         progress("sync", changed)
-    vanished = connector.vanished_tasks(project, store.task_ids(project))
+    vanished = connector.vanished_tasks(store.task_ids(project))
     if vanished:
         store.forget_tasks(project, vanished)
     store.note_pull(project, started)

@@ -24,7 +24,17 @@ from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.pulling import Pulled, pull
 from nextlabel.ports.state import Connection, Connections, LabelStore, ModelRecord, ModelRegistry
 from nextlabel.ports.strategy import QueryStrategy
-from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, QueueReceipt, Unreadable
+from nextlabel.ports.tool import (
+    BLANK,
+    FIELDS,
+    STRATEGY,
+    Connector,
+    Finding,
+    MLBackendWords,
+    QueueReceipt,
+    Unreadable,
+    versions_held,
+)
 from nextlabel.work import InPlace, Progress, Shards
 
 log = logging.getLogger("nextlabel.loop.turn")
@@ -220,7 +230,7 @@ class ActiveLearning:
                 still_open=still_open,
                 source=source,
                 options=options,
-                labels_in=partial(connector.labels_in, schema),
+                labels_in=partial(_labels_in, connector, schema),
                 embeddings=self._embeddings,
             )
         labeled = self._store.labeled(project)
@@ -255,7 +265,7 @@ class ActiveLearning:
         if lesson is None:
             self._registry.note_seen(project, bench.digest, fence=fence)
             return _Outcome()
-        taken = connector.predictions_held()
+        taken = versions_held(connector)
         version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)
         verdict = lesson.verdict
         record = ModelRecord(
@@ -297,6 +307,14 @@ class ActiveLearning:
         )
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
+
+
+def _labels_in(
+    connector: Connector, schema: LabelSchema, result: Sequence[Mapping[str, object]]
+) -> Mapping[str, object]:
+    if not isinstance(connector, MLBackendWords):
+        raise HostedModelError("Models for label-studio-ml need a tool whose annotations have Label Studio's form.")
+    return connector.labels_in(schema, result)
 
 
 def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:

@@ -18,6 +18,7 @@ from nextlabel.labeling import (
     QueueVersion,
     Task,
     TaskId,
+    ToolProjectId,
 )
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.tool import ChangePage, OwnOrder, ToolAccess, Unreadable
@@ -26,28 +27,45 @@ ConnectionState = Literal["active", "paused", "gone", "disconnected"]
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """A project that nextlabel looks after: which tool holds it, how to get there, and its own settings.
+class Tool:
+    """One server of a labeling tool, or one folder of files: ``kind`` is the connector's name, ``name`` this one's own.
 
-    ``callback_url`` is the address of nextlabel that the tool was given; "" where it has none. ``addresses`` are all that
-    it was ever given, the latest last. ``before`` are the project's settings in the tool as they were before it was
-    connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the ``state`` is
-    "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
+    Projects of one tool share the way to it, and the credentials that it must show to nextlabel.
+    """
+
+    name: str
+    kind: str
+    access: ToolAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A project that nextlabel looks after: which tool holds it, what it is called there, and its own settings.
+
+    ``callback_url`` is the address of nextlabel that the tool was given; "" where it has none. ``addresses`` are all
+    that it was ever given, the latest last. ``before`` are the project's settings in the tool as they were before it
+    was connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the
+    ``state`` is "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
     """
 
     project: ProjectId
-    connector: str
-    access: ToolAccess
+    tool: Tool
+    at_tool: ToolProjectId
     options: ProjectOptions = field(default_factory=ProjectOptions)
     callback_url: str = ""
     state: ConnectionState = "active"
     before: Mapping[str, object] | None = None
     addresses: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The project as people address it by its tool."""
+        return f"{self.tool.name}:{self.at_tool}"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Basic auth for requests, and the secret that stands in a header of each webhook."""
+    """What one tool must show: basic auth for requests, and the secret that its webhooks carry."""
 
     user: str
     password: str = field(repr=False)
@@ -68,8 +86,17 @@ class Connections(Protocol):
     def change_state(self, project: ProjectId, new: ConnectionState, *, among: tuple[ConnectionState, ...]) -> bool:
         """Give a connection another state if it is in one of those; returns whether it was."""
 
-    def credentials(self) -> Credentials:
-        """What a tool must show us; made at the first call, the same for every process from then on."""
+    def find(self, tools: Collection[str], at_tool: ToolProjectId) -> ProjectId:
+        """Our id of a project of one of these tools. Raises `NotConnected`."""
+
+    def tools(self) -> Sequence[Tool]:
+        """All tools that a project was ever connected to."""
+
+    def credentials(self) -> Mapping[str, Credentials]:
+        """What each tool must show, by its name; made at the first call, the same for every process from then on.
+
+        Those of the installation's own connector are there before any tool is.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,11 @@ class KeepsOldOrders(Protocol):
         """
 
 
+def versions_held(connector: Connector) -> Collection[QueueVersion]:
+    """The versions under which the tool holds predictions, where it tells; no order may take one of these names."""
+    return connector.predictions_held() if isinstance(connector, KeepsOldOrders) else ()
+
+
 @runtime_checkable
 class MLBackendWords(Protocol):
     """Ring: annotations have a form that models for label-studio-ml read and write."""
@@ -335,16 +340,25 @@ class CallsUs(ChangesSettings, Protocol):
 class ConnectorType(Protocol):
     """What an entry point of the group ``nextlabel.connectors`` names."""
 
-    title: str
-    """The tool's name, as its makers write it."""
-    address: str
-    """What its address is, in words: "the address that people open" or "a folder"."""
-    token: str
-    """What its token is and where to find it, in words; "" where it needs none."""
-    webhooks: Webhooks | None
-    """How webhooks of the tool are read; None where it sends none."""
-    ml_backend: MLBackend | None
-    """How the tool words its requests to an ML backend; None where it makes none."""
+    @property
+    def title(self) -> str:
+        """The tool's name, as its makers write it."""
+
+    @property
+    def address(self) -> str:
+        """What its address is, in words: "the address that people open" or "a folder"."""
+
+    @property
+    def token(self) -> str:
+        """What its token is and where to find it, in words; "" where it needs none."""
+
+    @property
+    def webhooks(self) -> Webhooks | None:
+        """How webhooks of the tool are read; None where it sends none."""
+
+    @property
+    def ml_backend(self) -> MLBackend | None:
+        """How the tool words its requests to an ML backend; None where it makes none."""
 
     def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
         """The way to one project of the tool at that address, by the tool's own id for it; makes no request yet.

@@ -17,16 +17,26 @@ from nextlabel.errors import NotConnected, StorageBusy, StorageError
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
 from nextlabel.features.source import Source
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import Label, LabelSchema, ModelVersion, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.labeling import (
+    Label,
+    LabelSchema,
+    ModelVersion,
+    Prediction,
+    ProjectId,
+    QueueVersion,
+    Task,
+    ToolProjectId,
+)
 from nextlabel.labeling.ranking import Floats
 from nextlabel.learning.predictions import overall_probabilities, predictions_of, utilities_of
 from nextlabel.measures import uncertainty
 from nextlabel.measures.opinions import Opinions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.jobs import JobQueue, JobStatus
-from nextlabel.ports.requests import Dialect, LabelEvent, PredictRequest, SetupRequest
+from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest
 from nextlabel.ports.state import Connection, Connections, Credentials, ModelRecord, ModelRegistry
 from nextlabel.ports.strategy import QueryStrategy
+from nextlabel.ports.tool import ConnectorType
 from nextlabel.service.model_cache import InService, ModelCache
 from nextlabel.strategies.needs import check_project
 
@@ -36,8 +46,12 @@ _NOTICE_WITHIN_SECONDS = 0.5
 _MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
+_NO_PROJECT = ProjectId("")
 
+Asked = TypeVar("Asked")
 Known = TypeVar("Known")
+Tools = tuple[str, ...]
+"""Names of tools: those whose credentials a request carried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +80,18 @@ class TaskUncertainty:
     targets: Mapping[str, TargetUncertainty]
 
 
-class _Recently(Generic[Known]):
+class _Recently(Generic[Asked, Known]):
     """What is read of a project, kept for no longer than `_NOTICE_WITHIN_SECONDS`; of so many projects at most.
 
     What reading raises is not kept. Where a full disk does not let it be read, what was read last still holds.
     """
 
-    def __init__(self, read: Callable[[ProjectId], Known]) -> None:
+    def __init__(self, read: Callable[[Asked], Known]) -> None:
         self._read = read
-        self._known: OrderedDict[ProjectId, tuple[Known, float]] = OrderedDict()
+        self._known: OrderedDict[Asked, tuple[Known, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, project: ProjectId) -> Known:
+    def __call__(self, project: Asked) -> Known:
         known = self._known.get(project)
         if known is not None and time.monotonic() - known[1] < _NOTICE_WITHIN_SECONDS:
             return known[0]
@@ -97,9 +111,18 @@ class _Recently(Generic[Known]):
                 self._known.popitem(last=False)
         return found
 
-    def forget(self, project: ProjectId) -> None:
+    def forget(self, project: Asked) -> None:
         with self._lock:
             self._known.pop(project, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A tool that may ask: its name, how it words what it sends, and the credentials that it must show."""
+
+    tool: str
+    type: ConnectorType
+    credentials: Credentials
 
 
 class _NothingYet(Exception):
@@ -115,7 +138,8 @@ class Service:
         connections: Connections,
         registry: ModelRegistry,
         job_queue: JobQueue,
-        dialect: Dialect,
+        connector_type: Callable[[str], ConnectorType],
+        default_kind: str,
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
@@ -129,7 +153,6 @@ class Service:
         ``idle_seconds`` for how long a model stays when nobody asks it (`ModelCache`)."""
         self._heard = heard
         self.alarm = alarm
-        self.dialect = dialect
         self._connections = connections
         self._registry = registry
         self._job_queue = job_queue
@@ -139,18 +162,28 @@ class Service:
         self._models = ModelCache(self._load, threads=threads, idle_seconds=idle_seconds)
         self._connection = _Recently(connections.get)  # raises `NotConnected`
         self._records = _Recently(self._read_record)
+        self._projects: _Recently[tuple[Tools, ToolProjectId], ProjectId] = _Recently(
+            lambda asked: connections.find(*asked)
+        )
+        self._connector_type, self._default_kind = connector_type, default_kind
 
-    def credentials(self) -> Credentials:
-        return self._connections.credentials()
+    def callers(self) -> Sequence[Caller]:
+        """The tools that may ask, and how each words it."""
+        kinds = {tool.name: tool.kind for tool in self._connections.tools()}
+        return [
+            Caller(name, self._connector_type(kinds.get(name, self._default_kind)), credentials)
+            for name, credentials in self._connections.credentials().items()
+        ]
 
-    def setup(self, request: SetupRequest) -> QueueVersion:
-        """Take the project's options, where the tool sent any, and tell the version in service.
+    def setup(self, tools: Tools, request: SetupRequest) -> QueueVersion:
+        """Take the project's options, where the tool sent any, and return the version in service. ``tools`` are those
+        that the request may come from.
 
         Raises `SettingsError` naming an unknown option or bad value, and `SchemaError` where there is nothing to learn;
         then nothing is changed. A project that is not connected yet is welcome too: it gets the version that says so.
         """
         try:
-            connection = self._connections.get(request.project)
+            connection = self._connections.get(self._project(tools, request.project))
         except NotConnected:
             self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=True)
             return _UNTRAINED
@@ -158,8 +191,8 @@ class Service:
         self._check(options, request.schema, chosen=not {"strategy", "model"}.isdisjoint(request.options or ()))
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
-            self._connection.forget(request.project)
-        return self._announced(request.project)
+            self._connection.forget(connection.project)
+        return self._announced(connection.project)
 
     def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: bool) -> None:
         """Where the strategy has not just been ``chosen``, one that no longer works there is told by `status`: the
@@ -170,26 +203,34 @@ class Service:
         if chosen:
             check_project(self._strategy(options.strategy), options.strategy, schema, hosted)
 
-    def predict(self, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
+    def predict(self, tools: Tools, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""
-        serving = self.in_service(request.project, request.schema)
+        try:
+            project = self._project(tools, request.project)
+        except NotConnected:
+            project = _NO_PROJECT
+        serving = self.in_service(project, request.schema)
         readable = [task for task in request.tasks if task is not None]
-        opinions = serving.model.predict(readable, self._source(request.project), request.context)
+        opinions = serving.model.predict(readable, self._source(project), request.context)
         made = iter(
             predictions_of(
                 readable,
                 opinions,
-                self._utilities(request.project, opinions),
+                self._utilities(project, opinions),
                 version=serving.version,
                 informative=serving.model.informative,
-                least=self._least(request),
+                least=self._least(project, request),
             )
         )
         return serving.version, [None if task is None else next(made) for task in request.tasks]
 
-    def uncertainty(self, project: ProjectId, tasks: Sequence[Task]) -> tuple[QueueVersion, list[TaskUncertainty]]:
-        """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`."""
-        self._connections.get(project)
+    def uncertainty(
+        self, tools: Tools, project: ProjectId, tasks: Sequence[Task]
+    ) -> tuple[QueueVersion, list[TaskUncertainty]]:
+        """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`, also for a
+        project of another tool."""
+        if self._connections.get(project).tool.name not in tools:
+            raise NotConnected(f"Project {project} is not one of the tool whose credentials these are.")
         serving = self.in_service(project)
         opinions = serving.model.predict(tasks, self._source(project))
         p = overall_probabilities(opinions)
@@ -205,49 +246,55 @@ class Service:
             for n, (utility, sure, margin, entropy) in enumerate(np.stack(measures, axis=1).tolist())
         ]
 
-    def event(self, event: LabelEvent) -> str | None:
+    def event(self, tools: Tools, event: LabelEvent) -> str | None:
         """Ask for a retraining where the event calls for one; returns the job's id.
 
         Nothing else happens here: the truth is pulled from the tool by a worker. The echo of our own write to
         the project's settings is recognised and asks for nothing, and so does a project that is paused; one that was
         gone is back. Raises `NotConnected`.
         """
-        connection = self._connection(event.project)
+        connection = self._connection(self._project(tools, event.project))
+        project = connection.project
         options = connection.options
         self._heard(connection)
         if event.kind == "labels":
-            self._job_queue.note_work(event.project)
+            self._job_queue.note_work(project)
         if connection.state == "paused":
             return None
         if connection.state == "gone":
-            self._connections.change_state(event.project, "active", among=("gone",))
+            self._connections.change_state(project, "active", among=("gone",))
         if event.kind == "train":
-            self._registry.forget_failures(event.project)
-        if event.kind == "project" and self._is_echo(event):
+            self._registry.forget_failures(project)
+        if event.kind == "project" and self._is_echo(project, event):
             return None
         at_once = event.kind == "train"
         return self._job_queue.request_retraining(
-            event.project,
+            project,
             quiet=0.0 if at_once else options.quiet_seconds,
             max_wait=0.0 if at_once else options.max_wait_seconds,
         )
 
-    def _is_echo(self, event: LabelEvent) -> bool:
-        record = self._registry.in_service(event.project)
+    def _is_echo(self, project: ProjectId, event: LabelEvent) -> bool:
+        record = self._registry.in_service(project)
         if record is None:  # `nextlabel connect` is at work: it sets the project up, and makes the first order itself
             return True
         return (
             record.schema_digest in event.schema_digests
             and event.queue_version is not None
-            and self._registry.model_of(event.project, event.queue_version) == record.version
+            and self._registry.model_of(project, event.queue_version) == record.version
         )
 
     def job_status(self, job: str) -> JobStatus:
         return self._job_queue.status(job)
 
-    def versions(self) -> list[QueueVersion]:
-        """The version in service of every project, each once."""
-        return sorted({self._announced(connection.project) for connection in self._connections.all()})
+    def versions(self, tools: Tools) -> list[QueueVersion]:
+        """The version in service of every project of these tools, each once."""
+        mine = [connection.project for connection in self._connections.all() if connection.tool.name in tools]
+        return sorted({self._announced(project) for project in mine})
+
+    def _project(self, tools: Tools, at_tool: ToolProjectId) -> ProjectId:
+        """Our own id of a project. Raises `NotConnected`."""
+        return self._projects((tools, at_tool))
 
     def in_service(self, project: ProjectId, schema: LabelSchema = _NO_SCHEMA) -> InService:
         """The model in service; before there is one, one that knows nothing of the targets of ``schema``."""
@@ -294,10 +341,10 @@ class Service:
         except NotConnected:
             return ProjectOptions()
 
-    def _least(self, request: PredictRequest) -> Callable[[str], float]:
+    def _least(self, project: ProjectId, request: PredictRequest) -> Callable[[str], float]:
         """How likely right a guess must be to be shown; who asks while drawing is answered whatever the chance."""
-        record = None if request.context is not None else self._noticed(request.project)
-        return (lambda target: 0.0) if record is None else record.showing(self._options_of(request.project)).least
+        record = None if request.context is not None else self._noticed(project)
+        return (lambda target: 0.0) if record is None else record.showing(self._options_of(project)).least
 
 
 def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:

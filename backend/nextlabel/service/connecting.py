@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.jobs.circuits import ToolCircuits, same_tool
+from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion
+from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, ToolProjectId
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import BLANK, FIELDS, STRATEGY, Connector, Finding, ToolSetting
+from nextlabel.ports.state import Connection, Tool
+from nextlabel.ports.tool import (
+    BLANK,
+    FIELDS,
+    STRATEGY,
+    CallsUs,
+    ChangesSettings,
+    Connector,
+    Finding,
+    OrderedFile,
+    Prepares,
+    SortedView,
+    ToolAccess,
+    ToolSetting,
+)
 from nextlabel.service.overview import pre_annotations
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
@@ -43,6 +56,22 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was typed: which project of which tool.
+
+    ``tool`` is a name for the tool, "" where it is found by its address; ``callback_url`` is where it finds nextlabel.
+    ``moved`` is whether it is the tool of before, at another address.
+    """
+
+    kind: str
+    access: ToolAccess
+    at_tool: ToolProjectId
+    callback_url: str = ""
+    tool: str = ""
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Connecting:
     """Connects projects; may be called again for one at any time."""
 
@@ -56,29 +85,34 @@ class Connecting:
     open_connector: Callable[[Connection], Connector]
 
     def connect(
-        self, wanted: Connection, changes: Mapping[str, object], *, moved: bool, report: Report, progress: Progress
-    ) -> QueueVersion | None:
-        """The project as ``wanted``, its options with ``changes``; returns the order that was made.
+        self, typed: Wanted, changes: Mapping[str, object], *, report: Report, progress: Progress
+    ) -> tuple[ProjectId, QueueVersion | None]:
+        """The project as ``typed``, its options with ``changes``; returns its own id, and the order that was made.
 
         Where there is a problem the project is left as it was. Raises `SettingsError`, `SchemaError` and what the
-        connector raises before anything is kept. ``moved`` is whether the tool is the one of before, elsewhere.
+        connector raises before anything is kept.
         """
-        project, known = wanted.project, self.connections.known(wanted.project)
+        new = Connection(ProjectId(""), Tool("", typed.kind, typed.access), typed.at_tool)
+        schema = self.open_connector(new).label_schema()  # wrong address, token, project: refused before all else
+        tool, moved_from = self._tool(typed)
+        known = self._known(tool.name, typed.at_tool)
+        project = known.project if known else self.connections.new_id(tool.name, typed.at_tool)
+        wanted = replace(new, project=project, tool=tool, callback_url=typed.callback_url)
         wanted = replace(wanted, options=_options(known, changes))
         connector = self.open_connector(wanted)
-        schema = connector.label_schema()  # wrong address, token, project: refused before anything is kept
         hosted = self.hosts.chosen(wanted.options.model)
         if not hosted:
             schema.check_learnable()
         strategy = wanted.options.strategy
         check_project(finding.make(strategy), strategy, schema, hosted)
-        self._check_tool(connector, known, wanted, report, moved=moved)
+        if moved_from:
+            report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in _learned_how(schema, hosted):
             report.add(found)
         if not self._set_up(connector, known, wanted, changes, report):
             report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
-            return None
-        return self._first_order(wanted, report, progress)
+            return project, None
+        return project, self._first_order(wanted, report, progress)
 
     def _first_order(self, wanted: Connection, report: Report, progress: Progress) -> QueueVersion | None:
         project = wanted.project
@@ -99,21 +133,50 @@ class Connecting:
             report.line(Finding("done", done.sentence()))
         return None if done.receipt is None else done.receipt.version
 
-    def _check_tool(
-        self, connector: Connector, known: Connection | None, wanted: Connection, report: Report, *, moved: bool
-    ) -> None:
-        """A project is kept under its id in the tool: one of the same id in another tool would take its place."""
-        if known is None or same_tool(known, wanted):
-            return
-        if not moved and not connector.is_connected(self.connections.callback(wanted)):
+    def _known(self, tool: str, at_tool: ToolProjectId) -> Connection | None:
+        with suppress(NotConnected):
+            return self.connections.known(self.connections.find([tool], at_tool))
+        return None
+
+    def _tool(self, typed: Wanted) -> tuple[Tool, str]:
+        """The tool that is meant, with the way to it that was typed; and where it was before, if it has moved."""
+        tools, new = self.connections.tools(), Tool(typed.tool, typed.kind, typed.access)
+        if found := [one for one in tools if one.name == typed.tool]:
+            if found[0].kind != typed.kind:
+                raise SettingsError(f"The tool '{typed.tool}' is a {found[0].kind}: give another name as --tool.")
+        elif not typed.tool:
+            here = [one for one in tools if is_same(one, new)]
+            found = sorted(here, key=lambda one: one.access.token != typed.access.token) or self._moved(tools, typed)
+        if not found:
+            return replace(new, name=typed.tool or _new_name(typed.kind, {one.name for one in tools})), ""
+        moved_from = "" if is_same(found[0], new) else found[0].access.url
+        return replace(found[0], access=typed.access), moved_from
+
+    def _moved(self, tools: Sequence[Tool], typed: Wanted) -> list[Tool]:
+        """Tools that are the one at the new address: as was typed, or because the project there shows our secret."""
+        have_it = [one for one in tools if one.kind == typed.kind and self._known(one.name, typed.at_tool)]
+        if typed.moved and len(have_it) > 1:
+            names = ", ".join(f"{one.name} ({one.access.url})" for one in have_it)
             raise SettingsError(
-                f"Project {wanted.project} is that of {known.access.url} here, and nextlabel cannot hold two projects "
-                f"of one number yet. Connect this one from another installation (another NEXTLABEL_HOME, and "
-                "NEXTLABEL_DATABASE_URL where that is set), or give up the other with all that was learned of it: "
-                f"`nextlabel disconnect --project {wanted.project} --forget`. If {wanted.access.url} is the same "
-                "tool at a new address: add --moved."
+                f"Several tools have a project {typed.at_tool}: say by --tool which one moved: {names}."
             )
-        report.add(Finding("done", f"The tool moved from {known.access.url} to {wanted.access.url}."))
+        return have_it if typed.moved else [one for one in have_it if self._shows_our_secret(one, typed)]
+
+    def _shows_our_secret(self, tool: Tool, typed: Wanted) -> bool:
+        there = Connection(ProjectId(""), replace(tool, access=typed.access), typed.at_tool)
+        connector = self.open_connector(there)
+        return isinstance(connector, CallsUs) and connector.is_connected(self.connections.callback(there))
+
+    def _made(self, connector: Connector, wanted: Connection) -> Iterator[Finding]:
+        if isinstance(connector, CallsUs):
+            interactive = bool(self.hosts.chosen(wanted.options.model))
+            yield from connector.connect(replace(self.connections.callback(wanted), interactive=interactive))
+        elif isinstance(connector, Prepares):
+            yield from connector.prepare()
+        if isinstance(connector.order, SortedView):
+            yield Finding("unchanged", f"Annotators get the order in {connector.order.where}.")
+        elif isinstance(connector.order, OrderedFile):
+            yield Finding("unchanged", f"The order is in {connector.order.path}.")
 
     def _set_up(
         self,
@@ -129,7 +192,7 @@ class Connecting:
         next `connect` or `disconnect` knows.
         """
         project, ours = wanted.project, our_versions(self.models, wanted.project)
-        before = connector.settings(ours)
+        before = connector.settings(ours) if isinstance(connector, ChangesSettings) else ()
         noted = _noted(known, before, ours)
         earlier = known.addresses if known else ()
         addresses = (*(one for one in earlier if one != wanted.callback_url), wanted.callback_url)
@@ -138,8 +201,7 @@ class Connecting:
             replace(known or replace(wanted, state="disconnected"), before=noted, addresses=addresses)
         )
         problems = report.problems
-        callback = replace(self.connections.callback(wanted), interactive=bool(self.hosts.chosen(wanted.options.model)))
-        for found in connector.connect(callback):
+        for found in self._made(connector, wanted):
             report.add(found)
         if report.problems > problems:
             if known is None:
@@ -153,6 +215,11 @@ class Connecting:
         latest = self.connections.known(project)
         self.connections.save(replace(wanted, options=_options(latest, changes)))
         return True
+
+
+def _new_name(kind: str, taken: Collection[str]) -> str:
+    """The connector's name, with a number from the second tool of its kind on."""
+    return next(name for name in (kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
 
 
 def _noted(

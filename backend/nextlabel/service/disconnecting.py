@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,16 @@ from nextlabel.errors import ProjectGone, SettingsError
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import Connector, Finding, OwnOrder, ToolSetting
+from nextlabel.ports.tool import (
+    CallsUs,
+    ChangesSettings,
+    Connector,
+    Finding,
+    KeepsOldOrders,
+    OwnOrder,
+    Prepares,
+    ToolSetting,
+)
 from nextlabel.service import connecting
 from nextlabel.service.connecting import our_versions, waiting_lease
 from nextlabel.service.pruning import remove_all
@@ -114,7 +123,7 @@ class _Run:
         with waiting_lease(here.job_queue, project):
             if connector is not None and settings is not None:
                 self._undo(connector, wanted)
-                if removes and not self.report.problems:
+                if removes and not self.report.problems and isinstance(connector, KeepsOldOrders):
                     self._remove(connector, at_rest=at_rest)
         if not self.report.problems:
             self._complete()
@@ -122,6 +131,8 @@ class _Run:
     def _settings(self, connector: Connector) -> Sequence[ToolSetting] | None:
         """With those choices that can have been there before. None where the tool has no such project any more."""
         project = self.known.project
+        if not isinstance(connector, ChangesSettings):
+            return []
         try:
             found = connector.settings(our_versions(self.here.models, project))
         except ProjectGone as error:
@@ -131,9 +142,14 @@ class _Run:
         return [replace(one, choices=tuple(it for it in one.choices if it not in only_ours)) for one in found]
 
     def _undo(self, connector: Connector, wanted: Mapping[str, str]) -> None:
-        callback = self.here.connections.callback(self.known)
-        for found in connector.disconnect(callback, wanted, similar=self.wishes.similar):
-            self.report.add(found)
+        found: Iterable[Finding] = ()
+        if isinstance(connector, CallsUs):
+            callback = self.here.connections.callback(self.known)
+            found = connector.disconnect(callback, wanted, similar=self.wishes.similar)
+        elif isinstance(connector, Prepares):
+            found = connector.restore(wanted, self._own_orders())
+        for one in found:
+            self.report.add(one)
 
     def _removes(self, connector: Connector) -> bool:
         """Whether predictions of ours are to be removed; asked, where it was not said and there are some."""
@@ -153,15 +169,17 @@ class _Run:
         )
         return False
 
-    def _held(self, connector: Connector) -> int:
+    def _held(self, connector: Connector | KeepsOldOrders) -> int:
+        if not isinstance(connector, KeepsOldOrders):
+            return 0
         held = connector.predictions_held()
         return sum(min(held.get(one.version, 0), _at_most(one)) for one in self._own_orders())
 
-    def _remove(self, connector: Connector, *, at_rest: bool) -> None:
+    def _remove(self, connector: KeepsOldOrders, *, at_rest: bool) -> None:
         """What nextlabel wrote, and what the tool stored of its answers; what anybody else wrote stays."""
         project, orders, removed = self.known.project, self._own_orders(), 0
         total, left = self._held(connector), [order.version for order in orders]
-        for lot in remove_all(connector, project, orders, at_rest=at_rest):
+        for lot in remove_all(connector, orders, at_rest=at_rest):
             self.here.models.note_removed(project, lot.emptied)
             left = [version for version in left if version not in lot.emptied]
             removed += lot.removed

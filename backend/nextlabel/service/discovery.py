@@ -9,6 +9,11 @@ from nextlabel.ports.tool import ConnectorType
 GROUP = "nextlabel.connectors"
 
 
+def names() -> set[str]:
+    """The connectors that are installed."""
+    return plugins.names(GROUP)
+
+
 def connector_type(name: str) -> ConnectorType:
     """The connector of that name. Raises `SettingsError` listing those there are."""
     found = plugins.load(GROUP, name, "connector")

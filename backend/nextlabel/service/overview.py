@@ -76,7 +76,7 @@ class Overview:
 
     def _chosen(self, only: str | None) -> Sequence[Connection]:
         connections = self.connections.all()
-        found = [connection for connection in connections if only in (None, connection.project)]
+        found = [connection for connection in connections if only in (None, connection.project, connection.name)]
         if only is not None and not found:
             known = ", ".join(connection.project for connection in connections[:_MOST_NAMED]) or "none"
             more = " and others" if len(connections) > _MOST_NAMED else ""
@@ -106,9 +106,10 @@ class Overview:
         pulled_at = store.pulled_at(project) or all_read
         return {
             "project": project,
-            "connector": connection.connector,
+            "name": connection.name,
+            "connector": connection.tool.kind,
             "state": connection.state,
-            "url": connection.access.url,
+            "url": connection.tool.access.url,
             "tool_fails": fails,
             "findings": self._findings(connection),
             "options": options.in_force,

@@ -11,7 +11,7 @@ from nextlabel.errors import NextlabelError
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import Connector, OwnOrder, Pruned
+from nextlabel.ports.tool import Connector, KeepsOldOrders, OwnOrder, Pruned
 from nextlabel.service.ownership import LEFT_ALONE, left_alone
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
@@ -69,8 +69,9 @@ class Pruning:
     def orders(self, project: ProjectId) -> int:
         """Those that the tool still holds and that need not stay. Predictions that nextlabel did not write are left
         alone, and those that only bear names like its own are noted for `nextlabel status`."""
-        connector = self.open_connector(self.connections.get(project))
-        removed = 0
+        connector, removed = self.open_connector(self.connections.get(project)), 0
+        if not isinstance(connector, KeepsOldOrders):
+            return removed
         while removed < _MOST and not self.connections.resting(project):
             at_rest, old = self.job_queue.is_at_rest(project), self.models.old_orders(project)
             if not at_rest and len(old) <= _MOST_LEFT:
@@ -88,9 +89,7 @@ class Pruning:
         return removed
 
 
-def remove_all(
-    connector: Connector, project: ProjectId, orders: Sequence[OwnOrder], *, at_rest: bool = False
-) -> Iterator[Pruned]:
+def remove_all(connector: KeepsOldOrders, orders: Sequence[OwnOrder], *, at_rest: bool = False) -> Iterator[Pruned]:
     """Remove the predictions of these orders lot by lot, and yield what each lot came to; the last removed nothing, or
     there is nothing left. What is not emptied then the tool keeps."""
     left = list(orders)

@@ -11,7 +11,7 @@ from nextlabel.errors import NextlabelError, SchemaError, ToolRejected
 from nextlabel.jobs.circuits import ToolCircuits, same_tool
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import Connector, Finding
+from nextlabel.ports.tool import CallsUs, Connector, Finding
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.round_log import RoundLog
@@ -47,7 +47,7 @@ class Upkeep:
         wait, tries = self.circuits.admit(connection)
         if tries:
             with suppress(ToolRejected, SchemaError):  # it answers, if only to refuse: the turn will say what is wrong
-                self.open_connector(connection).label_schema(connection.project)
+                self.open_connector(connection).label_schema()
             self.circuits.answered(connection)
             for other in self.connections.active():
                 if same_tool(other, connection) and other.project != connection.project:
@@ -64,9 +64,11 @@ class Upkeep:
         """
         if not connection.callback_url or not self.job_queue.is_first_in(_DRIFT_SECONDS, "drift", connection.project):
             return
-        callback = self.connections.callback(connection)
+        callback, connector = self.connections.callback(connection), self.open_connector(connection)
+        if not isinstance(connector, CallsUs):
+            return
         try:
-            found = list(self.open_connector(connection).drift(connection.project, callback))
+            found = list(connector.drift(callback))
         except ToolRejected as error:
             found = [Finding("warning", str(error))]
         if self.findings.replace(connection.project, found):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.errors import NotConnected
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ProjectId, ToolProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Connection, ConnectionState, Credentials
+from nextlabel.ports.state import Connection, ConnectionState, Credentials, Tool
 from nextlabel.ports.tool import Callback, ToolAccess
 from nextlabel.settings import Settings
 from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import connections, counters, installation, metadata
+from nextlabel.storage.database.tables import connections, counters, installation, metadata, tools
 
 _MODELS, _ADDRESS = "models", "address"
+_SELECT = select(connections, tools.c.name, tools.c.kind, tools.c.url, tools.c.token).join(
+    tools, tools.c.name == connections.c.tool
+)
+_UNSAFE, _LONGEST_ID = re.compile(r"[^A-Za-z0-9_.-]+"), 48
 _OF_A_PROJECT = [table for table in metadata.sorted_tables if "project" in table.c and table is not counters]
 
 
@@ -41,6 +46,26 @@ class SqlConnections:
             )
         return found
 
+    def find(self, tools: Collection[str], at_tool: ToolProjectId) -> ProjectId:
+        mine = connections.c.tool.in_(tools) & (connections.c.at_tool == at_tool)
+        with self._database.read() as sql:
+            found = sql.execute(select(connections.c.project).where(mine)).scalar()
+        if found is None:
+            raise NotConnected(
+                f"Project {at_tool} is not connected: run `nextlabel connect --url … --token … --project {at_tool}`."
+            )
+        return ProjectId(found)
+
+    def named(self, text: str) -> Connection | None:
+        """The project that a person means by our own id, or by ``tool:id``; also one that was disconnected."""
+        tool, colon, at_tool = text.partition(":")
+        mine = connections.c.project == text
+        if colon:
+            mine |= (connections.c.tool == tool) & (connections.c.at_tool == at_tool)
+        with self._database.read() as sql:
+            found = sql.execute(_SELECT.where(mine)).first()
+        return None if found is None else _connection(found)
+
     def resting(self, project: ProjectId) -> str:
         """Why nothing is to be done for a project now, in words; empty where it is worked on."""
         known = self.known(project)
@@ -51,11 +76,11 @@ class SqlConnections:
     def known(self, project: ProjectId) -> Connection | None:
         """The project's connection, even where it was disconnected, or its connecting was never completed."""
         with self._database.read() as sql:
-            row = sql.execute(select(connections).where(connections.c.project == project)).first()
+            row = sql.execute(_SELECT.where(connections.c.project == project)).first()
         return None if row is None else _connection(row)
 
     def all(self) -> Sequence[Connection]:
-        listed = select(connections).where(connections.c.state != "disconnected").order_by(connections.c.project)
+        listed = _SELECT.where(connections.c.state != "disconnected").order_by(connections.c.project)
         with self._database.read() as sql:
             return [_connection(row) for row in sql.execute(listed)]
 
@@ -64,9 +89,28 @@ class SqlConnections:
         return [connection for connection in self.all() if connection.state == "active"]
 
     def save(self, connection: Connection) -> None:
+        """With its tool, which is made where it is new."""
+        tool, of = connection.tool, tools.c
+        way = {"kind": tool.kind, "url": tool.access.url, "token": tool.access.token}
         with self._database.write() as sql:
+            if not sql.execute(update(tools).where(of.name == tool.name).values(**way)).rowcount:
+                sql.execute(insert(tools).values(name=tool.name, **way))
             sql.execute(delete(connections).where(connections.c.project == connection.project))
             sql.execute(insert(connections).values(**_row(connection)))
+
+    def tools(self) -> Sequence[Tool]:
+        """All tools that a project was ever connected to."""
+        with self._database.read() as sql:
+            return [_tool(row) for row in sql.execute(select(tools).order_by(tools.c.name))]
+
+    def new_id(self, tool: str, at_tool: ToolProjectId) -> ProjectId:
+        """An id for a project that has none yet: what the tool calls it, where that is free and can name a folder."""
+        with self._database.read() as sql:
+            taken = set(sql.execute(select(connections.c.project)).scalars())
+        wanted = (at_tool, f"{tool}-{at_tool}", *(f"{tool}-{at_tool}-{n}" for n in range(2, len(taken) + 3)))
+        plain = (_UNSAFE.sub("-", one)[:_LONGEST_ID].strip(".-") or "project" for one in wanted)
+        numbered = (str(n) for n in range(1, len(taken) + 2))
+        return ProjectId(next(one for one in (*plain, *numbered) if one not in taken))
 
     def change_state(self, project: ProjectId, new: ConnectionState, *, among: tuple[ConnectionState, ...]) -> bool:
         mine = (connections.c.project == project) & connections.c.state.in_(among)
@@ -87,7 +131,7 @@ class SqlConnections:
 
     def callback(self, connection: Connection, url: str | None = None) -> Callback:
         """How the tool of a project reaches nextlabel: at this address, or where it was last told."""
-        known, at = self.credentials(), connection.callback_url if url is None else url
+        known, at = self.credentials_of(connection.tool.name), connection.callback_url if url is None else url
         earlier = tuple(one for one in connection.addresses if one != at)
         return Callback(at, known.user, known.password, known.webhook_secret, earlier=earlier)
 
@@ -117,29 +161,43 @@ class SqlConnections:
             sql.execute(delete(installation).where(installation.c.name == name))
             sql.execute(insert(installation).values(name=name, value=value))
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> Mapping[str, Credentials]:
         with self._database.read() as sql:
+            names = [row.name for row in sql.execute(select(tools.c.name).order_by(tools.c.name))]
+        return {name: self.credentials_of(name) for name in dict.fromkeys((self._settings.connector, *names))}
+
+    def credentials_of(self, tool: str) -> Credentials:
+        """What this tool must show; made at the first call. The settings' own are those of the tool that is named as
+        the installation's connector is, and of those that an earlier release connected."""
+        shared = select(tools.c.shares_credentials).where(tools.c.name == tool)
+        with self._database.read() as sql:
+            common = tool == self._settings.connector or bool(sql.execute(shared).scalar())
             known = _installation(sql.execute(select(installation)).all())
-        missing = {name for name in ("user", "password", "webhook_secret") if name not in known}
-        if missing:
+        keys = {name: name if common else f"{name} of {tool}" for name in ("user", "password", "webhook_secret")}
+        if missing := {key for key in keys.values() if key not in known}:
             try:
                 known = self._make(missing)
             except IntegrityError:  # on PostgreSQL, where writers do not wait for each other: another was first
-                return self.credentials()
-        return Credentials(
-            user=self._settings.user or known["user"],
-            password=self._settings.password or known["password"],
-            webhook_secret=self._settings.webhook_secret or known["webhook_secret"],
-        )
+                return self.credentials_of(tool)
+        found = {name: known[key] for name, key in keys.items()}
+        return _set_by(self._settings, found) if common else Credentials(**found)
 
     def _make(self, missing: set[str]) -> dict[str, str]:
-        made = {name: "nextlabel" if name == "user" else secrets.token_urlsafe(32) for name in sorted(missing)}
+        made = {key: "nextlabel" if key.startswith("user") else secrets.token_urlsafe(32) for key in sorted(missing)}
         with self._database.write() as sql:
             known = _installation(sql.execute(select(installation)).all())  # another process may have been first
             for name, value in made.items():
                 if name not in known:
                     sql.execute(insert(installation).values(name=name, value=value))
         return made | known
+
+
+def _set_by(settings: Settings, found: Mapping[str, str]) -> Credentials:
+    return Credentials(
+        user=settings.user or found["user"],
+        password=settings.password or found["password"],
+        webhook_secret=settings.webhook_secret or found["webhook_secret"],
+    )
 
 
 def _installation(rows: Sequence[Row[Any]]) -> dict[str, str]:
@@ -149,9 +207,8 @@ def _installation(rows: Sequence[Row[Any]]) -> dict[str, str]:
 def _row(connection: Connection) -> dict[str, object]:
     return {
         "project": connection.project,
-        "connector": connection.connector,
-        "url": connection.access.url,
-        "token": connection.access.token,
+        "tool": connection.tool.name,
+        "at_tool": connection.at_tool,
         "options": connection.options.row,
         "callback_url": connection.callback_url,
         "state": connection.state,
@@ -160,11 +217,15 @@ def _row(connection: Connection) -> dict[str, object]:
     }
 
 
+def _tool(row: Row[Any]) -> Tool:
+    return Tool(row.name, row.kind, ToolAccess(row.url, row.token))
+
+
 def _connection(row: Row[Any]) -> Connection:
     return Connection(
         project=ProjectId(row.project),
-        connector=row.connector,
-        access=ToolAccess(row.url, row.token),
+        tool=_tool(row),
+        at_tool=ToolProjectId(row.at_tool),
         options=ProjectOptions.stored(row.options),
         callback_url=row.callback_url,
         state=row.state,

@@ -11,7 +11,7 @@ from nextlabel.errors import PayloadError
 from nextlabel.labeling import ProjectId, Task, TaskId
 from nextlabel.ports.requests import check_number_of_tasks
 from nextlabel.service.answering import Service
-from nextlabel.web.authentication import Authentication
+from nextlabel.web.authentication import Authentication, tools
 
 
 def routes(service: Service, authentication: Authentication) -> Blueprint:
@@ -20,9 +20,9 @@ def routes(service: Service, authentication: Authentication) -> Blueprint:
 
     @blueprint.post("/projects/<project>/uncertainty")
     def uncertainty(project: str) -> Response:
-        authentication.require_basic()
+        callers = authentication.require_basic()
         tasks = _tasks(request.get_data())
-        version, measures = service.uncertainty(ProjectId(project), tasks)
+        version, measures = service.uncertainty(tools(callers), ProjectId(project), tasks)
         results = [{"id": task.id, **asdict(one)} for task, one in zip(tasks, measures, strict=True)]
         return jsonify(model_version=version, results=results)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
-from functools import cached_property
+import time
+from collections.abc import Callable, Sequence
+from math import inf
 
 from flask import request
 
-from nextlabel.ports.state import Credentials
-from nextlabel.service.answering import Service
+from nextlabel.ports.requests import WebhookRequest, is_same_secret
+from nextlabel.service.answering import Caller, Service
+
+_READ_AGAIN_SECONDS = 0.5
 
 
 class Unauthenticated(Exception):
@@ -16,40 +19,58 @@ class Unauthenticated(Exception):
 
 
 class Authentication:
-    """Checks requests against the installation's credentials, in constant time."""
+    """Checks requests against the credentials of each tool, in constant time."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._known: Sequence[Caller] = ()
+        self._read_at = -inf
 
-    @cached_property
-    def _credentials(self) -> Credentials:
-        return self._service.credentials()
-
-    def require_basic(self) -> None:
-        """Raises `Unauthenticated` unless the request carries the user and password."""
-        if not self._has_basic():
+    def require_basic(self) -> Sequence[Caller]:
+        """The tools whose user and password the request carries. Raises `Unauthenticated` where it is nobody's."""
+        found = self._those(_has_basic)
+        if not found:
             raise Unauthenticated(
                 "Basic auth is missing or wrong: run `nextlabel connect` again, it gives Label Studio the right "
                 "user and password; `nextlabel credentials` shows them."
             )
+        return found
 
-    def require_webhook(self, header: str) -> None:
-        """Raises `Unauthenticated` unless the request carries the webhook secret or basic auth."""
-        if not _same(request.headers.get(header, ""), self._credentials.webhook_secret) and not self._has_basic():
+    def require_webhook(self, sent: WebhookRequest) -> Sequence[Caller]:
+        """The tools whose webhook it is, by its secret or by basic auth; raises `Unauthenticated` for nobody's."""
+        found = self._those(lambda one: _is_genuine(one, sent)) or self._those(_has_basic)
+        if not found:
             raise Unauthenticated(
-                f"The webhook's {header} header is missing or wrong: run `nextlabel connect` again, it sets it."
+                "The webhook's secret is missing or wrong: run `nextlabel connect` again, it sets it."
             )
+        return found
 
-    def _has_basic(self) -> bool:
-        try:
-            given = request.authorization
-        except ValueError:  # it holds bytes that no such header may hold
-            return False
-        if given is None or given.type != "basic":
-            return False
-        user, password = given.username or "", given.password or ""
-        return _same(user, self._credentials.user) & _same(password, self._credentials.password)
+    def _those(self, shows: Callable[[Caller], bool]) -> Sequence[Caller]:
+        """Read again, now and then, where it is nobody's: another process may have connected a tool."""
+        found = [one for one in self._known if shows(one)]
+        if found or time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+            return found
+        self._known, self._read_at = self._service.callers(), time.monotonic()
+        return [one for one in self._known if shows(one)]
 
 
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
+def tools(callers: Sequence[Caller]) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(one.tool for one in callers)
+
+
+def _is_genuine(caller: Caller, sent: WebhookRequest) -> bool:
+    words = caller.type.webhooks
+    return words is not None and words.is_genuine(sent, caller.credentials.webhook_secret)
+
+
+def _has_basic(caller: Caller) -> bool:
+    try:
+        given = request.authorization
+    except ValueError:  # it holds bytes that no such header may hold
+        return False
+    if given is None or given.type != "basic":
+        return False
+    expected = caller.credentials
+    is_user = is_same_secret(given.username or "", expected.user)
+    return is_same_secret(given.password or "", expected.password) & is_user

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from flask import Blueprint, Response, jsonify, request
 
 from nextlabel.errors import PayloadError
-from nextlabel.ports.requests import WebhookRequest
-from nextlabel.service.answering import Service
-from nextlabel.web.authentication import Authentication
+from nextlabel.ports.requests import MLBackend, WebhookRequest, Webhooks
+from nextlabel.service.answering import Caller, Service
+from nextlabel.web.authentication import Authentication, Unauthenticated, tools
 
 _LONGEST_ID = 200
 
@@ -16,7 +18,6 @@ _LONGEST_ID = 200
 def routes(service: Service, authentication: Authentication) -> Blueprint:
     """The routes that a labeling tool calls."""
     blueprint = Blueprint("ml_backend", __name__)
-    dialect = service.dialect
 
     @blueprint.get("/")
     @blueprint.get("/health")
@@ -27,28 +28,28 @@ def routes(service: Service, authentication: Authentication) -> Blueprint:
 
     @blueprint.post("/setup")
     def setup() -> Response:
-        authentication.require_basic()
-        return jsonify(model_version=service.setup(dialect.read_setup(request.get_data())))
+        callers, words = _ml_backend(authentication)
+        return jsonify(model_version=service.setup(tools(callers), words.read_setup(request.get_data())))
 
     @blueprint.post("/predict")
     def predict() -> Response:
-        authentication.require_basic()
-        asked = dialect.read_predict(request.get_data())
-        version, predictions = service.predict(asked)
-        return jsonify(results=dialect.write_predictions(asked, predictions, version))
+        callers, words = _ml_backend(authentication)
+        asked = words.read_predict(request.get_data())
+        version, predictions = service.predict(tools(callers), asked)
+        return jsonify(results=words.write_predictions(asked, predictions, version))
 
     @blueprint.post("/webhook")
     def webhook() -> tuple[Response, int]:
-        authentication.require_webhook(dialect.webhook_secret_header)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        event = dialect.read_event(WebhookRequest(request.get_data(), headers))
-        job = service.event(event) if event is not None else None
+        sent = WebhookRequest(request.get_data(), headers)
+        callers = authentication.require_webhook(sent)
+        event = _webhooks(callers).read_event(sent)
+        job = service.event(tools(callers), event) if event is not None else None
         return (jsonify(job=job), 201) if job else (jsonify(status="ignored"), 200)
 
     @blueprint.get("/versions")
     def versions() -> Response:
-        authentication.require_basic()
-        return jsonify(versions=service.versions())
+        return jsonify(versions=service.versions(tools(authentication.require_basic())))
 
     @blueprint.post("/job_status")
     def job_status() -> tuple[Response, int]:
@@ -59,6 +60,22 @@ def routes(service: Service, authentication: Authentication) -> Blueprint:
         return jsonify(job=status.job, job_status=status.state, detail=status.detail), code
 
     return blueprint
+
+
+def _ml_backend(authentication: Authentication) -> tuple[Sequence[Caller], MLBackend]:
+    """Who asks, and how they word it. Those that share their credentials are of one kind."""
+    callers = [one for one in authentication.require_basic() if one.type.ml_backend]
+    words = callers[0].type.ml_backend if callers else None
+    if words is None:
+        raise Unauthenticated("These are the credentials of a tool that needs no ML backend.")
+    return callers, words
+
+
+def _webhooks(callers: Sequence[Caller]) -> Webhooks:
+    words = next((one.type.webhooks for one in callers if one.type.webhooks), None)
+    if words is None:
+        raise Unauthenticated("These are the credentials of a tool that sends no webhooks.")
+    return words
 
 
 def _job(body: bytes) -> str:

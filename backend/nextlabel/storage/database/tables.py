@@ -48,18 +48,30 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 
+# ``shares_credentials``: from a release before 0.3, when all tools had to show the same.
+tools = Table(
+    "tools",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("shares_credentials", Boolean, nullable=False, server_default=false()),
+)
+
+# ``project`` is our own id, by which every other table knows a project; ``at_tool`` is what the tool calls it.
 connections = Table(
     "connections",
     metadata,
     Column("project", String(64), primary_key=True),
-    Column("connector", String(64), nullable=False),
-    Column("url", Text, nullable=False),
-    Column("token", Text, nullable=False),
+    Column("tool", String(64), nullable=False),
+    Column("at_tool", String(255), nullable=False),
     Column("options", EditedJson, nullable=False),
-    Column("door_url", Text, nullable=False, server_default=""),
+    Column("callback_url", Text, nullable=False, server_default=""),
     Column("state", String(16), nullable=False, server_default="active"),
     Column("before", JSON(none_as_null=True), nullable=True),
     Column("addresses", JSON, nullable=False, server_default="[]"),
+    Index("connections_at_tool", "tool", "at_tool", unique=True),
 )
 
 # A row per project, made on first use, so that counting up needs no more than one UPDATE.

@@ -9,7 +9,7 @@ import pytest
 
 from nextlabel.errors import ProjectGone, SchemaError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import Cursor, TaskId, ToolProjectId
-from nextlabel.ports.tool import Connector, ConnectorType, ToolAccess
+from nextlabel.ports.tool import ConnectorType, ToolAccess
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -39,9 +39,9 @@ class Server:
         self.task = task
         self.queries: list[str] = []
 
-    def connector(self) -> Connector:
+    def connector(self, project: ToolProjectId) -> LabelStudioConnector:
         client = LabelStudioClient(ToolAccess("http://ls", "x"), transport=httpx.MockTransport(self._answer))
-        return LabelStudioConnector(client)
+        return LabelStudioConnector(client, project)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/tasks":
@@ -140,9 +140,9 @@ def test_a_project_is_gone_only_where_label_studio_itself_says_so_and_answers_ot
     project: httpx.Response, version: httpx.Response, error: type[Exception], call: str
 ) -> None:
     transport = httpx.MockTransport(lambda asked: version if asked.url.path == "/api/version" else project)
-    connector = LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport))
+    connector = LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport), PROJECT)
     with pytest.raises((ToolRejected, ToolUnavailable)) as caught:
-        getattr(connector, call)(PROJECT)
+        getattr(connector, call)()
     assert isinstance(caught.value, error)
     assert isinstance(caught.value, ProjectGone) is (error is ProjectGone)
 
@@ -169,9 +169,9 @@ def test_an_annotation_that_cannot_be_read_is_set_aside_and_its_task_told_with_t
 
 def test_a_project_that_is_no_number_is_rejected_without_asking() -> None:
     with pytest.raises(ToolRejected, match="numbers"):
-        Server().connector(ToolProjectId).label_schema("../users")
+        Server().connector(ToolProjectId("../users")).label_schema()
 
 
 def test_the_entry_point_is_a_connector_type_and_opening_makes_no_request() -> None:
     assert isinstance(CONNECTOR, ConnectorType)
-    assert CONNECTOR.open(ToolAccess("http://localhost:1", "x"))
+    assert CONNECTOR.open(ToolAccess("http://localhost:1", "x"), PROJECT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError, SchemaError
 from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId, ToolProjectId
-from nextlabel.ports.requests import Dialect, LabelEvent, WebhookRequest
+from nextlabel.ports.requests import LabelEvent, WebhookRequest
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 
@@ -51,7 +51,7 @@ def only_payload_errors(read: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def dialect() -> Dialect:
+def dialect() -> LabelStudioDialect:
     return LabelStudioDialect()
 
 
@@ -94,13 +94,15 @@ def setup_body(**changes: object) -> bytes:
         ("START_TRAINING", "train"),
     ],
 )
-def test_an_event_tells_what_changed_in_which_project(dialect: Dialect, action: str, kind: str) -> None:
+def test_an_event_tells_what_changed_in_which_project(dialect: LabelStudioDialect, action: str, kind: str) -> None:
     told = dialect.read_event(event(action))
     assert told is not None
     assert (told.project, told.kind, told.queue_version) == ("2", kind, None)
 
 
-def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_recognised(dialect: Dialect) -> None:
+def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_recognised(
+    dialect: LabelStudioDialect,
+) -> None:
     assert dialect.read_event(event("PROJECT_UPDATED")) == LabelEvent(
         project=ToolProjectId("2"), kind="project", queue_version=QueueVersion("0007.2"), schema_digests=DIGESTS
     )
@@ -110,20 +112,20 @@ def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_
     "changes", [{"sampling": "Sequential sampling"}, {"model_version": ""}, {"model_version": None}]
 )
 def test_no_version_is_in_force_under_another_sampling_or_without_one(
-    dialect: Dialect, changes: dict[str, object]
+    dialect: LabelStudioDialect, changes: dict[str, object]
 ) -> None:
     told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | changes))
     assert told is not None
     assert told.queue_version is None
 
 
-def test_a_project_whose_config_cannot_be_read_has_no_digest(dialect: Dialect) -> None:
+def test_a_project_whose_config_cannot_be_read_has_no_digest(dialect: LabelStudioDialect) -> None:
     told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | {"label_config": "<View"}))
     assert told is not None
     assert told.schema_digests == frozenset()
 
 
-def test_an_event_of_no_concern_is_none(dialect: Dialect) -> None:
+def test_an_event_of_no_concern_is_none(dialect: LabelStudioDialect) -> None:
     assert dialect.read_event(event("LABEL_LINK_CREATED", None)) is None
 
 
@@ -151,7 +153,7 @@ def test_an_event_of_no_concern_is_none(dialect: Dialect) -> None:
         b'{"action":"\xed\xa0\x80"}',
     ],
 )
-def test_a_malformed_event_is_a_payload_error(dialect: Dialect, body: bytes) -> None:
+def test_a_malformed_event_is_a_payload_error(dialect: LabelStudioDialect, body: bytes) -> None:
     with pytest.raises(PayloadError):
         dialect.read_event(WebhookRequest(body, {}))
 
@@ -165,7 +167,7 @@ def test_no_garbage_makes_reading_an_event_fail_in_another_way(body: bytes) -> N
 # --- the ML backend's requests
 
 
-def test_a_setup_introduces_the_project_by_its_number(dialect: Dialect) -> None:
+def test_a_setup_introduces_the_project_by_its_number(dialect: LabelStudioDialect) -> None:
     read = dialect.read_setup(setup_body())
     assert (read.project, read.schema.digest, read.options) == ("2", SCHEMA.digest, None)
 
@@ -183,19 +185,19 @@ def test_a_setup_introduces_the_project_by_its_number(dialect: Dialect) -> None:
     ],
 )
 def test_extra_params_are_the_projects_options_in_every_form_that_label_studio_sends(
-    dialect: Dialect, sent: object, options: object
+    dialect: LabelStudioDialect, sent: object, options: object
 ) -> None:
     assert dialect.read_setup(setup_body(extra_params=sent)).options == options
 
 
 @pytest.mark.parametrize("sent", ["strategy=margin", "[1]", [], 7, True, '"text"'])
-def test_extra_params_that_are_no_object_are_named_in_the_error(dialect: Dialect, sent: object) -> None:
+def test_extra_params_that_are_no_object_are_named_in_the_error(dialect: LabelStudioDialect, sent: object) -> None:
     with pytest.raises(PayloadError, match="extra_params"):
         dialect.read_setup(setup_body(extra_params=sent))
 
 
 def test_a_config_with_nothing_to_learn_is_read_for_it_may_be_learned_by_a_model_of_the_teams_own(
-    dialect: Dialect,
+    dialect: LabelStudioDialect,
 ) -> None:
     schema = dialect.read_setup(setup_body(schema="<View/>")).schema
     assert (schema.targets, schema.source) == ((), "<View/>")
@@ -204,18 +206,18 @@ def test_a_config_with_nothing_to_learn_is_read_for_it_may_be_learned_by_a_model
 
 
 @pytest.mark.parametrize("project", [None, 2, "", "x.1", ".1", "0.1", "-1.2", "²", "9" * 30])
-def test_a_project_that_is_not_id_dot_time_is_a_payload_error(dialect: Dialect, project: object) -> None:
+def test_a_project_that_is_not_id_dot_time_is_a_payload_error(dialect: LabelStudioDialect, project: object) -> None:
     with pytest.raises(PayloadError, match="project"):
         dialect.read_setup(setup_body(project=project))
 
 
-def test_a_task_that_cannot_be_read_does_not_spoil_the_others(dialect: Dialect) -> None:
+def test_a_task_that_cannot_be_read_does_not_spoil_the_others(dialect: LabelStudioDialect) -> None:
     good = {"id": 5, "data": {"text": "hi"}, "meta": {}}
     read = dialect.read_predict(predict_body(good, None, {"id": 6}, {"id": "7", "data": {}}, {"id": 8, "data": []}))
     assert [task.id if task else None for task in read.tasks] == ["5", None, None, None, None]
 
 
-def test_a_context_makes_a_request_interactive(dialect: Dialect) -> None:
+def test_a_context_makes_a_request_interactive(dialect: LabelStudioDialect) -> None:
     assert dialect.read_predict(predict_body()).context is None
     assert dialect.read_predict(predict_body(params=None)).context is None
     assert dialect.read_predict(predict_body(params={"context": {"result": []}})).context == {"result": []}

@@ -15,9 +15,9 @@ import pytest
 from nextlabel import wiring
 from nextlabel.errors import FileUnavailable
 from nextlabel.labeling import ToolProjectId
-from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import ToolAccess
+from nextlabel.ports.tool import HasFiles, ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing import connection_to
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.files import FileLimits, fetch_file
@@ -229,11 +229,13 @@ def test_the_hosts_that_an_installation_allows_are_those_of_its_environment(
     tool: Host, stranger: Host, tmp_path: Path
 ) -> None:
     stranger.pages["/cat.png"] = file()
-    connection = Connection(ToolProjectId("7"), "label_studio", ToolAccess(tool.url, TOKEN))
+    connection = connection_to(ToolProjectId("7"), "label_studio", ToolAccess(tool.url, TOKEN))
 
     def read(**environ: str) -> bytes:
         parts = wiring.build(Settings.from_env({"NEXTLABEL_HOME": str(tmp_path), **environ}), "redis://127.0.0.1:9")
-        return parts.open_connector(connection).file(connection.project, f"{stranger.url}/cat.png")
+        connector = parts.open_connector(connection)
+        assert isinstance(connector, HasFiles)
+        return connector.file(f"{stranger.url}/cat.png")
 
     with pytest.raises(FileUnavailable, match="NEXTLABEL_FILE_HOSTS"):
         read()

@@ -17,7 +17,7 @@ from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
 from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import RankedTask, Ranking
-from nextlabel.ports.tool import Connector, OwnOrder, Pruned, ToolAccess
+from nextlabel.ports.tool import OwnOrder, Pruned, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.payloads import window_score
@@ -60,9 +60,9 @@ class FakeQueue:
     next_id: int = 1
     dropped: list[str] = field(default_factory=list)
 
-    def connector(self) -> Connector:
+    def connector(self, project: ToolProjectId) -> LabelStudioConnector:
         transport = httpx.MockTransport(self._answer)
-        return LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport))
+        return LabelStudioConnector(LabelStudioClient(ToolAccess("http://ls", "x"), transport=transport), project)
 
     def add(self, task: int, score: float, version: str, result: object = None) -> None:
         self.predictions[self.next_id] = {
@@ -181,7 +181,7 @@ def predictions(*tasks: int, label: str = "spam") -> list[Prediction]:
 
 
 def reorder(tool: FakeQueue, version: str, *tasks: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    receipt = tool.connector(PROJECT).reorder(QueueVersion(version), window(*tasks), predictions(*tasks))
+    receipt = tool.connector(PROJECT).place(QueueVersion(version), window(*tasks), predictions(*tasks))
     return receipt.written, receipt.vanished, receipt.head
 
 
@@ -265,7 +265,7 @@ def test_a_task_that_label_studio_fails_to_list_holds_up_neither_an_order_nor_it
 
 def test_a_label_that_was_renamed_meanwhile_does_not_spoil_the_order(tool: FakeQueue) -> None:
     old = predictions(9, label="renamed")
-    tool.connector(PROJECT).reorder(QueueVersion("0001"), window(9, 3), old)
+    tool.connector(PROJECT).place(QueueVersion("0001"), window(9, 3), old)
     assert tool.served() == ["9", "3"]
 
 
