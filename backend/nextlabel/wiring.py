@@ -32,7 +32,10 @@ from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.overview import Overview
+from nextlabel.service.pausing import Pausing
+from nextlabel.service.predictions import Predictions
 from nextlabel.service.pruning import Pruning
+from nextlabel.service.reconciling import Reconciling
 from nextlabel.service.turns import Turns
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.settings import Settings
@@ -73,6 +76,9 @@ class Parts:
     overview: Overview
     connecting: Connecting
     disconnecting: Disconnecting
+    pausing: Pausing
+    reconciling: Reconciling
+    predictions: Predictions
     loop: ActiveLearning
     service: Service
     redis: redis.Redis = field(repr=False)
@@ -138,6 +144,9 @@ def build(settings: Settings, redis_url: str) -> Parts:
         pruning=Pruning(connections, models, retention, findings, job_queue, open_connector),
         connecting=Connecting(connections, models, findings, circuits, job_queue, hosts, loop, open_connector),
         disconnecting=Disconnecting(settings.home, connections, models, retention, findings, job_queue, open_connector),
+        reconciling=Reconciling(connections, store, job_queue, circuits),
+        pausing=Pausing(connections, models, job_queue),
+        predictions=Predictions(connections, models, open_connector),
         overview=Overview(settings, connections, store, models, findings, rounds, circuits, alarms),
         loop=loop,
         service=Service(

@@ -16,7 +16,6 @@ from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NotConnected
 from nextlabel.ports.tool import Finding, ToolSetting
-from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.disconnecting import NONE, Wishes
 
 _project = click.option("--project", required=True, help="The project's id.")
@@ -73,14 +72,11 @@ def pause(project: str) -> None:
     """Leave a project alone: nothing is read, learned, written or put right until `nextlabel resume`."""
     with wired(read_settings()) as parts:
         name = chosen(parts, project).project
-        if parts.connections.get(name).state == "paused":
+        if parts.pausing.is_paused(name):
             click.echo(f"Project {name} is paused already: `nextlabel resume --project {name}` ends it.")
             return
-        parts.connections.change_state(name, "paused", among=("active", "gone"))
-        parts.models.next_fence(name)  # a worker that is on it publishes nothing more; until it has noticed:
-        with waiting_lease(parts.job_queue, name):
-            serving = parts.models.in_service(name)
-        answers = f"by version {serving.announced_version}" if serving else "without a model"
+        serving = parts.pausing.pause(name)
+        answers = f"by version {serving}" if serving else "without a model"
         click.echo(
             f"Project {name} is paused: nothing is read, learned or written, and what you change in the tool stays. "
             f"Whoever asks for predictions still gets them, {answers}. `nextlabel resume --project {name}` ends it."
@@ -93,10 +89,9 @@ def resume(project: str) -> None:
     """End `nextlabel pause`, or try again with a project that was gone from the tool."""
     with wired(read_settings()) as parts:
         name = chosen(parts, project).project
-        if not parts.connections.change_state(name, "active", among=("paused", "gone")):
+        if not parts.pausing.resume(name):
             click.echo(f"Project {name} was not paused.")
             return
-        parts.job_queue.request_retraining(name, quiet=0, max_wait=0)
         click.echo(f"Project {name} is worked on again: what was labeled meanwhile is read and learned now.")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
 import click
 from rich.console import Console
@@ -12,11 +13,9 @@ from rich.table import Table
 
 from nextlabel.cli.context import build_parts, chosen, read_settings
 from nextlabel.cli.escaping import printable
-from nextlabel.errors import SettingsError, ToolUnavailable
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.tool import KeepsOldOrders, OwnOrder
-from nextlabel.service.pruning import remove_all
-from nextlabel.wiring import Parts, embedded_redis
+from nextlabel.service.predictions import Held, Predictions
+from nextlabel.wiring import embedded_redis
 
 
 @click.command()
@@ -30,73 +29,29 @@ def predictions(project: str, doomed: tuple[str, ...], yes: bool, as_json: bool)
     """List the versions of predictions that the tool stores for a project, and whose they are; or remove some."""
     settings = read_settings()
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
-    connection = chosen(parts, project)
-    connector = parts.open_connector(connection)
-    in_force = connector.queue_in_force() if doomed else None
-    if not isinstance(connector, KeepsOldOrders):
-        raise SettingsError(f"{connection.tool.name} keeps no predictions of nextlabel's: there is nothing to list.")
-    held = connector.predictions_held()
+    name = chosen(parts, project).project
     if doomed:
-        _remove(connector, connection.project, [QueueVersion(version) for version in doomed], held, in_force, yes)
+        _remove(parts.predictions, name, [QueueVersion(version) for version in doomed], yes)
     elif as_json:
-        rows = _rows(parts, connection.project, held)
-        click.echo(json.dumps([{"version": one, "predictions": n, "whose": whose} for one, n, whose in rows]))
+        click.echo(json.dumps([asdict(one) for one in parts.predictions.held(name)]))
     else:
-        _show(parts, connection.project, held)
+        _show(name, parts.predictions.held(name))
 
 
-def _rows(parts: Parts, project: ProjectId, held: Mapping[QueueVersion, int]) -> list[tuple[QueueVersion, int, str]]:
-    ours = {order.version: order for order in parts.models.own_orders(project)}
-    return [(version, number, _whose(ours.get(version))) for version, number in held.items()]
-
-
-def _whose(order: OwnOrder | None) -> str:
-    if order is None:
-        return "not written by nextlabel"
-    return "nextlabel" if order.window is None else "nextlabel, before 0.1.1; others may be among them"
-
-
-def _show(parts: Parts, project: ProjectId, held: Mapping[QueueVersion, int]) -> None:
-    table = Table(
-        "version",
-        "predictions",
-        "written by",
-        title=escape(printable(f"Predictions of project {project}")),
-        title_justify="left",
-    )
-    for version, number, whose in _rows(parts, project, held):
-        table.add_row(escape(printable(version)), str(number), whose)
+def _show(project: ProjectId, held: Sequence[Held]) -> None:
+    title = escape(printable(f"Predictions of project {project}"))
+    table = Table("version", "predictions", "written by", title=title, title_justify="left")
+    for one in held:
+        table.add_row(escape(printable(one.version)), str(one.predictions), one.whose)
     Console().print(table)
 
 
-def _remove(
-    connector: KeepsOldOrders,
-    project: ProjectId,
-    versions: Collection[QueueVersion],
-    held: Mapping[QueueVersion, int],
-    in_force: QueueVersion | None,
-    yes: bool,
-) -> None:
-    for version in versions:
-        if version not in held:
-            raise SettingsError(
-                f"Project {project} has no predictions under the version '{version}': `nextlabel predictions --project "
-                f"{project}` lists what it has."
-            )
-        if version == in_force:
-            raise SettingsError(
-                f"The queue of project {project} is served by the version '{version}', so it stays. To have nextlabel "
-                "leave the project, run `nextlabel disconnect`."
-            )
-    number = sum(held[version] for version in versions)
+def _remove(held: Predictions, project: ProjectId, versions: Collection[QueueVersion], yes: bool) -> None:
+    number = held.to_remove(project, versions)
     if not yes:
         click.confirm(
             f"Remove {number} predictions under {', '.join(versions)}? Nobody can bring them back.", abort=True
         )
-    left = list(versions)
     with click.progressbar(length=number, label="removing", show_pos=True) as bar:
-        for lot in remove_all(connector, [OwnOrder(version) for version in versions]):
-            bar.update(lot.removed)
-            left = [version for version in left if version not in lot.emptied]
-        if left:
-            raise ToolUnavailable(f"The tool keeps some predictions under {', '.join(left)}: its log says why.")
+        for removed in held.remove(project, versions):
+            bar.update(removed)

@@ -8,7 +8,6 @@ import socket
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models, read_settings
 from nextlabel.cli.supervisor import Supervisor
 from nextlabel.errors import NextlabelError, SettingsError
-from nextlabel.jobs.circuits import same_tool
-from nextlabel.labeling import ProjectId
-from nextlabel.ports.state import Connection
 from nextlabel.service.health import backend, redis_and_workers
 from nextlabel.service.memory import keep_freed_memory, spare_what_stays
 from nextlabel.settings import Settings
@@ -35,7 +31,6 @@ from nextlabel.worker import run_worker
 log = logging.getLogger("nextlabel")
 
 _SLOW_SECONDS = 60.0
-_JUST_NOW = timedelta(minutes=10)
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _DESKTOP = "host.docker.internal"  # Docker Desktop leads it to the loopback address
@@ -277,7 +272,8 @@ class _Housekeeping:
             return
         try:
             if time.monotonic() >= self._reconcile_at:
-                self._reconcile()
+                self._parts.reconciling.run(self._every, all_tasks=self._everything)
+                self._everything = False
                 self._reconcile_at = time.monotonic() + self._every
             self._parts.job_queue.dispatch_due()
         except (NextlabelError, SQLAlchemyError) as error:
@@ -290,31 +286,6 @@ class _Housekeeping:
         with suppress(NextlabelError):
             if self._embedded is not None:
                 self._embedded.ensure()
-
-    def _reconcile(self) -> None:
-        """Have every project pulled, whether or not a webhook came: webhooks are hints.
-
-        Of a tool that does not answer, one project only.
-        """
-        waiting: list[Connection] = []
-        for connection in self._parts.connections.active():
-            if self._everything:
-                self._have_all_read(connection.project)
-            circuit = self._parts.circuits.state(connection)
-            if circuit and circuit.is_open:
-                if circuit.wait or any(same_tool(connection, other) for other in waiting):
-                    continue
-                waiting.append(connection)  # one tries, and its success has the others pulled
-            # Labels that are just being given are gathered as ever; but a long quiet time puts nothing off for good.
-            quiet = min(connection.options.quiet_seconds, self._every)
-            self._parts.job_queue.request_retraining(connection.project, quiet=quiet, max_wait=quiet)
-        self._everything = False
-
-    def _have_all_read(self, project: ProjectId) -> None:
-        """Unless that has just been done: several may start at the same time, or again and again."""
-        last = self._parts.store.full_pull_at(project)
-        if last is not None and abs(datetime.now(UTC) - last) > _JUST_NOW:
-            self._parts.store.note_full_pull(project, None)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -131,8 +131,11 @@ class SqlConnections:
 
     def callback(self, connection: Connection, url: str | None = None) -> Callback:
         """How the tool of a project reaches nextlabel: at this address, or where it was last told."""
-        known, at = self.credentials_of(connection.tool.name), connection.callback_url if url is None else url
-        earlier = tuple(one for one in connection.addresses if one != at)
+        tool, given = connection.tool, connection.callback_url if url is None else url
+        # The installation's own connector calls the root, as its address always was; the others what is theirs.
+        below = "" if tool.kind == self._settings.connector else f"/tools/{tool.name}"
+        known, at = self.credentials_of(tool.name), f"{given}{below}"
+        earlier = tuple(f"{one}{below}" for one in connection.addresses if one != given)
         return Callback(at, known.user, known.password, known.webhook_secret, earlier=earlier)
 
     def address(self) -> str:

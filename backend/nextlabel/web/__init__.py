@@ -33,7 +33,9 @@ def create_app(service: Service, *, max_request_mb: int = 64) -> Flask:
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = max_request_mb * 2**20
     authentication = Authentication(service)
-    app.register_blueprint(ml_backend.routes(service, authentication))
+    # Label Studio calls the root; every tool may call what is below its own name, where only its credentials count.
+    app.register_blueprint(ml_backend.routes(service, authentication, "ml_backend"))
+    app.register_blueprint(ml_backend.routes(service, authentication, "a_tool"), url_prefix="/tools/<tool>")
     app.register_blueprint(api.routes(service, authentication))
     errors.answer_errors(app, max_request_mb)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from math import inf
 
-from flask import request
+from flask import g, request
 
 from nextlabel.ports.requests import WebhookRequest, is_same_secret
 from nextlabel.service.answering import Caller, Service
@@ -47,11 +47,17 @@ class Authentication:
 
     def _those(self, shows: Callable[[Caller], bool]) -> Sequence[Caller]:
         """Read again, now and then, where it is nobody's: another process may have connected a tool."""
-        found = [one for one in self._known if shows(one)]
+        found = _among(self._known, shows)
         if found or time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
             return found
         self._known, self._read_at = self._service.callers(), time.monotonic()
-        return [one for one in self._known if shows(one)]
+        return _among(self._known, shows)
+
+
+def _among(known: Sequence[Caller], shows: Callable[[Caller], bool]) -> list[Caller]:
+    """Only the tool that is named in the request's address, where one is."""
+    only = g.get("tool")
+    return [one for one in known if only in (None, one.tool) and shows(one)]
 
 
 def tools(callers: Sequence[Caller]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 
 from nextlabel.errors import PayloadError
 from nextlabel.ports.requests import MLBackend, WebhookRequest, Webhooks
@@ -15,9 +15,13 @@ from nextlabel.web.authentication import Authentication, Unauthenticated, tools
 _LONGEST_ID = 200
 
 
-def routes(service: Service, authentication: Authentication) -> Blueprint:
-    """The routes that a labeling tool calls."""
-    blueprint = Blueprint("ml_backend", __name__)
+def routes(service: Service, authentication: Authentication, name: str) -> Blueprint:
+    """The routes that a labeling tool calls; a ``tool`` in their address is the one whose credentials they need."""
+    blueprint = Blueprint(name, __name__)
+
+    @blueprint.url_value_preprocessor
+    def note_tool(_: str | None, values: dict[str, object] | None) -> None:
+        g.tool = (values or {}).pop("tool", None)
 
     @blueprint.get("/")
     @blueprint.get("/health")
