@@ -86,7 +86,7 @@ def _sentence(error: Exception) -> str:
 def cli() -> None:
     """Label what teaches the model most, next.
 
-    Start with `nextlabel up`, then `nextlabel connect` to a Label Studio project.
+    Start with `nextlabel up`, then `nextlabel connect` to a project of your labeling tool.
     """
 
 

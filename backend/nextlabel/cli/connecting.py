@@ -26,17 +26,21 @@ _WAIT_FOR_LEASE_SECONDS = 120
 
 
 @click.command()
-@click.option("--url", help="Where nextlabel finds Label Studio. [env: LABEL_STUDIO_URL]")
-@click.option("--token", help="An access token of Label Studio, legacy or personal. [env: LABEL_STUDIO_API_KEY]")
+@click.option(
+    "--url", help="Where nextlabel finds the tool: an address, or a folder. [env, for Label Studio: LABEL_STUDIO_URL]"
+)
+@click.option(
+    "--token", help="An access token, where the tool needs one. [env, for Label Studio: LABEL_STUDIO_API_KEY]"
+)
 @click.option("--project", required=True, help="The project's id in the tool, or TOOL:ID.")
 @click.option("--tool", default="", help="A name for the tool; without it that of its kind, with a number if needed.")
 @click.option(
     "--backend-url",
-    help="Where Label Studio finds nextlabel; without it where the project was told, or where `up` or `serve` was last "
+    help="Where the tool finds nextlabel; without it where it found it before, or where `up` or `serve` was last "
     "started. [env: NEXTLABEL_BACKEND_URL]",
 )
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="A per-project setting, repeatable.")
-@click.option("--moved", is_flag=True, help="This is the Label Studio of before, at another address.")
+@click.option("--moved", is_flag=True, help="This is the tool of before, at another address.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 def connect(
     url: str | None,
@@ -156,7 +160,7 @@ def _address(parts: Parts, known: Connection | None, given: str | None) -> str:
     if not address:
         raise SettingsError(
             "--backend-url is missing: start `nextlabel up` or `serve`, which note where they are, or give the address "
-            "at which Label Studio finds nextlabel, e.g. http://192.168.1.20:9090 (or set NEXTLABEL_BACKEND_URL)."
+            "at which the tool finds nextlabel, e.g. http://192.168.1.20:9090 (or set NEXTLABEL_BACKEND_URL)."
         )
     return address.rstrip("/")
 

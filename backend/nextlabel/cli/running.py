@@ -177,14 +177,14 @@ def _from_here(host: str, port: int) -> str:
 
 
 def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
-    """Warn where Label Studio calls an address that is not listened on: until 0.1 the default was every address."""
+    """Warn where a tool calls an address that is not listened on: until 0.1 the default was every address."""
     if host not in _THIS_MACHINE:
         return
     called = [urlsplit(one.callback_url) for one in parts.connections.active()]
     elsewhere = {one.netloc for one in called if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
     if elsewhere:
         log.warning(
-            "Label Studio calls nextlabel at %s, but nextlabel listens on %s only, where those calls may not arrive: "
+            "A labeling tool calls nextlabel at %s, but nextlabel listens on %s only, where those calls may not arrive: "
             "start it with --host 0.0.0.0, or with the address of the network that both share.",
             ", ".join(sorted(elsewhere)),
             host,

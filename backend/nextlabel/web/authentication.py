@@ -1,4 +1,4 @@
-"""Who may ask: basic auth as Label Studio sends it, and the secret header of webhooks."""
+"""Who may ask: basic auth of one of the tools, or the secret of its webhooks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Authentication:
         found = self._those(_has_basic)
         if not found:
             raise Unauthenticated(
-                "Basic auth is missing or wrong: run `nextlabel connect` again, it gives Label Studio the right "
+                "Basic auth is missing or wrong: run `nextlabel connect` again, it gives the tool the right "
                 "user and password; `nextlabel credentials` shows them."
             )
         return found
