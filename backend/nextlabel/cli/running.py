@@ -184,7 +184,7 @@ def warn_of_unreachable(parts: Parts, host: str, port: int) -> None:
     elsewhere = {one.netloc for one in called if one.port == port and one.hostname not in (*_THIS_MACHINE, _DESKTOP)}
     if elsewhere:
         log.warning(
-            "A labeling tool calls nextlabel at %s, but nextlabel listens on %s only, where those calls may not arrive: "
+            "A tool calls nextlabel at %s, but nextlabel listens on %s only, where those calls may not arrive: "
             "start it with --host 0.0.0.0, or with the address of the network that both share.",
             ", ".join(sorted(elsewhere)),
             host,
