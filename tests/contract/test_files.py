@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ class FilesHarness:
         here = [row["id"] for row in self._rows(project)]
         queue = [TaskId(task) for task in dict.fromkeys([*(row["id"] for row in ordered), *here]) if task in here]
         done = [line for line in self._labels(project) if not line.get("skipped") or line["by"] == by]
-        taken = {line["id"] for line in done}.union(t for (p, who), t in self._held.items() if p == project != by != who)
+        taken = {line["id"] for line in done}.union(
+            t for (p, who), t in self._held.items() if p == project != by != who
+        )
         free = (task for task in queue if task not in taken)
         held = self._held.get((project, by)) or next(free, None)
         if held is None:
@@ -177,7 +179,7 @@ class Labels(RuleBasedStateMachine):
         self.tasks.write_text("".join(_task(number) for number in range(7)))
         self.labels.touch()
         self.connector = CONNECTOR.open(ToolAccess(self.folder.name), ToolProjectId("mails"))
-        self.store: dict[str, list[tuple[str, object]]] = {}
+        self.store: dict[TaskId, list[tuple[str, object]]] = {}
         self.cursor: Cursor | None = None
         self.rest = ""
 
@@ -253,13 +255,13 @@ class Labels(RuleBasedStateMachine):
             self.store[one.task] = []
         self.cursor = page.cursor
 
-    def _labels_stored(self) -> dict[str, list[object]]:
+    def _labels_stored(self) -> dict[TaskId, list[str]]:
         assert all(len({name for name, _ in given}) == len(given) for given in self.store.values())
         return {task: sorted(map(str, dict(given).values())) for task, given in self.store.items() if given}
 
-    def _labels_written(self) -> dict[str, list[object]]:
+    def _labels_written(self) -> dict[TaskId, list[str]]:
         here = {json.loads(line)["id"] for line in self.tasks.open()}
-        found: dict[str, dict[str, object]] = {}
+        found: dict[TaskId, dict[str, object]] = {}
         for line in self.labels.read_text().split("\n"):
             try:
                 data = json.loads(line)

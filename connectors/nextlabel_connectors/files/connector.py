@@ -35,7 +35,7 @@ from nextlabel_connectors.files.rows import BrokenRow, Data, Row, TaskFile, Task
 from nextlabel_connectors.files.schema import inferred, kinds, read_schema_file
 
 _PAGE, _HEAD = 1_000, 5
-_LARGEST_FILE = 20_000_000
+_LARGEST_FILE, _MOST_BROKEN = 20_000_000, 1_000
 _SETTING = "order"
 
 
@@ -92,7 +92,7 @@ class FilesConnector:
     ) -> QueueReceipt:
         with reachable(self._files):
             project, ranked = self._project(), window.task_ids()
-            book, _ = read_book(self._files.labels, project.profile)
+            book = read_book(self._files.labels, project.profile)
             known = look_up(project.tasks, project.profile, window)
             ordered = Ordered(
                 project.tasks,
@@ -121,7 +121,7 @@ class FilesConnector:
     def head_of_queue(self, n: int) -> Sequence[TaskId]:
         with reachable(self._files):
             project = self._project()
-            book, _ = read_book(self._files.labels, project.profile)
+            book = read_book(self._files.labels, project.profile)
             here = self._ids(project)
             in_order = [row.task for row in self._files.order.rows()] if self._files.order.is_ours() else []
             queue = (task for task in dict.fromkeys((*in_order, *here)) if task in here and not book.closed(task))
@@ -185,7 +185,7 @@ class FilesConnector:
         if order.path.exists():
             yield Finding("unchanged", f"The order is in {order.path}.")
             return
-        book, _ = read_book(self._files.labels, project.profile)
+        book = read_book(self._files.labels, project.profile)
         known = look_up(project.tasks, project.profile, Ranking((), ""))
         self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
         yield Finding("done", f"The order is in {order.path}: at first, that of the tasks.")
@@ -256,13 +256,14 @@ class _Changes:
         self._fit = kinds(self.project.schema)
 
     def pages(self) -> Iterator[ChangePage]:
-        touched, broken = self._touched()
+        touched, broken, labels = self._touched()
         everything = self.was.tasks is None
         grown = everything or self.project.tasks.has_grown(self.was.tasks)  # type: ignore[arg-type]
         if not (grown or touched or broken):
             return
-        # Of a task that is new there may be labels already, so then all are read.
-        book, labels = read_book(self.labels, self.project.profile, None if grown else touched)
+        # Of a task that is new there may be labels already, so then all are read. What others append meanwhile is left
+        # for the next time.
+        book = read_book(self.labels, self.project.profile, None if grown else touched, until=labels.lines)
         first = 0 if self.was.tasks is None else self.was.tasks.lines
         seen: list[TaskSeen] = []
         aside = [named(one, self.labels) for one in broken]
@@ -288,20 +289,21 @@ class _Changes:
     def _page(
         self, seen: list[TaskSeen], aside: list[Unreadable], reader: TaskReader, *, everything: bool, labels: Mark
     ) -> ChangePage:
-        """Among changes that are no rows at the end, what comes next is found from the earlier cursor only."""
-        read = _Read(reader.mark(), labels, self.schema) if everything else self.was
+        """Whoever is stopped among changes that are not all of the file's rows reads everything again."""
+        read = _Read(reader.mark(), labels, self.schema) if everything else _Read(None, None, self.schema)
         return ChangePage(tuple(seen), _cursor(read), tuple(aside))
 
-    def _touched(self) -> tuple[set[TaskId], list[BrokenEntry]]:
-        """Tasks that labels after the mark are about, and lines of which nobody knows what they are about."""
+    def _touched(self) -> tuple[set[TaskId], list[BrokenEntry], Mark]:
+        """Tasks that labels after the mark are about, lines of which nobody knows what they are about, and where it
+        ends."""
         touched, broken = set[TaskId](), list[BrokenEntry]()
         with LineFile(self.labels, self.was.labels) as file:
             for entry in entries(file, self.labels, self.project.profile):
-                if isinstance(entry, BrokenEntry) and entry.task is None:
-                    broken.append(entry)
-                elif entry.task is not None:
+                if entry.task is not None:
                     touched.add(entry.task)
-        return touched if self.was.tasks is not None else set(), broken
+                elif isinstance(entry, BrokenEntry) and len(broken) < _MOST_BROKEN:
+                    broken.append(entry)
+            return touched if self.was.tasks is not None else set(), broken, file.mark()
 
 
 def _cursor(read: _Read) -> Cursor:

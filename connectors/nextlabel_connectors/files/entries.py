@@ -16,7 +16,7 @@ import orjson
 from nextlabel.labeling import Annotation, AnnotationId, TaskId
 from nextlabel.ports.tool import Unreadable
 from nextlabel_connectors.files.ids import short_id
-from nextlabel_connectors.files.lines import LONGEST_LINE, Line, LineFile, Mark
+from nextlabel_connectors.files.lines import LONGEST_LINE, Line, LineFile
 from nextlabel_connectors.files.rows import Data, Identify, line_id
 
 _BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,12 +114,12 @@ def _task(data: Data, identify: Identify) -> TaskId:
     ours = meta.get("nextlabel") if isinstance(meta, dict) else data.get("nextlabel")
     if isinstance(ours, dict) and "id" in ours:
         return short_id(ours["id"])
+    if not (data.keys() & {"id", _OF_PRODIGY, "document"}):
+        raise ValueError("it has no 'id'")
     return identify.id_of(data)
 
 
 def _plain(line: int, task: TaskId, data: Data) -> Entry:
-    if "id" not in data:
-        raise ValueError("it has no 'id'")
     labels = data.get("labels", {"label": data["label"]} if "label" in data else None)
     withdrawn, skipped = data.get("withdrawn") is True, data.get("skipped") is True
     if not (withdrawn or skipped) and not (isinstance(labels, dict) and labels):
@@ -202,11 +202,13 @@ class Book:
         return [Unreadable(task, one.reason, _line(one)) for one in self.broken_of.get(task, ())]
 
 
-def read_book(path: Path, identify: Identify, of: Collection[TaskId] | None = None) -> tuple[Book, Mark]:
-    """All labels of a file, or those of some tasks, and how far it was read."""
+def read_book(path: Path, identify: Identify, of: Collection[TaskId] | None = None, until: int | None = None) -> Book:
+    """All labels of a file, or those of some tasks; or only those of its lines ``until`` one of them."""
     book, at = Book(), None
     with LineFile(path) as file:
         for entry in entries(file, path, identify):
+            if until is not None and entry.line > until:
+                break
             if isinstance(entry, BrokenEntry):
                 _note(book, entry)
                 continue
@@ -219,7 +221,7 @@ def read_book(path: Path, identify: Identify, of: Collection[TaskId] | None = No
                 book.labels[entry.task].pop(entry.by, None)
             else:
                 book.labels.pop(entry.task, None)
-        return book, file.mark()
+    return book
 
 
 def _note(book: Book, broken: BrokenEntry) -> None:

@@ -21,6 +21,7 @@ from nextlabel_connectors.files.profiles import Place, Plain, document_of
 from nextlabel_connectors.files.rows import Data, Row, TaskFile, TaskReader
 
 _UNFINISHED_SECONDS = 3_600
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # spans are lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class OrderFile:
         self._remove_unfinished()
         with _replacing(self.path, mode) as file:
             for row in rows:
-                file.write(orjson.dumps(row) + b"\n")
+                file.write(orjson.dumps(row, default=list, option=_OPTIONS))
             _settle(file)
             may_switch()
         if profile.name == "ubiai":

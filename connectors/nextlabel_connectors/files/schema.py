@@ -67,6 +67,8 @@ def _schema(found: Data, source: str) -> SchemaFile:
 
 
 def _target(found: Any) -> Target:
+    if not isinstance(found, dict):
+        raise TypeError("a target is an object with 'name', 'kind', 'labels' and 'inputs'")
     kind, labels = found.get("kind", "choice"), found.get("labels", [])
     if kind not in get_args(TargetKind):
         raise ValueError(f"'kind' must be one of {', '.join(get_args(TargetKind))}")
