@@ -183,12 +183,11 @@ class FilesConnector:
             yield Finding("problem", f"No field of {project.tasks.path.name} holds text: name inputs in a schema file.")
             return
         if order.path.exists():
-            yield Finding("unchanged", f"The order is in {order.path}.")
             return
         book = read_book(self._files.labels, project.profile)
         known = look_up(project.tasks, project.profile, Ranking((), ""))
         self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
-        yield Finding("done", f"The order is in {order.path}: at first, that of the tasks.")
+        yield Finding("done", f"{order.path.name} holds a first order, that of the tasks themselves.")
 
     # --- reading -------------------------------------------------------------------------------------------
 

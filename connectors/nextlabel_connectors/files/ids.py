@@ -14,6 +14,8 @@ _LONGEST = 64
 
 def short_id(id: object) -> TaskId:  # noqa: A002 - of a task
     """An id as text, or a digest of one that is too long. Raises `ValueError` for what is neither text nor a number."""
+    if type(id) is str and 0 < len(id) <= _LONGEST and id.isprintable():  # nearly all, and there may be a million
+        return TaskId(id)
     if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
         raise ValueError("its 'id' is neither text nor a whole number, so give it one or leave it out")
     text = str(id)

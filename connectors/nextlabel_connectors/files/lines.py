@@ -10,7 +10,6 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -40,8 +39,7 @@ class Mark(NamedTuple):
     stamp: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line by its number (from 1), without its end. Of one that is ``too_long`` it is the beginning."""
 
     number: int

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import orjson
 
@@ -32,8 +32,7 @@ _ID_AT_THE_START = re.compile(rb'\{\s*"id"\s*:\s*("(?:[^"\\]|\\.){1,200}"|-?\d{1
 Data = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A task: its line or its place in the file (from 1), its id and its fields."""
 
     number: int
