@@ -123,9 +123,8 @@ class FilesHarness:
         self.folder.with_suffix(".away").rename(self.folder)
 
     def _label(self, project: ToolProjectId, task: TaskId, by: str, **what: object) -> None:
-        said = {name: {"kind": value} if name == "label" else value for name, value in what.items()}
-        line = {"id": task, "by": by} | ({"labels": said.pop("label")} if "label" in said else said)
-        self._append(self.path(project, ".labels.jsonl"), line)
+        given = {"labels": {"kind": what["label"]}} if "label" in what else what
+        self._append(self.path(project, ".labels.jsonl"), {"id": task, "by": by, **given})
         self._held.pop((project, by), None)
 
     def _labels(self, project: ToolProjectId) -> list[dict[str, Any]]:
@@ -305,6 +304,40 @@ def test_two_processes_that_append_at_once_lose_no_label_while_nextlabel_reads(t
             cursor = page.cursor
     assert [writer.returncode for writer in writers] == [0, 0]
     assert labels == {f"t{number}": f"a{number % 300}" for number in range(600)}
+
+
+def test_a_label_that_comes_while_labels_are_read_comes_with_this_pull_or_the_next(
+    harness: FilesHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = set_scene(harness, 4)
+    scene.pull()
+    scene.submit(scene.tasks[0], "ham")
+    read_book, late = reading.read_book, [scene.tasks[1]]
+
+    def read_while_somebody_labels(*given: Any, **more: Any) -> Any:
+        if late:
+            scene.submit(late.pop(), "spam")
+        return read_book(*given, **more)
+
+    monkeypatch.setattr(reading, "read_book", read_while_somebody_labels)
+    scene.pull()
+    scene.pull()
+    assert [scene.label_of(task) for task in scene.tasks] == ["ham", "spam", None, None]
+
+
+def test_labels_that_are_cut_away_after_reading_was_stopped_are_taken_back(
+    harness: FilesHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PAGE", 1)
+    scene = set_scene(harness, 4)
+    scene.pull()
+    for task in scene.tasks[:2]:
+        scene.submit(task, "ham")
+    scene.note(next(scene.connector.changed_tasks(scene.cursor)))
+    assert scene.label_of(scene.tasks[0]) == "ham"
+    harness.path(scene.project, ".labels.jsonl").write_text("")
+    scene.pull()
+    assert [scene.label_of(task) for task in scene.tasks] == [None] * 4
 
 
 def test_whoever_reads_the_order_has_one_order_as_a_whole_at_any_moment(harness: FilesHarness) -> None:

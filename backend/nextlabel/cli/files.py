@@ -19,7 +19,7 @@ from nextlabel.ports.tool import OrderedFile, ToolAccess
 from nextlabel.service.connecting import Wanted
 from nextlabel.wiring import embedded_redis
 
-_LOOK_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
 
 
 @click.command()
@@ -35,9 +35,9 @@ def files(path: Path) -> None:
     ok = report.end(project)
     if ok:
         example = json.dumps({"id": "…", "label": "…"}, ensure_ascii=False)
-        click.echo(f"Label from the top of the order: append lines such as {example} to {labels}, then run this again.")
+        click.echo(f"Label from the top of the order: append lines such as {example} to {labels}.")
         click.echo(
-            f"Or leave `nextlabel up` running, and see the order with: nextlabel next --project {project} --follow"
+            f"Then run this again, or leave `nextlabel up` running. To print it: nextlabel next --project {project}"
         )
     sys.exit(0 if ok else 1)
 
@@ -90,7 +90,7 @@ def _rows(path: Path, *, follow: bool) -> Iterator[str]:
         if not follow:
             return
         while _which(path) == seen:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _which(path: Path) -> tuple[int, int] | None:

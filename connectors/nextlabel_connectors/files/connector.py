@@ -29,7 +29,7 @@ from nextlabel.ports.tool import (
 from nextlabel_connectors.files.entries import Book, BrokenEntry, entries, named, read_book
 from nextlabel_connectors.files.folder import Files, reachable
 from nextlabel_connectors.files.lines import LineFile, Mark, still_holds
-from nextlabel_connectors.files.order import Ordered, look_up
+from nextlabel_connectors.files.order import Ordered, find_rows
 from nextlabel_connectors.files.profiles import Plain, profile_of
 from nextlabel_connectors.files.rows import BrokenRow, Data, Row, TaskFile, TaskReader
 from nextlabel_connectors.files.schema import inferred, kinds, read_schema_file
@@ -93,7 +93,7 @@ class FilesConnector:
         with reachable(self._files):
             project, ranked = self._project(), window.task_ids()
             book = read_book(self._files.labels, project.profile)
-            known = look_up(project.tasks, project.profile, window)
+            known = find_rows(project.tasks, project.profile, window)
             ordered = Ordered(
                 project.tasks,
                 project.profile,
@@ -185,7 +185,7 @@ class FilesConnector:
         if order.path.exists():
             return
         book = read_book(self._files.labels, project.profile)
-        known = look_up(project.tasks, project.profile, Ranking((), ""))
+        known = find_rows(project.tasks, project.profile, Ranking((), ""))
         self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
         yield Finding("done", f"{order.path.name} holds a first order, that of the tasks themselves.")
 

@@ -169,7 +169,7 @@ class Known:
     again: Mapping[TaskId, int]
 
 
-def look_up(tasks: TaskFile, profile: Plain, window: Ranking) -> Known:
+def find_rows(tasks: TaskFile, profile: Plain, window: Ranking) -> Known:
     wanted, seen = set(window.task_ids()), set[TaskId]()
     rows: dict[TaskId, Row] = {}
     again: dict[TaskId, int] = {}

@@ -23,6 +23,7 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 """Formats of a file of tasks."""
 
 _SAMPLE = 200
+_DEEPEST = 250
 _BATCH = 1_000
 _CHUNK = 1 << 16
 _DECODER = json.JSONDecoder()
@@ -141,7 +142,20 @@ def _parsed(raw: bytes | str) -> Data | str:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         return f"is no JSON ({error})"
-    return found if isinstance(found, dict) else "is no JSON object"
+    if not isinstance(found, dict):
+        return "is no JSON object"
+    return found if _can_be_written(raw, found) else f"is nested more than {_DEEPEST} times"
+
+
+def _can_be_written(raw: bytes | str, found: Data) -> bool:
+    """JSON is read that is nested more deeply than it can be written again."""
+    opening: Any = ("[", "{") if isinstance(raw, str) else (b"[", b"{")
+    if sum(map(raw.count, opening)) <= _DEEPEST:
+        return True
+    try:
+        return bool(orjson.dumps(found))
+    except TypeError:
+        return False
 
 
 def line_id(number: int, path: Path) -> TaskId:
@@ -159,7 +173,7 @@ def _of_array(path: Path) -> Iterator[Data | str]:
         while (character := pieces.next_character(" \t\r\n,")) != "]":
             try:
                 yield _parsed(pieces.value())
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise ToolUnavailable(
                     f"{path.name} is cut off or is no JSON near {character or 'its end'!r}: write it anew, best under "
                     "another name, and then rename it."

@@ -149,6 +149,21 @@ def test_a_line_that_is_broken_is_named_by_its_number_or_by_the_id_it_still_show
     assert set(opened(tmp_path).vanished_tasks({one.task for one in unreadable})) == set()
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+def test_a_row_that_is_nested_too_deeply_keeps_no_other_from_being_read_and_ordered(
+    tmp_path: Path, ending: str
+) -> None:
+    deep = '{"id": "deep", "text": "x", "more": ' + "[" * 600 + "]" * 600 + "}"
+    rows = [json.dumps(MAILS[0]), deep, json.dumps(MAILS[1])]
+    text = "".join(f"{row}\n" for row in rows) if ending == ".jsonl" else f"[{','.join(rows)}]"
+    (tmp_path / f"mails{ending}").write_text(text)
+    seen, unreadable = read(tmp_path)
+    assert list(seen) == ["a", "b"]
+    assert ["nested more than" in one.reason for one in unreadable] == [True]
+    opened(tmp_path).place(QueueVersion("v"), Ranking((), "none"), [])
+    assert opened(tmp_path).head_of_queue(9) == ["a", "b"]
+
+
 def test_what_somebody_is_still_writing_is_left_for_the_next_time(tmp_path: Path) -> None:
     lines(tmp_path, "mails.jsonl", *MAILS)
     with (tmp_path / "mails.jsonl").open("a") as file:
