@@ -26,8 +26,9 @@ from nextlabel.testing.contract import (
     UnreadableContract,
 )
 from nextlabel.testing.scene import set_scene
-from nextlabel_connectors.files import CONNECTOR
+from nextlabel_connectors.files import CONNECTOR, append_label
 from nextlabel_connectors.files import connector as reading
+from nextlabel_connectors.files.entries import read_book
 
 
 class FilesHarness:
@@ -312,17 +313,42 @@ def test_a_label_that_comes_while_labels_are_read_comes_with_this_pull_or_the_ne
     scene = set_scene(harness, 4)
     scene.pull()
     scene.submit(scene.tasks[0], "ham")
-    read_book, late = reading.read_book, [scene.tasks[1]]
+    late = list(scene.tasks[:2])
 
     def read_while_somebody_labels(*given: Any, **more: Any) -> Any:
-        if late:
-            scene.submit(late.pop(), "spam")
+        while late:
+            scene.submit(late.pop(), "spam", by="ben")
         return read_book(*given, **more)
 
     monkeypatch.setattr(reading, "read_book", read_while_somebody_labels)
     scene.pull()
+    assert [scene.label_of(task) for task in scene.tasks] == ["ham", None, None, None]
     scene.pull()
-    assert [scene.label_of(task) for task in scene.tasks] == ["ham", "spam", None, None]
+    assert [scene.label_of(task) for task in scene.tasks] == ["spam", "spam", None, None]
+
+
+def test_an_order_of_which_tasks_were_labeled_or_skipped_is_not_the_one_to_label_from(harness: FilesHarness) -> None:
+    scene = set_scene(harness, 4)
+    scene.rank(QueueVersion("order-1"), scene.tasks[:3])
+    assert scene.connector.queue_in_force(standing=3) == "order-1"
+    scene.submit(scene.tasks[0])
+    assert scene.connector.queue_in_force(standing=3) is None
+    assert scene.connector.queue_in_force(standing=2) == "order-1"
+    scene.skip(scene.tasks[1])
+    assert scene.connector.queue_in_force(standing=2) is None
+
+
+def test_a_label_begins_on_a_line_of_its_own_where_somebody_died_in_the_middle_of_theirs(tmp_path: Path) -> None:
+    (tmp_path / "mails.labels.jsonl").write_text('{"id": "t1", "la')
+    append_label(tmp_path / "mails.labels.jsonl", "t2", "ham", by="ann", seconds=3)
+    torn, line = (tmp_path / "mails.labels.jsonl").read_text().splitlines()
+    assert torn == '{"id": "t1", "la'
+    assert {name: value for name, value in json.loads(line).items() if name != "at"} == {
+        "id": "t2",
+        "by": "ann",
+        "label": "ham",
+        "seconds": 3,
+    }
 
 
 def test_labels_that_are_cut_away_after_reading_was_stopped_are_taken_back(
@@ -343,14 +369,15 @@ def test_labels_that_are_cut_away_after_reading_was_stopped_are_taken_back(
 def test_whoever_reads_the_order_has_one_order_as_a_whole_at_any_moment(harness: FilesHarness) -> None:
     scene = set_scene(harness, 300)
     scene.rank(QueueVersion("order-0"), scene.tasks)
-    over, seen = threading.Event(), set[str]()
+    over, seen = threading.Event(), list[tuple[int, set[str]]]()
 
     def read() -> None:
         while not over.is_set():
-            rows = [json.loads(line) for line in harness.path(scene.project, ".next.jsonl").read_text().splitlines()]
-            versions = {row["nextlabel"]["version"] for row in rows}
-            assert (len(rows), len(versions)) == (300, 1)
-            seen.update(versions)
+            rows = harness.path(scene.project, ".next.jsonl").read_text().split("\n")
+            versions = {
+                row[row.index('"version":') :].split(",")[0] if '"rank"' in row else "part" for row in rows[:-1]
+            }
+            seen.append((len(rows), versions))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -358,7 +385,8 @@ def test_whoever_reads_the_order_has_one_order_as_a_whole_at_any_moment(harness:
         scene.rank(QueueVersion(f"order-{number}"), scene.tasks[number:] + scene.tasks[:number])
     over.set()
     reader.join()
-    assert len(seen) > 1
+    assert {(number, len(versions)) for number, versions in seen} == {(301, 1)}
+    assert len(set[str]().union(*(versions for _, versions in seen))) > 1
     assert not list(harness.folder.glob(".*"))
 
 

@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,12 +111,14 @@ class FilesConnector:
 
     def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
         with reachable(self._files):
-            self._files.tasks()
+            project = self._project()
             if not self._files.order.is_ours():
                 return None
             version = self._files.order.version()
-            places = sum(1 for row in islice(self._files.order.rows(), standing) if row.rank is not None)
-            return version if places >= standing else None
+            # People label from the top of the file: what is labeled must not stand there for long.
+            book = read_book(self._files.labels, project.profile)
+            ranked = takewhile(lambda row: row.rank is not None, self._files.order.rows())
+            return version if sum(not book.labels.get(row.task) for row in ranked) >= standing else None
 
     def head_of_queue(self, n: int) -> Sequence[TaskId]:
         with reachable(self._files):
