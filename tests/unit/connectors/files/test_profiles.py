@@ -142,6 +142,19 @@ def test_what_is_labeled_from_the_order_finds_its_task_whatever_a_recipe_adds(tm
     assert labels_of(tmp_path) == [{}, {"accept": "CAR"}]
 
 
+def test_plain_texts_may_be_labeled_in_prodigy_and_read_from_its_export(tmp_path: Path) -> None:
+    """`textcat.manual` adds options to what it loads, and the export holds all of it."""
+    lines(tmp_path / "mails.jsonl", {"text": "yellow and sweet"}, {"text": "red and fast"})
+    first, second = ordered(tmp_path)
+    more = {**HASHES, "options": OPTIONS, "_view_id": "choice", "config": {"choice_style": "single"}}
+    answers = [{**first, **more, "accept": ["CAR"], "answer": "accept"}, {**second, **more, "answer": "ignore"}]
+    lines(tmp_path / "mails.labels.jsonl", *answers)
+    (target,) = opened(tmp_path).label_schema().targets
+    assert (target.name, target.kind, target.labels) == ("accept", "choice", ("CAR",))
+    assert target.inputs == (Input("text"),)
+    assert labels_of(tmp_path) == [{}, {"accept": "CAR"}]
+
+
 def test_documents_of_ubiai_are_read_with_their_entities(tmp_path: Path) -> None:
     (tmp_path / "mails.json").write_text(json.dumps([{**one, "tokens": []} for one in DOCUMENTS]))
     lines(tmp_path / "mails.labels.jsonl", DOCUMENTS[0])
