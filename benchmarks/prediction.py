@@ -110,7 +110,7 @@ def _train(parts: Parts) -> None:
         here = ProjectId(project)
         access, shown = ToolAccess("http://127.0.0.1:9", "none"), ProjectOptions(show_predictions="always")
         parts.connections.save(connection_to(here, "label_studio", access, shown))
-        fence, version = parts.models.next_fence(here), parts.models.next_version(here, informative=True)
+        fence, version = parts.fences.next(here), parts.models.next_version(here, informative=True)
         record = ModelRecord(version, name, name, {}, {})
         parts.models.save(here, record, model, fence=fence)
         parts.models.promote(here, version, fence=fence)

@@ -110,6 +110,8 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         connections=parts.connections,
         store=parts.store,
         registry=parts.models,
+        orders=parts.orders,
+        fences=parts.fences,
         open_connector=lambda connection: connector,
         strategy=finding.make,
         source=lambda project: Source(TextFeatureCache(parts.settings.home / "features" / project).features),
@@ -130,7 +132,7 @@ def _first_turn(
     loop: ActiveLearning, parts: Parts, project: ProjectId, transport: CountingTransport
 ) -> Iterator[Figure]:
     steps = _Steps()
-    done = loop.run(project, parts.models.next_fence(project), steps)
+    done = loop.run(project, parts.fences.next(project), steps)
     reads, writes = transport.take()
     taken = steps.seconds()
     note = f"{reads} reads, {writes} writes; {done.changed:,} tasks, {done.labels} labels"
@@ -146,7 +148,7 @@ def _later_turns(
     for _ in range(_REPEATS):
         _label(owner, project, _NEW_LABELS)
         steps = _Steps()
-        done = loop.run(project, parts.models.next_fence(project), steps)
+        done = loop.run(project, parts.fences.next(project), steps)
         turns.append(steps.seconds())
         reads, writes = transport.take()
         if done.trained is None:

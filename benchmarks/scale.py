@@ -142,13 +142,13 @@ def _turn(home: Path, size: int, classes: int, labeled: Sequence[int]) -> Turn:
     loop = _loop(parts, tool, steps.of_features)
     began = time.process_time()
     with _OwnMemory() as own, stopwatch() as seconds:
-        done = loop.run(PROJECT, parts.models.next_fence(PROJECT), steps)
+        done = loop.run(PROJECT, parts.fences.next(PROJECT), steps)
     turn.seconds, turn.steps, turn.written = seconds(), steps.seconds(), tool.written
     turn.busy = time.process_time() - began
     turn.peak, turn.own = _status_mb("VmHWM"), own.peak
     if done.receipt is None:
         raise RuntimeError(f"No order was made: {done.sentence()}")
-    turn.next = [int(task) for task in parts.models.queues(PROJECT)[0].window[:_NEW]]
+    turn.next = [int(task) for task in parts.orders.announced(PROJECT)[0].window[:_NEW]]
     return turn
 
 
@@ -158,6 +158,8 @@ def _loop(parts: Parts, tool: PoolTool, timed: Callable[[Source], Source]) -> Ac
         connections=parts.connections,
         store=parts.store,
         registry=parts.models,
+        orders=parts.orders,
+        fences=parts.fences,
         open_connector=lambda connection: tool,
         strategy=finding.make,
         source=lambda project: timed(Source(TextFeatureCache(parts.settings.home / "features" / project).features)),

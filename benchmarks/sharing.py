@@ -157,7 +157,7 @@ def _hosted(parts: Parts, minilm: Path) -> Callable[[], bytes]:
 
 def _keep(parts: Parts, model: Model, learner: str) -> None:
     record = ModelRecord(VERSION, "", "", {}, {}, "trained", "", learner=learner)
-    parts.models.save(PROJECT, record, model, fence=parts.models.next_fence(PROJECT))
+    parts.models.save(PROJECT, record, model, fence=parts.fences.next(PROJECT))
 
 
 def _asking(parts: Parts, name: str, model: SlowModel, tasks: list[Task]) -> Callable[[], bytes]:

@@ -100,7 +100,7 @@ def _told(name: str, answers: Answers, note: str) -> Iterator[Figure]:
 def _let_it_learn(parts: Parts) -> None:
     """The start's own reconciliation trains the first model; measured is what comes after it."""
     deadline = time.monotonic() + 120
-    while not parts.models.queues(_BUSY):
+    while not parts.orders.announced(_BUSY):
         if time.monotonic() > deadline:
             raise RuntimeError("The worker did not train within two minutes.")
         time.sleep(0.2)

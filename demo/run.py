@@ -80,7 +80,7 @@ def stage(display: Display, running: Servers, labels: int) -> Iterator[Stage]:
         order = OrderInForce(running.label_studio.database, project.id)
         credentials = running.nextlabel.command("credentials")
         examiner = Examiner(running.nextlabel.url, credentials, project.name, held_out)
-        watch = Watch(order, examiner, running.nextlabel.parts().models, project.name, display.examined)
+        watch = Watch(order, examiner, running.nextlabel.parts(), project.name, display.examined)
         watch.start()
         try:
             person = running.label_studio.sign_up("simulated.annotator@example.org")

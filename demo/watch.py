@@ -15,7 +15,7 @@ from demo.mails import TARGET, Mail, accuracy
 from demo.measures import Learned, Switch
 from demo.stage import OrderInForce
 from nextlabel.labeling import ProjectId, QueueVersion
-from nextlabel.ports.state import ModelRegistry
+from nextlabel.wiring import Parts
 
 _LOOK_SECONDS = 0.03
 _EXAMINE_SECONDS = 0.25
@@ -64,7 +64,7 @@ class Watch:
         self,
         order: OrderInForce,
         examiner: Examiner,
-        registry: ModelRegistry,
+        parts: Parts,
         project: ProjectId,
         tell: Callable[[Examined], None],
     ) -> None:
@@ -72,7 +72,7 @@ class Watch:
         self.examined: list[Examined] = []
         self._order = order
         self._examiner = examiner
-        self._registry = registry
+        self._registry, self._orders = parts.models, parts.orders
         self._project = project
         self._tell = tell
         self._stopped = Event()
@@ -102,7 +102,7 @@ class Watch:
     def learned(self) -> Learned:
         """What nextlabel has stored by now."""
         models = self._registry.history(self._project, with_labels=True)
-        return Learned(models, self._registry.queues(self._project)[::-1])
+        return Learned(models, self._orders.announced(self._project)[::-1])
 
     def has_examined(self, version: QueueVersion) -> bool:
         return any(one.version == version for one in self.examined)

@@ -41,9 +41,11 @@ from nextlabel.service.upkeep import Upkeep
 from nextlabel.settings import Settings
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
 from nextlabel.strategies import finding
@@ -62,6 +64,8 @@ class Parts:
     connections: SqlConnections
     store: SqlLabelStore
     models: StoredModels
+    orders: StoredOrders
+    fences: StoredFences
     retention: Retention
     rounds: RoundLog
     findings: StandingFindings
@@ -97,6 +101,7 @@ def build(settings: Settings, redis_url: str) -> Parts:
     store = SqlLabelStore(database)
     hosts = _hosts(settings, connections)
     models = StoredModels(database, settings.models_url, hosts)
+    orders, fences = StoredOrders(database), StoredFences(database)
     client = connect_redis(redis_url)
     circuits = ToolCircuits(client)
     alarms = Alarms(client, _folders(settings, database))
@@ -116,6 +121,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
         connections=connections,
         store=store,
         registry=models,
+        orders=orders,
+        fences=fences,
         open_connector=open_connector,
         strategy=strategy,
         source=source,
@@ -131,6 +138,8 @@ def build(settings: Settings, redis_url: str) -> Parts:
         connections=connections,
         store=store,
         models=models,
+        orders=orders,
+        fences=fences,
         retention=retention,
         rounds=rounds,
         findings=findings,
@@ -139,19 +148,24 @@ def build(settings: Settings, redis_url: str) -> Parts:
         alarms=alarms,
         shards=shards,
         hosts=hosts,
-        turns=Turns(loop, upkeep, connections, models, findings, rounds, job_queue, circuits, alarms),
+        turns=Turns(loop, upkeep, connections, orders, fences, findings, rounds, job_queue, circuits, alarms),
         upkeep=upkeep,
-        pruning=Pruning(connections, models, retention, findings, job_queue, open_connector),
-        connecting=Connecting(connections, models, findings, circuits, job_queue, hosts, loop, open_connector),
-        disconnecting=Disconnecting(settings.home, connections, models, retention, findings, job_queue, open_connector),
+        pruning=Pruning(connections, orders, retention, findings, job_queue, open_connector),
+        connecting=Connecting(
+            connections, models, orders, fences, findings, circuits, job_queue, hosts, loop, open_connector
+        ),
+        disconnecting=Disconnecting(
+            settings.home, connections, orders, fences, retention, findings, job_queue, open_connector
+        ),
         reconciling=Reconciling(connections, store, job_queue, circuits),
-        pausing=Pausing(connections, models, job_queue),
-        predictions=Predictions(connections, models, open_connector),
-        overview=Overview(settings, connections, store, models, findings, rounds, circuits, alarms),
+        pausing=Pausing(connections, models, fences, job_queue),
+        predictions=Predictions(connections, orders, open_connector),
+        overview=Overview(settings, connections, store, models, orders, findings, rounds, circuits, alarms),
         loop=loop,
         service=Service(
             connections=connections,
             registry=models,
+            orders=orders,
             job_queue=job_queue,
             connector_type=discovery.connector_type,
             default_kind=settings.connector,

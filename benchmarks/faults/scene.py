@@ -146,7 +146,7 @@ class Scene:
 
         Nobody gets a task twice: of some odd annotations Label Studio keeps one, fails, and leaves the task open.
         """
-        queue = self.parts.models.queues(self.id)[0]
+        queue = self.parts.orders.announced(self.id)[0]
         still_open = {str(task["id"]) for task in self.owner.open_tasks(self.project) if not task["annotations"]}
         first = next((task for task in queue.window if task in still_open), None)
         task = self.owner.next_task(self.project)

@@ -49,7 +49,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
     def turn(strategy: str) -> None:
         options = ProjectOptions(strategy=strategy, window=30)
         parts.connections.save(connection_to(project, "label_studio", label_studio.legacy_access, options))
-        parts.loop.run(project, parts.models.next_fence(project))
+        parts.loop.run(project, parts.fences.next(project))
 
     with monkeypatch.context() as before:
         before.setattr(model_store, "_order_names", as_before)
@@ -67,7 +67,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
 
     turn("random")
     turn("margin")
-    while parts.pruning.orders(project):
+    while parts.pruning.remove_old_orders(project):
         pass
     assert owner.predictions_held(number) == {"0002": 40, "2023": 40, "nextlabel-2.4": 30, "nextlabel-2.5": 30}
     assert ["0002 (40)" in one.message for one in parts.findings.of(project)] == [True]

@@ -43,7 +43,7 @@ def test_a_label_that_is_nowhere_is_lost_and_one_that_is_stored_twice_is_double(
 def test_an_order_that_is_not_in_force_or_not_the_models_own_is_wrong(calm: Scene) -> None:
     serving = calm.parts.models.in_service(calm.id)
     assert serving is not None
-    queue = calm.parts.models.queues(calm.id)[0]
+    queue = calm.parts.orders.announced(calm.id)[0]
     in_database(calm, update(tables.queues).where(tables.queues.c.version == queue.version).values(window=[]))
     assert "not the window" in look(calm.owner, calm.project, calm.parts).wrong
     calm.owner.change_project(calm.project, model_version="")

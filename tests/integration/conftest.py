@@ -180,7 +180,7 @@ class Team:
 
     def run(self, progress: Progress = lambda step, n: None) -> Round:
         """One turn of the loop, as a worker takes it."""
-        return self.parts.loop.run(self.project, self.parts.models.next_fence(self.project), progress)
+        return self.parts.loop.run(self.project, self.parts.fences.next(self.project), progress)
 
     def queue(self, n: int = 10_000) -> tuple[TaskId, ...]:
         """What annotators would get, first to last."""

@@ -369,7 +369,7 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
     for _ in range(3):
         fresh.work(2)
         fresh.run()
-    assert fresh.parts.models.old_orders(fresh.project), "there is something to prune"
+    assert fresh.parts.orders.old(fresh.project), "there is something to prune"
     fresh.work(4)
     said = command("pause")
     assert f"nextlabel resume --project {fresh.project}" in said.output
@@ -410,7 +410,7 @@ def test_pausing_waits_for_the_worker_and_has_it_publish_nothing_more(
 
     def paused_meanwhile(connector: MemoryConnector, *arguments: Any, **more: Any) -> Any:
         monkeypatch.setattr(MemoryConnector, "place", reorder)
-        monkeypatch.setattr(disconnecting, "waiting_lease", lambda job_queue, project: job_queue.lease("another"))
+        monkeypatch.setattr(pausing, "waiting_lease", lambda job_queue, project: job_queue.lease("another"))
         command("pause")
         return reorder(connector, *arguments, **more)
 

@@ -165,7 +165,7 @@ def assert_orders(team: Team, spec: str) -> None:
     before, told = team.in_force(), team.run()
     assert (told.fallback, team.in_force()) == ("", told.receipt and told.receipt.version), spec
     assert team.in_force() != before
-    queue = team.parts.models.queues(team.project, newest=1)[0]
+    queue = team.parts.orders.announced(team.project, newest=1)[0]
     assert queue.strategy.partition(",")[0] == spec
     assert len(set(queue.window)) == len(queue.window) == TASKS - LABELS
 

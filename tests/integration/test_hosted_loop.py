@@ -461,12 +461,13 @@ class Sharing(HostedProject):
 
 def publish(team: Team, model: HostedProject) -> None:
     """One more version, with an order of its own."""
-    models, last, fence = team.parts.models, team.serving, team.parts.models.next_fence(team.project)
+    models, orders, last = team.parts.models, team.parts.orders, team.serving
+    fence = team.parts.fences.next(team.project)
     version = models.next_version(team.project, informative=True)
     models.save(team.project, replace(last, version=version, state="trained"), model, fence=fence)
     models.promote(team.project, version, fence=fence)
-    name = models.reserve_queue(team.project, version, fence=fence)
-    models.announce_queue(team.project, QueueRecord(name, version, "margin", (), 0), fence=fence)
+    name = orders.reserve(team.project, version, fence=fence)
+    orders.announce(team.project, QueueRecord(name, version, "margin", (), 0), fence=fence)
 
 
 def test_files_of_a_version_that_is_let_go_stay_as_long_as_another_shares_them(team_of: TeamOf, tmp_path: Path) -> None:

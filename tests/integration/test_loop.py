@@ -488,7 +488,7 @@ def test_new_tasks_join_the_order_without_a_training(team: Team) -> None:
 
 
 def window_in_force(team: Team) -> set[TaskId]:
-    (newest, *_) = team.parts.models.queues(team.project)
+    (newest, *_) = team.parts.orders.announced(team.project)
     assert newest.version == team.in_force()
     return set(newest.window)
 
@@ -515,7 +515,7 @@ def test_the_window_is_refilled_before_it_runs_dry(team: Team, how: str) -> None
             team.tool.submit(team.at_tool, task, "a label that nobody can choose any more", "ann")
         team.run()
     assert len(team.parts.models.history(team.project)) == 1
-    assert 4 <= len(team.parts.models.queues(team.project)) <= 10
+    assert 4 <= len(team.parts.orders.announced(team.project)) <= 10
 
 
 def test_the_last_tasks_are_served_in_order_and_then_nothing_is_due(team: Team) -> None:
@@ -543,7 +543,7 @@ def test_a_worker_whose_lease_was_taken_over_publishes_nothing_more(team: Team, 
 
     def take_over(now: str, n: int) -> None:
         if now == step:
-            team.parts.models.next_fence(team.project)
+            team.parts.fences.next(team.project)
 
     with pytest.raises(StaleWorker):
         team.run(take_over)
@@ -564,7 +564,7 @@ def test_a_worker_that_is_overtaken_while_it_writes_its_order_does_not_switch_to
     order, reorder = team.in_force(), MemoryConnector.place
 
     def overtaken(connector: MemoryConnector, *args: Any, **kwargs: Any) -> QueueReceipt:
-        team.parts.models.next_fence(team.project)
+        team.parts.fences.next(team.project)
         return reorder(connector, *args, **kwargs)
 
     with monkeypatch.context() as patched:
@@ -578,8 +578,8 @@ def test_a_worker_that_is_overtaken_while_it_writes_its_order_does_not_switch_to
 
 def test_a_worker_that_lost_its_lease_long_ago_trains_nothing(team: Team) -> None:
     team.import_mails(10)
-    stale = team.parts.models.next_fence(team.project)
-    team.parts.models.next_fence(team.project)
+    stale = team.parts.fences.next(team.project)
+    team.parts.fences.next(team.project)
     with pytest.raises(StaleWorker):
         team.parts.loop.run(team.project, stale)
     assert team.parts.models.history(team.project) == []
@@ -694,7 +694,7 @@ def test_a_project_that_is_gone_is_rejected(team: Team) -> None:
     connection = team.parts.connections.get(team.project)
     team.parts.connections.save(replace(connection, project=gone, at_tool=ToolProjectId(gone)))
     with pytest.raises(ToolRejected):
-        team.parts.loop.run(gone, team.parts.models.next_fence(gone))
+        team.parts.loop.run(gone, team.parts.fences.next(gone))
 
 
 # --- several targets ---------------------------------------------------------------------------------------
@@ -928,7 +928,7 @@ def test_until_there_are_enough_labels_representatives_of_what_nobody_has_labele
     team.run()
     early = team.work(1)[0]
     assert team.parts.models.in_service(team.project) is not None
-    assert early == team.parts.models.queues(team.project)[0].window[0]
+    assert early == team.parts.orders.announced(team.project)[0].window[0]
     team.work(5)
     team.run()
     assert_served_by_margin(team)
@@ -955,5 +955,5 @@ def test_a_name_that_somebody_takes_at_the_last_moment_stays_theirs_and_another_
     monkeypatch.setattr(MemoryConnector, "predictions_held", lambda self: {})
     team.run()
     assert team.in_force() == "nextlabel-untrained-1.2"
-    assert taken not in {order.version for order in team.parts.models.own_orders(team.project)}
+    assert taken not in {order.version for order in team.parts.orders.own(team.project)}
     assert team.tool.predictions_held(team.at_tool)[taken] == 3

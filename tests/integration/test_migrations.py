@@ -113,7 +113,7 @@ def kept(parts: Parts, team: Team) -> dict[str, Any]:
         "models": history,
         "loaded": [parts.models.is_intact(team.project, record.version) for record in history],
         "served": served(parts),
-        "queues": [replace(order, own_name=True) for order in parts.models.queues(team.project)],
+        "queues": [replace(order, own_name=True) for order in parts.orders.announced(team.project)],
         "rounds": parts.rounds.last(team.project, 100),
     }
 
@@ -129,18 +129,18 @@ def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     team.parts.rounds.add(team.project, 1.5, "it went well", failed=False)
     team.run()
     team.parts.connections.credentials()
-    before, next_fence = kept(team.parts, team), team.parts.models.next_fence(team.project)
+    before, next_fence = kept(team.parts, team), team.parts.fences.next(team.project)
     with at_revision(new_database_url, revision) as sql:
         assert copy(team.parts.database, sql) >= set(metadata.tables) - {"unreadable", "findings", "tools"}
     settings = replace(team.parts.settings, database_url=new_database_url)
     parts = wiring.build(settings, settings.redis_url or "")
     parts.database.migrate()
     assert kept(parts, team) == before
-    assert parts.models.next_fence(team.project) == next_fence + 1
+    assert parts.fences.next(team.project) == next_fence + 1
     goes_on = replace(team, parts=parts)
     # A team may have predictions under the names of releases before 0.1.1: the order is written anew under its own.
     is_old = revision < "0005"
-    assert [order.own_name for order in parts.models.queues(team.project)] == [not is_old] * len(before["queues"])
+    assert [order.own_name for order in parts.orders.announced(team.project)] == [not is_old] * len(before["queues"])
     upgraded = goes_on.run()
     written = upgraded.receipt and upgraded.receipt.version
     assert (upgraded.trained, written) == (None, "nextlabel-2.2" if is_old else None)
@@ -161,7 +161,7 @@ def test_of_a_rollback_by_an_earlier_version_it_is_known_which_model_serves_and_
         team.run()
         team.work(6)
     models_of = team.parts.models
-    models_of.promote(team.project, ModelVersion("nextlabel-2"), fence=models_of.next_fence(team.project))
+    models_of.promote(team.project, ModelVersion("nextlabel-2"), fence=team.parts.fences.next(team.project))
     with at_revision(new_database_url, "0003") as sql:
         copy(team.parts.database, sql)
     settings = replace(team.parts.settings, database_url=new_database_url)

@@ -20,14 +20,25 @@ from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.ports.state import ModelRecord, QueueRecord
+from nextlabel.storage import artifacts, model_store
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import models
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 
 pytestmark = pytest.mark.every_database
 
 ONE, TWO = ProjectId("1"), ProjectId("2")
 V1, V2 = ModelVersion("nextlabel-1"), ModelVersion("nextlabel-2")
+
+
+def fences(store: StoredModels) -> StoredFences:
+    return StoredFences(store._database)
+
+
+def orders(store: StoredModels) -> StoredOrders:
+    return StoredOrders(store._database)
 
 
 @pytest.fixture
@@ -73,7 +84,7 @@ def archive(schema: bytes) -> bytes:
 
 
 def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) -> None:
-    fence = store.next_fence(ONE)
+    fence = fences(store).next(ONE)
     store.save(ONE, record(V1), model(3), fence=fence)
     assert store.in_service(ONE) is None
     store.promote(ONE, V1, fence=fence)
@@ -85,7 +96,7 @@ def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) 
 
 
 def test_only_one_version_is_in_service_and_the_story_is_kept(store: StoredModels) -> None:
-    fence = store.next_fence(ONE)
+    fence = fences(store).next(ONE)
     for version, state in (
         ("nextlabel-untrained-1", "trained"),
         ("nextlabel-2", "trained"),
@@ -111,7 +122,7 @@ def test_version_numbers_are_never_given_twice_and_say_when_a_model_knows_nothin
 
 def test_projects_do_not_mix(store: StoredModels) -> None:
     for project, spam in ((ONE, 1), (TWO, 2)):
-        fence = store.next_fence(project)
+        fence = fences(store).next(project)
         store.save(project, record(V1), model(spam), fence=fence)
         store.promote(project, V1, fence=fence)
     assert store.load(ONE, V1).state() != store.load(TWO, V1).state()
@@ -122,27 +133,27 @@ def test_projects_do_not_mix(store: StoredModels) -> None:
 
 
 def test_an_orders_name_is_never_given_twice_even_if_nothing_came_of_it(store: StoredModels) -> None:
-    fence = store.next_fence(ONE)
-    assert [store.reserve_queue(ONE, V1, fence=fence) for _ in range(3)] == [
+    fence = fences(store).next(ONE)
+    assert [orders(store).reserve(ONE, V1, fence=fence) for _ in range(3)] == [
         "nextlabel-1",
         "nextlabel-1.2",
         "nextlabel-1.3",
     ]
-    assert store.reserve_queue(ONE, V2, fence=fence) == "nextlabel-2"
-    assert store.reserve_queue(ONE, V1, fence=fence) == "nextlabel-1.4"
-    assert store.queues(ONE) == []
+    assert orders(store).reserve(ONE, V2, fence=fence) == "nextlabel-2"
+    assert orders(store).reserve(ONE, V1, fence=fence) == "nextlabel-1.4"
+    assert orders(store).announced(ONE) == []
 
 
 def test_an_announced_order_names_what_is_served_from_then_on(store: StoredModels) -> None:
-    fence = store.next_fence(ONE)
+    fence = fences(store).next(ONE)
     store.save(ONE, record(V1), model(), fence=fence)
     store.promote(ONE, V1, fence=fence)
     for _ in range(2):
-        store.announce_queue(ONE, queue(store.reserve_queue(ONE, V1, fence=fence)), fence=fence)
+        orders(store).announce(ONE, queue(orders(store).reserve(ONE, V1, fence=fence)), fence=fence)
     serving = store.in_service(ONE)
     assert serving is not None
     assert serving.announced_version == "nextlabel-1.2"
-    newest, older = store.queues(ONE)
+    newest, older = orders(store).announced(ONE)
     assert (newest.version, older.version) == ("nextlabel-1.2", "nextlabel-1")
     assert (newest.window, newest.strategy, newest.pool) == (("9", "3"), "margin", 40)
 
@@ -151,50 +162,50 @@ def test_an_announced_order_names_what_is_served_from_then_on(store: StoredModel
 
 
 WRITES: dict[str, Callable[[StoredModels, int], object]] = {
-    "check": lambda store, fence: store.check_fence(ONE, fence),
+    "check": lambda store, fence: fences(store).check(ONE, fence),
     "save": lambda store, fence: store.save(ONE, record(V2), model(), fence=fence),
     "promote": lambda store, fence: store.promote(ONE, V2, fence=fence),
-    "reserve": lambda store, fence: store.reserve_queue(ONE, V1, fence=fence),
-    "announce": lambda store, fence: store.announce_queue(ONE, queue("nextlabel-1"), fence=fence),
+    "reserve": lambda store, fence: orders(store).reserve(ONE, V1, fence=fence),
+    "announce": lambda store, fence: orders(store).announce(ONE, queue("nextlabel-1"), fence=fence),
 }
 
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_worker_whose_lease_was_taken_over_changes_nothing(store: StoredModels, write: str) -> None:
-    mine = store.next_fence(ONE)
+    mine = fences(store).next(ONE)
     store.save(ONE, record(V1), model(), fence=mine)
     store.promote(ONE, V1, fence=mine)
-    store.reserve_queue(ONE, V1, fence=mine)
-    later = store.next_fence(ONE)
-    before = store.history(ONE), store.queues(ONE), store.in_service(ONE)
+    orders(store).reserve(ONE, V1, fence=mine)
+    later = fences(store).next(ONE)
+    before = store.history(ONE), orders(store).announced(ONE), store.in_service(ONE)
     with pytest.raises(StaleWorker, match="project 1"):
         WRITES[write](store, mine)
-    assert (store.history(ONE), store.queues(ONE), store.in_service(ONE)) == before
-    assert store.reserve_queue(ONE, V1, fence=later) == "nextlabel-1.2"
+    assert (store.history(ONE), orders(store).announced(ONE), store.in_service(ONE)) == before
+    assert orders(store).reserve(ONE, V1, fence=later) == "nextlabel-1.2"
 
 
 def test_a_lease_of_one_project_is_not_touched_by_those_of_others(store: StoredModels) -> None:
-    mine = store.next_fence(ONE)
-    store.next_fence(TWO)
-    store.check_fence(ONE, mine)
+    mine = fences(store).next(ONE)
+    fences(store).next(TWO)
+    fences(store).check(ONE, mine)
 
 
 def test_a_worker_that_never_took_a_lease_may_not_write(store: StoredModels) -> None:
     with pytest.raises(StaleWorker):
-        store.check_fence(ONE, 1)
+        fences(store).check(ONE, 1)
 
 
 def test_a_worker_that_loses_its_lease_while_it_stores_a_model_leaves_no_trace_of_it(
     store: StoredModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = store.next_fence(ONE)
-    write = store._write
+    mine = fences(store).next(ONE)
+    write = artifacts.write_artifact
 
     def write_slowly(artifact: str, content: bytes) -> None:
         write(artifact, content)
-        store.next_fence(ONE)
+        fences(store).next(ONE)
 
-    monkeypatch.setattr(store, "_write", write_slowly)
+    monkeypatch.setattr(model_store, "write_artifact", write_slowly)
     with pytest.raises(StaleWorker):
         store.save(ONE, record(V1), model(), fence=mine)
     assert store.history(ONE) == []
@@ -205,7 +216,7 @@ def test_a_worker_that_loses_its_lease_while_it_stores_a_model_leaves_no_trace_o
 
 @pytest.fixture
 def artifact(store: StoredModels, tmp_path: Path) -> Path:
-    store.save(ONE, record(V1), model(3), fence=store.next_fence(ONE))
+    store.save(ONE, record(V1), model(3), fence=fences(store).next(ONE))
     (found,) = (tmp_path / "models" / "1").iterdir()
     return found
 
@@ -290,13 +301,13 @@ def test_a_folder_that_cannot_be_written_is_said_so_and_no_model_is_noted(databa
     (tmp_path / "file").write_text("in the way")
     store = StoredModels(database, str(tmp_path / "file" / "models"))
     with pytest.raises(ArtifactError, match="NEXTLABEL_MODELS_URL"):
-        store.save(ONE, record(V1), model(), fence=store.next_fence(ONE))
+        store.save(ONE, record(V1), model(), fence=fences(store).next(ONE))
     assert store.history(ONE) == []
 
 
 def test_artifacts_may_stand_wherever_fsspec_can_write(database: Database) -> None:
     store = StoredModels(database, "memory://models/")
-    store.save(ONE, record(V1), model(3), fence=store.next_fence(ONE))
+    store.save(ONE, record(V1), model(3), fence=fences(store).next(ONE))
     assert store.load(ONE, V1).state() == model(3).state()
     with database.read() as sql:
         assert sql.execute(select(models.c.artifact)).scalar_one().startswith("memory://models/1/nextlabel-1-")

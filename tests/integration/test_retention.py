@@ -35,7 +35,9 @@ from nextlabel.ports.tool import OwnOrder
 from nextlabel.service import pruning
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import models, queues
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.retention import LetGo, Retention
 
 if TYPE_CHECKING:
@@ -46,6 +48,14 @@ pytestmark = pytest.mark.every_database
 ONE, TWO = ProjectId("1"), ProjectId("2")
 WINDOW = tuple(TaskId(f"{n}") for n in range(300))
 TWO_DAYS = 2 * 24 * 3600
+
+
+def fences(store: StoredModels) -> StoredFences:
+    return StoredFences(store._database)
+
+
+def orders(store: StoredModels) -> StoredOrders:
+    return StoredOrders(store._database)
 
 
 @pytest.fixture
@@ -71,7 +81,7 @@ def train(
     store: StoredModels, n: int = 1, *, project: ProjectId = ONE, promoted: bool = True, labels: int = 1
 ) -> list[ModelVersion]:
     """So many more versions, put in service one after the other or turned down."""
-    fence, made = store.next_fence(project), []
+    fence, made = fences(store).next(project), []
     for _ in range(n):
         version = store.next_version(project, informative=True)
         said: dict[str, Any] = {
@@ -89,14 +99,14 @@ def train(
 
 
 def announce(store: StoredModels, version: str) -> str:
-    fence = store.next_fence(ONE)
-    name = store.reserve_queue(ONE, ModelVersion(version), fence=fence)
-    store.announce_queue(ONE, QueueRecord(name, ModelVersion(version), "margin", WINDOW, 40), fence=fence)
+    fence = fences(store).next(ONE)
+    name = orders(store).reserve(ONE, ModelVersion(version), fence=fence)
+    orders(store).announce(ONE, QueueRecord(name, ModelVersion(version), "margin", WINDOW, 40), fence=fence)
     return name
 
 
 def put_in_service(store: StoredModels, version: str) -> None:
-    store.promote(ONE, ModelVersion(version), fence=store.next_fence(ONE))
+    store.promote(ONE, ModelVersion(version), fence=fences(store).next(ONE))
 
 
 def loadable(store: StoredModels, project: ProjectId = ONE) -> list[str]:
@@ -175,7 +185,7 @@ def test_of_a_version_that_was_let_go_the_figures_stay_and_it_says_so(
 def test_a_training_that_failed_counts_as_no_version(store: StoredModels, retention: Retention) -> None:
     train(store, 3)
     record = ModelRecord(ModelVersion("nextlabel-4"), "labels", "schema", {}, {}, reason="it fell over")
-    store.note_failure(ONE, record, fence=store.next_fence(ONE))
+    store.note_failure(ONE, record, fence=fences(store).next(ONE))
     retention.let_go(ONE)
     assert loadable(store) == ["nextlabel-2", "nextlabel-3"]
     with pytest.raises(ArtifactError, match="it fell over"):
@@ -230,11 +240,11 @@ def test_old_orders_lose_their_window_and_never_their_name(store: StoredModels, 
     for _ in range(5):
         announce(store, "nextlabel-1")
     assert retention.let_go(ONE) == LetGo(0)
-    assert [(one.version, one.window) for one in store.queues(ONE)] == [
+    assert [(one.version, one.window) for one in orders(store).announced(ONE)] == [
         *(("nextlabel-1.5", WINDOW), ("nextlabel-1.4", WINDOW)),
         *(("nextlabel-1.3", ()), ("nextlabel-1.2", ()), ("nextlabel-1", ())),
     ]
-    assert [one.version for one in store.queues(ONE, newest=2)] == ["nextlabel-1.5", "nextlabel-1.4"]
+    assert [one.version for one in orders(store).announced(ONE, newest=2)] == ["nextlabel-1.5", "nextlabel-1.4"]
     assert announce(store, "nextlabel-1") == "nextlabel-1.6"
 
 
@@ -377,7 +387,7 @@ def test_a_version_that_is_promoted_while_others_are_let_go_is_never_left_withou
     store: StoredModels, retention: Retention
 ) -> None:
     train(store, 5)
-    fence, refused = store.next_fence(ONE), []
+    fence, refused = fences(store).next(ONE), []
 
     def promote() -> None:
         try:
@@ -431,9 +441,9 @@ def test_an_order_whose_name_a_team_may_use_too_keeps_its_window_until_the_tool_
     with database.write() as sql:
         sql.execute(update(queues).where(queues.c.version == first).values(own_name=False))
     retention.let_go(ONE)
-    assert [len(order.window) for order in store.queues(ONE)] == [300, 300, 0, 0, 300]
-    assert store.old_orders(ONE)[0] == OwnOrder(QueueVersion(first), WINDOW)
-    store.note_removed(ONE, [QueueVersion(first)])
+    assert [len(order.window) for order in orders(store).announced(ONE)] == [300, 300, 0, 0, 300]
+    assert orders(store).old(ONE)[0] == OwnOrder(QueueVersion(first), WINDOW)
+    orders(store).note_removed(ONE, [QueueVersion(first)])
     retention.let_go(ONE)
-    assert [len(order.window) for order in store.queues(ONE)] == [300, 300, 0, 0, 0]
-    assert first not in {order.version for order in store.own_orders(ONE)}
+    assert [len(order.window) for order in orders(store).announced(ONE)] == [300, 300, 0, 0, 0]
+    assert first not in {order.version for order in orders(store).own(ONE)}

@@ -192,7 +192,7 @@ def test_a_version_that_is_taken_back_while_it_loads_is_not_served(
         first = pool.submit(service.in_service, ONE)
         eventually(lambda: store.loads == [ONE, ONE])
         assert kept.trained is not None
-        many.models.promote(ONE, kept.trained, fence=many.models.next_fence(ONE))
+        many.models.promote(ONE, kept.trained, fence=many.fences.next(ONE))
         assert service.in_service(ONE).version == before
     first.result()
     assert service.in_service(ONE).model is kept.model
@@ -217,7 +217,7 @@ def patient(settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
     hosted = parts.hosts.open(ONE, "Waiting", CONFIG, tmp_path / "unfitted")
     facts = HostedFacts("Waiting", parts.hosts.learner(ONE, "Waiting"), CONFIG, learns=False)
     record = ModelRecord(ModelVersion("nextlabel-1"), "", SCHEMA, {}, {}, learner=facts.learner)
-    fence = parts.models.next_fence(ONE)
+    fence = parts.fences.next(ONE)
     parts.models.save(ONE, record, HostedProject(hosted, facts, None, lambda: "score"), fence=fence)
     parts.models.promote(ONE, record.version, fence=fence)
     publish(parts, TWO)

@@ -459,7 +459,7 @@ def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
             told.append(n)
 
     eventually(lambda: parts.job_queue.other_workers() == 1)
-    parts.loop.run(team.project, parts.models.next_fence(team.project), progress)
+    parts.loop.run(team.project, parts.fences.next(team.project), progress)
     texts = list({read_text(task.data, ["text"]) for task in team.parts.store.open(team.project)})
     assert told == sorted(told)
     assert (len(told) > 5, told[-1]) == (True, len(texts))
@@ -490,6 +490,6 @@ def test_labels_that_come_while_a_project_is_trained_take_no_helper_away_and_are
 
     eventually(lambda: parts.job_queue.other_workers() == 1)
     with parts.job_queue.lease(team.project):
-        parts.loop.run(team.project, parts.models.next_fence(team.project), progress)
+        parts.loop.run(team.project, parts.fences.next(team.project), progress)
     assert offered == [(0, False)] * 3
     assert parts.job_queue.dispatch_due() == 1

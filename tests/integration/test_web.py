@@ -98,7 +98,7 @@ def publish(parts: Parts, project: ProjectId = ONE, *more: Target) -> str:
     texts = [f"{'win cash prize' if n % 2 else 'see you at lunch'} {n}" for n in range(20)]
     tasks = [Task(TaskId(str(n)), {"text": text}) for n, text in enumerate(texts)]
     labels: list[dict[str, Label]] = [{"kind": "spam" if n % 2 else "ham", "stars": 1.0 + n % 2} for n in range(20)]
-    models, fence = parts.models, parts.models.next_fence(project)
+    models, orders, fence = parts.models, parts.orders, parts.fences.next(project)
     version = models.next_version(project, informative=True)
     trained_on = {task.id: said for task, said in zip(tasks, labels, strict=True)}
     models.save(
@@ -108,8 +108,8 @@ def publish(parts: Parts, project: ProjectId = ONE, *more: Target) -> str:
         fence=fence,
     )
     models.promote(project, version, fence=fence)
-    queue = models.reserve_queue(project, version, fence=fence)
-    models.announce_queue(project, QueueRecord(queue, version, "margin", (), 0), fence=fence)
+    queue = orders.reserve(project, version, fence=fence)
+    orders.announce(project, QueueRecord(queue, version, "margin", (), 0), fence=fence)
     return queue
 
 
@@ -473,11 +473,11 @@ def test_a_version_that_another_process_publishes_is_served_within_a_second(
 def test_a_new_order_of_the_same_model_is_noticed_too(client: Client, another_process: Parts) -> None:
     publish(another_process)
     json(client.predict(task(1)))
-    models, fence = another_process.models, another_process.models.next_fence(ONE)
-    record = models.in_service(ONE)
+    orders, fence = another_process.orders, another_process.fences.next(ONE)
+    record = another_process.models.in_service(ONE)
     assert record is not None
-    refill = models.reserve_queue(ONE, record.version, fence=fence)
-    models.announce_queue(ONE, QueueRecord(refill, record.version, "margin", (), 0), fence=fence)
+    refill = orders.reserve(ONE, record.version, fence=fence)
+    orders.announce(ONE, QueueRecord(refill, record.version, "margin", (), 0), fence=fence)
     time.sleep(0.6)
     assert json(client.predict(task(1)))["results"][0]["model_version"] == refill == "nextlabel-1.2"
 

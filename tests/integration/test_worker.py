@@ -347,7 +347,7 @@ def test_a_project_that_is_not_connected_is_told_with_the_remedy(team: Team) -> 
 
 def test_a_worker_that_was_overtaken_says_so_and_leaves_the_field(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     team.import_mails(20)
-    hand_out = team.parts.models.next_fence
+    hand_out = team.parts.fences.next
 
     def hand_out_another_at_once(project: ProjectId) -> int:
         mine = hand_out(project)
@@ -446,14 +446,14 @@ def test_old_orders_stay_while_people_are_at_work_but_for_a_few_and_go_once_they
         team.choose(window=10, strategy=strategy)
         team.run()
     team.parts.job_queue.note_work(team.project)
-    assert (worker.prune(team.project), len(team.parts.models.old_orders(team.project))) == (0, 3)
+    assert (worker.prune(team.project), len(team.parts.orders.old(team.project))) == (0, 3)
     monkeypatch.setattr(pruning, "_MOST_LEFT", 2)
     assert worker.prune(team.project) == 10
     assert team.parts.turns.may_clear(team.project) is False
     team.parts.redis.delete(f"nextlabel:at-work:{team.project}")
     assert [team.parts.turns.may_clear(team.project) for _ in range(2)] == [True, False]
     assert worker.prune(team.project) == 20
-    assert team.parts.models.old_orders(team.project) == []
+    assert team.parts.orders.old(team.project) == []
 
 
 def test_orders_are_short_while_many_old_ones_wait_and_full_again_once_these_are_gone(
@@ -468,12 +468,12 @@ def test_orders_are_short_while_many_old_ones_wait_and_full_again_once_these_are
     for strategy in ("margin", "random", "entropy", "diverse", "margin"):
         team.choose(window=10, strategy=strategy)
         team.run()
-        places.append(len(team.parts.models.queues(team.project, newest=1)[0].window))
+        places.append(len(team.parts.orders.announced(team.project, newest=1)[0].window))
     assert places == [10, 10, 10, 10, 4]
     assert team.run().receipt is None, "a short order is no reason for another one"
     assert worker.prune(team.project) == 30
     assert team.run().receipt
-    assert len(team.parts.models.queues(team.project, newest=1)[0].window) == 10
+    assert len(team.parts.orders.announced(team.project, newest=1)[0].window) == 10
 
 
 def test_predictions_that_only_bear_a_name_like_ours_are_left_alone_and_named(

@@ -26,12 +26,8 @@ _WAIT_FOR_LEASE_SECONDS = 120
 
 
 @click.command()
-@click.option(
-    "--url", help="Where nextlabel finds the tool: an address or a folder. [env: LABEL_STUDIO_URL]"
-)
-@click.option(
-    "--token", help="An access token, where the tool needs one. [env: LABEL_STUDIO_API_KEY]"
-)
+@click.option("--url", help="Where nextlabel finds the tool: an address or a folder. [env: LABEL_STUDIO_URL]")
+@click.option("--token", help="An access token, where the tool needs one. [env: LABEL_STUDIO_API_KEY]")
 @click.option("--project", required=True, help="The project's id in the tool, or TOOL:ID.")
 @click.option("--tool", default="", help="A name for the tool; without it that of its kind, with a number if needed.")
 @click.option(

@@ -13,7 +13,7 @@ from nextlabel.learning.choosing import DEFAULT, Choosing
 from nextlabel.learning.predictions import predictions_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
-from nextlabel.ports.state import Connection, LabelStore, ModelRecord, ModelRegistry, QueueRecord
+from nextlabel.ports.state import Connection, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry, QueueRecord
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import Connector, QueueReceipt, versions_held
 from nextlabel.work import Progress, Shards
@@ -32,6 +32,8 @@ class Ordering:
     fence: int
     store: LabelStore
     registry: ModelRegistry
+    orders: OrderRegistry
+    fences: Fences
     strategy: Callable[[str], QueryStrategy]
     shards: Shards
     progress: Progress
@@ -58,7 +60,7 @@ class Ordering:
     def _is_due(self, bench: Workbench) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
-        serving, queues = self.registry.in_service(project), self.registry.queues(project, newest=1)
+        serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
         if serving is None or not bench.understands(serving.learner):
             return False
         names = [self._name(bench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
@@ -107,7 +109,7 @@ class Ordering:
         receipt = self._write(serving.version, window, shown)
         strategy = self._name(bench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy)
         queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
-        self.registry.announce_queue(project, queue, fence=self.fence)
+        self.orders.announce(project, queue, fence=self.fence)
         return receipt
 
     def _name(self, bench: Workbench, serving: ModelRecord, strategy: str) -> str:
@@ -124,11 +126,11 @@ class Ordering:
         """
         project, taken = self.connection.project, set(versions_held(self.connector))
         for _ in range(_NAMES):
-            version = self.registry.reserve_queue(project, model, fence=self.fence, taken=taken)
+            version = self.orders.reserve(project, model, fence=self.fence, taken=taken)
             try:
                 return self.connector.place(version, window, shown(version), may_switch=self._check_fence)
             except VersionTaken as error:
-                self.registry.note_removed(project, [version])  # what stands there is not ours
+                self.orders.note_removed(project, [version])  # what stands there is not ours
                 taken.add(version)
                 refused = error
         raise refused
@@ -136,11 +138,11 @@ class Ordering:
     def _places(self) -> int:
         """How many tasks an order holds: fewer than wanted while many old orders wait until nobody is at work, so that
         they are not written faster than they can be removed."""
-        crowded = len(self.registry.old_orders(self.connection.project)) > _CROWDED
+        crowded = len(self.orders.old(self.connection.project)) > _CROWDED
         return min(self.connection.options.window, _FEW_PLACES if crowded else self.connection.options.window)
 
     def _check_fence(self) -> None:
-        self.registry.check_fence(self.connection.project, self.fence)
+        self.fences.check(self.connection.project, self.fence)
 
 
 def _instead_of(strategy: str) -> str:

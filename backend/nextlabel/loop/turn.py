@@ -22,7 +22,7 @@ from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Incumbent, Workbench
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.pulling import Pulled, pull
-from nextlabel.ports.state import Connection, Connections, LabelStore, ModelRecord, ModelRegistry
+from nextlabel.ports.state import Connection, Connections, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import (
     BLANK,
@@ -131,6 +131,8 @@ class ActiveLearning:
         connections: Connections,
         store: LabelStore,
         registry: ModelRegistry,
+        orders: OrderRegistry,
+        fences: Fences,
         open_connector: Callable[[Connection], Connector],
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
@@ -143,7 +145,7 @@ class ActiveLearning:
         one words are counted."""
         self._connections = connections
         self._store = store
-        self._registry = registry
+        self._registry, self._orders, self._fences = registry, orders, fences
         self._open_connector = open_connector
         self._strategy = strategy
         self._source = source
@@ -170,6 +172,8 @@ class ActiveLearning:
             fence,
             self._store,
             self._registry,
+            self._orders,
+            self._fences,
             self._strategy,
             self._shards,
             progress,
@@ -178,7 +182,7 @@ class ActiveLearning:
         pulled, bench = look()
         outcome, appeared, now = _Outcome(), pulled.appeared, bench
         if self._is_news(project, bench):
-            self._registry.check_fence(project, fence)
+            self._fences.check(project, fence)
             progress("fit", len(bench.labels))
             began = time.monotonic()
             outcome = self._learn(connection, connector, bench, fence, partial(_tend, look, queue))

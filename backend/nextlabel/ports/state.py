@@ -204,17 +204,21 @@ class QueueRecord:
     own_name: bool = True
 
 
+class Fences(Protocol):
+    """Numbers that workers get when they take over a project: only the holder of the latest may publish."""
+
+    def next(self, project: ProjectId) -> int:
+        """A number higher than any handed out before for this project."""
+
+    def check(self, project: ProjectId, fence: int) -> None:
+        """Raises `StaleWorker` when a later fence has been handed out."""
+
+
 class ModelRegistry(Protocol):
-    """Trained models and the orders made with them: artifacts, versions, metrics, what is in service.
+    """Trained models: artifacts, versions, metrics, what is in service.
 
     Writes take the lease's fence and raise `StaleWorker` when a later one has been handed out.
     """
-
-    def next_fence(self, project: ProjectId) -> int:
-        """A number higher than any handed out before for this project."""
-
-    def check_fence(self, project: ProjectId, fence: int) -> None:
-        """Raises `StaleWorker` when a later fence has been handed out."""
 
     def next_version(
         self, project: ProjectId, *, informative: bool, taken: Collection[QueueVersion] = ()
@@ -256,7 +260,11 @@ class ModelRegistry(Protocol):
     def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
         """All models, oldest first; what they were trained on only ``with_labels``, for it is large."""
 
-    def reserve_queue(
+
+class OrderRegistry(Protocol):
+    """The orders made with models. Writes that take a fence raise `StaleWorker` when a later one was handed out."""
+
+    def reserve(
         self, project: ProjectId, model: ModelVersion, *, fence: int, taken: Collection[QueueVersion] = ()
     ) -> QueueVersion:
         """A version string for an order: none that an earlier attempt has used, nor one of ``taken``.
@@ -264,17 +272,17 @@ class ModelRegistry(Protocol):
         From now on what the tool holds under it counts as written by nextlabel, even if the worker dies in between.
         """
 
-    def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
+    def announce(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
 
     def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
         """The model that an order was made with; None for a version that is no order of ours."""
 
-    def own_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+    def own(self, project: ProjectId) -> Sequence[OwnOrder]:
         """All orders of which the tool may still hold predictions, and versions that `/predict` answered with, oldest
         first."""
 
-    def old_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
+    def old(self, project: ProjectId) -> Sequence[OwnOrder]:
         """Those orders that need not stay in the tool, oldest first.
 
         To stay are the newest two that were announced, and whatever was begun since: it may be written at this moment.
@@ -283,5 +291,5 @@ class ModelRegistry(Protocol):
     def note_removed(self, project: ProjectId, versions: Collection[QueueVersion]) -> None:
         """The tool holds nothing of these orders any more: whatever appears under their names is not nextlabel's."""
 
-    def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
+    def announced(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
         """The orders that were announced, or the ``newest`` so many of them; newest first."""

@@ -34,7 +34,7 @@ from nextlabel.measures.opinions import Opinions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.jobs import JobQueue, JobStatus
 from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest
-from nextlabel.ports.state import Connection, Connections, Credentials, ModelRecord, ModelRegistry
+from nextlabel.ports.state import Connection, Connections, Credentials, ModelRecord, ModelRegistry, OrderRegistry
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import ConnectorType
 from nextlabel.service.model_cache import InService, ModelCache
@@ -137,6 +137,7 @@ class Service:
         *,
         connections: Connections,
         registry: ModelRegistry,
+        orders: OrderRegistry,
         job_queue: JobQueue,
         connector_type: Callable[[str], ConnectorType],
         default_kind: str,
@@ -154,7 +155,7 @@ class Service:
         self._heard = heard
         self.alarm = alarm
         self._connections = connections
-        self._registry = registry
+        self._registry, self._orders = registry, orders
         self._job_queue = job_queue
         self._strategy = strategy
         self._source = source
@@ -281,7 +282,7 @@ class Service:
         return (
             record.schema_digest in event.schema_digests
             and event.queue_version is not None
-            and self._registry.model_of(project, event.queue_version) == record.version
+            and self._orders.model_of(project, event.queue_version) == record.version
         )
 
     def job_status(self, job: str) -> JobStatus:

@@ -32,8 +32,10 @@ from nextlabel.ports.tool import (
 )
 from nextlabel.service.overview import pre_annotations
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 from nextlabel.work import Progress
@@ -77,6 +79,8 @@ class Connecting:
 
     connections: SqlConnections
     models: StoredModels
+    orders: StoredOrders
+    fences: StoredFences
     findings: StandingFindings
     circuits: ToolCircuits
     job_queue: RqJobQueue
@@ -118,7 +122,7 @@ class Connecting:
         project = wanted.project
         self.findings.replace(project, ())
         with waiting_lease(self.job_queue, project):
-            done = self.loop.run(project, self.models.next_fence(project), progress)
+            done = self.loop.run(project, self.fences.next(project), progress)
         for topic, news in done.findings().items():
             self.findings.replace(project, news, topic)
         for topic in (FIELDS, BLANK, STRATEGY):
@@ -191,7 +195,7 @@ class Connecting:
         What is about to be changed is noted first, as of a project that is not connected: whatever interrupts this, the
         next `connect` or `disconnect` knows.
         """
-        project, ours = wanted.project, our_versions(self.models, wanted.project)
+        project, ours = wanted.project, our_versions(self.orders, wanted.project)
         before = connector.settings(ours) if isinstance(connector, ChangesSettings) else ()
         noted = _noted(known, before, ours)
         earlier = known.addresses if known else ()
@@ -234,9 +238,9 @@ def _noted(
     return None if values.get("model_version") in ours else values
 
 
-def our_versions(models: StoredModels, project: ProjectId) -> Sequence[QueueVersion]:
+def our_versions(orders: StoredOrders, project: ProjectId) -> Sequence[QueueVersion]:
     """The names of all orders of a project that the tool may still hold."""
-    return [order.version for order in models.own_orders(project)]
+    return [order.version for order in orders.own(project)]
 
 
 def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:

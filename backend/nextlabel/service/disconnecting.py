@@ -27,8 +27,9 @@ from nextlabel.service import connecting
 from nextlabel.service.connecting import our_versions, waiting_lease
 from nextlabel.service.pruning import remove_all
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
-from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.retention import Retention
 
 NONE = "none"
@@ -72,7 +73,8 @@ class Disconnecting:
 
     home: Path
     connections: SqlConnections
-    models: StoredModels
+    orders: StoredOrders
+    fences: StoredFences
     retention: Retention
     findings: StandingFindings
     job_queue: RqJobQueue
@@ -119,7 +121,7 @@ class _Run:
         begun = known.state != "disconnected" or known.before is not None
         before = {**(known.before or {}), **wanted} if begun else None
         here.connections.save(replace(known, state="disconnected", before=before))
-        here.models.next_fence(project)  # a worker that is on it publishes nothing more
+        here.fences.next(project)  # a worker that is on it publishes nothing more
         with waiting_lease(here.job_queue, project):
             if connector is not None and settings is not None:
                 self._undo(connector, wanted)
@@ -134,7 +136,7 @@ class _Run:
         if not isinstance(connector, ChangesSettings):
             return []
         try:
-            found = connector.settings(our_versions(self.here.models, project))
+            found = connector.settings(our_versions(self.here.orders, project))
         except ProjectGone as error:
             self.report.add(Finding("warning", f"{error} So there is nothing to take back."))
             return None
@@ -180,7 +182,7 @@ class _Run:
         project, orders, removed = self.known.project, self._own_orders(), 0
         total, left = self._held(connector), [order.version for order in orders]
         for lot in remove_all(connector, orders, at_rest=at_rest):
-            self.here.models.note_removed(project, lot.emptied)
+            self.here.orders.note_removed(project, lot.emptied)
             left = [version for version in left if version not in lot.emptied]
             removed += lot.removed
             self.report.removed(removed, total)
@@ -192,7 +194,7 @@ class _Run:
             )
 
     def _own_orders(self) -> list[OwnOrder]:
-        return list(self.here.models.own_orders(self.known.project))
+        return list(self.here.orders.own(self.known.project))
 
     def _complete(self) -> None:
         here, project = self.here, self.known.project

@@ -24,6 +24,7 @@ from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.round_log import RoundLog
 
 _MOST_NAMED = 5
@@ -38,6 +39,7 @@ class Overview:
     connections: SqlConnections
     store: SqlLabelStore
     models: StoredModels
+    orders: StoredOrders
     findings: StandingFindings
     rounds: RoundLog
     circuits: ToolCircuits
@@ -100,7 +102,7 @@ class Overview:
 
     def _project(self, connection: Connection, fails: dict[str, Any] | None) -> dict[str, Any]:
         project, options, store = connection.project, connection.options, self.store
-        history, queues = self.models.history(project), self.models.queues(project, newest=1)
+        history, queues = self.models.history(project), self.orders.announced(project, newest=1)
         serving = next((record for record in history if record.state == "in_service"), None)
         all_read = store.full_pull_at(project)
         pulled_at = store.pulled_at(project) or all_read

@@ -8,6 +8,7 @@ from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.model_store import StoredModels
 
 
@@ -17,6 +18,7 @@ class Pausing:
 
     connections: SqlConnections
     models: StoredModels
+    fences: StoredFences
     job_queue: RqJobQueue
 
     def is_paused(self, project: ProjectId) -> bool:
@@ -27,7 +29,7 @@ class Pausing:
         """Nothing is read, learned or written any more, once the worker that is on it has stopped; returns the version
         that goes on answering."""
         self.connections.change_state(project, "paused", among=("active", "gone"))
-        self.models.next_fence(project)  # a worker that is on it publishes nothing more; until it has noticed:
+        self.fences.next(project)  # a worker that is on it publishes nothing more; until it has noticed:
         with waiting_lease(self.job_queue, project):
             serving = self.models.in_service(project)
         return serving.announced_version if serving else None

@@ -11,7 +11,7 @@ from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector, KeepsOldOrders, OwnOrder
 from nextlabel.service.pruning import remove_all
 from nextlabel.storage.connections import SqlConnections
-from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Predictions:
     """The predictions that tools store. Its methods raise `NotConnected` and what the connector raises."""
 
     connections: SqlConnections
-    models: StoredModels
+    orders: StoredOrders
     open_connector: Callable[[Connection], Connector]
 
     def held(self, project: ProjectId) -> list[Held]:
         """Every version."""
         _, keeps = self._connector(project)
-        ours = {order.version: order for order in self.models.own_orders(project)}
+        ours = {order.version: order for order in self.orders.own(project)}
         return [Held(version, n, _whose(ours.get(version))) for version, n in keeps.predictions_held().items()]
 
     def to_remove(self, project: ProjectId, versions: Collection[QueueVersion]) -> int:

@@ -15,7 +15,7 @@ from nextlabel.ports.tool import Connector, KeepsOldOrders, OwnOrder, Pruned
 from nextlabel.service.ownership import LEFT_ALONE, left_alone
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
-from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.retention import Retention
 
 log = logging.getLogger("nextlabel.service.pruning")
@@ -33,7 +33,7 @@ class Pruning:
     """Removes old orders and versions of one project at a time; a training never waits for it."""
 
     connections: SqlConnections
-    models: StoredModels
+    orders: StoredOrders
     retention: Retention
     findings: StandingFindings
     job_queue: RqJobQueue
@@ -49,7 +49,7 @@ class Pruning:
             if self.connections.resting(project):
                 return 0
             self._let_go(project)
-            return self.orders(project)
+            return self.remove_old_orders(project)
         except NextlabelError as error:
             log.warning("project %s: old versions and orders stay for now: %s", project, error)
             return 0
@@ -66,25 +66,25 @@ class Pruning:
                 "project %s: %s. It is tried again from time to time; see NEXTLABEL_MODELS_URL.", project, stuck
             )
 
-    def orders(self, project: ProjectId) -> int:
+    def remove_old_orders(self, project: ProjectId) -> int:
         """Those that the tool still holds and that need not stay. Predictions that nextlabel did not write are left
         alone, and those that only bear names like its own are noted for `nextlabel status`."""
         connector, removed = self.open_connector(self.connections.get(project)), 0
         if not isinstance(connector, KeepsOldOrders):
             return removed
         while removed < _MOST and not self.connections.resting(project):
-            at_rest, old = self.job_queue.is_at_rest(project), self.models.old_orders(project)
+            at_rest, old = self.job_queue.is_at_rest(project), self.orders.old(project)
             if not at_rest and len(old) <= _MOST_LEFT:
                 break
             lot = connector.prune(old, _WHOLE_LOT if at_rest else _TRICKLE_LOT, at_rest=at_rest)
-            self.models.note_removed(project, lot.emptied)
+            self.orders.note_removed(project, lot.emptied)
             # A training never waits for this; the reorder at its end asks for pruning again.
             if lot.removed == 0 or self.job_queue.learning_waits():
                 break
             removed += lot.removed
             time.sleep(_PAUSE_SECONDS)
-        held, ours = connector.predictions_held(), {order.version for order in self.models.own_orders(project)}
-        found = list(left_alone(held, ours, self.models.earlier_names(project)))
+        held, ours = connector.predictions_held(), {order.version for order in self.orders.own(project)}
+        found = list(left_alone(held, ours, self.orders.earlier_names(project)))
         self.findings.replace(project, found, LEFT_ALONE)
         return removed
 

@@ -27,8 +27,9 @@ from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.ports.tool import STRATEGY
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
-from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.round_log import RoundLog
 
 log = logging.getLogger("nextlabel.service.turns")
@@ -46,7 +47,8 @@ class Turns:
     loop: ActiveLearning
     upkeep: Upkeep
     connections: SqlConnections
-    models: StoredModels
+    orders: StoredOrders
+    fences: StoredFences
     findings: StandingFindings
     rounds: RoundLog
     job_queue: RqJobQueue
@@ -76,7 +78,7 @@ class Turns:
         try:
             if why_not := self.connections.resting(project) or self._waits(project):
                 return why_not
-            done = self.loop.run(project, self.models.next_fence(project))
+            done = self.loop.run(project, self.fences.next(project))
             self.circuits.succeeded(self.connections.get(project))
         except ToolUnavailable as error:
             wait = self.circuits.failed(self.connections.get(project), str(error), error.retry_after)
@@ -128,7 +130,7 @@ class Turns:
         return (
             self.job_queue.is_at_rest(project)
             and self.job_queue.is_first_in(_CLEAR_SECONDS, "clear", project)
-            and bool(self.models.old_orders(project))
+            and bool(self.orders.old(project))
         )
 
     def _is_asked_no_more(self, project: ProjectId, error: Exception) -> str:

@@ -7,30 +7,27 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any, cast
 
-import fsspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
-from nextlabel.errors import ArtifactError, NextlabelError, StaleWorker
+from nextlabel.errors import ArtifactError, NextlabelError
 from nextlabel.estimators.hosted import HostedProject, facts_of
 from nextlabel.estimators.project import Model
 from nextlabel.estimators.restoring import restore
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports.state import ModelRecord, QueueRecord
-from nextlabel.ports.tool import OwnOrder
+from nextlabel.ports.state import ModelRecord
+from nextlabel.storage.artifacts import read_artifact, write_artifact
 from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import counters, models, queues
+from nextlabel.storage.database.tables import models
+from nextlabel.storage.fences import check_fence, count_up
 from nextlabel.storage.folder_artifacts import is_there, read_folder, write_folder
-
-_PREFIX = "nextlabel-"  # of every version: people see it beside a prediction
-_STANDING = 2  # orders: the one in force, and the one before, which a rollback switches to
+from nextlabel.storage.orders import PREFIX
 
 
 class StoredModels:
-    """Models and orders. An artifact is written first, under a name never used before; the row that makes it
+    """Models. An artifact is written first, under a name never used before; the row that makes it
     visible comes last and only if the fence still holds, so that a half-written model can never serve.
     """
 
@@ -40,26 +37,19 @@ class StoredModels:
         self._url = models_url.rstrip("/")
         self._hosts = hosts
 
-    def next_fence(self, project: ProjectId) -> int:
-        with self._database.write() as sql:
-            return _count_up(sql, project, "fence")
-
-    def check_fence(self, project: ProjectId, fence: int) -> None:
-        with self._database.read() as sql:
-            _check_fence(sql, project, fence)
-
     def next_version(
         self, project: ProjectId, *, informative: bool, taken: Collection[QueueVersion] = ()
     ) -> ModelVersion:
         kind = "" if informative else "untrained-"
         with self._database.write() as sql:
             while True:
-                name = f"{_PREFIX}{kind}{_count_up(sql, project, 'model')}"
+                name = f"{PREFIX}{kind}{count_up(sql, project, 'model')}"
                 if name not in taken:
                     return ModelVersion(name)
 
     def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
-        self.check_fence(project, fence)
+        with self._database.read() as sql:
+            check_fence(sql, project, fence)
         state = model.state()
         if model.files is not None:
             state["files"] = write_folder(model.files, f"{self._url}/{project}/{record.version}")
@@ -67,7 +57,7 @@ class StoredModels:
         content = _dump(state)
         digest = hashlib.sha256(content).hexdigest()
         artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
-        self._write(artifact, content)
+        write_artifact(artifact, content)
         self._insert(project, record, fence, artifact=artifact, sha256=digest, files=files)
 
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
@@ -94,19 +84,19 @@ class StoredModels:
             **stored,
         }
         with self._database.write() as sql:
-            _check_fence(sql, project, fence)
+            check_fence(sql, project, fence)
             sql.execute(insert(models).values(**values))
 
     def note_seen(self, project: ProjectId, labels_digest: str, *, fence: int) -> None:
         serves = (models.c.project == project) & (models.c.state == "in_service")
         with self._database.write() as sql:
-            _check_fence(sql, project, fence)
+            check_fence(sql, project, fence)
             sql.execute(update(models).where(serves).values(labels_digest=labels_digest))
 
     def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         mine = models.c.project == project
         with self._database.write() as sql:
-            _check_fence(sql, project, fence)
+            check_fence(sql, project, fence)
             if row := sql.execute(_small(project).where(models.c.version == version)).first():
                 _check_kept(row)
             last = sql.execute(select(func.max(models.c.promotion)).where(mine)).scalar() or 0
@@ -150,7 +140,7 @@ class StoredModels:
         if row is None:
             raise ArtifactError(f"Project {project} has no model {version}: `nextlabel status` lists those it has.")
         _check_kept(row)
-        content = self._read(row.artifact)
+        content = read_artifact(row.artifact)
         if hashlib.sha256(content).hexdigest() != row.sha256:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
         return content, row.artifact, bool(row.learner)
@@ -164,85 +154,6 @@ class StoredModels:
         found = _of(project) if with_labels else _small(project)
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(found.order_by(models.c.number))]
-
-    def reserve_queue(
-        self, project: ProjectId, model: ModelVersion, *, fence: int, taken: Collection[QueueVersion] = ()
-    ) -> QueueVersion:
-        with self._database.write() as sql:
-            _check_fence(sql, project, fence)
-            mine = queues.c.project == project
-            number = (sql.execute(select(func.max(queues.c.number)).where(mine)).scalar() or 0) + 1
-            used = set(sql.execute(select(queues.c.version).where(mine, queues.c.model == model)).scalars())
-            version = next(name for name in _order_names(model, len(used)) if name not in used and name not in taken)
-            values = {"project": project, "version": version, "number": number, "model": model, "own_name": True}
-            rest = {"strategy": "", "window": [], "pool": 0, "announced": False, "created_at": datetime.now(UTC)}
-            sql.execute(insert(queues).values(**values, **rest))
-        return version
-
-    def announce_queue(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
-        mine = queues.c.project == project
-        values = {"strategy": queue.strategy, "window": list(queue.window), "pool": queue.pool, "announced": True}
-        of_model = (models.c.project == project) & (models.c.version == queue.model)
-        with self._database.write() as sql:
-            _check_fence(sql, project, fence)
-            sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
-            sql.execute(update(models).where(of_model).values(queue_version=queue.version))
-
-    def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
-        mine = (queues.c.project == project) & (queues.c.version == queue)
-        with self._database.read() as sql:
-            model = sql.execute(select(queues.c.model).where(mine)).scalar()
-        return None if model is None else ModelVersion(model)
-
-    def own_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
-        mine, of = queues.c.project == project, queues.c
-        served = select(models.c.version).where(models.c.project == project, models.c.promotion > 0)
-        named = served.where(models.c.version.startswith(_PREFIX, autoescape=True)).order_by(models.c.number)
-        with self._database.read() as sql:
-            orders = [
-                _own_order(row) for row in sql.execute(select(queues).where(mine, ~of.removed).order_by(of.number))
-            ]
-            known = set(sql.execute(select(of.version).where(mine)).scalars())
-            answered = [version for version in sql.execute(named).scalars() if version not in known]
-        return [*(OwnOrder(QueueVersion(version)) for version in answered), *orders]
-
-    def old_orders(self, project: ProjectId) -> Sequence[OwnOrder]:
-        mine, of = queues.c.project == project, queues.c
-        announced = select(of.number).where(mine, of.announced).order_by(of.number.desc())
-        with self._database.read() as sql:
-            oldest = sql.execute(announced.offset(_STANDING - 1).limit(1)).scalar() or 0
-            old = select(queues).where(mine, ~of.removed, of.number < oldest).order_by(of.number)
-            return [_own_order(row) for row in sql.execute(old)]
-
-    def earlier_names(self, project: ProjectId) -> Collection[QueueVersion]:
-        """The versions of orders from before 0.1.1, under which a team may have predictions too."""
-        with self._database.read() as sql:
-            found = select(queues.c.version).where(queues.c.project == project, ~queues.c.own_name)
-            return {QueueVersion(version) for version in sql.execute(found).scalars()}
-
-    def note_removed(self, project: ProjectId, versions: Collection[QueueVersion]) -> None:
-        these = (queues.c.project == project) & queues.c.version.in_(list(versions))
-        with self._database.write() as sql:
-            sql.execute(update(queues).where(these).values(removed=True))
-
-    def queues(self, project: ProjectId, *, newest: int | None = None) -> Sequence[QueueRecord]:
-        found = select(queues).where(queues.c.project == project, queues.c.announced).order_by(queues.c.number.desc())
-        with self._database.read() as sql:
-            return [_queue(row) for row in sql.execute(found.limit(newest))]
-
-    def _write(self, artifact: str, content: bytes) -> None:
-        try:
-            with fsspec.open(artifact, "wb", auto_mkdir=True) as file:
-                file.write(content)
-        except OSError as error:
-            raise ArtifactError(f"{artifact} cannot be written ({error}): check NEXTLABEL_MODELS_URL.") from error
-
-    def _read(self, artifact: str) -> bytes:
-        try:
-            with fsspec.open(artifact, "rb") as file:
-                return bytes(file.read())
-        except OSError as error:
-            raise ArtifactError(f"{artifact} cannot be read ({error}): restore it, or retrain.") from error
 
 
 def preload() -> None:
@@ -301,25 +212,6 @@ def _check_kept(row: Row[Any]) -> None:
     )
 
 
-def _count_up(sql: Connection, project: ProjectId, counter: str) -> int:
-    mine = counters.c.project == project
-    column = counters.c[counter]
-    found = sql.execute(update(counters).where(mine).values({column: column + 1}).returning(column)).scalar()
-    if found is None:
-        sql.execute(insert(counters).values(**{"project": project, "fence": 0, "model": 0, counter: 1}))
-        return 1
-    return int(found)
-
-
-def _check_fence(sql: Connection, project: ProjectId, fence: int) -> None:
-    # FOR UPDATE (a no-op on SQLite, whose writers hold the lock anyway): nobody can hand out a later fence
-    # between this look and the commit.
-    mine = select(counters.c.fence).where(counters.c.project == project).with_for_update()
-    latest = sql.execute(mine).scalar()
-    if latest != fence:
-        raise StaleWorker(f"Another worker has taken over project {project} (fence {latest}, mine is {fence}).")
-
-
 def _record(row: Row[Any]) -> ModelRecord:
     return ModelRecord(
         version=ModelVersion(row.version),
@@ -334,29 +226,3 @@ def _record(row: Row[Any]) -> ModelRecord:
         learner=row.learner,
         labels=row.labels,
     )
-
-
-def _queue(row: Row[Any]) -> QueueRecord:
-    return QueueRecord(
-        version=QueueVersion(row.version),
-        model=ModelVersion(row.model),
-        strategy=row.strategy,
-        window=tuple(TaskId(task) for task in row.window),
-        pool=row.pool,
-        created_at=row.created_at,
-        own_name=row.own_name,
-    )
-
-
-def _own_order(row: Row[Any]) -> OwnOrder:
-    return OwnOrder(QueueVersion(row.version), None if row.own_name else tuple(TaskId(task) for task in row.window))
-
-
-def _order_names(model: ModelVersion, used: int) -> Iterator[QueueVersion]:
-    """Names for the next order of a model of which so many are used; of one from before 0.1.1, ``0007``, too."""
-    kind, _, number = model.removeprefix(_PREFIX).rpartition("-")
-    name = f"{_PREFIX}{kind and f'{kind}-'}{int(number)}"
-    if not used:
-        yield QueueVersion(name)
-    for n in count(used + 1):
-        yield QueueVersion(f"{name}.{n}")

@@ -126,7 +126,7 @@ class Nextlabel:
         return [record for record in self.parts().models.history(ProjectId(str(project))) if record.labels]
 
     def queues(self, project: int) -> Sequence[QueueRecord]:
-        return self.parts().models.queues(ProjectId(str(project)))
+        return self.parts().orders.announced(ProjectId(str(project)))
 
     def http(self) -> httpx.Client:
         """A client with the credentials that Label Studio has."""
