@@ -22,6 +22,7 @@ from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Pruned
+from nextlabel.service import pausing
 from nextlabel.settings import Settings
 from nextlabel_connectors.memory import MemoryConnector
 
