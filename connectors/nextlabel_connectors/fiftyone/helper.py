@@ -1,6 +1,6 @@
 """What runs in the team's own FiftyOne: answers questions about a dataset, through FiftyOne's public API.
 
-Started by `nextlabel_connectors.fiftyone.process` with a Python that has FiftyOne, as ``python helper.py <descriptor>``.
+Started by `nextlabel_connectors.fiftyone.process` with a Python that has FiftyOne, as ``helper.py <descriptor>``.
 It imports nothing of nextlabel, and runs on every Python that FiftyOne 1.22 runs on. It ends when the other end of the
 wire is closed, and by itself when nobody asks for ten minutes.
 """
@@ -14,6 +14,7 @@ import re
 import socket
 import struct
 import sys
+import time
 from datetime import datetime, timezone
 from typing import Any, Callable
 
@@ -21,6 +22,7 @@ _IDLE_SECONDS = 600.0
 _LONGEST_TEXT = 1_000_000  # characters of one field of one sample
 _LARGEST_PAGE = 16_000_000  # characters of one answer
 _MOST_CLASSES = 1_000
+_MOST_PATHS, _PATHS_SECONDS = 500_000, 60.0
 _MADE_BY = "Made by nextlabel"
 _VERSION = re.compile(rf"{_MADE_BY}: the order (\S+) of open samples\.")
 
@@ -30,6 +32,10 @@ VIEW, PRIORITY, UTILITY, PREDICTION = "nextlabel", "nextlabel_priority", "nextla
 fo: Any = None
 F: Any = None
 """FiftyOne and its fields of expressions, once they are imported (`main`)."""
+
+
+_paths: list[Any] = ["", set(), 0.0]
+"""The project that files were last asked of, the paths of its samples, and until when they are good."""
 
 
 class Refusal(Exception):
@@ -118,8 +124,15 @@ def ids(project: str) -> list[str]:
 
 
 def holds_file(project: str, path: str) -> bool:
-    """Whether a sample of the dataset is of the file at this path."""
-    return len(_open(project)[0].match(F("filepath") == path).limit(1)) > 0
+    """Whether a sample of the dataset is of the file at this path, or was a minute ago."""
+    name, paths, until = _paths
+    if name == project and path in paths and time.monotonic() < until:
+        return True
+    dataset, _ = _open(project)
+    found = len(dataset.match(F("filepath") == path).limit(1)) > 0
+    if found and len(dataset) <= _MOST_PATHS:  # thousands are asked for one after the other
+        _paths[:] = project, set(dataset.values("filepath")), time.monotonic() + _PATHS_SECONDS
+    return found
 
 
 def order(project: str, plan: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +155,7 @@ def head(project: str, plan: dict[str, Any], n: int) -> list[str]:
 def make(project: str, plan: dict[str, Any]) -> list[str]:
     """Make the fields, the index and the saved view that are missing; what was made."""
     dataset, _ = _open(project)
+    _refuse_foreign(dataset)
     made = []
     document = getattr(fo, plan["document"])
     for name, kind, more in (
@@ -150,8 +164,6 @@ def make(project: str, plan: dict[str, Any]) -> list[str]:
         (PREDICTION, fo.EmbeddedDocumentField, {"embedded_doc_type": document}),
     ):
         field = dataset.get_field(name)
-        if field is not None and not _is_ours(field):
-            raise Refusal("rejected", f"The dataset has a field '{name}' that nextlabel did not make: rename it.")
         if name == PREDICTION and field is not None and field.document_type is not document:
             dataset.delete_sample_field(name)  # the label field is of another kind now
             field = None
@@ -163,9 +175,17 @@ def make(project: str, plan: dict[str, Any]) -> list[str]:
     if not dataset.has_saved_view(VIEW):
         dataset.save_view(VIEW, _open_samples(dataset, plan), description=f"{_MADE_BY}: no order yet.")
         made.append(VIEW)
-    elif _view_note(dataset) is None:
-        raise Refusal("rejected", f"The dataset has a saved view '{VIEW}' that nextlabel did not make: rename it.")
     return made
+
+
+def _refuse_foreign(dataset: Any) -> None:
+    """What somebody else made under our names is theirs."""
+    fields = [name for name in (PRIORITY, UTILITY, PREDICTION) if dataset.get_field(name) is not None]
+    found = [f"a field '{name}'" for name in fields if not _is_ours(dataset.get_field(name))]
+    if dataset.has_saved_view(VIEW) and _view_note(dataset) is None:
+        found.append(f"a saved view '{VIEW}'")
+    if found:
+        raise Refusal("rejected", f"The dataset has {' and '.join(found)} that nextlabel did not make: rename it.")
 
 
 def present(project: str, samples: list[str]) -> list[str]:
@@ -260,11 +280,8 @@ def _row(sample: Any, fields: list[str], value: str | None) -> dict[str, Any]:
 def _value(sample: Any, path: list[str]) -> Any:
     """What a label says: a text, a number, or the list of the labels inside; None where there is no label."""
     label = sample[path[0]]
-    if label is None:
-        return None
-    if len(path) == 2:
-        return _plain(getattr(label, path[1]))
-    return [one.label for one in getattr(label, path[1]) if one.label is not None]
+    value = None if label is None else getattr(label, path[1])
+    return [one.label for one in value if one.label is not None] if isinstance(value, list) else _plain(value)
 
 
 def _plain(value: Any) -> Any:
@@ -301,17 +318,17 @@ def answer_all(wire: socket.socket, questions: dict[str, Callable[..., Any]]) ->
         except OSError:  # closed, or idle for too long
             return
         wire.settimeout(None)
-        _send(wire, _answer(questions, asked))
+        wire.sendall(_answer(questions, asked))
         wire.settimeout(_IDLE_SECONDS)
 
 
-def _answer(questions: dict[str, Callable[..., Any]], asked: dict[str, Any]) -> dict[str, Any]:
+def _answer(questions: dict[str, Callable[..., Any]], asked: dict[str, Any]) -> bytes:
     try:
-        return {"answer": questions[asked.pop("do")](**asked)}
+        return _framed({"answer": questions[asked.pop("do")](**asked)})
     except Refusal as refusal:
-        return {"failure": refusal.kind, "what": str(refusal)}
+        return _framed({"failure": refusal.kind, "what": str(refusal)})
     except Exception as error:
-        return _failure(error)
+        return _framed(_failure(error))
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -342,9 +359,9 @@ def _exactly(wire: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def _send(wire: socket.socket, answer: dict[str, Any]) -> None:
+def _framed(answer: dict[str, Any]) -> bytes:
     body = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
-    wire.sendall(struct.pack(">Q", len(body)) + body)
+    return struct.pack(">Q", len(body)) + body
 
 
 def main(questions: dict[str, Callable[..., Any]]) -> None:
@@ -354,14 +371,15 @@ def main(questions: dict[str, Callable[..., Any]]) -> None:
     try:
         import fiftyone
     except ModuleNotFoundError as error:
-        _send(wire, {"failure": "rejected", "what": f"{error}: {sys.executable} is no Python that has FiftyOne."})
+        what = f"{error}: {sys.executable} is no Python that has FiftyOne."
+        wire.sendall(_framed({"failure": "rejected", "what": what}))
         return
     except Exception as error:
-        _send(wire, _failure(error))
+        wire.sendall(_framed(_failure(error)))
         return
     fiftyone.config.show_progress_bars, fiftyone.config.timezone = False, None
     globals().update(fo=fiftyone, F=fiftyone.ViewField)
-    _send(wire, {"answer": fiftyone.__version__})
+    wire.sendall(_framed({"answer": fiftyone.__version__}))
     answer_all(wire, questions)
 
 
