@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,20 +31,13 @@ from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.fiftyone import CONNECTOR
 from nextlabel_connectors.fiftyone.connector import FiftyOneConnector
 from nextlabel_connectors.fiftyone.process import FiftyOne
-from nextlabel_connectors.fiftyone.testing import FiftyOneMissing, FiftyOneServer
+from nextlabel_connectors.fiftyone.testing import FiftyOneServer
 from nextlabel_connectors.fiftyone.testing.harness import FiftyOneHarness
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[FiftyOneServer]:
-    try:
-        found = FiftyOneServer()
-    except FiftyOneMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-    with found as started:
-        yield started
+def server(fiftyone: FiftyOneServer) -> FiftyOneServer:
+    return fiftyone
 
 
 @pytest.fixture(scope="module")

@@ -86,9 +86,10 @@ class FiftyOneServer:
         return self
 
     def launch_app(self) -> str:
-        """The App's address; returns when it answers."""
-        where = ["--port", str(self._app_port), "--address", "127.0.0.1", "--remote", "--wait", "-1"]
-        program = [str(self.python), str(self._venv / "bin" / "fiftyone"), "app", "launch", *where]
+        """The App's address; returns when it answers. As in FiftyOne's image for Docker no session in Python is behind
+        it, so that every browser is for itself."""
+        where = ["--port", str(self._app_port), "--address", "127.0.0.1"]
+        program = [str(self.python), "-m", "fiftyone.server.main", *where]
         self._spawn("app", program, self._app_answers)
         return self.app_url
 
