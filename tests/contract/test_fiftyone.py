@@ -216,6 +216,23 @@ def test_a_text_that_is_too_long_and_a_number_that_is_none_do_not_end_the_pull(
     assert {one.task.id for one in page.tasks} == set(tasks[1:])
 
 
+def test_an_order_is_no_change_of_the_samples(server: FiftyOneServer, name: str) -> None:
+    connector, tasks = made(server, name)
+    server.people("let_a_day_pass", project=name)
+    server.people("set_field", project=name, sample=tasks[2], field="caption", value="the latest change")
+    server.people("let_a_day_pass", project=name)
+    (first,) = connector.changed_tasks(None)
+
+    def changed() -> list[TaskId]:
+        return [one.task.id for page in connector.changed_tasks(first.cursor) for one in page.tasks]
+
+    assert changed() == [tasks[2]]
+    placed(connector, tasks, Guess("truth", "cat", 0.9))
+    assert changed() == [tasks[2]]
+    server.people("tag", project=name, sample=tasks[1], tags=["owl"])
+    assert changed() == [tasks[2], tasks[1]]
+
+
 def problem(connector: FiftyOneConnector) -> str:
     (finding,) = connector.prepare()
     assert finding.level == "problem"

@@ -44,8 +44,7 @@ def test_the_app_shows_the_order_and_what_is_tagged_there_is_a_label(
         _tag(page, digits[order[0]])
         wait_for(lambda: _labels(connector) == {order[0]: digits[order[0]]})
         assert connector.head_of_queue(3) == order[1:4]
-        page.reload()
-        _show(page, "id")
+        expect(page.get_by_text(f"{_SIZE - 1} samples")).to_be_visible()
         assert _seen(page) == [*order[1:], *rest]
     finally:
         page.screenshot(path=SCREENSHOTS / "fiftyone-end.png")
@@ -56,7 +55,9 @@ def _drawn(fiftyone: FiftyOneServer, folder: Path) -> tuple[list[TaskId], dict[T
     """A dataset of pictures, and the digit on each."""
     data: Any = load_digits()
     for n, pixels in enumerate(data.images[:_SIZE]):
-        Image.fromarray((255 - pixels * 15).astype(np.uint8)).resize((96, 96), Image.Resampling.NEAREST).save(folder / f"{n}.png")
+        Image.fromarray((255 - pixels * 15).astype(np.uint8)).resize((96, 96), Image.Resampling.NEAREST).save(
+            folder / f"{n}.png"
+        )
     asked = {"label": "digit", "document": "Classification", "classes": list("0123456789"), "texts": []}
     fiftyone.people("create", project=_NAME, **asked)
     samples = [{"filepath": str(folder / f"{n}.png")} for n in range(_SIZE)]
@@ -83,11 +84,9 @@ def _show(page: Page, *fields: str) -> None:
 
 def _seen(page: Page) -> list[str]:
     """The ids on the grid, from the first to the last."""
-    expect(page.locator("[data-cy='fo-grid'] [data-cy='looker']")).to_have_count(
-        page.locator("[data-cy='fo-grid'] [data-cy='tag-id']").count()
-    )
-    shown = page.locator("[data-cy='fo-grid'] [data-cy='tag-id']").all()
-    return [(one.get_attribute("title") or "").removeprefix("id: ") for one in shown]
+    shown, tags = page.locator("[data-cy='fo-grid'] [data-cy='looker']"), page.locator("[data-cy='tag-id']")
+    wait_for(lambda: 0 < tags.count() == shown.count())
+    return [(one.get_attribute("title") or "").removeprefix("id: ") for one in tags.all()]
 
 
 def _tag(page: Page, tag: str) -> None:

@@ -18,7 +18,9 @@ class FiftyOneType:
 
     title = "FiftyOne"
     address = "the Python that you use FiftyOne with, or the folder of its environment"
-    token = "the address of FiftyOne's database (FIFTYONE_DATABASE_URI), where it does not start one itself"  # noqa: S105
+    token = ""
+    """It asks for none. One that is given is the address of its database (FIFTYONE_DATABASE_URI), which may hold a
+    password; without it FiftyOne uses the one that it is set to use, or its own."""
     webhooks = None
     ml_backend = None
 

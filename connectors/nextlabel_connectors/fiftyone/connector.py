@@ -58,8 +58,7 @@ class FiftyOneConnector:
         return self._plan().schema
 
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
-        """Samples in the order of their change, those that an order was written to among them. Changes of the last
-        minute come again at the next call."""
+        """Samples in the order of their change. Changes of the last minute come again at the next call."""
         plan = self._plan()
         start = _Mark.read(since, plan)
         after: list[str] | None = None

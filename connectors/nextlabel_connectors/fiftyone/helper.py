@@ -1,4 +1,4 @@
-"""What runs in the team's own FiftyOne: answers questions about a dataset, through FiftyOne's public API.
+"""What runs in the team's own FiftyOne: answers questions about a dataset, through FiftyOne's own API.
 
 Started by `nextlabel_connectors.fiftyone.process` with a Python that has FiftyOne, as ``helper.py <descriptor>``.
 It imports nothing of nextlabel, and runs on every Python that FiftyOne 1.22 runs on. It ends when the other end of the
@@ -200,12 +200,12 @@ def write(project: str, plan: dict[str, Any], version: str, window: list[list[An
     """
     dataset, _ = _open(project)
     dataset.update_saved_view_info(VIEW, {"description": f"{_MADE_BY}: an order is being written."})
-    behind = dict.fromkeys({*dataset.exists(PRIORITY).values("id"), *dataset.exists(PREDICTION).values("id")})
-    dataset.set_values(
-        PRIORITY, {**behind, **{row[0]: len(window) - place for place, row in enumerate(window)}}, key_field="id"
+    values: dict[str, tuple[Any, ...]] = dict.fromkeys(dataset.exists(PRIORITY).values("id"), (None, None, None))
+    values.update(
+        (sample, (len(window) - place, utility, _prediction(shown)))
+        for place, (sample, utility, shown) in enumerate(window)
     )
-    dataset.set_values(UTILITY, {**behind, **{row[0]: row[1] for row in window}}, key_field="id")
-    dataset.set_values(PREDICTION, {**behind, **{row[0]: _prediction(row[2]) for row in window}}, key_field="id")
+    _set_quietly(dataset, values)
     view, note = _open_samples(dataset, plan), f"{_MADE_BY}: the order {version} of open samples."
     if dataset.load_saved_view(VIEW) == view:
         dataset.update_saved_view_info(VIEW, {"description": note})
@@ -266,6 +266,21 @@ def _open_samples(dataset: Any, plan: dict[str, Any]) -> Any:
     return view.sort_by([(PRIORITY, -1), ("id", 1)])
 
 
+def _set_quietly(dataset: Any, values: dict[str, tuple[Any, ...]]) -> None:
+    """Write our three fields, and leave the time of a sample's last change as it is.
+
+    `Dataset.set_values` does not: every order would come back as changes, and the App would refuse what an annotator
+    saves to a sample that was open meanwhile (412). This is the one place that goes below FiftyOne's public API.
+    """
+    from bson import ObjectId
+    from pymongo import UpdateOne
+
+    names = (PRIORITY, UTILITY, PREDICTION)
+    ops = [UpdateOne({"_id": ObjectId(sample)}, {"$set": dict(zip(names, three))}) for sample, three in values.items()]
+    if ops:
+        dataset._bulk_write(ops, ids=list(values))
+
+
 def _row(sample: Any, fields: list[str], value: str | None) -> dict[str, Any]:
     row = {"id": sample.id, "at": sample.last_modified_at.isoformat(), "tags": list(sample.tags or ())}
     try:
@@ -295,10 +310,10 @@ def _prediction(said: dict[str, Any] | None) -> Any:
         return None
     if "labels" in said:
         inner = [fo.Classification(label=label, confidence=sure) for label, sure in said["labels"]]
-        return fo.Classifications(classifications=inner)
+        return fo.Classifications(classifications=inner).to_dict()
     if "value" in said:
-        return fo.Regression(value=said["value"], confidence=said["confidence"])
-    return fo.Classification(label=said["label"], confidence=said["confidence"])
+        return fo.Regression(value=said["value"], confidence=said["confidence"]).to_dict()
+    return fo.Classification(label=said["label"], confidence=said["confidence"]).to_dict()
 
 
 # --- the wire --------------------------------------------------------------------------------------------------
