@@ -354,9 +354,9 @@ def test_secrets_of_the_service_do_not_reach_fiftyone(
     monkeypatch.setenv("NEXTLABEL_SECRET", "s3cret")
     monkeypatch.setenv("FIFTYONE_DATABASE_NAME", "kept")
     script = tmp_path / "prints.py"
-    script.write_text("import os, sys\nprint(sorted(os.environ), sys.argv)\n")
+    script.write_text("import os, sys\nprint(sorted(os.environ), sys.argv, os.environ['FIFTYONE_DATABASE_URI'])\n")
     with pytest.raises(ToolUnavailable) as ended:
-        FiftyOne(sys.executable, "mongodb://user:pass@host", script).ask("anything", {})
+        FiftyOne(sys.executable, "mongodb://user:hunter2@host", script).ask("anything", {})
     assert "FIFTYONE_DATABASE_NAME" in str(ended.value)
     assert "NEXTLABEL_SECRET" not in str(ended.value)
-    assert "pass@host" not in str(ended.value) + repr(FiftyOne(sys.executable, "mongodb://user:pass@host"))
+    assert "hunter2" not in str(ended.value) + repr(FiftyOne(sys.executable, "mongodb://user:hunter2@host"))

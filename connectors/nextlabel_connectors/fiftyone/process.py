@@ -57,6 +57,13 @@ class FiftyOne:
                 raise
         raise ToolUnavailable(f"FiftyOne in {self.python} ended while it was asked: {reason}")
 
+    def without_secrets(self, text: str) -> str:
+        """A message of its, which may name the database's address, with the user and the password in it."""
+        user = self.database.partition("://")[2].rpartition("@")[0]
+        for secret in (self.database, user, user.partition(":")[2]):
+            text = text.replace(secret, "…") if secret else text
+        return text
+
 
 class _Ended(Exception):
     """The process is not there any more."""
@@ -121,7 +128,7 @@ class _Process:
         except (OSError, ValueError) as error:
             raise _Ended(self._tail()) from error
         if "failure" in answer:
-            kind, what = _ERRORS.get(answer["failure"], ToolUnavailable), answer["what"]
+            kind, what = _ERRORS.get(answer["failure"], ToolUnavailable), self._where.without_secrets(answer["what"])
             raise kind(what if kind is ProjectGone else f"FiftyOne in {self._where.python}: {what}")
         return answer["answer"]
 
@@ -142,7 +149,8 @@ class _Process:
     def _tail(self) -> str:
         with suppress(OSError, ValueError):
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _TAIL))
-            return self._log.read().decode(errors="replace").strip() or "it says nothing."
+            log = self._log.read().decode(errors="replace").strip()
+            return self._where.without_secrets(log) or "it gave no reason."
         return "it was ended."
 
     def end(self) -> None:
