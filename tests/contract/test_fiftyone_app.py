@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -27,7 +28,7 @@ _VERSION = QueueVersion("nextlabel-1")
 def test_the_app_shows_the_order_and_what_is_tagged_there_is_a_label(
     fiftyone: FiftyOneServer, chromium: Browser, tmp_path: Path
 ) -> None:
-    tasks, digits = _drawn(fiftyone, tmp_path)
+    tasks, digits = _drawn(fiftyone, tmp_path, _NAME)
     connector = CONNECTOR.open(fiftyone.access, ToolProjectId(_NAME))
     order = [*tasks[::-2], *tasks[::2]][:_WINDOW]
     _place(connector, order, digits)
@@ -51,7 +52,21 @@ def test_the_app_shows_the_order_and_what_is_tagged_there_is_a_label(
         page.close()
 
 
-def _drawn(fiftyone: FiftyOneServer, folder: Path) -> tuple[list[TaskId], dict[TaskId, str]]:
+def test_what_was_open_in_the_app_while_an_order_came_can_be_saved(fiftyone: FiftyOneServer, tmp_path: Path) -> None:
+    tasks, digits = _drawn(fiftyone, tmp_path, name := "open in the App")
+    connector = CONNECTOR.open(fiftyone.access, ToolProjectId(name))
+    _place(connector, tasks[:9], digits)
+    address, changed = fiftyone.people("opened", project=name, sample=tasks[0])
+    _place(connector, tasks[:9][::-1], digits)
+    given = [{"op": "add", "path": "/digit", "value": {"_cls": "Classification", "label": "7"}}]
+    headers = {"If-Match": f'"{changed}"', "Content-Type": "application/json-patch+json"}
+    url = fiftyone.launch_app() + address
+    assert httpx.patch(url, json=given, headers=headers, timeout=CEILING_SECONDS).status_code == 200
+    assert httpx.patch(url, json=given, headers=headers, timeout=CEILING_SECONDS).status_code == 412
+    assert _labels(connector) == {tasks[0]: "7"}
+
+
+def _drawn(fiftyone: FiftyOneServer, folder: Path, name: str) -> tuple[list[TaskId], dict[TaskId, str]]:
     """A dataset of pictures, and the digit on each."""
     data: Any = load_digits()
     for n, pixels in enumerate(data.images[:_SIZE]):
@@ -59,9 +74,9 @@ def _drawn(fiftyone: FiftyOneServer, folder: Path) -> tuple[list[TaskId], dict[T
             folder / f"{n}.png"
         )
     asked = {"label": "digit", "document": "Classification", "classes": list("0123456789"), "texts": []}
-    fiftyone.people("create", project=_NAME, **asked)
+    fiftyone.people("create", project=name, **asked)
     samples = [{"filepath": str(folder / f"{n}.png")} for n in range(_SIZE)]
-    tasks = [TaskId(one) for one in fiftyone.people("add", project=_NAME, samples=samples)]
+    tasks = [TaskId(one) for one in fiftyone.people("add", project=name, samples=samples)]
     return tasks, {task: str(digit) for task, digit in zip(tasks, data.target, strict=False)}
 
 

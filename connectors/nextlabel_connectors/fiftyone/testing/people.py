@@ -119,6 +119,12 @@ def add_field(project: str, name: str) -> None:
     _dataset(project).add_sample_field(name, helper.fo.StringField)
 
 
+def opened(project: str, sample: str) -> list[str]:
+    """What the App remembers of a sample that somebody opens: its address in the API, and when it last changed."""
+    dataset = _dataset(project)
+    return [f"/dataset/{dataset._doc.id}/sample/{sample}", dataset[sample].last_modified_at.isoformat()]
+
+
 def let_a_day_pass(project: str) -> None:
     """No way that people use lets anyone set the time of a change."""
     day = timedelta(days=1) // timedelta(milliseconds=1)
