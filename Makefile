@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LABEL_STUDIO := .cache/label-studio/venv
+FIFTYONE := .cache/fiftyone/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help house setup label-studio browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
+.PHONY: help house setup label-studio fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +26,14 @@ $(LABEL_STUDIO)/.installed: demo/label-studio.lock
 	@echo "Installing Label Studio into $(LABEL_STUDIO): about two minutes, once."
 	@test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
 	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
+	@touch $@
+
+fiftyone: $(FIFTYONE)/.installed ## A FiftyOne of its own, with its MongoDB, for the tests
+
+$(FIFTYONE)/.installed: tests/contract/fiftyone/fiftyone.lock
+	@echo "Installing FiftyOne into $(FIFTYONE): about two minutes and 1.1 GB, once."
+	@test -x $(FIFTYONE)/bin/python || $(PYTHON) -m venv $(FIFTYONE)
+	$(FIFTYONE)/bin/python $(PIP_INSTALL) --require-hashes -r tests/contract/fiftyone/fiftyone.lock
 	@touch $@
 
 # The versions that nextlabel is tried with: the demo's, and older ones, each with a lock of its own.
@@ -113,6 +122,7 @@ lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --constraint requirements.lock -o docker/requirements.lock
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
+	$(RESOLVE) --no-emit-package fiftyone-db tests/contract/fiftyone/fiftyone.in -o tests/contract/fiftyone/fiftyone.lock
 	for version in $(OLDER); do printf 'label-studio==%s\nsetuptools<80\n' $$version | \
 	    $(RESOLVE) - -o tests/contract/label-studio/$$version.lock || exit; done
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 # Before numpy is loaded, here and in every process that a test starts: two lanes of tests are on two cores already.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import postgres
 from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel_connectors.fiftyone.testing import FiftyOneMissing, FiftyOneServer
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Without these Chromium looks for its maker's servers at every start.
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
 
 # pytest-timeout ends a test that hangs: one that waits for six things in turn may take six ceilings.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{6 * CEILING_SECONDS:.0f}")
@@ -58,9 +69,39 @@ def _needed_label_studio(postgres: str = "") -> LabelStudioServer:
     try:
         return LabelStudioServer(postgres=postgres)
     except LabelStudioMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        _skip_but_in_ci(missing)
+
+
+def _skip_but_in_ci(missing: object) -> NoReturn:
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's; without it tests are skipped, but in CI they fail."""
+    from playwright.sync_api import expect, sync_playwright
+
+    program = shutil.which("chromium")
+    if program is None:
+        _skip_but_in_ci("There is no Chromium: run `make browser`.")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=_QUIET)
+        expect.set_options(timeout=1_000 * CEILING_SECONDS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def fiftyone() -> Iterator[FiftyOneServer]:
+    """One FiftyOne for the whole run."""
+    try:
+        server = FiftyOneServer()
+    except FiftyOneMissing as missing:
+        _skip_but_in_ci(missing)
+    with server:
+        yield server
 
 
 @pytest.fixture(scope="session")

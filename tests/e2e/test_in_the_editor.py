@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from e2e.kinds import KINDS
 from e2e.test_every_kind import taught
@@ -24,11 +22,6 @@ from nextlabel_connectors.label_studio.testing.people import single_choice
 
 SCREENSHOTS = Path(".cache/screenshots")
 _TASKS, _LABELS = 24, 12
-# Without these Chromium looks for its maker's servers at every start.
-_QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 
 
 SEEN: Mapping[str, str] = {
@@ -41,21 +34,12 @@ SEEN: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def browser(label_studio: LabelStudioServer, owner: LabelStudioPerson) -> Iterator[BrowserContext]:
+def browser(chromium: Browser, label_studio: LabelStudioServer, owner: LabelStudioPerson) -> BrowserContext:
     """Signed in as the owner."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail("There is no Chromium: run `make browser`.")
-        pytest.skip("There is no Chromium: run `make browser`.")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
-        context = opened.new_context(viewport={"width": 1280, "height": 800})
-        context.set_default_timeout(1_000 * CEILING_SECONDS)
-        expect.set_options(timeout=1_000 * CEILING_SECONDS)
-        context.add_cookies([{"name": k, "value": v, "url": label_studio.url} for k, v in owner.cookies.items()])
-        yield context
-        opened.close()
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(1_000 * CEILING_SECONDS)
+    context.add_cookies([{"name": k, "value": v, "url": label_studio.url} for k, v in owner.cookies.items()])
+    return context
 
 
 @pytest.mark.parametrize("name", representing(SEEN, {"single choice", "rating"}))

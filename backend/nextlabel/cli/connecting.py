@@ -139,7 +139,9 @@ def _wanted(parts: Parts, typed: _Typed, url: str | None, token: str | None, bac
     tokens = (token, settings.tool_token if usual else None, way.token if way else None)
     access = ToolAccess(
         _needed(urls, "--url", "LABEL_STUDIO_URL" if usual else "", kind.address),
-        _needed(tokens, "--token", "LABEL_STUDIO_API_KEY" if usual else "", kind.token) if kind.token else "",
+        _needed(tokens, "--token", "LABEL_STUDIO_API_KEY" if usual else "", kind.token)
+        if kind.token
+        else next(filter(None, tokens), ""),
     )
     at_tool = ToolProjectId(typed.at_tool)
     known = next(
