@@ -40,7 +40,7 @@ def test_labels_in_the_served_order_teach_more_than_as_many_at_random(
             fiftyone.people("give", project=_NAME, sample=sample, **asked)
             labeled.append(place[sample])
         wait_for(_learned(nextlabel, project, len(labeled)), every=1.0)
-        assert connector.queue_in_force() == nextlabel.parts().models.queues(project)[0].version
+        assert connector.queue_in_force() == nextlabel.parts().orders.announced(project)[0].version
 
     def accuracy(chosen: Sequence[int]) -> float:
         """On pictures that nobody could label, of a model that had no say in the order."""
@@ -74,7 +74,7 @@ def _learned(nextlabel: Nextlabel, project: ProjectId, labels: int) -> Callable[
 
     def look() -> bool:
         serving = nextlabel.parts().models.in_service(project)
-        queues = nextlabel.parts().models.queues(project)
+        queues = nextlabel.parts().orders.announced(project)
         return serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version
 
     return look
