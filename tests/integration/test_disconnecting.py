@@ -346,6 +346,16 @@ def test_the_same_tool_at_another_address_is_taken_over(
     assert known(fresh).tool.access.url == "memory:moved"
 
 
+def test_a_tool_that_is_named_is_not_looked_for_elsewhere_unless_it_has_moved(fresh: Team, command: Command) -> None:
+    command("connect")
+    fresh.tool.disconnect(fresh.at_tool)
+    refused = command("connect", "--url", "memory:elsewhere", "--project", f"memory:{fresh.at_tool}")
+    assert (refused.exit_code, "add --moved" in refused.stderr) == (EXIT_CONFIGURATION, True)
+    assert known(fresh).tool.access.url == "memory:"
+    assert command("connect", "--url", "memory:elsewhere", "--project", fresh.at_tool, "--tool", "other").exit_code == 0
+    assert {one.name for one in fresh.parts.connections.all()} == {f"memory:{fresh.at_tool}", f"other:{fresh.at_tool}"}
+
+
 # --- left alone ------------------------------------------------------------------------------------------------
 
 

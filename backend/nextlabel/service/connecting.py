@@ -148,6 +148,11 @@ class Connecting:
         if found := [one for one in tools if one.name == typed.tool]:
             if found[0].kind != typed.kind:
                 raise SettingsError(f"The tool '{typed.tool}' is a {found[0].kind}: give another name as --tool.")
+            if not (is_same(found[0], new) or typed.moved or self._shows_our_secret(found[0], typed)):
+                raise SettingsError(
+                    f"The tool '{typed.tool}' is at {found[0].access.url}, not at {typed.access.url}. If it has moved, "
+                    "add --moved; if this is another one, give it another name as --tool."
+                )
         elif not typed.tool:
             here = [one for one in tools if is_same(one, new)]
             found = sorted(here, key=lambda one: one.access.token != typed.access.token) or self._moved(tools, typed)
