@@ -15,7 +15,7 @@ from benchmarks.breakdown import breakdown
 from benchmarks.figures import Figure, over_repeats, percentile
 from benchmarks.mails import TWENTY, TWO, mails, topic, unseen
 from benchmarks.open_loop import post_once
-from benchmarks.processes import environment, free_port, nextlabel, parts_of, running, temporary_home
+from benchmarks.processes import environment, nextlabel, parts_of, running, temporary_home
 from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.features.encoders import TextEncoder
@@ -27,6 +27,7 @@ from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Credentials, ModelRecord
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing import connection_to
+from nextlabel.testing.servers import free_port
 from nextlabel.wiring import Parts
 
 # Tasks in one request, how often it is measured with texts never seen before, and the aim in milliseconds.

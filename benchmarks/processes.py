@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,17 +16,12 @@ import httpx
 
 from nextlabel.jobs.embedded_redis import end_with_parent
 from nextlabel.settings import Settings
+from nextlabel.testing.servers import free_port
 from nextlabel.wiring import Parts, build
 
 _ROOT = Path(__file__).parent.parent
 _START_SECONDS, _STOP_SECONDS = 60.0, 20.0
 _PLUGIN = "Metadata-Version: 2.1\nName: nextlabel-benchmark\nVersion: 0\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

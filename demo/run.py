@@ -15,11 +15,12 @@ from demo.display import Display, Login, Progress
 from demo.errors import DemoFailed
 from demo.mails import Mail, read_mails
 from demo.report import Report
-from demo.servers import Nextlabel, OwnLabelStudio, free_port
+from demo.servers import Nextlabel, OwnLabelStudio
 from demo.signals import ignore_signals
 from demo.stage import OrderInForce, Project, connect, create_project, label_studio_version
 from demo.watch import Examiner, Watch
 from demo.yardstick import Yardstick
+from nextlabel.testing.servers import free_port
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson
 
 OUTPUT = Path(".cache") / "demo"

@@ -22,12 +22,13 @@ from benchmarks.faults.relay import Relay
 from benchmarks.faults.rigged import Action, Rig
 from benchmarks.faults.verdict import Verdict, look
 from benchmarks.mails import TWO, mails, truth
-from benchmarks.processes import free_port, parts_of, plugged_in
+from benchmarks.processes import parts_of, plugged_in
 from nextlabel.errors import NextlabelError, ToolUnavailable
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.servers import free_port
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice

@@ -18,7 +18,8 @@ import httpx
 from e2e.running import SettingsPages, texts
 from e2e.test_the_loop import label_next, learned
 from nextlabel.labeling import ProjectId
-from nextlabel.testing.installation import Nextlabel, findings, free_port
+from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice

@@ -15,7 +15,8 @@ from e2e.test_the_loop import label_next, learned
 from nextlabel.errors import ToolUnavailable
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.testing.installation import Nextlabel, findings, free_port, running
+from nextlabel.testing.installation import Nextlabel, findings, running
+from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice

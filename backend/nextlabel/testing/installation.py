@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts, build
 
@@ -147,12 +147,6 @@ def running(folder: Path, *arguments: str, **environ: str) -> Iterator[Nextlabel
         yield one
     finally:
         one.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

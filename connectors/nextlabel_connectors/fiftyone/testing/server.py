@@ -20,6 +20,7 @@ import httpx
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
+from nextlabel.testing.servers import ending_with_us, free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.fiftyone.process import FiftyOne
 
@@ -28,15 +29,6 @@ _DEFAULT_VENV = ".cache/fiftyone/venv"
 _MONGOD = "lib/python3*/site-packages/fiftyone/db/bin/mongod"
 _STOP_SECONDS = 20.0
 _TAIL = 3000
-# On Linux the kernel ends a process when we die, even by kill -9; the parent is looked at again in case it died before.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("whoever wanted a FiftyOne is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class FiftyOneMissing(ConfigurationError):
@@ -56,7 +48,7 @@ class FiftyOneServer:
         mongod = next(self._venv.glob(_MONGOD), None)
         if mongod is None:
             raise FiftyOneMissing(f"There is no FiftyOne with a MongoDB in {self._venv}: run `make fiftyone`.")
-        self._mongod, self._port, self._app_port = mongod, _free_port(), _free_port()
+        self._mongod, self._port, self._app_port = mongod, free_port(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="nextlabel-fiftyone-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -125,7 +117,7 @@ class FiftyOneServer:
         log = self.folder / f"{name}.log"
         with log.open("ab") as out:
             process = subprocess.Popen(  # noqa: S603 (our own arguments)
-                [self.python, "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+                ending_with_us(self.python, command, signal.SIGTERM),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -159,9 +151,3 @@ class FiftyOneServer:
             "FIFTYONE_DATABASE_VALIDATION": "false",
             "FIFTYONE_DO_NOT_TRACK": "true",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

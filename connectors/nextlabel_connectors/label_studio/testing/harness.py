@@ -17,11 +17,12 @@ from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.requests import WebhookRequest, Webhooks
 from nextlabel.ports.tool import Callback, Connector, ToolAccess
 from nextlabel.testing import Annotator, Served
+from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
 from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
-from nextlabel_connectors.label_studio.testing.server import LabelStudioServer, free_port
+from nextlabel_connectors.label_studio.testing.server import LabelStudioServer
 
 _MALFORMED: tuple[dict[str, object], ...] = (
     {},

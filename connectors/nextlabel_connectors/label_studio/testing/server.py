@@ -25,6 +25,7 @@ import orjson
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
+from nextlabel.testing.servers import ending_with_us, free_port, signal_group
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
@@ -33,18 +34,6 @@ VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
 _DEFAULT_VENV = ".cache/label-studio/venv"
 _STOP_SECONDS = 10.0
 _TAIL = 3000
-
-# On Linux the kernel kills the server when we die, even by kill -9; the parent is looked at again in case it
-# died before that was arranged. Done in a process of its own, because code between fork and exec may deadlock
-# in a program with threads.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("whoever wanted a Label Studio is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class LabelStudioMissing(ConfigurationError):
@@ -157,10 +146,10 @@ class LabelStudioServer:
         process, self._process = self._process, None
         if process is None:
             return
-        _signal_group(process, signal.SIGTERM)
+        signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-        _signal_group(process, signal.SIGKILL)
+        signal_group(process, signal.SIGKILL)
         process.wait()
 
     def close(self) -> None:
@@ -220,7 +209,7 @@ class LabelStudioServer:
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         options = ["--no-browser", "--log-level", "WARNING", "--internal-host", "127.0.0.1", "--port", str(self._port)]
         return subprocess.Popen(  # noqa: S603 (our own arguments)
-            [self.python, "-c", _DIE_WITH_PARENT, str(os.getpid()), self._program, "start", *options],
+            ending_with_us(self.python, [str(self._program), "start", *options]),
             env={**_environment(self._data, self._database), **self._env},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -303,18 +292,6 @@ def _environment(data: Path, database: Database) -> dict[str, str]:
         "HOST": "",
         **database.environment,
     }
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def free_port() -> int:
-    """A port of this machine at which nothing answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listening(port: int) -> bool:
