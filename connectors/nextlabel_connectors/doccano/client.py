@@ -64,9 +64,9 @@ class DoccanoClient:
     def delete(self, path: str) -> None:
         self._call("DELETE", path)
 
-    def count(self, path: str) -> int:
+    def count(self, path: str, params: Mapping[str, str] | None = None) -> int:
         """How many rows doccano would list."""
-        number = as_row(self.get(path, {"limit": 1})).get("count")
+        number = as_row(self.get(path, {**(params or {}), "limit": 1})).get("count")
         return number if isinstance(number, int) else 0
 
     def rows(self, path: str, params: Mapping[str, str | int]) -> Iterator[Row]:
@@ -83,9 +83,9 @@ class DoccanoClient:
             if offset and not any(row.get("id") in seen for row in page):
                 offset, back = max(0, offset - back), 2 * back
                 continue
-            new = [row for row in page if row.get("id") not in seen]
-            seen.update(row.get("id") for row in new)
-            yield from new
+            new = {row.get("id"): row for row in page if row.get("id") not in seen}
+            seen.update(new)
+            yield from new.values()
             if not answer.get("next") or not page:
                 return
             offset, back, size = offset + max(1, len(page) - _OVERLAP), _OVERLAP, min(_PAGE, 4 * size)

@@ -85,8 +85,8 @@ class Standing:
         if highest > first:
             raise ToolRejected(
                 f"Tasks have places in an order {self.in_force}, which comes before {version}: another nextlabel "
-                "orders this project too, or one did whose database is gone. Stop it, and give these tasks the score 100 "
-                "(docs/doccano.md says how)."
+                "orders this project too, or one did whose database is gone. Stop it, and give these tasks the score "
+                "100 (docs/doccano.md says how)."
             )
 
 

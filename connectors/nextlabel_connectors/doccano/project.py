@@ -40,6 +40,7 @@ class DoccanoProject:
     shared: bool
     types: Mapping[int, str]
     us: int
+    our_name: str
     source: str
 
     @classmethod
@@ -56,9 +57,9 @@ class DoccanoProject:
         types = {_number(row, "id"): str(row.get("text")) for row in rows}
         single = kind == "DocumentClassification" and settings.get("single_class_classification") is True
         shared = settings.get("collaborative_annotation") is True
-        us = _number(as_row(client.get("/me")), "id")
+        me = as_row(client.get("/me"))
         source = orjson.dumps([kind, single, list(types.values())]).decode()
-        return cls(kind, single, shared, types, us, source)
+        return cls(kind, single, shared, types, _number(me, "id"), str(me.get("username")), source)
 
     @property
     def target(self) -> Target:

@@ -15,6 +15,7 @@ from nextlabel.testing import Annotator, Served
 from nextlabel_connectors.doccano.client import DoccanoClient
 from nextlabel_connectors.doccano.connector import DoccanoConnector
 from nextlabel_connectors.doccano.scores import DEFAULT_SCORE
+from nextlabel_connectors.doccano.testing.people import DoccanoPerson
 from nextlabel_connectors.doccano.testing.server import DoccanoServer
 
 
@@ -109,10 +110,20 @@ class DoccanoHarness:
     def delete_project(self, project: ToolProjectId) -> None:
         self._server.owner.delete_project(int(project))
 
+    @property
+    def owner(self) -> DoccanoPerson:
+        return self._server.owner
+
+    @property
+    def access(self) -> ToolAccess:
+        return self.access_of(self.bot)
+
+    def access_of(self, person: DoccanoPerson) -> ToolAccess:
+        return ToolAccess(self._server.url, person.token)
+
     def connector(self, project: ToolProjectId) -> Connector:
         """Nobody has a page open while the contract orders tasks."""
-        client = DoccanoClient(ToolAccess(self._server.url, self.bot.token), project)
-        return DoccanoConnector(client, on_screens=0)
+        return DoccanoConnector(DoccanoClient(self.access, project), on_screens=0)
 
     def stranger(self, project: ToolProjectId) -> Connector:
         client = DoccanoClient(ToolAccess(self._server.url, "0" * len(self.bot.token)), project)
