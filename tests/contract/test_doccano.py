@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from nextlabel.errors import SchemaError, ToolRejected, VersionTaken
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, labels_in_force
@@ -14,6 +17,7 @@ from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import ConnectorType, KeepsOldOrders, OwnOrder, Prepares, Pruned, QueueReceipt, ToolAccess
 from nextlabel.testing.contract import CoreContract, PredictionsContract, TokenContract, UnreadableContract
 from nextlabel.testing.scene import Scene, ids, set_scene
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.doccano import CONNECTOR
 from nextlabel_connectors.doccano.client import DoccanoClient
 from nextlabel_connectors.doccano.connector import DoccanoConnector
@@ -393,3 +397,99 @@ def test_a_row_is_read_once_though_rows_go_and_come_while_the_list_is_read(harne
         harness.delete_task(scene.project, task)
     more = harness.add_tasks(scene.project, ["one more"])
     assert [*read, *(str(row["id"]) for row in rows)] == [*scene.tasks, *more]
+
+
+# --- on doccano's own page ---------------------------------------------------------------------------------------
+
+
+SCREENSHOTS = Path(".cache/screenshots")
+
+
+@pytest.fixture(scope="module")
+def browser(doccano: DoccanoServer, harness: DoccanoHarness) -> Iterator[BrowserContext]:
+    """Signed in as an annotator."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail("There is no Chromium: run `make browser`.")
+        pytest.skip("There is no Chromium: run `make browser`.")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        context = opened.new_context(viewport={"width": 1280, "height": 640})
+        context.set_default_timeout(1_000 * CEILING_SECONDS)
+        account = {"username": harness.ann.name, "password": harness.ann.password}
+        context.request.post(f"{doccano.url}/v1/auth/login/", data=account)
+        yield context
+        opened.close()
+
+
+class Annotator:
+    """Works at nextlabel's link with the keys that doccano's page knows."""
+
+    def __init__(self, page: Page, place: Place, link: str) -> None:
+        self.page, self.place, self.link = page, place, link
+
+    def open_link(self, text: str) -> None:
+        self.page.goto(self.link)
+        self.sees(text)
+
+    def sees(self, text: str) -> None:
+        """The text, and the pre-annotation chosen."""
+        expect(self.page.get_by_text(text, exact=True)).to_be_visible(timeout=1_000 * CEILING_SECONDS)
+        expect(self.page.locator(".v-chip--active")).to_contain_text("spam", timeout=1_000 * CEILING_SECONDS)
+
+    def confirm(self) -> None:
+        """As it stands, with the pre-annotation; returns when doccano has it."""
+        before = self._confirmed()
+        self.page.keyboard.press("Enter")
+        wait_for(lambda: self._confirmed() == before + 1, "until the task is confirmed")
+
+    def turn(self, key: str, text: str) -> None:
+        self.page.keyboard.press(key)
+        self.sees(text)
+
+    def _confirmed(self) -> int:
+        return len(self.place.ann.tasks(self.place.number, confirmed="true"))
+
+
+def test_the_link_serves_the_order_and_the_two_arrow_keys_stay_within_the_best_two(
+    harness: DoccanoHarness, browser: BrowserContext
+) -> None:
+    """doccano drops a confirmed task from the list that it is paging through: only going right would skip every other
+    task."""
+    place = Place(harness, [f"the mail with number {n}" for n in range(10)])
+    served = [7, 2, 9, 4, 0, 5, 8]
+    texts = [f"the mail with number {n}" for n in served]
+    place.rank(V1, [place.tasks[n] for n in served], "spam")
+    (found,) = place.connector.prepare()
+    page = browser.new_page()
+    ann = Annotator(page, place, found.message.rpartition(" ")[2])
+    try:
+        for text in texts[:2]:
+            ann.open_link(text)
+            ann.confirm()
+        ann.open_link(texts[2])
+        page.screenshot(path=SCREENSHOTS / "doccano-link.png")
+        ann.confirm()
+        for key, text in (("ArrowRight", texts[4]), ("ArrowLeft", texts[3]), ("ArrowRight", texts[6])):
+            ann.turn(key, text)
+            ann.confirm()
+    finally:
+        page.screenshot(path=SCREENSHOTS / "doccano.png")
+        page.close()
+    assert place.labels() == {place.tasks[n]: "spam" for n in (7, 2, 9, 0, 4, 8)}
+
+
+def test_marked_pieces_of_a_text_are_seen_at_the_link(harness: DoccanoHarness, browser: BrowserContext) -> None:
+    place = Place(harness, ["Ham from Spain", "another text"], **SPANS)
+    place.rank(V1, place.tasks[:1], (Span(9, 14, "spam"),))
+    (found,) = place.connector.prepare()
+    page = browser.new_page()
+    try:
+        page.goto(found.message.rpartition(" ")[2])
+        expect(page.locator("svg").get_by_text("spam").first).to_be_visible()
+    finally:
+        page.screenshot(path=SCREENSHOTS / "doccano-spans.png")
+        page.close()
