@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from nextlabel.errors import SchemaError, ToolRejected, VersionTaken
+from nextlabel.errors import SchemaError, StaleWorker, ToolRejected, VersionTaken
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, labels_in_force
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import ConnectorType, KeepsOldOrders, OwnOrder, Prepares, Pruned, QueueReceipt, ToolAccess
@@ -75,11 +75,18 @@ class Place:
         seen = [one for page in pages for one in page.tasks if one.closed]
         return {one.task.id: target.read(labels_in_force(one.annotations).get(target.name)) for one in seen}
 
-    def rank(self, version: QueueVersion, order: Sequence[TaskId], label: Label | None = "ham") -> QueueReceipt:
+    def rank(
+        self,
+        version: QueueVersion,
+        order: Sequence[TaskId],
+        label: Label | None = "ham",
+        may_switch: Callable[[], None] = lambda: None,
+    ) -> QueueReceipt:
         target = self.connector.label_schema().targets[0].name
         guesses = (Guess(target, label, 0.9),) if label is not None else ()
         predictions = [Prediction(task, version, guesses, 0.1, 0.5) for task in order]
-        return self.connector.place(version, Ranking(tuple(RankedTask(one, 0.5) for one in order), "test"), predictions)
+        ranking = Ranking(tuple(RankedTask(one, 0.5) for one in order), "test")
+        return self.connector.place(version, ranking, predictions, may_switch=may_switch)
 
     def scores(self) -> dict[TaskId, float]:
         """Of all tasks that have another one than doccano's own."""
@@ -322,6 +329,30 @@ def test_what_may_be_open_in_a_browser_keeps_its_pre_annotation_until_nobody_is_
     assert [shown(task) for task in later] == [["spam"]] * 2 + [[]] * 2
     assert place.connector.prune([OwnOrder(V2)], 100, at_rest=True) == Pruned(2, (V2,))
     assert [shown(task) for task in later] == [[]] * 4
+
+
+def test_a_task_whose_pre_annotation_doccano_refuses_stands_in_the_order_with_nothing_shown(
+    harness: DoccanoHarness,
+) -> None:
+    place = Place(harness, ["Ham from Spain"] * 2, **SPANS)
+    receipt = place.rank(V1, place.tasks[:1], (Span(0, 8, "ham"), Span(4, 14, "spam")))
+    assert (receipt.written, receipt.refused, receipt.head[0]) == (1, (place.tasks[0],), place.tasks[0])
+    assert place.given(place.tasks[0], place.bot, "spans") == 0
+
+
+def test_the_pre_annotations_of_an_order_that_was_overtaken_go_with_the_others(harness: DoccanoHarness) -> None:
+    place = Place(harness, ["mail"] * 3)
+    place.ann.give(place.number, int(place.tasks[2]), "ham")
+
+    def overtaken() -> None:
+        raise StaleWorker("another worker has taken over")
+
+    with pytest.raises(StaleWorker):
+        place.rank(V1, place.tasks[:2], "spam", may_switch=overtaken)
+    assert (place.scores(), place.given(place.tasks[0], place.bot)) == ({}, 1)
+    assert [one.level for one in place.connector.restore({}, [])] == ["done"]
+    assert [len(place.ann.labels(place.number, int(task))) for task in place.tasks] == [0, 0, 1]
+    assert [one.level for one in place.connector.restore({}, [])] == ["unchanged"]
 
 
 # --- old orders ------------------------------------------------------------------------------------------------

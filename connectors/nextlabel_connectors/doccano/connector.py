@@ -166,11 +166,19 @@ class DoccanoConnector:
             )
 
     def restore(self, settings: Mapping[str, str], orders: Sequence[OwnOrder]) -> Iterator[Finding]:
-        standing = Standing.read(self._client)
+        """Also the pre-annotations of an order that was never served, because its worker was overtaken."""
+        standing, project = Standing.read(self._client), DoccanoProject.read(self._client)
         ours = {one.task: one for order in orders for one in standing.of(order)}
+        labels = ({"confirmed": "false", "label": text} for text in project.types.values())
+        labeled = {str(row["id"]) for params in labels for row in self._client.rows("examples", params)}
+        guessed = sum(self._client.each(lambda task: guesses.hide(self._client, project, task), labeled - set(ours)))
         self._forget(list(ours.values()))
-        if ours:
-            yield Finding("done", f"{counted(len(ours), 'task')} have doccano's own score {DEFAULT_SCORE:g} again.")
+        if ours or guessed:
+            yield Finding(
+                "done",
+                f"{counted(len(ours), 'task')} of nextlabel's orders have doccano's own score {DEFAULT_SCORE:g} again, "
+                "and its pre-annotations are gone that nobody confirmed.",
+            )
         else:
             yield Finding("unchanged", "There is nothing of nextlabel's here.")
 

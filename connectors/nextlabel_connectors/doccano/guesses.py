@@ -9,7 +9,7 @@ from nextlabel_connectors.doccano.project import Content, DoccanoProject, Given
 
 
 def show(client: DoccanoClient, project: DoccanoProject, task: str, wanted: dict[Content, float]) -> bool:
-    """Put these pre-annotations in the place of ours on a task; False where doccano does not take them.
+    """Put these pre-annotations in the place of ours on a task; False, and nothing shown, where doccano refuses one.
 
     Where a person has given a label or confirmed the task nothing is done. Of a single choice doccano removes all other
     labels as it takes one, so that ours is changed rather than given again.
@@ -27,15 +27,18 @@ def show(client: DoccanoClient, project: DoccanoProject, task: str, wanted: dict
         for content in lacking:
             client.post(project.path(task), project.body(content, wanted[content]))
     except Refused:
+        hide(client, project, task)
         return False
     except NotFound:  # somebody has removed it meanwhile, or the task
         return True
     return True
 
 
-def hide(client: DoccanoClient, project: DoccanoProject, task: str) -> None:
+def hide(client: DoccanoClient, project: DoccanoProject, task: str) -> int:
     """Remove ours; where a person has given a label or confirmed the task too, they saw ours and it stays."""
-    _remove(client, project, task, _ours(client, project, task) or ())
+    ours = _ours(client, project, task) or ()
+    _remove(client, project, task, ours)
+    return len(ours)
 
 
 def _ours(client: DoccanoClient, project: DoccanoProject, task: str) -> tuple[Given, ...] | None:
