@@ -185,11 +185,11 @@ def test_every_change_of_a_label_comes_with_the_next_pull_and_nothing_else(
             cursor = page.cursor
         return told
 
-    def label(task: TaskId, label: str) -> None:
+    def label(task: TaskId, label: str, start: int = 0) -> None:
         if kind:
             for one in place.ann.labels(place.number, int(task), "spans"):
                 place.ann.take_back(place.number, int(task), one["id"], "spans")
-            place.ann.mark(place.number, int(task), 0, 4, label)
+            place.ann.mark(place.number, int(task), start, 4, label)
         else:
             place.ann.give(place.number, int(task), label)
 
@@ -201,6 +201,11 @@ def test_every_change_of_a_label_comes_with_the_next_pull_and_nothing_else(
     label(first, "spam")
     label(second, "ham")
     assert (pull(), pull()) == ({first, second}, set())
+    place.ann.confirm(place.number, int(first))
+    assert (pull(), pull()) == ({first}, set())
+    if kind:
+        label(first, "spam", start=2)  # the same label in another place
+        assert (pull(), pull()) == ({first}, set())
     label(guessed, "spam")  # as it was guessed, but now a person says so
     assert (pull(), pull()) == ({guessed}, set())
     place.ann.confirm(place.number, int(guessed))

@@ -86,7 +86,8 @@ class DoccanoClient:
             new = {row.get("id"): row for row in page if row.get("id") not in seen}
             seen.update(new)
             yield from new.values()
-            if not answer.get("next") or not page:
+            total = answer.get("count")
+            if not page or not isinstance(total, int) or offset + len(page) >= total:
                 return
             offset, back, size = offset + max(1, len(page) - _OVERLAP), _OVERLAP, min(_PAGE, 4 * size)
 
