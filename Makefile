@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LABEL_STUDIO := .cache/label-studio/venv
 FIFTYONE := .cache/fiftyone/venv
+DOCCANO := .cache/doccano/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help house setup label-studio fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
+.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +27,14 @@ $(LABEL_STUDIO)/.installed: demo/label-studio.lock
 	@echo "Installing Label Studio into $(LABEL_STUDIO): about two minutes, once."
 	@test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
 	$(LABEL_STUDIO)/bin/python $(PIP_INSTALL) --require-hashes -r demo/label-studio.lock
+	@touch $@
+
+doccano: $(DOCCANO)/.installed ## A doccano of its own, for the tests
+
+$(DOCCANO)/.installed: tests/contract/doccano/doccano.lock
+	@echo "Installing doccano into $(DOCCANO): about two minutes, once."
+	@test -x $(DOCCANO)/bin/python || $(PYTHON) -m venv $(DOCCANO)
+	$(DOCCANO)/bin/python $(PIP_INSTALL) --require-hashes -r tests/contract/doccano/doccano.lock
 	@touch $@
 
 fiftyone: $(FIFTYONE)/.installed ## A FiftyOne of its own, with its MongoDB, for the tests
@@ -64,10 +73,10 @@ postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as roo
 IN_TWO_LANES = NEXTLABEL_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 EVERYTHING := -m '' --hypothesis-profile everything
 
-test: setup label-studio browser postgres ## What CI runs, with servers that it starts itself; DATABASE=postgresql for the label store there
+test: setup label-studio doccano fiftyone browser postgres ## What CI runs, with servers that it starts itself; DATABASE=postgresql for the label store there
 	$(IN_TWO_LANES)
 
-test-all: setup label-studio browser postgres ## Everything, with every database on PostgreSQL too, and each Label Studio: before an issue is resolved
+test-all: setup label-studio doccano fiftyone browser postgres ## Everything, with every database on PostgreSQL too, and each Label Studio: before an issue is resolved
 	$(IN_TWO_LANES) $(EVERYTHING)
 	NEXTLABEL_TEST_DATABASE=postgresql NEXTLABEL_TEST_LABEL_STUDIO=postgresql \
 	    $(BIN)/python -m pytest tests/contract/test_label_studio.py tests/e2e $(PYTEST_ARGS) $(EVERYTHING)
@@ -123,6 +132,7 @@ lock: ## Resolve again (needs uv)
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 	$(RESOLVE) --no-emit-package fiftyone-db tests/contract/fiftyone/fiftyone.in -o tests/contract/fiftyone/fiftyone.lock
+	$(RESOLVE) tests/contract/doccano/doccano.in -o tests/contract/doccano/doccano.lock
 	for version in $(OLDER); do printf 'label-studio==%s\nsetuptools<80\n' $$version | \
 	    $(RESOLVE) - -o tests/contract/label-studio/$$version.lock || exit; done
 

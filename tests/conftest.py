@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 import postgres
 from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel_connectors.doccano.testing import DoccanoMissing, DoccanoServer
 from nextlabel_connectors.fiftyone.testing import FiftyOneMissing, FiftyOneServer
 from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 
@@ -91,6 +92,17 @@ def chromium() -> Iterator[Browser]:
         expect.set_options(timeout=1_000 * CEILING_SECONDS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def doccano() -> Iterator[DoccanoServer]:
+    """One doccano for the whole run."""
+    try:
+        server = DoccanoServer()
+    except DoccanoMissing as missing:
+        _skip_but_in_ci(missing)
+    with server:
+        yield server
 
 
 @pytest.fixture(scope="session")
