@@ -6,10 +6,18 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 _LABEL_STUDIO = "Label Studio"
+# Tests of one tool run in one process, one after the other, so that it is started once.
+_TOOLS = {
+    "tests/contract/test_doccano": "doccano",
+    "tests/contract/test_fiftyone": "FiftyOne",
+    "tests/e2e/test_fiftyone": "FiftyOne",
+    "tests/contract/test_label_studio": _LABEL_STUDIO,
+    "tests/e2e/": _LABEL_STUDIO,
+}
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """All that needs Label Studio in one process, beside which the others work off the rest.
+    """All that needs Label Studio in one process, beside which the others work off the rest, each tool in one of them.
 
     pytest-xdist's own groups (3.8) have no effect under pytest 9.2.
     """
@@ -21,6 +29,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(("tests/e2e/", "tests/contract/test_label_studio.py")):
-            return _LABEL_STUDIO
+        for start, tool in _TOOLS.items():
+            if nodeid.startswith(start):
+                return tool
         return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else nodeid

@@ -209,17 +209,22 @@ def test_every_change_of_a_label_comes_with_the_next_pull_and_nothing_else(
 
 
 def test_a_score_comes_back_from_doccano_as_it_was_written_and_says_which_place_it_is(harness: DoccanoHarness) -> None:
-    place = Place(harness, ["mail"] * 3)
-    places = [("nextlabel-1", 0), ("nextlabel-99999.9999", 9_999), ("nextlabel-7.2", 2**20 - 2)]
+    place = Place(harness, ["mail"] * 4)
+    places = [
+        ("nextlabel-untrained-1", 0),
+        ("nextlabel-1", 0),
+        ("nextlabel-99999.9999", 9_999),
+        ("nextlabel-7.2", 2**20 - 2),
+    ]
     for task, (version, number) in zip(place.tasks, places, strict=True):
         place.bot.change_task(place.number, int(task), score=score_of(QueueVersion(version), number))
     assert [place_of(place.scores()[task]) for task in place.tasks] == places
-    for strange in (100.0, 0.93, 12_345.0, 12_345.678, 1e300, -1.0, 10_000.0):
+    for strange in (100.0, 0.93, 22_345.0, 22_345.678, 1e300, -1.0, 20_000.0):
         assert place_of(strange) is None
 
 
 def test_later_orders_and_earlier_places_have_higher_scores() -> None:
-    versions = [QueueVersion(f"nextlabel-{name}") for name in ("1", "1.2", "1.10", "2", "10", "10.2")]
+    versions = [QueueVersion(f"nextlabel-{name}") for name in ("untrained-1", "untrained-1.2", "2", "2.2", "2.10", "3", "10", "10.2")]
     scores = [score_of(version, number) for version in versions for number in (9_999, 1, 0)]
     assert (scores == sorted(scores), len(set(scores)), scores[0] > 100) == (True, len(scores), True)
 

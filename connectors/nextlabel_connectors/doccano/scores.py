@@ -17,7 +17,8 @@ DEFAULT_SCORE = 100.0
 """What doccano gives every task."""
 
 _REFILLS, _MODELS, _PLACES = 10_000, 100_000, 2**20
-_NAME = re.compile(r"nextlabel-([1-9][0-9]{0,4})(?:\.([1-9][0-9]{0,3}))?")
+_NAME = re.compile(r"nextlabel-(untrained-)?([1-9][0-9]{0,4})(?:\.([1-9][0-9]{0,3}))?")
+_MODEL = 2 * _REFILLS  # numbers of orders that a model has room for: whether it was trained is in the last bit
 
 
 class Place(NamedTuple):
@@ -35,16 +36,19 @@ def score_of(version: QueueVersion, number: int) -> float:
             f"There is no score for place {number} of the order {version!r}: doccano's scores have room for orders up "
             f"to nextlabel-{_MODELS - 1}.{_REFILLS - 1} and {_PLACES - 1:,} places."
         )
-    return int(name[1]) * _REFILLS + int(name[2] or 0) + 1 - (number + 1) / _PLACES
+    order = int(name[2]) * _MODEL + int(name[3] or 0) * 2 + (not name[1])
+    return order + 1 - (number + 1) / _PLACES
 
 
 def place_of(score: object) -> Place | None:
     """The place that this very score stands for; None for any other score."""
-    if not isinstance(score, float) or not _REFILLS <= score < _REFILLS * _MODELS:
+    if not isinstance(score, float) or not _MODEL <= score < _MODEL * _MODELS:
         return None
     order = floor(score)
     number = (1 - (score - order)) * _PLACES - 1
     if number != int(number) or not 0 <= number < _PLACES - 1:
         return None
-    model, refill = divmod(order, _REFILLS)
-    return Place(QueueVersion(f"nextlabel-{model}" + (f".{refill}" if refill else "")), int(number))
+    model, rest = divmod(order, _MODEL)
+    refill, is_trained = divmod(rest, 2)
+    kind = "" if is_trained else "untrained-"
+    return Place(QueueVersion(f"nextlabel-{kind}{model}" + (f".{refill}" if refill else "")), int(number))

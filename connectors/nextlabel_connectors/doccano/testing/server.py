@@ -78,7 +78,7 @@ class DoccanoServer:
         command = ["-m", "gunicorn.app.wsgiapp", "config.wsgi", "--bind", f"127.0.0.1:{self._port}", "--workers", "3"]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own arguments)
-                ending_with_us(self._python, [self._python, *command, "--timeout", "120"]),
+                ending_with_us(self._python, [str(self._python), *command, "--timeout", "120"]),
                 cwd=self._backend,
                 env=self._environment(self._home),
                 stdin=subprocess.DEVNULL,
