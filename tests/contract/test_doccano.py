@@ -224,7 +224,8 @@ def test_a_score_comes_back_from_doccano_as_it_was_written_and_says_which_place_
 
 
 def test_later_orders_and_earlier_places_have_higher_scores() -> None:
-    versions = [QueueVersion(f"nextlabel-{name}") for name in ("untrained-1", "untrained-1.2", "2", "2.2", "2.10", "3", "10", "10.2")]
+    names = ("untrained-1", "untrained-1.2", "2", "2.2", "2.10", "3", "10", "10.2")
+    versions = [QueueVersion(f"nextlabel-{name}") for name in names]
     scores = [score_of(version, number) for version in versions for number in (9_999, 1, 0)]
     assert (scores == sorted(scores), len(set(scores)), scores[0] > 100) == (True, len(scores), True)
 
