@@ -22,7 +22,6 @@ from nextlabel.service.connecting import Wanted
 from nextlabel.wiring import Parts
 
 _MARKS = {"done": "[green]✓[/]", "unchanged": "[dim]·[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
-_WAIT_FOR_LEASE_SECONDS = 120
 
 
 @click.command()

@@ -40,7 +40,7 @@ from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 from nextlabel.work import Progress
 
-_WAIT_FOR_LEASE_SECONDS = 120
+_WAIT_FOR_LEASE_SECONDS = 600  # a turn takes seconds, and minutes on a machine that is busy with other things
 
 
 class Report(Protocol):
@@ -280,7 +280,7 @@ def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
 
 @contextmanager
 def waiting_lease(job_queue: RqJobQueue, project: ProjectId) -> Iterator[None]:
-    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after two minutes."""
+    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after ten minutes."""
     deadline = time.monotonic() + _WAIT_FOR_LEASE_SECONDS
     while True:
         with job_queue.lease(project) as lease:
@@ -288,7 +288,7 @@ def waiting_lease(job_queue: RqJobQueue, project: ProjectId) -> Iterator[None]:
                 yield
                 return
         if time.monotonic() > deadline:
-            raise JobQueueUnavailable(f"A worker has been busy with project {project} for two minutes: try again.")
+            raise JobQueueUnavailable(f"A worker has been busy with project {project} for ten minutes: try again.")
         time.sleep(0.2)
 
 

@@ -13,7 +13,7 @@ PATIENCE_VARIABLE = "NEXTLABEL_TEST_PATIENCE"
 """By how much every ceiling is multiplied, for a machine that is busier still."""
 
 PATIENCE = float(os.environ.get(PATIENCE_VARIABLE) or 1)
-CEILING_SECONDS = 150.0 * PATIENCE
+CEILING_SECONDS = 600.0 * PATIENCE
 
 
 def wait_for(what: Callable[[], T | None], why: str = "", every: float = 0.1) -> T:
