@@ -14,6 +14,7 @@ import orjson
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.model import HostedModel, Limits
 from nextlabel.hosting.source import ModelSource
+from nextlabel.labeling import LabelSchema
 
 OUR_OWN = "built-in"
 """What a project says that wants nextlabel's own estimators although the team has named a model."""
@@ -31,6 +32,15 @@ class Circumstances:
     region_scores: str = "score"
     project: str = ""
     """What the tool calls the project."""
+
+
+def needs_words(name: str) -> str:
+    """Why a model for label-studio-ml cannot learn a project of this tool."""
+    return (
+        f"The model '{name}' is written for label-studio-ml, which reads Label Studio's labeling configs and "
+        "annotations, and this tool has none: choose a scikit-learn model, which works with every tool, or "
+        f"model={OUR_OWN}."
+    )
 
 
 def read_models(text: str) -> dict[str, ModelSource]:
@@ -86,20 +96,42 @@ class Hosts:
         return f"{name} {digest.hexdigest()[:12]}"
 
     def open(
-        self, project: str, name: str, label_config: str, folder: Path, train_output: Mapping[str, object] | None = None
+        self,
+        project: str,
+        name: str,
+        schema: LabelSchema,
+        folder: Path,
+        train_output: Mapping[str, object] | None = None,
     ) -> HostedModel:
         """A version of a model; its process starts when it is first asked."""
         now = self._circumstances(project)
         return HostedModel(
             self._source(name),
             project=now.project,
-            label_config=label_config,
+            schema=schema,
             folder=folder,
             train_output=train_output,
             parameters=now.parameters,
             access={"hostname": now.hostname, "access_token": now.access_token},
             limits=self._limits,
         )
+
+    def check_needs_no_words(self, name: str, schema: LabelSchema, parameters: Mapping[str, object]) -> None:
+        """For a tool without Label Studio's words. Raises `SettingsError` for a model that needs them, and
+        `HostedModelError` for one that cannot be loaded or has nothing to learn here."""
+        with (
+            tempfile.TemporaryDirectory() as made,
+            HostedModel(
+                self._source(name),
+                project="",
+                schema=schema,
+                folder=Path(made),
+                parameters=parameters,
+                limits=self._limits,
+            ) as model,
+        ):
+            if model.target is None:
+                raise SettingsError(needs_words(name))
 
     def way(self, project: str) -> str:
         """How the scores of regions make one uncertainty there (`hosting.uncertainty`)."""
