@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -32,15 +32,6 @@ class Circumstances:
     region_scores: str = "score"
     project: str = ""
     """What the tool calls the project."""
-
-
-def needs_words(name: str) -> str:
-    """Why a model for label-studio-ml cannot learn a project of this tool."""
-    return (
-        f"The model '{name}' is written for label-studio-ml, which reads Label Studio's labeling configs and "
-        "annotations, and this tool has none: choose a scikit-learn model, which works with every tool, or "
-        f"model={OUR_OWN}."
-    )
 
 
 def read_models(text: str) -> dict[str, ModelSource]:
@@ -116,22 +107,22 @@ class Hosts:
             limits=self._limits,
         )
 
-    def check_needs_no_words(self, name: str, schema: LabelSchema, parameters: Mapping[str, object]) -> None:
-        """For a tool without Label Studio's words. Raises `SettingsError` for a model that needs them, and
-        `HostedModelError` for one that cannot be loaded or has nothing to learn here."""
+    def check_without_words(self, name: str, schema: LabelSchema, parameters: Mapping[str, object]) -> None:
+        """For a tool without Label Studio's words. Raises `HostedModelError` for a model that needs them, cannot be
+        loaded, or has nothing to learn here."""
+        wordless = replace(schema, source="")
         with (
             tempfile.TemporaryDirectory() as made,
             HostedModel(
                 self._source(name),
                 project="",
-                schema=schema,
+                schema=wordless,
                 folder=Path(made),
                 parameters=parameters,
                 limits=self._limits,
             ) as model,
         ):
-            if model.target is None:
-                raise SettingsError(needs_words(name))
+            _ = model.learns
 
     def way(self, project: str) -> str:
         """How the scores of regions make one uncertainty there (`hosting.uncertainty`)."""

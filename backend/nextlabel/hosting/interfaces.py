@@ -38,6 +38,10 @@ _ACCESS = {
 """Where models look for Label Studio and the token: 1.x among the constructor's arguments, both in the environment."""
 _NOWHERE = {"hostname": "http://label-studio.invalid", "access_token": "none"}
 """What stands in the environment where no Label Studio is known. A fit finds the tasks at hand there all the same."""
+_NO_WORDS = (
+    "It is written for label-studio-ml, which reads Label Studio's labeling configs and annotations, and this tool has "
+    "none: choose a scikit-learn model, which works with every tool, or model=built-in."
+)
 _STARTED, _LABELED = "START_TRAINING", "ANNOTATION_CREATED"
 
 
@@ -252,6 +256,8 @@ def load(question: Mapping[str, Any]) -> Hosted | HostedEstimator:
     two_x_installed = compat.provide()
     found = find(question["module"], question["name"])
     if is_label_studio_ml(found):
+        if not question["label_config"]:
+            raise SettingsError(_NO_WORDS)
         return Hosted.of(found, question, two_x_installed=two_x_installed)
     from nextlabel.hosting.estimator import HostedEstimator  # noqa: PLC0415 - a second to import, of no use to others
 

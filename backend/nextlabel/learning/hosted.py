@@ -26,7 +26,7 @@ from nextlabel.features.encoders import encoder_of
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction, Meanwhile
-from nextlabel.hosting.hosts import Hosts, needs_words
+from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import (
     Annotation,
     Label,
@@ -72,7 +72,8 @@ class HostedWorkbench:
     ) -> None:
         """``name`` is one of the hosts' models; ``labels_in`` reads a result (`MLBackendWords.labels_in`), None where
         the tool has no such words. Raises `SettingsError` where there is no model of that name."""
-        self._project, self._name, self._hosts, self._schema = project, name, hosts, schema
+        self._project, self._name, self._hosts = project, name, hosts
+        self._schema = schema if labels_in else replace(schema, source="")
         self._annotated = annotated
         self._labels_in = labels_in
         self._source, self._options, self._embeddings = source, options, embeddings
@@ -190,14 +191,10 @@ class HostedWorkbench:
         return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
 
     def _unfitted(self) -> HostedProject:
-        """The model as its file makes it, which may well be one that others have trained. Raises `HostedModelError` for
-        one that reads Label Studio's words where there are none."""
+        """The model as its file makes it, which may well be one that others have trained."""
         folder = self._hosts.new_folder(self._project) / "unfitted"
         hosted = self._hosts.open(self._project, self._name, self._schema, folder)
-        target = hosted.target
-        if target is None and self._labels_in is None:
-            raise HostedModelError(needs_words(self._name))
-        schema = LabelSchema(() if target is None else (target,), source=self._schema.source)
+        schema = LabelSchema((hosted.target,) if hosted.target else (), source=self._schema.source)
         return self._version(HostedFacts(self._name, self.learner, schema, learns=hosted.learns), hosted, folder)
 
     def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject | None:

@@ -109,7 +109,7 @@ class Connecting:
         if not hosted:
             schema.check_learnable()
         elif not isinstance(connector, MLBackendWords):
-            self.hosts.check_needs_no_words(hosted, schema, wanted.options.parameters)
+            self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
         strategy = wanted.options.strategy
         check_project(finding.make(strategy), strategy, schema, hosted)
         if moved_from:
