@@ -164,10 +164,11 @@ def facts_of(state: Mapping[str, object]) -> HostedFacts:
 
 
 def _read_words(state: Mapping[str, object]) -> bool:
-    """Whether a version of an earlier release is of a scikit-learn model. One that says nothing may well be: to make
-    it again costs no training."""
+    """Whether a version of an earlier release is of a scikit-learn model. One that has learned nothing yet may well be:
+    to make it again costs no training."""
     train_output = orjson.loads(str(state["train_output"]))
-    return set(train_output) == {"model_file", "control"} or not (train_output or state["informative"])
+    nothing = state["learns"] and not (train_output or state["informative"])
+    return bool(nothing) or set(train_output) == {"model_file", "control"}
 
 
 def task_json(task: Task, annotations: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:

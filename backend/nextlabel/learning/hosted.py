@@ -150,10 +150,10 @@ class HostedWorkbench:
             return {}
         learned = previous.facts.target
         right = [
-            _read(target, guess) == label
+            target.read(guess.get(target.name)) == label
             for (_, told), guess in zip(new, self._guessed(learned, said), strict=False)
             for target in ([learned] if learned else self._schema.targets)
-            if (label := _read(target, labels_in_force(told))) is not None
+            if (label := target.read(labels_in_force(told).get(target.name))) is not None
         ]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
@@ -211,7 +211,7 @@ class HostedWorkbench:
         """The tasks as the model's fit is given them: with a label of its target, or with whole annotations."""
         if target is None:
             return [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
-        labels = ((task, _read(target, labels_in_force(told))) for task, told in self._annotated)
+        labels = ((task, target.read(labels_in_force(told).get(target.name))) for task, told in self._annotated)
         return [{"data": dict(task.data), "label": label} for task, label in labels if label is not None]
 
     def _version(self, facts: HostedFacts, hosted: HostedModel, files: Path | None) -> HostedProject:
@@ -237,10 +237,6 @@ class HostedWorkbench:
 
 def _whole(annotation: Annotation) -> Mapping[str, object]:
     return annotation.whole or {"id": annotation.id, "result": []}
-
-
-def _read(target: Target, said: Mapping[str, object]) -> Label | None:
-    return target.read(said[target.name]) if target.name in said else None
 
 
 def _content(annotation: Annotation) -> object:
