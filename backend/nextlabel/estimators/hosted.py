@@ -147,7 +147,7 @@ def facts_of(state: Mapping[str, object]) -> HostedFacts:
     `OutdatedModel` for a scikit-learn model of a release up to 0.2.0, which read Label Studio's words."""
     if "target" not in state and _read_words(state):
         raise OutdatedModel(
-            f"The version of the scikit-learn model '{state['name']}' was written by an earlier release, in Label "
+            f"The version of your own model '{state['name']}' was written by an earlier release, in Label "
             "Studio's words. A worker makes it again from its labels: ask again in a minute, or see that `nextlabel "
             "work` runs."
         )
