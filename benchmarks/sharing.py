@@ -35,7 +35,7 @@ from nextlabel.features.embedding import EmbeddingEncoder
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.source import Source
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
-from nextlabel.labeling import Input, ModelVersion, ProjectId, Span, Target, Task, TaskId
+from nextlabel.labeling import Input, LabelSchema, ModelVersion, ProjectId, Span, Target, Task, TaskId
 from nextlabel.learning.scoring import Scorer
 from nextlabel.ports.state import ModelRecord
 from nextlabel.ports.tool import ToolAccess
@@ -147,8 +147,9 @@ def _marked(said: str) -> tuple[Span, ...]:
 def _hosted(parts: Parts, minilm: Path) -> Callable[[], bytes]:
     name, learner = "Moods", parts.hosts.learner(PROJECT, "Moods")
     folder = parts.hosts.new_folder(PROJECT) / "unfitted"
-    facts = HostedFacts(name, learner, _CONFIG, learns=False)
-    model = HostedProject(parts.hosts.open(PROJECT, name, _CONFIG, folder), facts, None, lambda: "score")
+    schema = LabelSchema((), source=_CONFIG)
+    facts = HostedFacts(name, learner, schema, learns=False)
+    model = HostedProject(parts.hosts.open(PROJECT, name, schema, folder), facts, None, lambda: "score")
     _keep(parts, model, learner)
     model.start()
     tasks = [Task(TaskId(str(n)), {"text": one}) for n, one in enumerate(_sentences(HOSTED))]

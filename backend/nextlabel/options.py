@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from math import inf
 
 from nextlabel.errors import SettingsError
-from nextlabel.hosting.uncertainty import WAYS
 
+REGION_SCORES = ("score", "mean", "min", "max", "product", "count")
+"""How the scores of several regions may make one uncertainty (`nextlabel.hosting.uncertainty`)."""
 FROM_LABELS = 30
 """So many labels a target needs before a chance of being right says anything: from here on that of a single choice is
 calibrated by labels that the model had not seen."""
@@ -88,9 +89,9 @@ class ProjectOptions:
                 raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
         if not _is_small(self.parameters):
             raise SettingsError(f"'parameters' is larger than {_LARGEST_PARAMETERS:,} characters, or nested too deep.")
-        if self.region_scores not in WAYS:
+        if self.region_scores not in REGION_SCORES:
             raise SettingsError(
-                f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(WAYS)}."
+                f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(REGION_SCORES)}."
             )
         _show_from(self.show_predictions)
 

@@ -25,7 +25,6 @@ from nextlabel.testing.contract import (
     SkippingContract,
     TokenContract,
     UnreadableContract,
-    WordsContract,
 )
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.memory import CONNECTOR, JsonDialect, MemoryConnectorType, MemoryTool
@@ -85,7 +84,6 @@ class TestMemoryConnector(
     SkippingContract,
     TokenContract,
     UnreadableContract,
-    WordsContract,
 ):
     pass
 

@@ -31,6 +31,7 @@ def nextlabel(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> 
         f"one={OF_TEXTS}/one_x.py:TextClassifier",
         f"two={OF_TEXTS}/two_x.py:TextClassifier",
         f"failing={OF_TEXTS}/raising.py:Obedient",
+        "linear=sklearn.linear_model.LogisticRegression",
     )
     folder = tmp_path_factory.mktemp("nextlabel")
     with running(folder, *(part for model in models for part in ("--model", model)), **new_store()) as one:
@@ -45,8 +46,8 @@ def test_regions_by_a_model_of_the_teams_own_are_taught_shown_and_in_its_order(
     assert_served_in_order(REGIONS, project, number, nextlabel, owner)
 
 
-@pytest.mark.parametrize("model", representing(["one", "two"], {"one"}))
-def test_a_model_file_of_either_interface_serves_is_fitted_by_the_worker_and_orders_the_queue(
+@pytest.mark.parametrize("model", representing(["one", "two", "linear"], {"one", "linear"}))
+def test_a_model_of_either_interface_or_of_scikit_learn_serves_is_fitted_by_the_worker_and_orders_the_queue(
     model: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:
     kind = KINDS["single choice"]

@@ -17,6 +17,7 @@ import pytest
 import redis
 from sqlalchemy import make_url
 
+from integration.label_studio_words import WordedConnectorType
 from nextlabel import wiring
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId, ToolProjectId
@@ -235,13 +236,25 @@ class Team:
 def tool(monkeypatch: pytest.MonkeyPatch) -> MemoryTool:
     """A labeling tool, found under the connector name "memory" as an installed one would be."""
     tool = MemoryTool()
+    _install(MemoryConnectorType(tool), monkeypatch)
+    return tool
+
+
+@pytest.fixture
+def worded_tool(monkeypatch: pytest.MonkeyPatch) -> MemoryTool:
+    """Such a tool that has Label Studio's words, for models that are written for label-studio-ml."""
+    tool = MemoryTool()
+    _install(WordedConnectorType(tool), monkeypatch)
+    return tool
+
+
+def _install(memory: MemoryConnectorType, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: Callable[[str], ConnectorType] = discovery.connector_type
 
     def connector_type(name: str) -> ConnectorType | MemoryConnectorType:
-        return MemoryConnectorType(tool) if name == "memory" else installed(name)
+        return memory if name == "memory" else installed(name)
 
     monkeypatch.setattr(discovery, "connector_type", connector_type)
-    return tool
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ class Project:
 
 
 @pytest.fixture
-def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str], Project]]:
+def project_of(worded_tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str], Project]]:
     opened: list[wiring.Parts] = []
 
     def make(name: str) -> Project:
@@ -105,6 +105,7 @@ def project_of(tool: MemoryTool, settings: Settings) -> Iterator[Callable[[str],
         parts = wiring.build(own, own.redis_url or "")
         opened.append(parts)
         parts.connections.note_address("http://127.0.0.1:9090")
+        tool = worded_tool
         team = Team(tool, parts, tool.create_project(["ham", "spam"]))
         environ = {
             "NEXTLABEL_DATABASE_URL": own.database_url,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from nextlabel.errors import HostedModelError
 from nextlabel.hosting import HostedModel, HostedPrediction, Limits, ModelSource
+from nextlabel.labeling import Input, LabelSchema, Scale, Target
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 
 MODELS = Path(__file__).parent / "models"
@@ -30,7 +31,10 @@ TEACHING = [
     ),
     *(("shares fell on friday", "money"), ("the bank raised its rates", "money"), ("profits rose again", "money")),
 ]
-STARS = '<View><Text name="text" value="$text"/><Rating name="topic" toName="text" maxRating="5"/></View>'
+WORDS = LabelSchema((), source=CONFIG)
+TEXT = (Input("text"),)
+TOPIC = LabelSchema((Target("topic", "choice", TEXT, ("sport", "money")),))
+STARS = LabelSchema((Target("stars", "number", TEXT, scale=Scale(1, 5, 1)),))
 SIZES: dict[str, list[dict[str, object]]] = {
     "sport": [{"size": 1, "place": "a"}, {"size": 2, "place": "a"}],
     "money": [{"size": 8, "place": "b"}, {"size": 9, "place": None}],
@@ -71,7 +75,7 @@ def host(tmp_path: Path) -> Iterator[Maker]:
 
     def make(name: str, *, folder: Path = tmp_path / "0001", **more: object) -> HostedModel:
         source = ModelSource.parse(f"{MODELS}/{name}")
-        model = HostedModel(source, project="7.1700000000", label_config=CONFIG, folder=folder, **more)  # type: ignore[arg-type]
+        model = HostedModel(source, project="7.1700000000", schema=WORDS, folder=folder, **more)  # type: ignore[arg-type]
         made.append(model)
         return model
 
@@ -113,86 +117,74 @@ def test_a_model_of_either_interface_predicts_learns_and_predicts_better_whereve
     assert tuple(said[0].model_version for said in (before, after, last)) == versions
 
 
-def labeled_with(kind: str, labels: list[tuple[dict[str, object], object]]) -> list[dict[str, object]]:
-    """Tasks as Label Studio exports them, each labeled once and then skipped by a second annotator."""
-    now = "2025-01-01T00:00:00.000000Z"
-
-    def annotations(label: object) -> list[dict[str, object]]:
-        item = {"from_name": "topic", "to_name": "text", "type": kind, "value": {kind: label}}
-        skipped = {"id": 2, "result": [], "was_cancelled": True, "updated_at": now}
-        return [{"id": 1, "result": [item], "was_cancelled": False, "updated_at": now}, skipped]
-
-    return [{"id": n, "data": data, "annotations": annotations(label)} for n, (data, label) in enumerate(labels)]
+def labeled(labels: Iterable[tuple[dict[str, object], object]]) -> list[dict[str, object]]:
+    return [{"data": data, "label": label} for data, label in labels]
 
 
 def estimator(name: str) -> ModelSource:
     return ModelSource.parse(f"{MODELS}/{name}" if ".py:" in name else name)
 
 
-TEXTS_CHOSEN = labeled_with("choices", [({"text": text}, [label]) for text, label in TEACHING])
-SIZES_CHOSEN = labeled_with("choices", [(data, [label]) for label, all_of in SIZES.items() for data in all_of])
-TEXTS_RATED = labeled_with("rating", [({"text": text}, 1 if label == "money" else 5) for text, label in TEACHING])
+TEXTS_CHOSEN = labeled(({"text": text}, label) for text, label in TEACHING)
+SIZES_CHOSEN = labeled((data, label) for label, all_of in SIZES.items() for data in all_of)
+TEXTS_RATED = labeled(({"text": text}, 1.0 if label == "money" else 5.0) for text, label in TEACHING)
+NOTHING = HostedPrediction([], None, (), None)
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "tasks"),
+    ("name", "schema", "tasks"),
     [
-        ("sklearn.linear_model.LogisticRegression", CONFIG, TEXTS_CHOSEN),
-        ("estimators.py:letters", CONFIG, TEXTS_CHOSEN),
-        ("estimators.py:fields", CONFIG, SIZES_CHOSEN),
+        ("sklearn.linear_model.LogisticRegression", TOPIC, TEXTS_CHOSEN),
+        ("estimators.py:letters", TOPIC, TEXTS_CHOSEN),
+        ("estimators.py:fields", TOPIC, SIZES_CHOSEN),
         ("sklearn.linear_model:BayesianRidge", STARS, TEXTS_RATED),
     ],
     ids=["a class", "a pipeline of their own", "a function for fields", "a regressor"],
 )
 def test_a_scikit_learn_estimator_says_nothing_then_learns_and_says_the_same_wherever_its_state_is_moved(
-    name: str, config: str, tasks: list[dict[str, Any]], tmp_path: Path
+    name: str, schema: LabelSchema, tasks: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     def host(folder: str, state: object = None) -> HostedModel:
         known = json.loads(json.dumps(state or {}))
-        return HostedModel(
-            estimator(name), project="7", label_config=config, folder=tmp_path / folder, train_output=known
-        )
+        return HostedModel(estimator(name), project="7", schema=schema, folder=tmp_path / folder, train_output=known)
 
     with host("0001") as first:
-        assert first.predict(tasks) == [HostedPrediction([], None, (), None)] * len(tasks)
+        assert first.target == schema.targets[0]
+        assert first.predict(tasks) == [NOTHING] * len(tasks)
         state = first.fit(tasks, into=tmp_path / "fitted")
-        assert first.predict(tasks[:1]) == [HostedPrediction([], None, (), None)]
+        assert first.predict(tasks[:1]) == [NOTHING]
     with host("fitted", state) as second:
         said = second.predict(tasks)
-    for labeled, prediction in zip(tasks, said, strict=True):
-        [item] = labeled["annotations"][0]["result"]
-        assert prediction.score is not None
-        assert 0.5 < prediction.score <= 1
-        assert prediction.region_scores == (prediction.score,)
-        assert prediction.result == [{**item, "score": prediction.score}], "just what the annotator gave"
+    assert [one.label for one in said] == [one["label"] for one in tasks], "just what the annotators gave"
+    assert all(one.score is not None and 0.5 < one.score <= 1 for one in said)
     (tmp_path / "fitted").rename(tmp_path / "moved")
     with host("moved", state) as moved:
         assert moved.predict(tasks) == said
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "told"),
+    ("name", "schema", "told"),
     [
-        ("sklearn.cluster.KMeans", CONFIG, r"could not start: KMeans is neither a classifier nor a regressor"),
-        ("sklearn.svm.SVC", STARS, r"could not start: .* nothing for a classifier, which learns <Choices>"),
+        ("sklearn.cluster.KMeans", TOPIC, r"could not start: KMeans is neither a classifier nor a regressor"),
+        ("sklearn.svm.SVC", STARS, r"could not start: .* nothing for a classifier, .*'stars' is a number"),
         (
             "estimators.py:scaler",
-            CONFIG,
+            TOPIC,
             r"could not start: .* nor a scikit-learn estimator: StandardScaler has no predict",
         ),
         (
             "estimators.py:absent",
-            CONFIG,
+            TOPIC,
             r"could not be loaded: AttributeError: it has no absent; it has Lengths, fields",
         ),
     ],
-    ids=["a clusterer", "no control", "no predict", "not there"],
+    ids=["a clusterer", "no target", "no predict", "not there"],
 )
-def test_what_is_no_estimator_for_the_config_is_told_in_a_sentence(
-    name: str, config: str, told: str, tmp_path: Path
+def test_what_is_no_estimator_for_the_project_is_told_in_a_sentence(
+    name: str, schema: LabelSchema, told: str, tmp_path: Path
 ) -> None:
     with (
-        HostedModel(estimator(name), project="7", label_config=config, folder=tmp_path) as model,
+        HostedModel(estimator(name), project="7", schema=schema, folder=tmp_path) as model,
         pytest.raises(HostedModelError, match=told) as failed,
     ):
         model.predict([task("hello")])
@@ -200,7 +192,7 @@ def test_what_is_no_estimator_for_the_config_is_told_in_a_sentence(
 
 
 def test_an_estimator_gets_its_parameters_and_what_it_raises_of_them_is_told(tmp_path: Path) -> None:
-    given = {"parameters": {"C": -1.0, "of no use to it": ""}, "label_config": CONFIG, "folder": tmp_path / "0001"}
+    given = {"parameters": {"C": -1.0, "of no use to it": ""}, "schema": TOPIC, "folder": tmp_path / "0001"}
     with (
         HostedModel(estimator("estimators.py:fields"), project="7", **given) as model,  # type: ignore[arg-type]
         pytest.raises(HostedModelError, match=r"raised in fit: .*'C' parameter .* Got -1.0(.|\n)*Correct the model"),
@@ -214,8 +206,8 @@ def test_label_studio_ml_need_not_be_installed_for_an_estimator_but_for_models_t
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text("import sys\nsys.modules['label_studio_ml'] = None\n")
     put_first(tmp_path / "site", monkeypatch)
-    with HostedModel(estimator("estimators.py:fields"), project="7", label_config=CONFIG, folder=tmp_path) as model:
-        assert model.predict(SIZES_CHOSEN[:1]) == [HostedPrediction([], None, (), None)]
+    with HostedModel(estimator("estimators.py:fields"), project="7", schema=TOPIC, folder=tmp_path) as model:
+        assert model.predict(SIZES_CHOSEN[:1]) == [NOTHING]
     told = r"needs a Python module that is not there \(label_studio_ml.*; pip install --no-deps label-studio-ml==1.0.9"
     with pytest.raises(HostedModelError, match=told):
         host("one_x.py:TextClassifier").predict([task("hello")])
@@ -325,7 +317,7 @@ def test_a_model_that_cannot_be_loaded_says_why(host: Maker, tmp_path: Path) -> 
         (f"{needy}:Needy", r"needs a Python module that is not there .*torch_of_the_future.*: install it"),
         ("sklearn.no_such_module:Mine", r"needs a Python module that is not there .*no_such_module"),
     ):
-        model = HostedModel(ModelSource.parse(source), project="1", label_config=CONFIG, folder=tmp_path / "empty")
+        model = HostedModel(ModelSource.parse(source), project="1", schema=WORDS, folder=tmp_path / "empty")
         with model, pytest.raises(HostedModelError, match=told):
             model.predict([task("hello")])
 
@@ -356,8 +348,9 @@ def test_it_ends_with_a_service_that_was_killed(
     import time
     from pathlib import Path
     from nextlabel.hosting import HostedModel, ModelSource
-    model = HostedModel(ModelSource.parse({f"{MODELS}/raising.py:Obedient"!r}), project="1", label_config={CONFIG!r},
-                        folder=Path({str(tmp_path)!r}))
+    from nextlabel.labeling import LabelSchema
+    model = HostedModel(ModelSource.parse({f"{MODELS}/raising.py:Obedient"!r}), project="1",
+                        schema=LabelSchema((), source={CONFIG!r}), folder=Path({str(tmp_path)!r}))
     print(model.predict([{{"data": {{"text": "hello"}}}}])[0].model_version, flush=True)
     time.sleep(300)
     """
@@ -415,9 +408,7 @@ def test_a_model_does_not_see_the_services_secrets(
         "        seen = 'hush' in first + repr(os.environ), os.environ.get('LABEL_STUDIO_API_KEY')\n"
         "        return [{'result': [], 'model_version': repr(seen)}]\n"
     )
-    with HostedModel(
-        ModelSource.parse(f"{curious}:Curious"), project="1", label_config=CONFIG, folder=tmp_path
-    ) as model:
+    with HostedModel(ModelSource.parse(f"{curious}:Curious"), project="1", schema=WORDS, folder=tmp_path) as model:
         assert model.predict([task("hello")])[0].model_version == "(False, 'for the model')"
 
 

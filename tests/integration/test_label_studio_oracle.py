@@ -7,17 +7,11 @@ import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from xml.sax.saxutils import quoteattr
 
 import orjson
 import pytest
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.pipeline import make_pipeline
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from nextlabel.hosting.estimator import EstimatorModel
-from nextlabel.hosting.estimator_controls import control_for
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
@@ -106,7 +100,8 @@ def a_label(target: Target, chance: random.Random) -> Label:
 def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
     for _ in range(5):
         guesses = tuple(
-            Guess(target.name, a_label(target, chance), chance.random()) for target in config.schema.targets
+            Guess(target.name, a_label(target, chance), chance.random(), scored=chance.random() < 0.8)
+            for target in config.schema.targets
         )
         prediction = Prediction(TaskId("1"), VERSION, guesses, chance.random(), chance.random())
         yield write_window_item(TaskId("1"), window_scores([prediction])[0], prediction, config, VERSION)
@@ -135,35 +130,6 @@ def test_all_controls_of_one_config_are_taken_together(python_of_label_studio: P
     assert [
         said for said in refusals(python_of_label_studio, [(xml, list(predictions(config, chance)))])[0] if said
     ] == []
-
-
-def hosted_predictions(xml: str, chance: random.Random) -> list[dict[str, object]]:
-    """Those of a scikit-learn estimator that was taught any labels of the config's control."""
-    is_number = "<Rating" in xml or "<Number" in xml
-    learner = DecisionTreeRegressor() if is_number else DecisionTreeClassifier()
-    model = EstimatorModel(make_pipeline(DictVectorizer(), learner), xml, {})
-    control = control_for("regressor" if is_number else "classifier", xml)
-
-    def labeled(size: int) -> dict[str, object]:
-        few = chance.sample(control.labels, chance.randint(1, 3)) if control.labels else []
-        label = chance.uniform(-9, 9) if is_number else tuple(few) if control.kind == "choices" else few[0]
-        result = control.item(control.nearest(label) if isinstance(label, float) else label, None)
-        return {"data": {"size": size}, "annotations": [{"id": 1, "result": result}]}
-
-    tasks = [labeled(size) for size in range(20)]
-    with TemporaryDirectory() as folder:
-        state = model.fit(tasks, folder)
-        return EstimatorModel(learner, xml, state).predict(tasks)
-
-
-def test_what_hosted_scikit_learn_estimators_say_is_taken_too(python_of_label_studio: Path) -> None:
-    chance = random.Random(9)
-    learned = [xml for xml in configs(chance) if any(f"<{tag} " in xml for tag in ("Choices", "Rating", "Number"))]
-    cases = [(xml, hosted_predictions(xml, chance)) for xml in learned]
-    items = [item for _, said in cases for one in said for item in one["result"]]  # type: ignore[attr-defined]
-    assert {item["type"] for item in items} == {"choices", "rating", "number"}
-    assert len(items) == 20 * len(cases)
-    assert [said for verdicts in refusals(python_of_label_studio, cases) for said in verdicts if said] == []
 
 
 def test_label_studio_would_have_refused_what_is_not_written(python_of_label_studio: Path) -> None:

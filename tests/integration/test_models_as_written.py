@@ -14,6 +14,7 @@ from integration.test_hosting import CONFIG, annotated, task
 from label_studio_sdk_beside import CHECKOUT_VARIABLE, LIKE_2_X, MODELS, search_path
 from nextlabel.errors import HostedModelError
 from nextlabel.hosting import HostedModel, HostedPrediction, ModelSource
+from nextlabel.labeling import LabelSchema
 
 WORDS = '<View><Text name="text" value="$text"/><Labels name="word" toName="text"><Label value="A"/></Labels></View>'
 Maker = Callable[..., HostedModel]
@@ -35,7 +36,9 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
     def make(name: str, folder: str = "0001", config: str = CONFIG, **more: Any) -> HostedModel:
         source = ModelSource.parse(f"{MODELS}/as_written.py:{name}")
-        made.append(HostedModel(source, project="7.17", label_config=config, folder=tmp_path / folder, **more))
+        made.append(
+            HostedModel(source, project="7.17", schema=LabelSchema((), source=config), folder=tmp_path / folder, **more)
+        )
         return made[-1]
 
     yield make
@@ -116,7 +119,7 @@ def test_a_missing_module_is_named_by_the_package_to_install(tmp_path: Path) -> 
         wants.write_text(f"from label_studio_ml.model import LabelStudioMLBase\nfrom {module} import ImageTag\n")
         source = ModelSource.parse(f"{wants}:Wants")
         with (
-            HostedModel(source, project="7", label_config=CONFIG, folder=tmp_path / "0001") as model,
+            HostedModel(source, project="7", schema=LabelSchema((), source=CONFIG), folder=tmp_path / "0001") as model,
             pytest.raises(HostedModelError, match=rf"not there \(.*pip install {package}\)"),
         ):
             model.predict([task("one")])

@@ -22,7 +22,7 @@ from nextlabel.estimators.project import ProjectModel, SlowModel
 from nextlabel.labeling import Input, Label, ModelVersion, ProjectId, Result, Span, Target, Task, TaskId
 from nextlabel.learning import scoring
 from nextlabel.learning.scoring import Scorer
-from nextlabel.measures.opinions import Opinions, ResultOpinions
+from nextlabel.measures.opinions import Opinions, OwnOpinions
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel.work import InPlace, Shards
@@ -89,11 +89,11 @@ class Version:
 
 
 @pytest.fixture(params=["spans", "a team's own model"])
-def version(request: pytest.FixtureRequest, tool: MemoryTool, settings: Settings) -> Iterator[Version]:
+def version(request: pytest.FixtureRequest, worded_tool: MemoryTool, settings: Settings) -> Iterator[Version]:
     if request.param != "spans":
         settings = replace(settings, models=f"{MODELS / 'one_x.py'}:TextClassifier")
     parts = wiring.build(settings, settings.redis_url or "")
-    team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+    team = Team(worded_tool, parts, worded_tool.create_project(["ham", "spam"]))
     team.choose()
     team.import_mails(400)
     if request.param == "spans":
@@ -104,7 +104,7 @@ def version(request: pytest.FixtureRequest, tool: MemoryTool, settings: Settings
         said: dict[str, Label] = {"label": team.truth[task]}
         if request.param == "spans":
             said[PIECES.name] = marked(team, task)
-        tool.submit(team.at_tool, task, said, "ann")
+        team.tool.submit(team.at_tool, task, said, "ann")
     team.run()
     yield Version(team, settings)
     parts.redis.close()
@@ -184,12 +184,12 @@ def unsure(version: Version) -> tuple[list[TaskId], list[float]]:
 
 
 def test_a_worker_whose_file_of_the_model_is_another_one_leaves_it_to_others(
-    tool: MemoryTool, settings: Settings, tmp_path: Path
+    worded_tool: MemoryTool, settings: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "model.py"
     shutil.copy(MODELS / "one_x.py", file)
     parts = wiring.build(replace(settings, models=f"{file}:TextClassifier"), settings.redis_url or "")
-    team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+    team = Team(worded_tool, parts, worded_tool.create_project(["ham", "spam"]))
     team.choose()
     team.import_mails(20)
     team.run()
@@ -218,10 +218,10 @@ class Lengths:
         self.asked += [task.id for task in tasks]
         return [len(str(task.data["text"])) for task in tasks]
 
-    def heard(self, said: Sequence[object]) -> ResultOpinions:
+    def heard(self, said: Sequence[object]) -> OwnOpinions:
         assert all(isinstance(one, int) for one in said)
         lengths = np.array(said, dtype=np.float64)
-        return ResultOpinions([Result(())] * len(said), 1 / (1 + lengths))
+        return OwnOpinions([Result(())] * len(said), 1 / (1 + lengths), [True] * len(said))
 
 
 TASKS = [Task(TaskId(str(n)), {"text": "x" * n}) for n in range(1000)]

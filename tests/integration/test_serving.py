@@ -24,7 +24,7 @@ from nextlabel import wiring
 from nextlabel.errors import ArtifactError, ModelNotReady
 from nextlabel.estimators.hosted import HostedFacts, HostedProject
 from nextlabel.estimators.project import Model
-from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, ToolProjectId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, QueueVersion, ToolProjectId
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import ModelRecord
 from nextlabel.service import answering as serving
@@ -214,8 +214,9 @@ def patient(settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
     parts = wiring.build(replace(settings, models=named), settings.redis_url or "")
     for project in (ONE, TWO):
         connect(parts, project)
-    hosted = parts.hosts.open(ONE, "Waiting", CONFIG, tmp_path / "unfitted")
-    facts = HostedFacts("Waiting", parts.hosts.learner(ONE, "Waiting"), CONFIG, learns=False)
+    schema = LabelSchema((), source=CONFIG)
+    hosted = parts.hosts.open(ONE, "Waiting", schema, tmp_path / "unfitted")
+    facts = HostedFacts("Waiting", parts.hosts.learner(ONE, "Waiting"), schema, learns=False)
     record = ModelRecord(ModelVersion("nextlabel-1"), "", SCHEMA, {}, {}, learner=facts.learner)
     fence = parts.fences.next(ONE)
     parts.models.save(ONE, record, HostedProject(hosted, facts, None, lambda: "score"), fence=fence)

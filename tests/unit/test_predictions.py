@@ -16,7 +16,7 @@ from nextlabel.measures.opinions import (
     ChoicesOpinions,
     NumberOpinions,
     Opinions,
-    ResultOpinions,
+    OwnOpinions,
     SpanOpinions,
 )
 
@@ -78,7 +78,7 @@ BOX = Result(({"type": "rectanglelabels"},))
             ),
             [((Span(0, 2, "A"),),), ()],
         ),
-        (ResultOpinions([BOX, BOX], np.array([0.2, 0.4])), [(BOX,), ()]),
+        (OwnOpinions([BOX, BOX], np.array([0.2, 0.4]), [True, True]), [(BOX,), ()]),
     ],
     ids=["choice", "choices", "number", "spans", "a team's own model"],
 )
@@ -108,11 +108,12 @@ def test_a_target_is_withheld_by_itself() -> None:
     assert [[guess.target for guess in it.guesses] for it in said] == [["kind"], ["kind"]]
 
 
-@pytest.mark.parametrize(("item", "seen"), [({"type": "choices"}, [1, 0]), ({"type": "choices", "score": 0.5}, [0, 0])])
+@pytest.mark.parametrize(("scored", "seen"), [(False, [1, 0]), (True, [0, 0])])
+@pytest.mark.parametrize("label", ["spam", BOX])
 def test_nothing_is_known_against_a_model_of_the_teams_own_that_gives_no_score(
-    item: dict[str, object], seen: list[int]
+    label: Label, scored: bool, seen: list[int]
 ) -> None:
-    said = {"own": ResultOpinions([Result((item,))], np.array([UNKNOWN]))}
+    said = {"own": OwnOpinions([label], np.array([UNKNOWN]), [scored])}
 
     def shown(least: float) -> int:
         made = predictions_of(

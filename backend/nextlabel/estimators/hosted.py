@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import orjson
 
-from nextlabel.errors import HostedModelError
+from nextlabel.errors import HostedModelError, OutdatedModel
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction
+from nextlabel.hosting.plain_targets import plain_target, read_target
 from nextlabel.hosting.uncertainty import uncertainties
-from nextlabel.labeling import Result, Task
-from nextlabel.measures.opinions import ResultOpinions
+from nextlabel.labeling import LabelSchema, Result, Target, Task
+from nextlabel.measures.opinions import OwnOpinions
 
 log = logging.getLogger("nextlabel.hosted")
 
@@ -30,19 +31,25 @@ _NOTHING = HostedPrediction([], None, (), None)
 
 @dataclass(frozen=True, slots=True)
 class HostedFacts:
-    """What is known of a version beside its files: which model, for which labeling config, and its train_output.
+    """What is known of a version beside its files: which model, for what, and its train_output.
 
-    ``learns`` is whether the model can be fitted, ``informative`` whether it has said anything of the tasks it was
-    tried on, and ``trained`` whether it has seen labels.
+    ``schema`` has the labeling config that a model for label-studio-ml reads, or the one target that a scikit-learn
+    model learns. ``learns`` is whether the model can be fitted, ``informative`` whether it has said anything of the
+    tasks it was tried on, and ``trained`` whether it has seen labels.
     """
 
     name: str
     learner: str
-    label_config: str
+    schema: LabelSchema
     train_output: Mapping[str, object] = field(default_factory=dict)
     learns: bool = True
     informative: bool = True
     trained: bool = False
+
+    @property
+    def target(self) -> Target | None:
+        """What a scikit-learn model learns; None for a model for label-studio-ml."""
+        return next(iter(self.schema.targets), None)
 
 
 class HostedProject:
@@ -61,13 +68,20 @@ class HostedProject:
 
     def predict(
         self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
-    ) -> dict[str, ResultOpinions]:
-        return self.opinions(list(self.ask(tasks, context)))
+    ) -> dict[str, OwnOpinions]:
+        return {self.about: self.opinions(list(self.ask(tasks, context)))}
 
-    def opinions(self, said: Sequence[HostedPrediction]) -> dict[str, ResultOpinions]:
-        """By the model's name, as if it were the only target: what it says, it says of all controls at once."""
-        results = [Result(tuple(one.result)) for one in said]
-        return {self.facts.name: ResultOpinions(results, uncertainties(said, self._way()))}
+    @property
+    def about(self) -> str:
+        """What its predictions are about: its target. A model for label-studio-ml speaks of all controls at once, and
+        its name stands for them."""
+        return self.facts.target.name if self.facts.target else self.facts.name
+
+    def opinions(self, said: Sequence[HostedPrediction]) -> OwnOpinions:
+        """What it says of n tasks."""
+        labels = [Result(tuple(one.result)) if one.label is None else one.label for one in said]
+        scored = [one.score is not None or bool(one.region_scores) for one in said]
+        return OwnOpinions(labels, uncertainties(said, self._way()), scored)
 
     def start(self) -> None:
         """As `SlowModel.start`: the model's process. Raises `HostedModelError`."""
@@ -75,12 +89,21 @@ class HostedProject:
 
     def say(self, tasks: Sequence[Task]) -> list[tuple[object, ...]]:
         """As `SlowModel.say`; the model may fail on a few tasks in all."""
-        said = self._asker.answers([task_json(task) for task in tasks])
-        return [(one.result, one.score, one.region_scores, one.model_version) for one in said]
+        said = self._asker.answers([self._question(task) for task in tasks])
+        return [(one.result, one.score, one.region_scores, one.model_version, one.label) for one in said]
 
-    def heard(self, said: Sequence[object]) -> ResultOpinions:
+    def heard(self, said: Sequence[object]) -> OwnOpinions:
         """As `SlowModel.heard`."""
-        return self.opinions([_prediction(one) for one in said])[self.facts.name]
+        return self.opinions([self._prediction(one) for one in said])
+
+    def _prediction(self, said: object) -> HostedPrediction:
+        """As JSON leaves it."""
+        result, score, region_scores, version, label = cast("tuple[Any, Any, Any, Any, Any]", said)
+        known = self.facts.target.read(label) if self.facts.target else None
+        return HostedPrediction(result, score, tuple(region_scores), version, known)
+
+    def _question(self, task: Task) -> dict[str, object]:
+        return {"id": task.id, "data": dict(task.data)} if self.facts.target else task_json(task)
 
     def ask(
         self, tasks: Sequence[Task], context: Mapping[str, object] | None = None, until: float = float("inf")
@@ -89,7 +112,7 @@ class HostedProject:
 
         Nothing is said of a task on which the model fails. Raises `HostedModelError` where it fails on too many.
         """
-        questions = [task_json(task) for task in tasks]
+        questions = [self._question(task) for task in tasks]
         asker = _Asker(self.hosted, context)
         start = 0
         while start < len(questions) and (start == 0 or time.monotonic() < until):
@@ -110,7 +133,8 @@ class HostedProject:
             "kind": self.kind,
             "name": facts.name,
             "learner": facts.learner,
-            "label_config": facts.label_config,
+            "label_config": facts.schema.source,
+            "target": orjson.dumps(plain_target(facts.target)).decode() if facts.target else "",
             "train_output": orjson.dumps(dict(facts.train_output)).decode(),
             "learns": facts.learns,
             "informative": facts.informative,
@@ -119,11 +143,19 @@ class HostedProject:
 
 
 def facts_of(state: Mapping[str, object]) -> HostedFacts:
-    """The inverse of `HostedProject.state`. Raises KeyError, TypeError or ValueError for what is none."""
+    """The inverse of `HostedProject.state`. Raises KeyError, TypeError or ValueError for what is none, and
+    `OutdatedModel` for a scikit-learn model of a release up to 0.2.0, which read Label Studio's words."""
+    if "target" not in state and _read_words(state):
+        raise OutdatedModel(
+            f"The version of your own model '{state['name']}' was written by an earlier release, in Label "
+            "Studio's words. A worker makes it again from its labels: ask again in a minute, or see that `nextlabel "
+            "work` runs."
+        )
+    target = orjson.loads(str(state.get("target") or "null"))
     return HostedFacts(
         name=str(state["name"]),
         learner=str(state["learner"]),
-        label_config=str(state["label_config"]),
+        schema=LabelSchema((read_target(target),) if target else (), source=str(state["label_config"])),
         train_output=cast("Mapping[str, object]", orjson.loads(str(state["train_output"]))),
         learns=bool(state["learns"]),
         informative=bool(state["informative"]),
@@ -131,16 +163,19 @@ def facts_of(state: Mapping[str, object]) -> HostedFacts:
     )
 
 
+def _read_words(state: Mapping[str, object]) -> bool:
+    """Whether a version of an earlier release is of a scikit-learn model. One that has learned nothing yet may well be:
+    to make it again costs no training."""
+    train_output = orjson.loads(str(state["train_output"]))
+    nothing = state["learns"] and not (train_output or state["informative"])
+    return bool(nothing) or set(train_output) == {"model_file", "control"}
+
+
 def task_json(task: Task, annotations: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
     """A task as models for label-studio-ml are given it, with all that the tool has sent of it."""
     number = int(task.id) if task.id.isdecimal() else task.id
     plain: dict[str, object] = {"annotations": list(annotations), "predictions": []}
     return {**plain, **(task.whole or {}), "id": number, "data": dict(task.data)}
-
-
-def _prediction(said: object) -> HostedPrediction:
-    result, score, region_scores, version = cast("tuple[Any, Any, Any, Any]", said)
-    return HostedPrediction(result, score, tuple(region_scores), version)
 
 
 class _Asker:

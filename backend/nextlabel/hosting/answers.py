@@ -1,4 +1,5 @@
-"""What models answer, read: the many shapes that label-studio-ml lets through, and a clear word for the others."""
+"""What models answer, read: labels of scikit-learn models, the many shapes that label-studio-ml lets through, and a
+clear word for the others."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
+
+from nextlabel.labeling import Label, Target
 
 
 class Unreadable(Exception):
@@ -18,13 +21,20 @@ class HostedPrediction:
 
     ``result`` is Label Studio's list of regions, as the model wrote it; ``score`` the prediction's own and
     ``region_scores`` those of the regions that have one, whatever the model means by them, but never NaN or infinite.
-    ``model_version`` is the model's own word for itself.
+    ``model_version`` is the model's own word for itself. A scikit-learn model says a ``label`` of its target instead
+    of a result (None: nothing), and its score is how likely that is right.
     """
 
     result: list[dict[str, Any]]
     score: float | None
     region_scores: tuple[float, ...]
     model_version: str | None
+    label: Label | None = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing is said of the task at all."""
+        return not self.result and self.score is None and self.label is None
 
 
 def read_predictions(answer: object, asked: int, version: str | None = None) -> list[HostedPrediction]:
@@ -42,9 +52,29 @@ def read_predictions(answer: object, asked: int, version: str | None = None) -> 
         raise Unreadable(f"predict returned {_kind(answer)} for {asked} tasks: it must return a list of predictions")
     if not answer:
         answer = [None] * asked
+    _check_number(answer, asked)
+    return [_prediction(item, place, version) for place, item in enumerate(answer)]
+
+
+def read_labels(answer: Sequence[Any], asked: int, target: Target) -> list[HostedPrediction]:
+    """One prediction per task, in order, from labels and how likely each is right. Raises `Unreadable`.
+
+    A number becomes the closest that can be given; a label that the target does not have is none.
+    """
+    _check_number(answer, asked)
+    labels = [(_label(said, target), likely) for said, likely in answer]
+    return [HostedPrediction([], None if label is None else likely, (), None, label) for label, likely in labels]
+
+
+def _label(said: Any, target: Target) -> Label | None:
+    if target.scale is not None and isinstance(said, float):
+        said = target.scale.nearest(said)
+    return target.read(said)
+
+
+def _check_number(answer: Sequence[object], asked: int) -> None:
     if len(answer) != asked:
         raise Unreadable(f"predict returned {len(answer)} predictions for {asked} tasks: it must return one per task")
-    return [_prediction(item, place, version) for place, item in enumerate(answer)]
 
 
 def _prediction(item: object, place: int, version: str | None) -> HostedPrediction:

@@ -1,7 +1,8 @@
 """What runs in the child: a team's model, and an answer to each question until the parent has gone.
 
 Started by `ModelProcess` as ``python -m nextlabel.hosting.child <descriptor> <parent>``. Nothing here is imported by
-the service, and nothing of the service but this room and its errors is imported here.
+the service. Nothing of the service is imported here but this room, its errors, and for scikit-learn models what a
+target is and how texts of tasks are read.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nextlabel.errors import NextlabelError
 from nextlabel.hosting import wire
-from nextlabel.hosting.interfaces import Hosted
+from nextlabel.hosting.interfaces import Hosted, load
 from nextlabel.hosting.plain import plain
+
+if TYPE_CHECKING:
+    from nextlabel.hosting.estimator import HostedEstimator
 
 _OURS = str(Path(__file__).parent)
 
@@ -41,7 +45,7 @@ def main() -> None:
 
 
 def _answer_all(talk: socket.socket) -> None:
-    hosted: Hosted | None = None
+    hosted: Hosted | HostedEstimator | None = None
     while True:
         try:
             question = wire.receive(talk)
@@ -52,8 +56,8 @@ def _answer_all(talk: socket.socket) -> None:
         try:
             match question["do"]:
                 case "start":
-                    hosted = Hosted.load(question)
-                    answer: dict[str, Any] = {"learns": hosted.learns}
+                    hosted = load(question)
+                    answer: dict[str, Any] = {"learns": hosted.learns, "target": hosted.target}
                 case "predict":
                     answer = _of(hosted).predict(question["tasks"], question["context"])
                 case _:
@@ -67,7 +71,7 @@ def _answer_all(talk: socket.socket) -> None:
             wire.send(talk, {"failure": "unwritable", "what": str(error), "trace": ""})
 
 
-def _of(hosted: Hosted | None) -> Hosted:
+def _of(hosted: Hosted | HostedEstimator | None) -> Hosted | HostedEstimator:
     if hosted is None:
         raise RuntimeError("nothing was started")
     return hosted

@@ -1,4 +1,4 @@
-"""Any scikit-learn estimator as a model of label-studio-ml's 1.x; in the child only."""
+"""Any scikit-learn estimator as a model of one target; in the child only."""
 
 from __future__ import annotations
 
@@ -13,62 +13,82 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
-from nextlabel.errors import SettingsError
-from nextlabel.hosting.estimator_answers import Amount, Answer, OneLabel, SomeLabels, for_several_labels
-from nextlabel.hosting.estimator_controls import Control, Item, Label, control_for, labeled
-from nextlabel.hosting.estimator_inputs import Shown
+from nextlabel.errors import SchemaError, SettingsError
+from nextlabel.hosting.estimator_answers import Amount, Answer, Label, OneLabel, SomeLabels, for_several_labels
+from nextlabel.hosting.estimator_inputs import Data, Shown
 from nextlabel.hosting.estimator_steps import reads, tags_of, with_vectoriser
 from nextlabel.hosting.estimator_tables import Columns
+from nextlabel.hosting.plain_targets import read_target
+from nextlabel.hosting.state import fingerprints
+from nextlabel.labeling import Target
 
 _FILE = "estimator.joblib"
+_NAMED = 10  # targets in a message
+_LEARNED = {"classifier": (("choice", "choices"), "one or several labels"), "regressor": (("number",), "a number")}
+_KINDS = {"choice": "a single choice", "choices": "several labels at once", "number": "a number", "spans": "spans"}
 
 Learned = OneLabel | SomeLabels | Amount
 
 
-class EstimatorModel:
-    """An estimator that learns the first control of the labeling config that suits it.
+class HostedEstimator:
+    """An estimator as the child asks it. It learns the first target that suits it."""
 
-    A classifier learns a `<Choices>`, of one choice or several; a regressor a `<Rating>` or a `<Number>`. What it is
-    given of the tasks depends on what its first step reads, see `estimator_steps`. Until labels differ there is nothing
-    to learn, and it says nothing.
+    learns = True
+
+    def __init__(self, found: Any, question: Mapping[str, Any]) -> None:
+        """``found`` is what the team has named. Raises what `estimator_of` and `target_for` raise."""
+        estimator = estimator_of(found, question["parameters"])
+        targets = [read_target(one) for one in question["targets"]]
+        target = target_for(_learner(estimator), targets, question["left_out"])
+        self.target = target.name
+        self._folder, self._known = Path(question["folder"]), question["train_output"]
+        self._model = EstimatorModel(estimator, target, self._known)
+
+    def predict(self, tasks: Sequence[Mapping[str, Any]], context: object = None) -> dict[str, Any]:
+        """A label for each task, and how likely it is right."""
+        return {"predictions": self._model.predict([task["data"] for task in tasks]), "version": None}
+
+    def fit(self, tasks: Sequence[Mapping[str, Any]], event: str) -> dict[str, Any]:
+        """Learn from labeled tasks. ``changed`` is whether the state or the file are others than before."""
+        files = fingerprints(self._folder)
+        state = self._model.fit([task["data"] for task in tasks], [task["label"] for task in tasks], self._folder)
+        return {"state": state, "changed": state != self._known or fingerprints(self._folder) != files}
+
+
+class EstimatorModel:
+    """An estimator that learns one target: a classifier one of several labels or any of them, a regressor a number.
+
+    What it is given of the tasks depends on what its first step reads, see `estimator_steps`. Until labels differ there
+    is nothing to learn, and it says nothing.
     """
 
-    def __init__(self, estimator: Any, label_config: str, train_output: Mapping[str, Any]) -> None:
-        """Raises `SchemaError` where no control suits, `SettingsError` for an estimator that predicts no labels."""
+    def __init__(self, estimator: Any, target: Target, train_output: Mapping[str, Any]) -> None:
         self._estimator = estimator
-        self._control = control_for(_learner(estimator), label_config)
-        self._shown = Shown(self._control.objects)
-        # What was learned of another control says nothing of this one.
+        self._target = target
+        self._shown = Shown(target.inputs)
+        # What was learned of another target says nothing of this one.
         known = train_output.get("control") == self._identity
-        self._fitted = _Fitted.restored(self._control, train_output["model_file"]) if known else None
+        self._fitted = _Fitted.restored(target, train_output["model_file"]) if known else None
 
-    def predict(self, tasks: Sequence[Item]) -> list[Item]:
-        """A prediction for each task, with a score where the estimator says how sure it is."""
+    def predict(self, tasks: Sequence[Data]) -> list[tuple[Label | None, float | None]]:
+        """A label for each task (None: it says nothing), and how likely it is right, where the estimator says that."""
         if self._fitted is None:
-            return [{"result": []} for _ in tasks]
-        return [self._prediction(label, score) for label, score in self._fitted.answers(self._shown, tasks)]
+            return [(None, None) for _ in tasks]
+        return [_finite(label, likely) for label, likely in self._fitted.answers(self._shown, tasks)]
 
-    def fit(self, tasks: Sequence[Item], workdir: str) -> dict[str, Any]:
-        """Learn from annotated tasks, from the start; the state names a file in ``workdir``, {} if labels are alike."""
-        file = Path(workdir) / _FILE
-        known, labels = labeled(self._control, tasks)
-        if len(set(labels)) < 2:
+    def fit(self, tasks: Sequence[Data], labels: Sequence[Any], folder: Path) -> dict[str, Any]:
+        """Learn from labeled tasks, from the start; the state names a file in ``folder``, {} if labels are alike."""
+        file = folder / _FILE
+        given = [tuple(label) if isinstance(label, list) else label for label in labels]
+        if len(set(given)) < 2:
             file.unlink(missing_ok=True)  # that of the version before
             return {}
-        _Fitted.of(self._estimator, self._control, self._shown, known, labels).store(file)
-        return {"model_file": str(file), "control": self._identity}
+        _Fitted.of(self._estimator, self._target, self._shown, tasks, given).store(file)
+        return {"model_file": str(file), "control": self._identity}  # as earlier releases have it, to go back to them
 
     @property
     def _identity(self) -> list[str]:
-        return [self._control.name, self._control.kind]
-
-    def _prediction(self, label: Label, score: float | None) -> Item:
-        if isinstance(label, float) and not isfinite(label):
-            return {"result": []}
-        score = score if score is not None and isfinite(score) else None
-        result = self._control.item(label, score)
-        is_known = result or label == ()  # of no choice at all it may well be sure
-        return {"result": result, "score": score} if is_known and score is not None else {"result": result}
+        return [self._target.name, self._target.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +100,21 @@ class _Fitted:
     columns: Columns | None
 
     @classmethod
-    def of(cls, estimator: Any, control: Control, shown: Shown, tasks: Sequence[Item], labels: Sequence[Label]) -> Self:
-        learned = _learned(control, labels)
+    def of(cls, estimator: Any, target: Target, shown: Shown, tasks: Sequence[Data], labels: Sequence[Label]) -> Self:
+        learned = _learned(target, labels)
         if isinstance(learned, SomeLabels):
             estimator = for_several_labels(estimator)
         estimator = with_vectoriser(estimator, shown, tasks)
         columns = Columns.of([shown.cells(task) for task in tasks]) if reads(estimator) == "table" else None
-        target = learned.target(labels)
+        y = learned.target(labels)
         unfitted = cls(estimator, learned, columns)
-        return cls(unfitted._given(shown, tasks, lambda x: clone(estimator).fit(x, target)), learned, columns)
+        return cls(unfitted._given(shown, tasks, lambda x: clone(estimator).fit(x, y)), learned, columns)
 
     @classmethod
-    def restored(cls, control: Control, file: str) -> Self:
+    def restored(cls, target: Target, file: str) -> Self:
         state = joblib.load(file)
         columns = None if state["usual"] is None else Columns(state["usual"])
-        kind: type[Learned] = type(_learned(control, []))
+        kind: type[Learned] = type(_learned(target, []))
         return cls(state["estimator"], kind(**state["learned"]), columns)
 
     def store(self, file: Path) -> None:
@@ -102,11 +122,11 @@ class _Fitted:
         usual = None if self.columns is None else dict(self.columns.usual)
         joblib.dump({"estimator": self.estimator, "learned": asdict(self.learned), "usual": usual}, file)
 
-    def answers(self, shown: Shown, tasks: Sequence[Item]) -> list[Answer]:
+    def answers(self, shown: Shown, tasks: Sequence[Data]) -> list[Answer]:
         answers: list[Answer] = self._given(shown, tasks, lambda x: self.learned.answers(self.estimator, x))
         return answers
 
-    def _given(self, shown: Shown, tasks: Sequence[Item], do: Callable[[Any], Any]) -> Any:
+    def _given(self, shown: Shown, tasks: Sequence[Data], do: Callable[[Any], Any]) -> Any:
         """Do it with X, as the estimator reads it."""
         if self.columns is None:
             read = shown.fields if reads(self.estimator) == "fields" else shown.text
@@ -118,6 +138,20 @@ class _Fitted:
             if not self.columns.has_gaps(rows):
                 raise
             return do(self.columns.frame(rows, filled=True))  # no step of the team's pipeline takes gaps
+
+
+def target_for(learner: str, targets: Sequence[Target], left_out: Mapping[str, str]) -> Target:
+    """The first target that suits a "classifier" or a "regressor". Raises `SchemaError` where there is none."""
+    kinds, what = _LEARNED[learner]
+    for target in targets:
+        if target.kind in kinds and not target.compared:
+            return target
+    reasons = [f"'{one.name}' is {'a comparison' if one.compared else _KINDS[one.kind]}" for one in targets[:_NAMED]]
+    reasons += [f"'{name}' is not read: {why}" for name, why in left_out.items()]
+    raise SchemaError(
+        f"The project has nothing for a {learner}, which learns {what} of a task as a whole: "
+        f"{'; '.join(reasons) or 'it asks for nothing'}. Ask for such a thing there, or host another model."
+    )
 
 
 def estimator_of(found: Any, parameters: Mapping[str, Any]) -> Any:
@@ -169,11 +203,17 @@ def _learner(estimator: Any) -> str:
     )
 
 
-def _learned(control: Control, labels: Sequence[Any]) -> Learned:
-    match control.kind:
+def _learned(target: Target, labels: Sequence[Any]) -> Learned:
+    match target.kind:
         case "choice":
             return OneLabel()
         case "choices":
-            return SomeLabels.of(control.labels, labels)
+            return SomeLabels.of(target.labels, labels)
         case _:
             return Amount(float(np.std(labels)) if labels else 0.0)
+
+
+def _finite(label: Label, likely: float | None) -> tuple[Label | None, float | None]:
+    if isinstance(label, float) and not isfinite(label):
+        return None, None
+    return label, likely if likely is not None and isfinite(likely) else None

@@ -14,11 +14,12 @@ from sklearn.base import clone
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
-from nextlabel.hosting.estimator_controls import Label
 from nextlabel.hosting.estimator_steps import tags_of
 
 Floats = NDArray[np.float64]
+Label = str | tuple[str, ...] | float
 Answer = tuple[Label, float | None]
+"""A label, and how likely it is right; None where the estimator does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class SomeLabels:
         return np.array([[int(label in chosen) for label in columns] for chosen in said])
 
     def answers(self, estimator: Any, inputs: Any) -> list[Answer]:
-        """The labels of each task, in the config's order."""
+        """The labels of each task, in the target's order."""
         wide = len(self.varying)
         given = np.asarray(estimator.predict(inputs))[:, :wide] > 0.5
         chances = _chances_of_each(estimator, inputs)

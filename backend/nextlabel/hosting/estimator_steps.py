@@ -14,11 +14,12 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Tags, get_tags  # type: ignore[attr-defined]  # the stubs are older
 
 from nextlabel.errors import SchemaError
-from nextlabel.hosting.estimator_inputs import Shown, Task
+from nextlabel.hosting.estimator_inputs import Data, Shown
 
 Reads = Literal["text", "fields", "table", "numbers", "anything"]
 
 _WORDS_AND_SIGNS = r"\w+|[^\w\s]"  # of one character, too: a text of "5" or "?" is not empty
+_NAMED = 3
 _DENSE_FEATURES = 2_000
 """Of words where the estimator takes no sparse matrix: 20,000 texts are 320 MB then, and not ten gigabytes."""
 
@@ -43,7 +44,7 @@ def reads(estimator: Any) -> Reads:
     return "numbers" if type(first).__module__.startswith("sklearn.") else "anything"
 
 
-def with_vectoriser(estimator: Any, shown: Shown, tasks: Sequence[Task]) -> Any:
+def with_vectoriser(estimator: Any, shown: Shown, tasks: Sequence[Data]) -> Any:
     """The estimator, after a vectoriser if it needs one for such tasks: of words, or of fields if most are numbers.
 
     Raises `SchemaError` where there are neither words nor numbers.
@@ -55,10 +56,10 @@ def with_vectoriser(estimator: Any, shown: Shown, tasks: Sequence[Task]) -> Any:
     if are_numbers:
         return make_pipeline(DictVectorizer(sparse=sparse), estimator)
     if not shown.has_text():
-        tag = shown.objects[0]
+        fields = ", ".join(f"'{one.field}'" for one in shown.inputs[:_NAMED])
         raise SchemaError(
-            f"{type(estimator).__name__} learns from numbers, and <{tag.tag}> '{tag.name}' shows neither numbers nor a "
-            "text that stands in the task: host a pipeline whose first step makes numbers of what it shows."
+            f"{type(estimator).__name__} learns from numbers, and tasks hold neither numbers nor a text in {fields}: "
+            "host a pipeline whose first step makes numbers of what stands there."
         )
     if sparse:
         return make_pipeline(TfidfVectorizer(token_pattern=_WORDS_AND_SIGNS), estimator)

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.model import HostedModel, Limits
 from nextlabel.hosting.source import ModelSource
+from nextlabel.labeling import LabelSchema
 
 OUR_OWN = "built-in"
 """What a project says that wants nextlabel's own estimators although the team has named a model."""
@@ -86,20 +87,42 @@ class Hosts:
         return f"{name} {digest.hexdigest()[:12]}"
 
     def open(
-        self, project: str, name: str, label_config: str, folder: Path, train_output: Mapping[str, object] | None = None
+        self,
+        project: str,
+        name: str,
+        schema: LabelSchema,
+        folder: Path,
+        train_output: Mapping[str, object] | None = None,
     ) -> HostedModel:
         """A version of a model; its process starts when it is first asked."""
         now = self._circumstances(project)
         return HostedModel(
             self._source(name),
             project=now.project,
-            label_config=label_config,
+            schema=schema,
             folder=folder,
             train_output=train_output,
             parameters=now.parameters,
             access={"hostname": now.hostname, "access_token": now.access_token},
             limits=self._limits,
         )
+
+    def check_without_words(self, name: str, schema: LabelSchema, parameters: Mapping[str, object]) -> None:
+        """For a tool without Label Studio's words. Raises `HostedModelError` for a model that needs them, cannot be
+        loaded, or has nothing to learn here."""
+        wordless = replace(schema, source="")
+        with (
+            tempfile.TemporaryDirectory() as made,
+            HostedModel(
+                self._source(name),
+                project="",
+                schema=wordless,
+                folder=Path(made),
+                parameters=parameters,
+                limits=self._limits,
+            ) as model,
+        ):
+            _ = model.learns
 
     def way(self, project: str) -> str:
         """How the scores of regions make one uncertainty there (`hosting.uncertainty`)."""

@@ -13,13 +13,16 @@ import sys
 from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from nextlabel.errors import SettingsError
 from nextlabel.hosting import compat
 from nextlabel.hosting.at_hand import ProjectAtHand
 from nextlabel.hosting.plain import plain
 from nextlabel.hosting.state import fingerprints
+
+if TYPE_CHECKING:
+    from nextlabel.hosting.estimator import HostedEstimator
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +38,18 @@ _ACCESS = {
 """Where models look for Label Studio and the token: 1.x among the constructor's arguments, both in the environment."""
 _NOWHERE = {"hostname": "http://label-studio.invalid", "access_token": "none"}
 """What stands in the environment where no Label Studio is known. A fit finds the tasks at hand there all the same."""
+_NO_WORDS = (
+    "It is written for label-studio-ml, which reads Label Studio's labeling configs and annotations, and this tool has "
+    "none: choose a scikit-learn model, which works with every tool, or model=built-in."
+)
 _STARTED, _LABELED = "START_TRAINING", "ANNOTATION_CREATED"
 
 
 class Hosted:
-    """A team's model, made and asked the way that its interface wants."""
+    """A model for label-studio-ml, made and asked the way that its interface wants."""
+
+    target = None
+    """It reads the labeling config for itself."""
 
     def __init__(self, interface: Interface, model: Any, question: Mapping[str, Any], kept: dict[str, str]) -> None:
         self._interface = interface
@@ -54,31 +64,22 @@ class Hosted:
         self._leaves_out = False
 
     @classmethod
-    def load(cls, question: Mapping[str, Any]) -> Self:
-        """Import the class and make the model; whatever goes wrong is raised as it came."""
-        folder = question["folder"]
-        sys.path += [entry for entry in question["path"] if entry not in sys.path]
-        os.environ["MODEL_DIR"] = folder  # read by models, and by the cache of 2.x, while they are imported
-        access: dict[str, str] = question["access"]
-        for argument, names in _ACCESS.items():
-            for name in names:
-                os.environ.setdefault(name, access.get(argument) or _NOWHERE[argument])
-        two_x_installed = compat.provide()
-        made = find(question["module"], question["name"])
-        if not is_label_studio_ml(made):
-            return cls("1.x", _estimator_model(made, question), question, {})
+    def of(cls, made: type[Any], question: Mapping[str, Any], *, two_x_installed: bool) -> Self:
+        """The class's model; whatever goes wrong is raised as it came."""
         interface = interface_of(made, two_x_installed=two_x_installed)
         parameters: dict[str, Any] = question["parameters"]
         train_output: dict[str, Any] = question["train_output"]
         if interface == "1.x":
             if two_x_installed and _BASE in (one.__module__ for one in made.__mro__):
                 raise SettingsError(f"It is written for label-studio-ml 1.x. {compat.ANOTHER_VERSION}")
-            given = {**access, **parameters, "label_config": question["label_config"], "train_output": train_output}
+            known = {"label_config": question["label_config"], "train_output": train_output}
+            given = {**question["access"], **parameters, **known}
             return cls(interface, made(**_accepted(made, given)), question, {})
         kept: dict[str, str] = {key: str(value) for key, value in train_output.items()}
         if not two_x_installed:
             compat.modernise(made, kept)
-        compat.keep_in_memory("extra_params", json.dumps(parameters) if parameters else None, Path(folder))
+        folder = Path(question["folder"])
+        compat.keep_in_memory("extra_params", json.dumps(parameters) if parameters else None, folder)
         project_id = _project_id(question["project"])
         model = made(**_accepted(made, {"project_id": project_id, "label_config": question["label_config"]}))
         return cls(interface, model, question, kept)
@@ -244,6 +245,25 @@ def _predictions_in(answer: Any) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
+def load(question: Mapping[str, Any]) -> Hosted | HostedEstimator:
+    """Import what the team has named and make the model; whatever goes wrong is raised as it came."""
+    sys.path += [entry for entry in question["path"] if entry not in sys.path]
+    os.environ["MODEL_DIR"] = question["folder"]  # read by models, and by the cache of 2.x, while they are imported
+    access: dict[str, str] = question["access"]
+    for argument, names in _ACCESS.items():
+        for name in names:
+            os.environ.setdefault(name, access.get(argument) or _NOWHERE[argument])
+    two_x_installed = compat.provide()
+    found = find(question["module"], question["name"])
+    if is_label_studio_ml(found):
+        if not question["label_config"]:
+            raise SettingsError(_NO_WORDS)
+        return Hosted.of(found, question, two_x_installed=two_x_installed)
+    from nextlabel.hosting.estimator import HostedEstimator  # noqa: PLC0415 - a second to import, of no use to others
+
+    return HostedEstimator(found, question)
+
+
 def find(module: str, name: str) -> Any:
     """What has that name. Raises whatever its import raises, and AttributeError naming the classes and functions that
     there are."""
@@ -263,13 +283,6 @@ def find(module: str, name: str) -> Any:
     own = [one for one in vars(found).values() if getattr(one, "__module__", None) == found.__name__]
     there = [one.__name__ for one in own if inspect.isclass(one) or inspect.isfunction(one)]
     raise AttributeError(f"it has no {name}; it has {', '.join(there) or 'no class or function'}")
-
-
-def _estimator_model(found: Any, question: Mapping[str, Any]) -> Any:
-    from nextlabel.hosting import estimator  # noqa: PLC0415 - a second to import, for which other models have no use
-
-    new = estimator.estimator_of(found, question["parameters"])
-    return estimator.EstimatorModel(new, question["label_config"], question["train_output"])
 
 
 def is_label_studio_ml(found: Any) -> bool:

@@ -11,18 +11,22 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nextlabel.errors import HostedModelError, SettingsError
 from nextlabel.hosting import wire
-from nextlabel.hosting.answers import HostedPrediction, Unreadable, read_predictions
+from nextlabel.hosting.answers import HostedPrediction, Unreadable, read_labels, read_predictions
+from nextlabel.hosting.plain_targets import plain_target
 from nextlabel.hosting.process import Meanwhile, ModelProcess
 from nextlabel.hosting.source import ModelSource
 from nextlabel.hosting.state import at_home, portable
+from nextlabel.labeling import LabelSchema, Target
 
 _LAST_LINES = 50
+_REASONS = 10  # why something is left out, in one message
 _GRACE_SECONDS = 2.0
 
 Doing = Literal["start", "predict", "fit"]
@@ -68,8 +72,8 @@ class HostedModel:
     ended, and the next call starts another. Predictions are made one after the other, from whatever threads they are
     asked for, and none waits for its turn longer than one may take; a fit does not hold them up.
 
-    A scikit-learn estimator learns and predicts the first control of the labeling config that suits it; of the
-    ``parameters`` it gets those that it knows.
+    A scikit-learn model learns and predicts the first target of the schema that suits it, from the tasks' ``data``
+    alone; of the ``parameters`` it gets those that it knows. A model for label-studio-ml reads the schema's ``source``.
     """
 
     def __init__(
@@ -77,7 +81,7 @@ class HostedModel:
         source: ModelSource,
         *,
         project: str,
-        label_config: str,
+        schema: LabelSchema,
         folder: Path,
         train_output: Mapping[str, object] | None = None,
         parameters: Mapping[str, object] | None = None,
@@ -86,12 +90,12 @@ class HostedModel:
     ) -> None:
         self._source = source
         self._project = project
-        self._label_config = label_config
+        self._schema = schema
         self._folder = folder.resolve()
         self._train_output = dict(train_output or {})
         self._parameters = dict(parameters or {})
         self._access = dict(access or {})
-        self._learns: bool | None = None
+        self._about: tuple[bool, Target | None] | None = None
         self._limits = limits
         self._lock = threading.Lock()
         self._process: ModelProcess | None = None
@@ -102,16 +106,22 @@ class HostedModel:
     @property
     def learns(self) -> bool:
         """Whether it can be fitted at all. Raises `HostedModelError` where it cannot be loaded."""
-        if self._learns is None:
-            with self._turn():
-                self._running()
-        return bool(self._learns)
+        return self._known()[0]
+
+    @property
+    def target(self) -> Target | None:
+        """The target that a scikit-learn model learns; None for a model for label-studio-ml. Raises
+        `HostedModelError` where it cannot be loaded."""
+        return self._known()[1]
 
     def predict(
         self, tasks: Sequence[Mapping[str, object]], context: Mapping[str, object] | None = None
     ) -> list[HostedPrediction]:
-        """One prediction per task, in order; tasks are Label Studio's, and so is the ``context`` of what an annotator
-        has just drawn. Raises `HostedModelError`."""
+        """One prediction per task, in order. Raises `HostedModelError`.
+
+        For label-studio-ml tasks are Label Studio's, and so is the ``context`` of what an annotator has just drawn; of
+        others only the ``data`` counts.
+        """
         if not tasks:
             return []
         with self._turn():
@@ -119,7 +129,10 @@ class HostedModel:
             answer = self._ask(process, "predict", {"do": "predict", "tasks": list(tasks), "context": context})
             self._asked_at = time.monotonic()
             self._rest_after(self._limits.idle_seconds)
+            target = self._known()[1]
             try:
+                if target is not None:
+                    return read_labels(answer["predictions"], len(tasks), target)
                 return read_predictions(answer["predictions"], len(tasks), answer["version"])
             except Unreadable as wrong:
                 raise self._error(f"{wrong}. Correct its predict.", process) from None
@@ -133,7 +146,8 @@ class HostedModel:
         meanwhile: Meanwhile | None = None,
     ) -> Mapping[str, object] | None:
         """Train on annotated tasks; the new version's state is what is returned and the files in ``into``. None where
-        the fit changed neither: then there is no new version, and ``into`` is gone.
+        the fit changed neither: then there is no new version, and ``into`` is gone. For label-studio-ml tasks are Label
+        Studio's, with their annotations; others have ``data`` and a ``label`` of the target.
 
         It is trained in another process, on a copy of this version's files: this version stays as it is, whatever
         happens, and goes on predicting. ``into`` must be new or empty; after a `HostedModelError` it is gone. The next
@@ -219,6 +233,15 @@ class HostedModel:
                 process.end()
                 self._process = None
 
+    def _known(self) -> tuple[bool, Target | None]:
+        """What the process said when it was started: whether the model learns, and which target."""
+        if self._about is None:
+            with self._turn():
+                self._running()
+        if self._about is None:
+            raise RuntimeError("a process was started and said nothing")
+        return self._about
+
     def _copy_files(self, folder: Path) -> None:
         if not self._folder.is_dir():
             return
@@ -252,7 +275,9 @@ class HostedModel:
             "module": self._source.module,
             "name": self._source.name,
             "project": self._project,
-            "label_config": self._label_config,
+            "label_config": self._schema.source,
+            "targets": [plain_target(target) for target in self._schema.targets],
+            "left_out": dict(islice(self._schema.left_out.items(), _REASONS)),
             "folder": str(folder),
             "train_output": at_home(self._train_output, folder),
             "parameters": self._parameters,
@@ -260,7 +285,9 @@ class HostedModel:
             "memory_mb": self._limits.memory_mb,
             "path": [str(Path(entry).absolute()) for entry in sys.path],
         }
-        self._learns = bool(self._ask(process, "start", start)["learns"])
+        told = self._ask(process, "start", start)
+        learned = next((target for target in self._schema.targets if target.name == told["target"]), None)
+        self._about = bool(told["learns"]), learned
         return process
 
     def _ask(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.answers import HostedPrediction, number
+from nextlabel.options import REGION_SCORES
 
 UNKNOWN = 0.5
 """Of a task on which the model has given no score at all: neither first nor last in the queue. Nothing is known of it,
@@ -33,7 +34,6 @@ _OF_REGIONS: dict[str, Callable[[Sequence[float]], float]] = {
     "product": lambda confidences: 1 - prod(confidences),
     "count": _count,
 }
-WAYS = ("score", *_OF_REGIONS)
 
 
 def uncertainties(predictions: Sequence[HostedPrediction], way: str = "score") -> NDArray[np.float64]:
@@ -51,8 +51,8 @@ def uncertainties(predictions: Sequence[HostedPrediction], way: str = "score") -
     But for ``score``, the prediction's own score counts where no region has one. Scores above 1 count as 1, below 0 as
     0; without any, or where all are NaN or no numbers, the task has `UNKNOWN`. Raises `SettingsError` for another way.
     """
-    if way not in WAYS:
-        raise SettingsError(f"Unknown way to read region scores '{way}': known are {', '.join(WAYS)}.")
+    if way not in REGION_SCORES:
+        raise SettingsError(f"Unknown way to read region scores '{way}': known are {', '.join(REGION_SCORES)}.")
     return np.array([_uncertainty(prediction, way) for prediction in predictions], dtype=np.float64)
 
 

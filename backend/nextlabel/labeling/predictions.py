@@ -12,13 +12,15 @@ from nextlabel.labeling.targets import Label
 class Guess:
     """What a model says of one target of one task; ``confidence`` in [0, 1] is how likely it is right.
 
-    ``parts`` are the confidences of each of ``choices`` or ``spans`` by itself, in their order.
+    ``parts`` are the confidences of each of ``choices`` or ``spans`` by itself, in their order. Where it is not
+    ``scored`` the model does not say how sure it is, and the confidence tells nothing.
     """
 
     target: str
     label: Label
     confidence: float
     parts: tuple[float, ...] = ()
+    scored: bool = True
 
 
 @dataclass(frozen=True, slots=True)

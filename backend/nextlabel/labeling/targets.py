@@ -153,8 +153,8 @@ def _span(said: object) -> Span | None:
 class LabelSchema:
     """What a project labels: the targets that nextlabel can learn, and by name what it leaves out and why.
 
-    ``source`` is the labeling config in the tool's own words, which a team's own model reads for itself, and ``shown``
-    the task fields that annotators see, whether or not a target is about them.
+    ``source`` is the labeling config in the tool's own words, which models for label-studio-ml read, and ``shown`` the
+    task fields that annotators see, whether or not a target is about them.
     """
 
     targets: tuple[Target, ...]

@@ -1,4 +1,8 @@
-"""Learning a project with a team's own model: it is fitted on whole annotations, and orders tasks by its own scores."""
+"""Learning a project with a team's own model: it is fitted on what people said, and orders tasks by its own scores.
+
+A scikit-learn model is fitted on the labels of one target. A model for label-studio-ml gets whole annotations, from a
+tool that has them in Label Studio's words.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +25,7 @@ from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
-from nextlabel.hosting import HostedModel, Meanwhile
+from nextlabel.hosting import HostedModel, HostedPrediction, Meanwhile
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import (
     Annotation,
@@ -48,7 +52,7 @@ _JUDGED, _JUDGED_SECONDS = 200, 20.0  # new labels that the version in service i
 
 
 class HostedWorkbench:
-    """The tasks and whole annotations of one project, and the team's model for it. Fulfils `Workbench`."""
+    """The tasks and annotations of one project, and the team's model for it. Fulfils `Workbench`."""
 
     ranks_all = False
 
@@ -63,12 +67,13 @@ class HostedWorkbench:
         still_open: Sequence[Task],
         source: Source,
         options: ProjectOptions,
-        labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]],
+        labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]] | None,
         embeddings: str = "",
     ) -> None:
-        """``name`` is one of the hosts' models; ``labels_in`` reads a result (`Connector.labels_in`). Raises
-        `SettingsError` where there is no model of that name."""
-        self._project, self._name, self._hosts, self._schema = project, name, hosts, schema
+        """``name`` is one of the hosts' models; ``labels_in`` reads a result (`MLBackendWords.labels_in`), None where
+        the tool has no such words. Raises `SettingsError` where there is no model of that name."""
+        self._project, self._name, self._hosts = project, name, hosts
+        self._schema = schema if labels_in else replace(schema, source="")
         self._annotated = annotated
         self._labels_in = labels_in
         self._source, self._options, self._embeddings = source, options, embeddings
@@ -79,7 +84,7 @@ class HostedWorkbench:
 
     @property
     def schema_digest(self) -> str:
-        return self._schema.source_digest
+        return self._schema.digest if self._labels_in is None else self._schema.source_digest
 
     @property
     def everyone(self) -> Sequence[Task]:
@@ -89,7 +94,7 @@ class HostedWorkbench:
     def labels(self) -> dict[TaskId, dict[str, Label]]:
         """Of each task what stands for its annotations: they themselves may be large."""
         return {
-            task.id: {self._name: _digest([[one.id, _result(one)] for one in told])} for task, told in self._annotated
+            task.id: {self._name: _digest([[one.id, _content(one)] for one in told])} for task, told in self._annotated
         }
 
     @cached_property
@@ -122,7 +127,7 @@ class HostedWorkbench:
         began = time.monotonic()
         said = list(made.ask(self._some_tasks()))
         took = time.monotonic() - began
-        heard = any(one.result or one.score is not None for one in said)
+        heard = not all(one.says_nothing for one in said)
         trained = made.facts.trained
         reason = f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(said)} tasks in {took:.1f} s"
         if foretold:
@@ -143,23 +148,20 @@ class HostedWorkbench:
             said = list(previous.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
         except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
             return {}
-        guessed = [self._labels_in(one.result) for one in said]
+        learned = previous.facts.target
         right = [
-            self._read(target, guess) == label
-            for (_, told), guess in zip(new, guessed, strict=False)
-            for target, label in self._truth(told)
+            target.read(guess.get(target.name)) == label
+            for (_, told), guess in zip(new, self._guessed(learned, said), strict=False)
+            for target in ([learned] if learned else self._schema.targets)
+            if (label := target.read(labels_in_force(told).get(target.name))) is not None
         ]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
-    def _truth(self, told: tuple[Annotation, ...]) -> Iterator[tuple[Target, Label]]:
-        said = labels_in_force(told)
-        for target in self._schema.targets:
-            label = self._read(target, said)
-            if label is not None:
-                yield target, label
-
-    def _read(self, target: Target, said: Mapping[str, object]) -> Label | None:
-        return target.read(said[target.name]) if target.name in said else None
+    def _guessed(self, learned: Target | None, said: Sequence[HostedPrediction]) -> list[Mapping[str, object]]:
+        """By target what was said of each task."""
+        if learned is not None:
+            return [{learned.name: one.label} for one in said]
+        return [self._labels_in(one.result) if self._labels_in else {} for one in said]
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""
@@ -170,7 +172,7 @@ class HostedWorkbench:
         """As many open tasks, drawn at random, as the model predicts within the project's ``rank_seconds``."""
         if not isinstance(model, HostedProject):
             raise TypeError(f"{type(model).__name__} is no model of the team's own")
-        asked, opinions = scorer.opinions({model.facts.name: model}, self.open)
+        asked, opinions = scorer.opinions({model.about: model}, self.open)
         tasks = [self.open[n] for n in asked]
         if len(tasks) < len(self.open):
             log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
@@ -191,19 +193,26 @@ class HostedWorkbench:
     def _unfitted(self) -> HostedProject:
         """The model as its file makes it, which may well be one that others have trained."""
         folder = self._hosts.new_folder(self._project) / "unfitted"
-        hosted = self._hosts.open(self._project, self._name, self._schema.source, folder)
-        facts = HostedFacts(self._name, self.learner, self._schema.source, learns=hosted.learns)
-        return self._version(facts, hosted, folder)
+        hosted = self._hosts.open(self._project, self._name, self._schema, folder)
+        schema = LabelSchema((hosted.target,) if hosted.target else (), source=self._schema.source)
+        return self._version(HostedFacts(self._name, self.learner, schema, learns=hosted.learns), hosted, folder)
 
     def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject | None:
-        tasks = [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
         folder = self._hosts.new_folder(self._project) / "fitted"
+        tasks = self._to_learn_from(start.facts.target)
         train_output = start.hosted.fit(tasks, into=folder, meanwhile=Meanwhile(meanwhile, _TEND_SECONDS))
         if train_output is None:
             return None
-        facts = HostedFacts(self._name, self.learner, self._schema.source, train_output, trained=True)
-        hosted = self._hosts.open(self._project, self._name, facts.label_config, folder, train_output)
+        facts = HostedFacts(self._name, self.learner, start.facts.schema, train_output, trained=True)
+        hosted = self._hosts.open(self._project, self._name, facts.schema, folder, train_output)
         return self._version(facts, hosted, folder)
+
+    def _to_learn_from(self, target: Target | None) -> list[dict[str, object]]:
+        """The tasks as the model's fit is given them: with a label of its target, or with whole annotations."""
+        if target is None:
+            return [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
+        labels = ((task, target.read(labels_in_force(told).get(target.name))) for task, told in self._annotated)
+        return [{"data": dict(task.data), "label": label} for task, label in labels if label is not None]
 
     def _version(self, facts: HostedFacts, hosted: HostedModel, files: Path | None) -> HostedProject:
         return HostedProject(hosted, facts, files, lambda: self._options.region_scores)
@@ -230,20 +239,29 @@ def _whole(annotation: Annotation) -> Mapping[str, object]:
     return annotation.whole or {"id": annotation.id, "result": []}
 
 
-def _result(annotation: Annotation) -> object:
-    return _whole(annotation).get("result")
+def _content(annotation: Annotation) -> object:
+    """What it says, in the tool's own words where those are known."""
+    return annotation.labels if annotation.whole is None else annotation.whole.get("result")
 
 
 def _names(told: Sequence[Annotation]) -> list[str]:
     """The labels that were given, of whatever kind: in Label Studio's results they are lists of texts."""
     found: list[str] = []
     for annotation in told:
-        result = _result(annotation)
+        result = _content(annotation)
+        if annotation.whole is None:
+            found += _texts(list(annotation.labels.values()))
         for item in result if isinstance(result, list) else ():
             value = item.get("value") if isinstance(item, dict) else None
             for said in value.values() if isinstance(value, dict) else ():
                 found += [one for one in said if isinstance(one, str)] if isinstance(said, list) else []
     return found
+
+
+def _texts(said: object) -> list[str]:
+    if isinstance(said, str):
+        return [said]
+    return [text for one in said for text in _texts(one)] if isinstance(said, list | tuple) else []
 
 
 def _digest(said: object) -> str:

@@ -9,11 +9,10 @@ from statistics import fmean
 
 import numpy as np
 
-from nextlabel.hosting.uncertainty import UNKNOWN
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
 from nextlabel.labeling.ranking import Floats, Needs
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import ChoicesOpinions, Opinions, ResultOpinions, as_two_classes
+from nextlabel.measures.opinions import ChoicesOpinions, Opinions, OwnOpinions, as_two_classes
 
 
 def utilities_of(strategy: object, opinions: Mapping[str, Opinions]) -> Floats:
@@ -64,7 +63,7 @@ def predictions_of(
     with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
     """
     speaking = {
-        target: opinion for target, opinion in opinions.items() if informative or isinstance(opinion, ResultOpinions)
+        target: opinion for target, opinion in opinions.items() if informative or isinstance(opinion, OwnOpinions)
     }
     said = [opinion.guesses(target) for target, opinion in speaking.items()]
     bounds = [least(target) for target in speaking]
@@ -81,15 +80,13 @@ def _shown(guess: Guess, least: float) -> Guess | None:
 
     Nothing is known against what a team's own model says without a score.
     """
+    if guess.label == Result(()):
+        return None
     if guess.label and isinstance(guess.label, tuple) and isinstance(guess.label[0], Span):
         kept = [n for n, chance in enumerate(guess.parts) if not chance < least]
         spans = tuple(guess.label[n] for n in kept)
         return replace(guess, label=spans, parts=tuple(guess.parts[n] for n in kept)) if kept else None
-    if isinstance(guess.label, Result) and _is_unscored(guess.label, guess.confidence):
+    if not guess.scored:
         return guess if least < inf else None
     chance = fmean(guess.parts) if guess.parts else guess.confidence
     return None if chance < least else guess
-
-
-def _is_unscored(result: Result, confidence: float) -> bool:
-    return confidence == 1 - UNKNOWN and not any("score" in item for item in result.items)

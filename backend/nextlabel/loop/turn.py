@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -213,9 +212,8 @@ class ActiveLearning:
         """What has changed in the tool, and what can be worked on now."""
         hosted = self._hosts.chosen(connection.options.model)
         every = self._full_pull_every
-        pulled = pull(
-            connector, self._store, connection.project, whole=bool(hosted), full_every=every, progress=progress
-        )
+        whole = bool(hosted) and isinstance(connector, MLBackendWords)
+        pulled = pull(connector, self._store, connection.project, whole=whole, full_every=every, progress=progress)
         return pulled, self._workbench(connection, connector, schema, hosted, progress)
 
     def _workbench(
@@ -234,7 +232,7 @@ class ActiveLearning:
                 still_open=still_open,
                 source=source,
                 options=options,
-                labels_in=partial(_labels_in, connector, schema),
+                labels_in=partial(connector.labels_in, schema) if isinstance(connector, MLBackendWords) else None,
                 embeddings=self._embeddings,
             )
         labeled = self._store.labeled(project)
@@ -293,8 +291,10 @@ class ActiveLearning:
             return None
         model = None
         if _made_by(serving, bench):
-            with suppress(ArtifactError):  # lost or damaged: what is learned now takes its place
+            try:
                 model = self._registry.load(project, serving.version)
+            except ArtifactError as error:  # lost, damaged or outdated: what is learned now takes its place
+                log.warning("project %s: its model is learned again: %s", project, error)
         return Incumbent(model, serving.trained_on, _made_by(serving, bench))
 
     def _failed(self, project: ProjectId, bench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
@@ -311,14 +311,6 @@ class ActiveLearning:
         )
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
-
-
-def _labels_in(
-    connector: Connector, schema: LabelSchema, result: Sequence[Mapping[str, object]]
-) -> Mapping[str, object]:
-    if not isinstance(connector, MLBackendWords):
-        raise HostedModelError("Models for label-studio-ml need a tool whose annotations have Label Studio's form.")
-    return connector.labels_in(schema, result)
 
 
 def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:

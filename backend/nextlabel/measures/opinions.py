@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from nextlabel.labeling import Guess, Label, Result, Scale, Span
+from nextlabel.labeling import Guess, Label, Scale, Span
 from nextlabel.labeling.ranking import Floats
 
 Rows = Sequence[int] | NDArray[np.integer]
@@ -212,17 +212,21 @@ class SpanOpinions:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultOpinions:
-    """What a team's own model says of n tasks, whatever it is about, with n uncertainties in [0, 1]."""
+class OwnOpinions:
+    """What a team's own model says of n tasks, whatever it is about, with n uncertainties in [0, 1].
 
-    results: Sequence[Result]
+    A `Result` without items says nothing. ``scored`` is of which tasks it says how sure it is.
+    """
+
+    labels: Sequence[Label]
     uncertainty: Floats
+    scored: Sequence[bool]
 
     def __len__(self) -> int:
-        return len(self.results)
+        return len(self.labels)
 
-    def of(self, rows: Rows) -> ResultOpinions:
-        return ResultOpinions([self.results[n] for n in rows], self.uncertainty[rows])
+    def of(self, rows: Rows) -> OwnOpinions:
+        return OwnOpinions([self.labels[n] for n in rows], self.uncertainty[rows], [self.scored[n] for n in rows])
 
     @property
     def confidence(self) -> Floats:
@@ -234,11 +238,12 @@ class ResultOpinions:
 
     def guesses(self, target: str) -> list[Guess]:
         return [
-            Guess(target, result, likely) for result, likely in zip(self.results, self.confidence.tolist(), strict=True)
+            Guess(target, label, likely, scored=scored)
+            for label, likely, scored in zip(self.labels, self.confidence.tolist(), self.scored, strict=True)
         ]
 
     def losses(self, truth: Sequence[Label]) -> Floats:
-        """Unknown, NaN: only the model itself knows what its results mean."""
+        """Unknown, NaN: only the model itself knows how it came to say so."""
         return np.full(len(truth), np.nan)
 
 

@@ -24,6 +24,7 @@ from nextlabel.ports.tool import (
     ChangesSettings,
     Connector,
     Finding,
+    MLBackendWords,
     OrderedFile,
     Prepares,
     SortedView,
@@ -107,6 +108,8 @@ class Connecting:
         hosted = self.hosts.chosen(wanted.options.model)
         if not hosted:
             schema.check_learnable()
+        elif not isinstance(connector, MLBackendWords):
+            self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
         strategy = wanted.options.strategy
         check_project(finding.make(strategy), strategy, schema, hosted)
         if moved_from:

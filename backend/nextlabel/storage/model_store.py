@@ -122,13 +122,18 @@ class StoredModels:
         if hosts is None:
             raise ArtifactError(f"Version {name} is of a team's own model, which is not opened here.")
         folder = hosts.folder_of(project, name, lambda made: read_folder(_files_of(state), made))
-        hosted = hosts.open(project, facts.name, facts.label_config, folder, facts.train_output)
+        hosted = hosts.open(project, facts.name, facts.schema, folder, facts.train_output)
         return HostedProject(hosted, facts, folder, lambda: hosts.way(project))
 
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
         try:
             content, artifact, hosted = self._checked(project, version)
-            return not hosted or is_there(_files_of(_read_state(content, artifact)))
+            if not hosted:
+                return True
+            state = _read_state(content, artifact)
+            with _readable(artifact):
+                facts_of(state)
+            return is_there(_files_of(state))
         except ArtifactError:
             return False
 

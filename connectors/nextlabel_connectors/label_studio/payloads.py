@@ -311,6 +311,7 @@ def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list
     for value, confidence in zip(written, map(_unit, confidences), strict=True):
         # A region is known by its id, here and in what an annotator makes of it.
         region = {"id": _region_id(guess.target, value)} if spans else {}
+        scores = {"score": confidence, "confidence": confidence} if guess.scored else {}
         items.append(
             {
                 **region,
@@ -318,8 +319,7 @@ def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list
                 "to_name": control.to_name,
                 "type": control.form.type,
                 "value": value,
-                "score": confidence,
-                "confidence": confidence,
+                **scores,
                 "uncertainty": uncertainty,
             }
         )

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from nextlabel_connectors.memory.tool import MemoryTool, _Project
 
 _HEAD = 5
-_WAYS = ("labels", "whole")
 
 
 class MemoryConnector:
@@ -47,18 +46,17 @@ class MemoryConnector:
 
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """A task that changes while pages are read moves behind the last page, and so is told again, never missed."""
-        tick, _, way = (since or "").partition(" ")
-        cursor = int(tick or 0) if way == _WAYS[whole] else 0
+        cursor = int(since or 0)
         while True:
             with self._opened() as it:
                 changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
                 page = changed[: self._tool.page_size]
-                told = tuple(row.seen(whole=whole) for row in page if not row.spoiled)
+                told = tuple(row.seen() for row in page if not row.spoiled)
             if not page:
                 return
             cursor = page[-1].changed
             spoiled = tuple(Unreadable(row.task.id, "It is damaged.") for row in page if row.spoiled)
-            yield ChangePage(told, Cursor(f"{cursor} {_WAYS[whole]}"), spoiled)
+            yield ChangePage(told, Cursor(str(cursor)), spoiled)
 
     def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         with self._opened() as it:
@@ -103,9 +101,6 @@ class MemoryConnector:
                 del it.orders[version][task]
             left = {version: set(tasks) & set(it.orders.get(version, ())) for version, tasks in ours}
             return Pruned(len(doomed), tuple(version for version, tasks in left.items() if not tasks))
-
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
 
     def connect(self, callback: Callback) -> Iterator[Finding]:
         with self._opened() as it:
@@ -172,8 +167,3 @@ def _own_tasks(order: OwnOrder, orders: Mapping[QueueVersion, Mapping[TaskId, ob
 
 def _undone(callback_url: str) -> Finding:
     return Finding("warning", f"Webhooks no longer go to {callback_url}: run `nextlabel connect` again.")
-
-
-def _chosen(item: Mapping[str, object]) -> list[object]:
-    value = item.get("value")
-    return list(value.get("choices", ())) if isinstance(value, dict) else []

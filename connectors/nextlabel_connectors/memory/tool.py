@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
@@ -52,9 +51,8 @@ class _Row:
     def closed(self) -> bool:
         return any(not annotation.skipped for annotation in self.annotations.values())
 
-    def seen(self, *, whole: bool) -> TaskSeen:
-        told = (replace(one, whole=_whole(one)) if whole else one for one in self.annotations.values())
-        return TaskSeen(self.task, tuple(told), self.closed)
+    def seen(self) -> TaskSeen:
+        return TaskSeen(self.task, tuple(self.annotations.values()), self.closed)
 
 
 @dataclass(slots=True)
@@ -114,7 +112,7 @@ class MemoryTool:
         with self._lock:
             project = ToolProjectId(f"p{next(self._ticks)}")
             target = Target(TARGET, "choice", (Input(field),), tuple(labels))
-            self._projects[project] = _Project(LabelSchema((target,), source=_config(target), shown=target.inputs))
+            self._projects[project] = _Project(LabelSchema((target,), shown=target.inputs))
             return project
 
     def delete_project(self, project: ToolProjectId) -> None:
@@ -285,27 +283,6 @@ class MemoryTool:
         body = {"event": kind, "project": project, "queue_version": it.in_force, "schema": digests}
         headers = {"content-type": "application/json", SECRET_HEADER: it.callback.webhook_secret}
         self.sent.append(WebhookRequest(orjson.dumps(body), headers))
-
-
-def _config(target: Target) -> str:
-    """The labeling config as Label Studio would have it, for models that read that."""
-    view = Element("View")
-    (shown,) = target.inputs
-    SubElement(view, "Text", name=shown.field, value=f"${shown.field}")
-    choices = SubElement(view, "Choices", name=target.name, toName=shown.field)
-    for label in target.labels:
-        SubElement(choices, "Choice", value=label)
-    return tostring(view, encoding="unicode")
-
-
-def _whole(annotation: Annotation) -> dict[str, object]:
-    """As Label Studio would have it; only single choices are said that way."""
-    said = {name: label for name, label in annotation.labels.items() if isinstance(label, str)}
-    result = [
-        {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": [label]}}
-        for name, label in said.items()
-    ]
-    return {"id": annotation.id, "result": result, "updated_at": annotation.updated_at}
 
 
 def _time(tick: int) -> str:

@@ -2,7 +2,7 @@
 # mypy: ignore-errors
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import BayesianRidge, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -22,3 +22,6 @@ scaler = StandardScaler()
 
 def fields(C=1.0):
     return make_pipeline(DictVectorizer(), LogisticRegression(C=C))
+
+
+amounts = make_pipeline(Lengths(), BayesianRidge())

@@ -1,9 +1,10 @@
-"""Any scikit-learn estimator learns the control that suits it, and says what Label Studio takes."""
+"""Any scikit-learn estimator learns the target that suits it, from the fields of tasks and their labels."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,20 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from nextlabel.errors import SchemaError, SettingsError
-from nextlabel.hosting.estimator import EstimatorModel, estimator_of
+from nextlabel.hosting import HostedPrediction
+from nextlabel.hosting.answers import read_labels
+from nextlabel.hosting.estimator import EstimatorModel, HostedEstimator, estimator_of
 from nextlabel.hosting.estimator_answers import for_several_labels
-from nextlabel.hosting.estimator_controls import in_force
+from nextlabel.hosting.plain_targets import plain_target, read_target
+from nextlabel.labeling import Input, InputKind, Label, Scale, Target
 
 LABELS = ("sport", "money", "art")
-CHOICES = "".join(f'<Choice value="{label}"/>' for label in LABELS)
-TOPIC = f'<Choices name="topic" toName="text">{CHOICES}</Choices>'
-TOPICS = f'<Choices name="topic" toName="text" choice="multiple">{CHOICES}</Choices>'
-STARS = '<Rating name="stars" toName="text" maxRating="4"/>'
-PRICE = '<Number name="price" toName="text" min="0" max="10" step="0.5"/>'
+TEXT = (Input("text"),)
+TOPIC = Target("topic", "choice", TEXT, LABELS)
+TOPICS = Target("topic", "choices", TEXT, LABELS)
+STARS = Target("stars", "number", TEXT, scale=Scale(1, 4, 1))
+PRICE = Target("price", "number", TEXT, scale=Scale(0, 10, 0.5))
+ANY_PRICE = Target("price", "number", TEXT, scale=Scale())
 TEXTS = {
     "sport": ["the team won the match", "a late goal decided the match", "the coach praised the team after the goal"],
     "money": ["shares fell at the bank", "the bank raised its rates", "profits and shares rose, said the bank"],
@@ -48,52 +53,39 @@ TEXTS = {
 ASKED = {"the team and the goal": "sport", "shares of the bank": "money", "paintings of the museum": "art"}
 
 
-def config(control: str, shown: str = '<Text name="text" value="$text"/>') -> str:
-    return f"<View>{shown}{control}</View>"
+Labeled = tuple[dict[str, Any], Any]
 
 
-def task(data: Any, *annotations: dict[str, Any]) -> dict[str, Any]:
-    return {"id": 1, "data": data if isinstance(data, dict) else {"text": data}, "annotations": list(annotations)}
+def fields(data: Any) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {"text": data}
 
 
-def said(value: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
-    names = {"choices": "topic", "rating": "stars", "number": "price"}
-    items = [{"from_name": names[kind], "to_name": "text", "type": kind, "value": value} for kind in value or ()]
-    return {"id": 1, "result": items, "was_cancelled": False, "updated_at": "2025-01-01T00:00:00Z", **more}
+def topics() -> list[Labeled]:
+    return [({"text": text}, label) for label, texts in TEXTS.items() for text in texts]
 
 
-def chose(*labels: str, **more: Any) -> dict[str, Any]:
-    return said({"choices": list(labels)}, **more)
+def taught(estimator: Any, target: Target, labeled: Sequence[tuple[Any, Any]], folder: Path) -> EstimatorModel:
+    """A model restored from what another has learned and written; all is given to it as JSON leaves it."""
+    given = json.loads(json.dumps([[fields(data), label] for data, label in labeled]))
+    model = EstimatorModel(estimator, target, {})
+    state = model.fit([data for data, _ in given], [label for _, label in given], folder)
+    return EstimatorModel(estimator, target, json.loads(json.dumps(state)))
 
 
-def topics() -> list[dict[str, Any]]:
-    return [task(text, chose(label)) for label, texts in TEXTS.items() for text in texts]
+def said(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) -> list[HostedPrediction]:
+    """What it says of each task, through JSON."""
+    answer = json.loads(json.dumps(model.predict([fields(data) for data in tasks])))
+    predictions = read_labels(answer, len(tasks), target)
+    for one in predictions:
+        assert (one.result, one.region_scores) == ([], ())
+        if one.score is not None:
+            assert type(one.score) is float
+            assert 0 <= one.score <= 1
+    return predictions
 
 
-def taught(
-    estimator: Any, control: str, tasks: Sequence[dict[str, Any]], folder: Path, shown: str | None = None
-) -> EstimatorModel:
-    """A model restored from what another has learned and written, as JSON leaves it."""
-    read = config(control, shown) if shown else config(control)
-    state = EstimatorModel(estimator, read, {}).fit(tasks, str(folder))
-    return EstimatorModel(estimator, read, json.loads(json.dumps(state)))
-
-
-def value(prediction: dict[str, Any], name: str, kind: str) -> Any:
-    """What one item says, which must have the very shape that Label Studio takes, and the prediction's score."""
-    [item] = prediction["result"]
-    has_score = "score" in prediction
-    assert set(prediction) == ({"result", "score"} if has_score else {"result"})
-    assert set(item) == {"from_name", "to_name", "type", "value", *(["score"] if has_score else [])}
-    assert (item["from_name"], item["to_name"], item["type"], list(item["value"])) == (name, "text", kind, [kind])
-    if has_score:
-        assert type(item["score"]) is float
-        assert 0 <= item["score"] == prediction["score"] <= 1
-    return item["value"][kind]
-
-
-def chosen(predictions: Sequence[dict[str, Any]]) -> list[Any]:
-    return [value(prediction, "topic", "choices") for prediction in predictions]
+def labels(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) -> list[Label | None]:
+    return [one.label for one in said(model, tasks, target)]
 
 
 class Embedder(TransformerMixin, BaseEstimator):
@@ -152,80 +144,54 @@ def test_a_classifier_learns_the_choice_of_texts_and_is_surest_of_what_it_has_se
     estimator: Any, tmp_path: Path
 ) -> None:
     model = taught(estimator, TOPIC, topics(), tmp_path)
-    answers = model.predict([task(text) for text in ASKED])
-    assert chosen(answers) == [[label] for label in ASKED.values()]
-    [unknown] = model.predict([task("quite another thing")])
-    assert all(answer["score"] >= unknown["score"] for answer in answers)
+    *known, unknown = said(model, [*ASKED, "quite another thing"])
+    assert [one.label for one in known] == list(ASKED.values())
+    assert all((one.score or 0) >= (unknown.score or 1) for one in known)
     assert not hasattr(estimator, "n_features_in_"), "what was found must stay unfitted"
 
 
 def test_the_score_is_the_probability_of_the_label_whether_there_are_two_or_more(tmp_path: Path) -> None:
-    two = [one for one in topics() if "art" not in str(one["annotations"])]
-    for tasks, labels in ((two, 2), (topics(), 3)):
-        [unknown] = taught(LogisticRegression(), TOPIC, tasks, tmp_path).predict([task("")])
-        assert unknown["score"] == pytest.approx(1 / labels, abs=0.02)
-        *known, unknown = taught(LinearSVC(), TOPIC, tasks, tmp_path).predict([*tasks, task("")])
-        assert unknown["score"] == pytest.approx(1 / labels, abs=0.2)
-        assert min(one["score"] for one in known) > max(0.5, unknown["score"])
+    two = [(data, label) for data, label in topics() if label != "art"]
+    for tasks, number in ((two, 2), (topics(), 3)):
+        [unknown] = said(taught(LogisticRegression(), TOPIC, tasks, tmp_path), [""])
+        assert unknown.score == pytest.approx(1 / number, abs=0.02)
+        *known, unknown = said(taught(LinearSVC(), TOPIC, tasks, tmp_path), [*(data for data, _ in tasks), ""])
+        assert unknown.score == pytest.approx(1 / number, abs=0.2)
+        assert min(one.score or 0 for one in known) > max(0.5, unknown.score or 1)
 
 
 def test_an_estimator_that_does_not_say_how_sure_it_is_gives_no_score(tmp_path: Path) -> None:
-    answers = taught(Mute(), TOPIC, topics(), tmp_path).predict([task(text) for text in ASKED])
-    assert chosen(answers) == [[label] for label in ASKED.values()]
-    assert all("score" not in answer for answer in answers)
+    answers = said(taught(Mute(), TOPIC, topics(), tmp_path), list(ASKED))
+    assert [(one.label, one.score) for one in answers] == [(label, None) for label in ASKED.values()]
 
 
-@pytest.mark.parametrize("control", [TOPIC, TOPICS, STARS, PRICE])
-def test_without_two_different_labels_nothing_is_learned_and_nothing_said(control: str, tmp_path: Path) -> None:
-    learner = LogisticRegression() if "Choice" in control else LinearRegression()
-    alike = {"choices": ["sport"]} if "Choice" in control else {"rating": 3} if "Rating" in control else {"number": 3}
-    for tasks in ([], [task("a b")], [task("a b", said(alike)), task("c d", said(alike))]):
+@pytest.mark.parametrize(
+    ("target", "label"),
+    [(TOPIC, "sport"), (TOPICS, ["sport"]), (STARS, 3.0), (PRICE, 3.0)],
+    ids=lambda it: str(it)[:30],
+)
+def test_without_two_different_labels_nothing_is_learned_and_nothing_said(
+    target: Target, label: Any, tmp_path: Path
+) -> None:
+    learner = LinearRegression() if target.kind == "number" else LogisticRegression()
+    for alike in ([], [label], [label, label]):
         (tmp_path / "estimator.joblib").write_text("of the version before")
-        model = EstimatorModel(learner, config(control), {})
-        assert model.fit(tasks, str(tmp_path)) == {}
+        model = EstimatorModel(learner, target, {})
+        assert model.fit([{"text": "a b"}, {"text": "c d"}][: len(alike)], alike, tmp_path) == {}
         assert list(tmp_path.iterdir()) == []
-        assert model.predict([task("a"), task("b")]) == [{"result": []}] * 2
+        assert all(one.says_nothing for one in said(model, ["a", "b"], target))
 
 
-def test_the_annotation_in_force_is_the_last_that_was_not_cancelled() -> None:
-    old, new = "2025-01-01T10:00:00.000000Z", "2025-01-01T09:30:00-02:00"  # an hour and a half later
-    for several, label in (
-        ([chose("sport", id=2, updated_at=new), chose("money", id=1, updated_at=old)], "sport"),
-        ([chose("sport", id=9, updated_at=old), chose("money", id=10, updated_at=old)], "money"),
-        ([chose("sport", id=1), chose("money", id=2, was_cancelled=True)], "sport"),
-        ([chose("sport", updated_at=None), chose("money", updated_at="")], "sport"),
-    ):
-        annotation = in_force(several)
-        assert annotation
-        assert annotation["result"][0]["value"] == {"choices": [label]}, several
-    assert in_force([chose("sport", was_cancelled=True)]) is None
-
-
-def test_what_is_no_label_of_the_control_teaches_nothing(tmp_path: Path) -> None:
-    odd: list[Any] = [{"choices": ["gone"]}, {"choices": ["sport", "money"]}, {"choices": "sport"}, {"choices": []}]
-    noise = [task("the bank", said(value)) for value in odd]
-    of_type = {"from_name": "topic", "type": "labels", "value": {"choices": ["art"]}}
-    noise += [
-        task("the bank", {"result": [of_type]}),
-        task("the bank", said({"rating": 1})),
-        task("the bank", said(None)),
-        task("the bank"),
-    ]
-    noise += [task("the bank", {"result": [{"from_name": "topic", "type": "choices", "value": None}, 3, None]})]
-    model, plain = (taught(LogisticRegression(), TOPIC, tasks, tmp_path) for tasks in (topics() + noise, topics()))
-    asked = [task(text) for text in ASKED]
-    assert model.predict(asked) == plain.predict(asked)
-
-
-def test_a_state_of_another_control_or_with_labels_that_are_gone_says_nothing_of_them(tmp_path: Path) -> None:
-    state = EstimatorModel(LogisticRegression(), config(TOPIC), {}).fit(topics(), str(tmp_path))
-    asked = [task(text) for text in ASKED]
-    fewer = TOPIC.replace('<Choice value="money"/>', "")
-    sport, money, art = EstimatorModel(LogisticRegression(), config(fewer), state).predict(asked)
-    assert chosen([sport, art]) == [["sport"], ["art"]]
-    assert money == {"result": []}
-    for other in (TOPICS, TOPIC.replace('name="topic"', 'name="subject"')):
-        assert EstimatorModel(LogisticRegression(), config(other), state).predict(asked) == [{"result": []}] * 3
+def test_a_state_of_another_target_or_with_labels_that_are_gone_says_nothing_of_them(tmp_path: Path) -> None:
+    tasks, given = [data for data, _ in topics()], [label for _, label in topics()]
+    state = EstimatorModel(LogisticRegression(), TOPIC, {}).fit(tasks, given, tmp_path)
+    fewer = replace(TOPIC, labels=("sport", "art"))
+    sport, money, art = said(EstimatorModel(LogisticRegression(), fewer, state), list(ASKED), fewer)
+    assert (sport.label, art.label) == ("sport", "art")
+    assert money.says_nothing
+    for other in (TOPICS, replace(TOPIC, name="subject")):
+        answers = said(EstimatorModel(LogisticRegression(), other, state), list(ASKED), other)
+        assert all(one.says_nothing for one in answers)
 
 
 # --- several choices -------------------------------------------------------------------------------------------------
@@ -245,16 +211,17 @@ def test_a_state_of_another_control_or_with_labels_that_are_gone_says_nothing_of
 )
 def test_a_classifier_learns_several_choices_and_none(estimator: Any, tmp_path: Path) -> None:
     tasks = [
-        *topics(),
-        task("the bank bought paintings for the museum", chose("art", "money")),
-        task("the weather will be fine", said(None)),
-        task("fine weather", said(None)),
+        *((data, [label]) for data, label in topics()),
+        ("the bank bought paintings for the museum", ["money", "art"]),
+        ("the weather will be fine", []),
+        ("fine weather", []),
     ]
     model = taught(estimator, TOPICS, tasks, tmp_path)
-    both, none = model.predict([task("the bank bought paintings for the museum"), task("the weather will be fine")])
-    assert chosen([both]) == [["money", "art"]]
-    assert none["result"] == []
-    assert 0.5 < none["score"] <= 1
+    asked = ["the bank bought paintings for the museum", "the weather will be fine"]
+    both, none = said(model, asked, TOPICS)
+    assert (both.label, none.label) == (("money", "art"), ())
+    assert none.score is not None
+    assert 0.5 < none.score <= 1
 
 
 def test_what_stands_before_a_classifier_is_done_once_for_all_choices() -> None:
@@ -263,22 +230,10 @@ def test_what_stands_before_a_classifier_is_done_once_for_all_choices() -> None:
 
 
 def test_choices_that_all_or_no_annotations_have_are_given_or_left_out_without_being_learned(tmp_path: Path) -> None:
-    tasks = [task("the team won", chose("art", "sport")), task("the bank fell", chose("art"))]
+    tasks = [("the team won", ["sport", "art"]), ("the bank fell", ["art"])]
     for estimator in (LogisticRegression(), KNeighborsClassifier(1), MultiOutputClassifier(LogisticRegression())):
         model = taught(estimator, TOPICS, tasks, tmp_path)
-        won, fell = model.predict([task("the team won"), task("the bank fell")])
-        assert chosen([won, fell]) == [["sport", "art"], ["art"]]
-
-
-@pytest.mark.parametrize("asked", ['required="true"', 'visibleWhen="choice-selected"'])
-def test_where_an_answer_is_required_or_not_asked_of_all_no_choice_is_no_label(asked: str, tmp_path: Path) -> None:
-    control = TOPICS.replace("<Choices", f"<Choices {asked}")
-    tasks = [task("the team won", chose("art")), task("the bank fell", said(None))]
-    assert EstimatorModel(LogisticRegression(), config(control), {}).fit(tasks, str(tmp_path)) == {}
-    assert EstimatorModel(LogisticRegression(), config(TOPICS), {}).fit(tasks, str(tmp_path)) != {}
-    around = f"<View {asked}>{TOPICS}</View>"
-    taught_around = EstimatorModel(LogisticRegression(), config(around), {}).fit(tasks, str(tmp_path)) != {}
-    assert taught_around == ("required" in asked)
+        assert labels(model, [text for text, _ in tasks], TOPICS) == [("sport", "art"), ("art",)]
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -288,49 +243,44 @@ def test_a_regressor_gives_whole_stars_within_the_scale_and_is_less_sure_of_what
     tmp_path: Path,
 ) -> None:
     words = ["bad", "dull", "good", "great"]
-    tasks = [task(f"a {word} film", said({"rating": stars})) for stars, word in enumerate(words, 1) for _ in range(3)]
+    tasks = [(f"a {word} film", float(stars)) for stars, word in enumerate(words, 1) for _ in range(3)]
     process = GaussianProcessRegressor(RBF() + WhiteKernel(0.01), optimizer=None, normalize_y=True)
     for estimator in (process, make_pipeline(TfidfVectorizer(), FunctionTransformer(densely), BayesianRidge())):
         model = taught(estimator, STARS, tasks, tmp_path)
-        answers = model.predict([*(task(f"a {word} film") for word in words), task("quite another thing")])
-        stars = [value(answer, "stars", "rating") for answer in answers]
-        assert stars[:4] == [1, 2, 3, 4]
-        assert all(type(one) is int for one in stars)
-        assert all(0 < answer["score"] < 1 for answer in answers)
-    [*known, unknown] = taught(process, STARS, tasks, tmp_path).predict([*tasks, task("quite another thing")])
-    assert min(answer["score"] for answer in known) > unknown["score"]
+        answers = said(model, [*(f"a {word} film" for word in words), "quite another thing"], STARS)
+        assert [one.label for one in answers[:4]] == [1, 2, 3, 4]
+        assert all(one.score is not None and 0 < one.score < 1 for one in answers)
+    asked = [*(text for text, _ in tasks), "quite another thing"]
+    [*known, unknown] = said(taught(process, STARS, tasks, tmp_path), asked, STARS)
+    assert min(one.score or 0 for one in known) > (unknown.score or 1)
 
 
 def test_how_sure_a_regressor_is_does_not_depend_on_the_unit_of_what_it_learns(tmp_path: Path) -> None:
-    def scores(unit: float) -> list[float]:
-        tasks = [task({"size": size}, said({"number": unit * size**2})) for size in range(5)]
+    def scores(unit: float) -> list[float | None]:
+        tasks = [({"size": size}, float(unit * size**2)) for size in range(5)]
         process = GaussianProcessRegressor(RBF() + WhiteKernel(0.01), optimizer=None, normalize_y=True)
-        model = taught(process, '<Number name="price" toName="text"/>', tasks, tmp_path)
-        return [answer["score"] for answer in model.predict([task({"size": size}) for size in (2, 2.5, 40)])]
+        model = taught(process, ANY_PRICE, tasks, tmp_path)
+        return [one.score for one in said(model, [{"size": size} for size in (2, 2.5, 40)], ANY_PRICE)]
 
     assert scores(1) == pytest.approx(scores(1000))
     assert scores(1)[2] == pytest.approx(0.5, abs=0.01), "of what it knows nothing it says that it may be any label"
 
 
-def test_numbers_stay_within_the_controls_bounds_and_on_its_steps(tmp_path: Path) -> None:
-    tasks = [task({"size": size}, said({"number": price})) for size, price in ((1, 1.0), (2, 2.0), (3, 3.0), (4, 99.0))]
-    tasks += [task({"size": -50}, said({"number": odd})) for odd in (True, "9", None, 10.5, float("nan"))]
-    asked = [task({"size": size}) for size in (-5, 2.2, 2.3, 40)]
-    answers = taught(LinearRegression(), PRICE, tasks, tmp_path).predict(asked)
-    assert [value(answer, "price", "number") for answer in answers] == [0.0, 2.0, 2.5, 10.0]
-    assert all("score" not in answer for answer in answers), "it does not say how sure it is"
-    uneven = '<Number name="price" toName="text" min="0.1" max="9" step="3"/>'
-    answers = taught(LinearRegression(), uneven, tasks, tmp_path).predict(asked)
-    assert [value(answer, "price", "number") for answer in answers] == [0.1, 3.1, 3.1, 6.1]
-    free = taught(LinearRegression(), '<Number name="price" toName="text"/>', tasks, tmp_path).predict(asked)
-    assert value(free[3], "price", "number") > 10
+def test_numbers_stay_within_the_targets_bounds_and_on_its_steps(tmp_path: Path) -> None:
+    tasks = [({"size": size}, float(size)) for size in (1, 2, 3)]
+    asked = [{"size": size} for size in (-5, 2.2, 2.3, 40)]
+    model = taught(LinearRegression(), PRICE, tasks, tmp_path)
+    assert labels(model, asked, PRICE) == [0.0, 2.0, 2.5, 10.0]
+    assert all(one.score is None for one in said(model, asked, PRICE)), "it does not say how sure it is"
+    assert labels(model, asked, replace(PRICE, scale=Scale(0.1, 9, 3))) == [0.1, 3.1, 3.1, 6.1]
+    assert labels(model, asked, ANY_PRICE)[3] == pytest.approx(40)
 
 
 # --- what an estimator is given --------------------------------------------------------------------------------------
 
 
-FLATS = [
-    task({"text": "a flat", "rooms": rooms, "city": city, "floor": 3, "lift": True, "sold": None}, chose(label))
+FLATS: list[Labeled] = [
+    ({"text": "a flat", "rooms": rooms, "city": city, "floor": 3, "lift": True, "sold": None}, label)
     for rooms, city, label in (
         *((1, "Rome", "art"), (2, "Rome", "art"), (7, "Bonn", "money"), (8, "Bonn", "money"), (None, "Bonn", "money")),
     )
@@ -368,53 +318,48 @@ def test_fields_of_tables_are_learned_from_and_missing_ones_break_no_batch(estim
         {"rooms": 1e300},
         None,
     ]
-    shown = '<Table name="text" value="$row"/>'
-    in_row = [{**one, "data": {"row": one["data"], "page": 3}} for one in FLATS]
-    for tasks, wrap, tag in ((FLATS, lambda data: data, None), (in_row, lambda data: {"row": data}, shown)):
-        model = taught(estimator, TOPIC, tasks, tmp_path, tag)
-        few, many, *_ = answers = model.predict(
-            [
-                task(wrap({"rooms": 1, "city": "Rome", "text": "a flat"})),
-                task(wrap({"rooms": 8, "city": "Bonn", "text": "a flat"})),
-                *({"data": wrap(data)} for data in gaps),
-            ]
-        )
-        assert chosen([few, many]) == [["art"], ["money"]]
-        assert all(value(answer, "topic", "choices")[0] in LABELS for answer in answers)
+    in_row = [({"row": data, "page": 3}, label) for data, label in FLATS]
+    table = replace(TOPIC, inputs=(Input("row", "table"),))
+    for tasks, wrap, target in ((FLATS, lambda data: data, TOPIC), (in_row, lambda data: {"row": data}, table)):
+        model = taught(estimator, target, tasks, tmp_path)
+        one, eight = ({"rooms": 1, "city": "Rome", "text": "a flat"}, {"rooms": 8, "city": "Bonn", "text": "a flat"})
+        few, many, *others = labels(model, [wrap(data) for data in (one, eight, *gaps)], target)
+        assert (few, many) == ("art", "money")
+        assert all(label in LABELS for label in others)
 
 
 def test_a_pipeline_that_imputes_sees_what_is_missing(tmp_path: Path) -> None:
     impute = make_column_transformer((SimpleImputer(strategy="constant", fill_value=-9), ["rooms"]))
-    tasks = [task({"rooms": rooms}, chose("art" if rooms else "money")) for rooms in (None, 5, 6, 7)]
+    tasks = [({"rooms": rooms}, "art" if rooms else "money") for rooms in (None, 5, 6, 7)]
     model = taught(make_pipeline(impute, DecisionTreeClassifier()), TOPIC, tasks, tmp_path)
-    assert chosen(model.predict(tasks)) == [["money"], ["art"], ["art"], ["art"]]
+    assert labels(model, [data for data, _ in tasks]) == ["money", "art", "art", "art"]
 
 
 def test_a_text_beside_many_numbers_is_still_what_is_learned_from_and_so_are_single_signs(tmp_path: Path) -> None:
-    tasks = [{**one, "data": {**one["data"], "id": n, "year": 2000 + n, "page": n}} for n, one in enumerate(topics())]
+    tasks = [({**data, "id": n, "year": 2000 + n, "page": n}, label) for n, (data, label) in enumerate(topics())]
     model = taught(DecisionTreeClassifier(random_state=0), TOPIC, tasks, tmp_path)
-    renumbered = [task({"text": text, "id": -1, "year": 1, "page": 999}) for text in ("the bank", "the museum")]
-    assert chosen(model.predict(renumbered)) == [["money"], ["art"]]
-    signs = [task("5", chose("art")), task("?", chose("money"))]
-    assert chosen(taught(LogisticRegression(), TOPIC, signs, tmp_path).predict(signs)) == [["art"], ["money"]]
+    renumbered = [{"text": text, "id": -1, "year": 1, "page": 999} for text in ("the bank", "the museum")]
+    assert labels(model, renumbered) == ["money", "art"]
+    signs = [("5", "art"), ("?", "money")]
+    assert labels(taught(LogisticRegression(), TOPIC, signs, tmp_path), ["5", "?"]) == ["art", "money"]
 
 
 def test_what_texts_are_missing_breaks_no_batch_and_only_words_that_are_shown_count(tmp_path: Path) -> None:
-    shown = '<HyperText name="text" value="$title"/>'
-    labels = {"<b>goal</b> &amp; team": "sport", "the <i class='markup'>bank</i>": "money"}
-    tasks = [
-        task({"title": text, "year": 3, "month": 4, "text": "bank"}, chose(label)) for text, label in labels.items()
-    ]
-    tasks[0]["data"]["title"] += " won the match"
-    tasks[1]["data"]["title"] += " raised its rates"
-    asked: list[Any] = [
-        *({"title": "goal", "text": "bank"}, {"title": "bank"}, {"title": ["bank"]}, {"$undefined$": "goal"}),
-        *({"title": None}, {}, {"title": "markup"}),
-    ]
-    model = taught(LogisticRegression(), TOPIC, tasks, tmp_path, shown)
-    *known, none, empty, markup = model.predict([task(data) for data in asked])
-    assert chosen(known) == [["sport"], ["money"], ["money"], ["sport"]]
+    shown = replace(TOPIC, inputs=(Input("title"),))
+    told = {"sport": "<b>goal</b> &amp; team won the match", "money": "the <i class='markup'>bank</i> raised its rates"}
+    tasks = [({"title": text, "year": 3, "month": 4, "text": "bank"}, label) for label, text in told.items()]
+    asked: list[Any] = [{"title": "goal", "text": "bank"}, {"title": "bank"}, {"title": ["bank"]}]
+    nothing: list[Any] = [{"title": None}, {}, {"title": "markup"}]
+    *known, none, empty, markup = said(taught(LogisticRegression(), shown, tasks, tmp_path), asked + nothing, shown)
+    assert [one.label for one in known] == ["sport", "money", "money"]
     assert none == empty == markup
+
+
+def test_a_field_may_lead_into_another_one(tmp_path: Path) -> None:
+    inside = replace(TOPIC, inputs=(Input("mail.body[0]"),))
+    tasks = [({"mail": {"body": [data["text"]]}}, label) for data, label in topics()]
+    model = taught(LogisticRegression(), inside, tasks, tmp_path)
+    assert labels(model, [{"mail": {"body": [text]}} for text in ASKED], inside) == list(ASKED.values())
 
 
 values = st.recursive(
@@ -426,7 +371,7 @@ values = st.recursive(
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[EstimatorModel]:
-    """One for each way in which tasks are read."""
+    """One for each way in which the fields of tasks are read."""
     columns = make_column_transformer(
         (StandardScaler(), ["rooms"]), (OneHotEncoder(handle_unknown="ignore"), ["city"]), (TfidfVectorizer(), "text")
     )
@@ -441,46 +386,53 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[EstimatorModel]:
 )
 def test_whatever_tasks_hold_each_gets_a_label(data: list[dict[str, Any]], models: list[EstimatorModel]) -> None:
     for model in models:
-        answers = chosen(model.predict([task(one) for one in data]))
-        assert [len(one) for one in answers] == [1] * len(data)
+        assert all(label in LABELS for label in labels(model, data))
 
 
 def test_pictures_are_learned_from_only_by_a_pipeline_that_reads_them(tmp_path: Path) -> None:
-    shown = '<Image name="text" value="$url"/>'
-    tasks = [task({"url": f"/{name}.png"}, chose(label)) for name, label in (("goal", "sport"), ("bank", "money"))]
-    with pytest.raises(SchemaError, match=r"LogisticRegression learns from numbers, and <Image> 'text' shows neither"):
-        taught(LogisticRegression(), TOPIC, tasks, tmp_path, shown)
-    elsewhere = '<Text name="text" value="$url" valueType="url"/>'
-    with pytest.raises(SchemaError, match=r"shows neither numbers nor a text that stands in the task"):
-        taught(LogisticRegression(), TOPIC, tasks, tmp_path, elsewhere)
-    model = taught(make_pipeline(Embedder(), LogisticRegression()), TOPIC, tasks, tmp_path, shown)
-    assert chosen(model.predict(tasks)) == [["sport"], ["money"]]
+    tasks = [({"url": f"/{name}.png"}, label) for name, label in (("goal", "sport"), ("bank", "money"))]
+    kinds: tuple[InputKind, ...] = ("image", "metadata")
+    for kind in kinds:
+        shown = replace(TOPIC, inputs=(Input("url", kind),))
+        with pytest.raises(SchemaError, match=r"LogisticRegression learns from numbers, .* nor a text in 'url'"):
+            taught(LogisticRegression(), shown, tasks, tmp_path)
+        model = taught(make_pipeline(Embedder(), LogisticRegression()), shown, tasks, tmp_path)
+        assert labels(model, [data for data, _ in tasks], shown) == ["sport", "money"]
 
 
 def densely(matrix: Any) -> Any:
     return matrix.toarray()
 
 
-# --- which control, and which estimator ------------------------------------------------------------------------------
+# --- which target, and which estimator -------------------------------------------------------------------------------
 
 
-def test_the_first_control_that_suits_is_learned_and_a_config_without_one_is_refused_with_what_it_has(
-    tmp_path: Path,
-) -> None:
-    spans = '<Labels name="span" toName="text"><Label value="a"/></Labels>'
-    parts = TOPIC.replace("<Choices", '<Choices perRegion="true"').replace('"topic"', '"part"')
-    both = [{**one, "annotations": [chose("sport" if n % 2 else "art")]} for n, one in enumerate(topics())]
-    model = taught(LogisticRegression(), spans + STARS + parts + TOPIC, both, tmp_path)
-    assert all(label in LABELS for [label] in chosen(model.predict(both)))
-    refused = r"nothing for a classifier, which learns <Choices> .*<Labels> 'span'.*'part' is asked of parts of a task"
+def hosted(found: Any, *targets: Target, left_out: dict[str, str] | None = None) -> HostedEstimator:
+    plain = json.loads(json.dumps([plain_target(target) for target in targets]))
+    assert tuple(map(read_target, plain)) == targets
+    question = {"parameters": {}, "targets": plain, "left_out": left_out or {}, "folder": ".", "train_output": {}}
+    return HostedEstimator(found, question)
+
+
+SPANS = Target("span", "spans", TEXT, ("a",))
+BETTER = Target("better", "choice", (Input("a"), Input("b")), ("left", "right"), compared=True)
+
+
+def test_the_first_target_that_suits_is_learned_and_a_project_without_one_is_refused_with_what_it_has() -> None:
+    both = (SPANS, BETTER, STARS, TOPICS, TOPIC)
+    assert [hosted(one, *both).target for one in (LogisticRegression(), Ridge())] == ["topic", "stars"]
+    assert hosted(SVC, *both[4:]).target == "topic"
+    refused = (
+        r"nothing for a classifier, .*'span' is spans; 'better' is a comparison; 'stars' is a number; 'part' is not"
+    )
     with pytest.raises(SchemaError, match=refused):
-        EstimatorModel(LogisticRegression(), config(spans + STARS + parts), {})
-    with pytest.raises(SchemaError, match=r"nothing for a regressor, which learns <Rating> or <Number>"):
-        EstimatorModel(Ridge(), config(TOPIC), {})
-    for none, kind in ((KMeans(), "clusterer"), (Plain(), "None"), (make_pipeline(TfidfVectorizer()), "None")):
+        hosted(LogisticRegression(), SPANS, BETTER, STARS, left_out={"part": "It is asked of parts of a task."})
+    with pytest.raises(SchemaError, match=r"nothing for a regressor, which learns a number of .* asks for nothing"):
+        hosted(Ridge())
+    for none, kind in ((KMeans(), "clusterer"), (Plain(), "None")):
         told = rf"{type(none).__name__} is neither a classifier nor a regressor by its tags \({kind}\)"
         with pytest.raises(SettingsError, match=told):
-            EstimatorModel(none, config(TOPIC), {})
+            hosted(none, TOPIC)
 
 
 def test_an_estimator_is_a_class_an_object_or_a_function_and_comes_new_and_unfitted() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nextlabel.errors import SettingsError
 from nextlabel.hosting import HostedPrediction
-from nextlabel.hosting.uncertainty import UNKNOWN, WAYS, uncertainties
+from nextlabel.hosting.uncertainty import UNKNOWN, uncertainties
+from nextlabel.options import REGION_SCORES
 
 
 def said(score: object = None, *regions: object) -> HostedPrediction:
@@ -18,7 +19,7 @@ def said(score: object = None, *regions: object) -> HostedPrediction:
 scores = st.one_of(st.none(), st.floats(), st.text(max_size=5), st.integers())
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", REGION_SCORES)
 @given(score=scores, regions=st.lists(scores, max_size=5))
 def test_whatever_a_model_says_gives_a_number_in_the_unit_interval(
     way: str, score: object, regions: list[object]
@@ -36,7 +37,8 @@ def test_each_way_reads_the_regions_as_it_says(way: str, expected: float) -> Non
 
 
 def test_without_scores_of_regions_the_predictions_own_counts_and_without_that_theirs() -> None:
-    assert {way: uncertainties([said(0.8)], way)[0] for way in WAYS} == pytest.approx(dict.fromkeys(WAYS, 0.2))
+    found = {way: uncertainties([said(0.8)], way)[0] for way in REGION_SCORES}
+    assert found == pytest.approx(dict.fromkeys(REGION_SCORES, 0.2))
     assert uncertainties([said(None, 0.9, 0.5)]) == pytest.approx([0.3])
 
 
