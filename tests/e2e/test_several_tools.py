@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from nextlabel_connectors.doccano import CONNECTOR as DOCCANO
-from nextlabel_connectors.doccano.testing import DoccanoServer
-from nextlabel_connectors.doccano.testing.harness import DoccanoHarness
 
 from e2e.running import label_of, texts
 from nextlabel.labeling import ProjectId, TaskId, ToolProjectId
@@ -20,6 +17,9 @@ from nextlabel.ports.tool import Connector, ConnectorType, ToolAccess
 from nextlabel.testing import Served, ToolHarness
 from nextlabel.testing.installation import Nextlabel
 from nextlabel.testing.waiting import wait_for
+from nextlabel_connectors.doccano import CONNECTOR as DOCCANO
+from nextlabel_connectors.doccano.testing import DoccanoServer
+from nextlabel_connectors.doccano.testing.harness import DoccanoHarness
 from nextlabel_connectors.fiftyone import CONNECTOR as FIFTYONE
 from nextlabel_connectors.fiftyone.testing import FiftyOneServer
 from nextlabel_connectors.files import CONNECTOR as FILES
