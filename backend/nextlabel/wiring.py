@@ -15,6 +15,7 @@ from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
+from nextlabel.features.work import EMBED, SCORE
 from nextlabel.hosting import Limits
 from nextlabel.hosting.hosts import Circumstances, Hosts, read_models
 from nextlabel.jobs.alarms import Alarms
@@ -49,7 +50,6 @@ from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
 from nextlabel.strategies import finding
-from nextlabel.work import EMBED, SCORE
 
 _FOLDERS = 64  # with texts' counts that a process has in view
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given

@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 
 from integration.label_studio_words import WordedConnectorType
 from nextlabel import wiring
+from nextlabel.features.work import Progress
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import Label, LabelSchema, ProjectId, Target, TaskId, ToolProjectId
 from nextlabel.loop.turn import Round
@@ -30,7 +31,6 @@ from nextlabel.settings import Settings
 from nextlabel.storage.database import Database
 from nextlabel.testing.waiting import wait_for
 from nextlabel.wiring import Parts
-from nextlabel.work import Progress
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
 from postgres import ON_POSTGRES, create_database, drop_database

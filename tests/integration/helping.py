@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nextlabel.features.embedding import embedder
+from nextlabel.features.work import EMBED
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.jobs.shards import RedisShards
 from nextlabel.labeling.ranking import Floats
 from nextlabel.wiring import connect_redis
-from nextlabel.work import EMBED
 
 
 def main(url: str, model: str, notes: Path) -> None:

@@ -19,13 +19,13 @@ from integration.test_hosted_loop import MODELS
 from nextlabel import wiring
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import ProjectModel, SlowModel
+from nextlabel.features.work import InPlace, Shards
 from nextlabel.labeling import Input, Label, ModelVersion, ProjectId, Result, Span, Target, Task, TaskId
 from nextlabel.learning import scoring
 from nextlabel.learning.scoring import Scorer
 from nextlabel.measures.opinions import Opinions, OwnOpinions
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
-from nextlabel.work import InPlace, Shards
 from nextlabel_connectors.memory import MemoryTool
 
 Waiting = Callable[[Callable[[], bool]], None]

@@ -23,6 +23,7 @@ from nextlabel import wiring
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder, load_model, signature
 from nextlabel.features.text import content_hash, read_text
+from nextlabel.features.work import EMBED, SHARD, Work, numbers
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.jobs.job_queue import HELP_QUEUE, RqJobQueue
 from nextlabel.jobs.shards import RedisShards, sharing
@@ -32,7 +33,6 @@ from nextlabel.ports.requests import LabelEvent
 from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts
-from nextlabel.work import EMBED, SHARD, Work, numbers
 from tiny_models import WORDS, sentences, static
 
 if TYPE_CHECKING:

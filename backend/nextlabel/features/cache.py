@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.features.segments import Segments, Words
+from nextlabel.features.work import EMBED, InPlace, Shards, Told, Work, nobody, numbers, slices
 from nextlabel.labeling.ranking import Floats
-from nextlabel.work import EMBED, InPlace, Shards, Told, Work, nobody, numbers, slices
 
 _MAX_SEGMENTS = 12
 _FULL_SEGMENT = 50_000  # rows: a segment of so many is not merged again

@@ -26,9 +26,9 @@ from nextlabel.features.markup import content_of, is_marked_up
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
+from nextlabel.features.work import Told
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
-from nextlabel.work import Told
 
 log = logging.getLogger("nextlabel.embedding")
 

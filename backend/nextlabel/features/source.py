@@ -9,8 +9,8 @@ from typing import Protocol
 from scipy.sparse import csr_matrix
 
 from nextlabel.features.text import count_features
+from nextlabel.features.work import Told, nobody
 from nextlabel.labeling.ranking import Floats
-from nextlabel.work import Told, nobody
 
 
 class Vectors(Protocol):

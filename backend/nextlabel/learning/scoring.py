@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
+from nextlabel.features.work import LEASE_SECONDS, SCORE, Progress, Shards, Work, values
 from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId
 from nextlabel.measures.opinions import Opinions
-from nextlabel.work import LEASE_SECONDS, SCORE, Progress, Shards, Work, values
 
 _FIRST_PIECE, _LARGEST_PIECE, _LARGEST_SHARD = 4, 500, 1_000
 _PIECE_SECONDS = 2.0  # what asking for one piece is to take, so that a time limit is kept to

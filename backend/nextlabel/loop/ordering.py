@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
+from nextlabel.features.work import Progress, Shards
 from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.learning.choosing import DEFAULT, Choosing
@@ -16,7 +17,6 @@ from nextlabel.learning.workbench import Workbench, order_seed
 from nextlabel.ports.state import Connection, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry, QueueRecord
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import Connector, QueueReceipt, versions_held
-from nextlabel.work import Progress, Shards
 
 _NAMES = 5  # that are tried for one order
 _CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from nextlabel.features.work import Progress
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import LabelStore
 from nextlabel.ports.tool import Connector
-from nextlabel.work import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, St
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Verdict
 from nextlabel.features.source import Source
+from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, counted
 from nextlabel.learning.fields import missing_fields
@@ -34,7 +35,6 @@ from nextlabel.ports.tool import (
     Unreadable,
     versions_held,
 )
-from nextlabel.work import InPlace, Progress, Shards
 
 log = logging.getLogger("nextlabel.loop.turn")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
+from nextlabel.features.work import Progress
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
@@ -39,7 +40,6 @@ from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
-from nextlabel.work import Progress
 
 _WAIT_FOR_LEASE_SECONDS = 600  # a turn takes seconds, and minutes on a machine that is busy with other things
 

@@ -15,8 +15,8 @@ from nextlabel.features.embedding import EmbeddingEncoder, load_model, signature
 from nextlabel.features.encoders import Encoder, encoder_for, restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.text import COLUMNS
+from nextlabel.features.work import Told, nobody
 from nextlabel.labeling import Input, Target, Task, TaskId
-from nextlabel.work import Told, nobody
 from tiny_models import TABLE, sentences, shared_rows, static, write_safetensors
 
 TARGET = Target("mood", "choice", (Input("text"),), ("pos", "neg"))

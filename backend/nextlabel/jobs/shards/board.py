@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from nextlabel.work import Work
+from nextlabel.features.work import Work
 
 KEPT_SECONDS = 30  # after the owner was heard of last
 

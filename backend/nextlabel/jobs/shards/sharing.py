@@ -19,8 +19,8 @@ from uuid import uuid4
 import redis
 
 from nextlabel.errors import JobQueueUnavailable
+from nextlabel.features.work import InPlace, Numbers, Rows, Work, slices, write
 from nextlabel.jobs.shards.board import Board, Head, read
-from nextlabel.work import InPlace, Numbers, Rows, Work, slices, write
 
 log = logging.getLogger("nextlabel.jobs.shards")
 
