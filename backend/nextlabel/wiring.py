@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 import redis
@@ -55,40 +55,204 @@ _FOLDERS = 64  # with texts' counts that a process has in view
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything one process needs, wired together. Nothing has been connected to yet, so it may be forked."""
+    """Everything one process needs, each made when it is first asked for.
 
-    settings: Settings
-    database: Database
-    connections: SqlConnections
-    store: SqlLabelStore
-    models: StoredModels
-    orders: StoredOrders
-    fences: StoredFences
-    retention: Retention
-    rounds: RoundLog
-    findings: StandingFindings
-    job_queue: RqJobQueue
-    circuits: ToolCircuits
-    alarms: Alarms
-    shards: RedisShards
-    hosts: Hosts
-    turns: Turns
-    upkeep: Upkeep
-    pruning: Pruning
-    overview: Overview
-    connecting: Connecting
-    disconnecting: Disconnecting
-    pausing: Pausing
-    reconciling: Reconciling
-    predictions: Predictions
-    loop: ActiveLearning
-    service: Service
-    redis: redis.Redis = field(repr=False)
+    Nothing connects to anything before it is used, so that a process may be forked.
+    """
 
-    def open_connector(self, connection: Connection) -> Connector:
-        return _open(self.settings, connection)
+    def __init__(self, settings: Settings, redis_url: str) -> None:
+        self.settings = settings
+        self.redis = connect_redis(redis_url)
+        self.strategy = lru_cache(maxsize=64)(finding.make)
+        self.open_connector = partial(_open, settings)
+
+    # --- what is kept --------------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def connections(self) -> SqlConnections:
+        return SqlConnections(self.database, self.settings)
+
+    @cached_property
+    def store(self) -> SqlLabelStore:
+        return SqlLabelStore(self.database)
+
+    @cached_property
+    def models(self) -> StoredModels:
+        return StoredModels(self.database, self.settings.models_url, self.hosts)
+
+    @cached_property
+    def orders(self) -> StoredOrders:
+        return StoredOrders(self.database)
+
+    @cached_property
+    def fences(self) -> StoredFences:
+        return StoredFences(self.database)
+
+    @cached_property
+    def retention(self) -> Retention:
+        return Retention(self.database, self.settings.models_url, self.settings.keep_models)
+
+    @cached_property
+    def rounds(self) -> RoundLog:
+        return RoundLog(self.database)
+
+    @cached_property
+    def findings(self) -> StandingFindings:
+        return StandingFindings(self.database)
+
+    # --- jobs ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def job_queue(self) -> RqJobQueue:
+        return RqJobQueue(self.redis, job_timeout=_JOB_SECONDS + int(self.settings.model_fit_seconds))
+
+    @cached_property
+    def circuits(self) -> ToolCircuits:
+        return ToolCircuits(self.redis)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        return Alarms(self.redis, _folders(self.settings, self.database))
+
+    @cached_property
+    def shards(self) -> RedisShards:
+        embeddings = Path(self.settings.embeddings).expanduser() if self.settings.embeddings else None
+        helping: dict[str, Compute] = {
+            EMBED: partial(embedder, embeddings),
+            SCORE: scoring.helper(self.models.load, self.hosts.learner),
+        }
+        return RedisShards(self.redis, self.job_queue, helping)
+
+    # --- learning ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def hosts(self) -> Hosts:
+        return _hosts(self.settings, self.connections)
+
+    @cached_property
+    def sources(self) -> _Sources:
+        return _Sources(self.settings, self.connections, self.shards)
+
+    @cached_property
+    def loop(self) -> ActiveLearning:
+        return ActiveLearning(
+            connections=self.connections,
+            store=self.store,
+            registry=self.models,
+            orders=self.orders,
+            fences=self.fences,
+            open_connector=self.open_connector,
+            strategy=self.strategy,
+            source=self.sources,
+            hosts=self.hosts,
+            shards=self.shards,
+            embeddings=self.settings.embeddings,
+            full_pull_every=timedelta(hours=self.settings.full_reconcile_hours),
+        )
+
+    # --- the use cases -------------------------------------------------------------------------------------
+
+    @cached_property
+    def service(self) -> Service:
+        return Service(
+            connections=self.connections,
+            registry=self.models,
+            orders=self.orders,
+            job_queue=self.job_queue,
+            connector_type=discovery.connector_type,
+            default_kind=self.settings.connector,
+            strategy=self.strategy,
+            source=self.sources.at_once,
+            hosts=self.hosts,
+            threads=self.settings.web_threads,
+            idle_seconds=self.settings.model_idle_seconds,
+            alarm=self.alarms.standing,
+            heard=self.circuits.answered,
+        )
+
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns(
+            self.loop,
+            self.upkeep,
+            self.connections,
+            self.orders,
+            self.fences,
+            self.findings,
+            self.rounds,
+            self.job_queue,
+            self.circuits,
+            self.alarms,
+        )
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        return Upkeep(self.connections, self.findings, self.rounds, self.job_queue, self.circuits, self.open_connector)
+
+    @cached_property
+    def pruning(self) -> Pruning:
+        return Pruning(
+            self.connections, self.orders, self.retention, self.findings, self.job_queue, self.open_connector
+        )
+
+    @cached_property
+    def connecting(self) -> Connecting:
+        return Connecting(
+            self.connections,
+            self.models,
+            self.orders,
+            self.fences,
+            self.findings,
+            self.circuits,
+            self.job_queue,
+            self.hosts,
+            self.loop,
+            self.open_connector,
+        )
+
+    @cached_property
+    def disconnecting(self) -> Disconnecting:
+        return Disconnecting(
+            self.settings.home,
+            self.connections,
+            self.orders,
+            self.fences,
+            self.retention,
+            self.findings,
+            self.job_queue,
+            self.open_connector,
+        )
+
+    @cached_property
+    def reconciling(self) -> Reconciling:
+        return Reconciling(self.connections, self.store, self.job_queue, self.circuits)
+
+    @cached_property
+    def pausing(self) -> Pausing:
+        return Pausing(self.connections, self.models, self.fences, self.job_queue)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        return Predictions(self.connections, self.orders, self.open_connector)
+
+    @cached_property
+    def overview(self) -> Overview:
+        return Overview(
+            self.settings,
+            self.connections,
+            self.store,
+            self.models,
+            self.orders,
+            self.findings,
+            self.rounds,
+            self.circuits,
+            self.alarms,
+        )
 
 
 def build(settings: Settings, redis_url: str) -> Parts:
@@ -96,89 +260,9 @@ def build(settings: Settings, redis_url: str) -> Parts:
     make_home(settings.home)
     finding.look_in(settings.strategies_folder)
     finding.allow(settings.strategy_functions)
-    database = Database(settings.database_url)
-    connections = SqlConnections(database, settings)
-    store = SqlLabelStore(database)
-    hosts = _hosts(settings, connections)
-    models = StoredModels(database, settings.models_url, hosts)
-    orders, fences = StoredOrders(database), StoredFences(database)
-    client = connect_redis(redis_url)
-    circuits = ToolCircuits(client)
-    alarms = Alarms(client, _folders(settings, database))
-    job_queue = RqJobQueue(client, job_timeout=_JOB_SECONDS + int(settings.model_fit_seconds))
-    embeddings = Path(settings.embeddings).expanduser() if settings.embeddings else None
-    helping: dict[str, Compute] = {
-        EMBED: partial(embedder, embeddings),
-        SCORE: scoring.helper(models.load, hosts.learner),
-    }
-    shards = RedisShards(client, job_queue, helping)
-    strategy = lru_cache(maxsize=64)(finding.make)
-    open_connector = partial(_open, settings)
-    source = _Sources(settings, connections, shards)
-    retention, rounds = Retention(database, settings.models_url, settings.keep_models), RoundLog(database)
-    findings = StandingFindings(database)
-    loop = ActiveLearning(
-        connections=connections,
-        store=store,
-        registry=models,
-        orders=orders,
-        fences=fences,
-        open_connector=open_connector,
-        strategy=strategy,
-        source=source,
-        hosts=hosts,
-        shards=shards,
-        embeddings=settings.embeddings,
-        full_pull_every=timedelta(hours=settings.full_reconcile_hours),
-    )
-    upkeep = Upkeep(connections, findings, rounds, job_queue, circuits, open_connector)
-    return Parts(
-        settings=settings,
-        database=database,
-        connections=connections,
-        store=store,
-        models=models,
-        orders=orders,
-        fences=fences,
-        retention=retention,
-        rounds=rounds,
-        findings=findings,
-        job_queue=job_queue,
-        circuits=circuits,
-        alarms=alarms,
-        shards=shards,
-        hosts=hosts,
-        turns=Turns(loop, upkeep, connections, orders, fences, findings, rounds, job_queue, circuits, alarms),
-        upkeep=upkeep,
-        pruning=Pruning(connections, orders, retention, findings, job_queue, open_connector),
-        connecting=Connecting(
-            connections, models, orders, fences, findings, circuits, job_queue, hosts, loop, open_connector
-        ),
-        disconnecting=Disconnecting(
-            settings.home, connections, orders, fences, retention, findings, job_queue, open_connector
-        ),
-        reconciling=Reconciling(connections, store, job_queue, circuits),
-        pausing=Pausing(connections, models, fences, job_queue),
-        predictions=Predictions(connections, orders, open_connector),
-        overview=Overview(settings, connections, store, models, orders, findings, rounds, circuits, alarms),
-        loop=loop,
-        service=Service(
-            connections=connections,
-            registry=models,
-            orders=orders,
-            job_queue=job_queue,
-            connector_type=discovery.connector_type,
-            default_kind=settings.connector,
-            strategy=strategy,
-            source=source.at_once,
-            hosts=hosts,
-            threads=settings.web_threads,
-            idle_seconds=settings.model_idle_seconds,
-            alarm=alarms.standing,
-            heard=circuits.answered,
-        ),
-        redis=client,
-    )
+    parts = Parts(settings, redis_url)
+    _ = parts.database, parts.alarms  # a bad address is refused now; and folders are looked for where they are now
+    return parts
 
 
 def _hosts(settings: Settings, connections: SqlConnections) -> Hosts:
