@@ -25,7 +25,6 @@ from rich.console import Console
 from benchmarks.page import write_table
 from benchmarks.rated import rated
 from nextlabel.estimators.fitting import fit
-from nextlabel.estimators.rows import dense
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
@@ -122,7 +121,8 @@ def _spans(pairs: Sequence[Sequence[str]]) -> Iterator[Span]:
 def _tabular(name: str) -> Callable[[], Known]:
     def known() -> Known:
         data = load(name)
-        rows = dense(data.features())
+        rows = data.numbers
+        assert rows is not None  # noqa: S101 - sets of numbers
         tasks = [
             Task(TaskId(str(n)), {"record": {f"c{m}": float(cell) for m, cell in enumerate(row)}})
             for n, row in enumerate(rows)
@@ -138,7 +138,8 @@ def _pictures(name: str) -> Callable[[], Known]:
 
     def known() -> Known:
         data = load(name)
-        rows = dense(data.features())
+        rows = data.numbers
+        assert rows is not None  # noqa: S101 - sets of numbers
         side = round(len(rows[0]) ** 0.5)
         grey = (rows / rows.max() * 255).astype(np.uint8).reshape(-1, side, side)
         tasks = [Task(TaskId(str(n)), {"image": _png(pixels)}) for n, pixels in enumerate(grey)]

@@ -15,8 +15,20 @@ from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nextlabel.labeling import TargetKind
     from nextlabel.simulate import LabeledData, Results
 
+# By kind of label, as `nextlabel.simulate.learning` has them: that is not imported for the sake of a help text.
+_METRICS: Mapping[str, TargetKind] = {
+    "accuracy": "choice",
+    "macro_f1": "choice",
+    "micro_f1": "choices",
+    "all_right": "choices",
+    "correlation": "number",
+    "f1": "spans",
+}
 _MOST_COLUMNS = 12
 _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
 
@@ -35,7 +47,11 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
     help="How the first labels are chosen, the same for every strategy.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Repetitions of each strategy.")
-@click.option("--metric", type=click.Choice(["accuracy", "macro_f1"]), default="accuracy", show_default=True)
+@click.option(
+    "--metric",
+    type=click.Choice(_METRICS),
+    help="What is measured; it also says what the labels are [accuracy, or what suits other kinds of label].",
+)
 @click.option("--test", type=click.Path(path_type=Path), help="A file of the same kind to be tested on.")
 @click.option(
     "--test-share",
@@ -45,7 +61,7 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
     help="The share that each seed splits off for testing, where the data has no test set.",
 )
 @click.option("--label", metavar="COLUMN", help="The column of the label [label, class, …, or the last one].")
-@click.option("--text", metavar="COLUMN", help="The column of the text [text, body, …, or the longest].")
+@click.option("--text", metavar="COLUMN", help="The column of the text or picture [text, body, …, or the longest].")
 @click.option("--features", metavar="A,B,…", help="The columns of numbers [all, where there is no text].")
 @click.option("--estimator", metavar="DOTTED.PATH", help="A scikit-learn classifier [the service's own model].")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at the same time.")
@@ -60,6 +76,7 @@ def simulate(
     text: str | None,
     features: str | None,
     estimator: str | None,
+    metric: str | None,
     plot: Path | None,
     json_path: str | None,
     **settings: Any,
@@ -71,16 +88,21 @@ def simulate(
     """
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
-    finding.look_in(Settings.from_env(os.environ).strategies_folder)
+    service = Settings.from_env(os.environ)
+    finding.look_in(service.strategies_folder)
     finding.allow((), every=True)
     _check_outputs(plot, json_path)
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
-    labeled = simulation.load(data, text=text, label=label, features=columns, test=test)
+    labeled = simulation.load(
+        data, text=text, label=label, features=columns, test=test, kind=_METRICS.get(metric or "")
+    )
     _tell(labeled)
     results = simulation.simulate(
         labeled,
         strategies or ("adaptive", "random"),
         estimator=_estimator(estimator) if estimator else None,
+        metric=metric,
+        embeddings=service.embeddings,
         **settings,
     )
     _show(results, plot, json_path)
@@ -100,9 +122,11 @@ def _check_outputs(plot: Path | None, json_path: str | None) -> None:
 
 def _tell(data: LabeledData) -> None:
     test = f", {len(data.test)} more to be tested on" if data.test else ""
-    kind = "texts" if data.texts is not None else "rows of numbers"
+    kind = "texts" if data.texts is not None else "rows of numbers" if data.numbers is not None else "rows"
+    labels = {"choice": "classes", "choices": "labels, any number of them each", "spans": "labels of spans"}
+    learned = f"{len(data.classes)} {labels[data.kind]}" if data.kind in labels else "a number each"
     console = Console(stderr=True, highlight=False)
-    console.print(f"{data.name}: {len(data)} {kind}, {len(data.classes)} classes{test}", markup=False)
+    console.print(f"{data.name}: {len(data)} {kind}, {learned}{test}", markup=False)
     if data.label:
         inputs = ", ".join(f"'{name}'" for name in data.inputs[:_MOST_COLUMNS])
         more = f" and {len(data.inputs) - _MOST_COLUMNS} more" if len(data.inputs) > _MOST_COLUMNS else ""

@@ -27,13 +27,15 @@ needs far less; what ends the process from outside, such as KeyboardInterrupt, i
 class Choosing:
     """The strategy that a project has chosen, by name, asked about some candidates.
 
-    ``failure`` is why the default order took its place, as a sentence for a person; "" where it did not.
+    ``failure`` is why the default order took its place, as a sentence for a person; "" where it did not. With
+    ``strict`` nothing does: what the strategy raises is raised.
     """
 
     name: str
     make: Callable[[str], QueryStrategy]
     candidates: Candidates
     failure: str = ""
+    strict: bool = False
     _chosen: QueryStrategy | None = None
 
     def window(self, size: int, *, cold: bool) -> Ranking:
@@ -46,6 +48,8 @@ class Choosing:
             if not cold:
                 return self.candidates.ranked(self._chosen, size)
         except _FAILURES as error:
+            if self.strict:
+                raise
             self._note(error)
         return self.candidates.ranked(self.make("diverse" if cold else DEFAULT), size)
 

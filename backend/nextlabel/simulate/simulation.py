@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,16 +15,17 @@ from joblib import Parallel, delayed, parallel_config
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.features.embedding import signature
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.journal import Journal
+from nextlabel.simulate.learning import METRICS, Problem
 from nextlabel.simulate.naming import named_strategies
 from nextlabel.simulate.results import Results
-from nextlabel.simulate.runs import METRICS, ColdStart, Curve, Metric, Plan, Problem, run, run_on_all
+from nextlabel.simulate.runs import ColdStart, Curve, Plan, run, run_on_all
 
 Strategies = Sequence[str | QueryStrategy] | Mapping[str, str | QueryStrategy]
 _FEWEST_TESTED = 15  # rows; of fewer each is worth more than any strategy gains
@@ -49,11 +51,12 @@ def simulate(
     cold_start: ColdStart = "diverse",
     seeds: int | Iterable[int] = 10,
     test_share: float = 0.3,
-    metric: Metric = "accuracy",
+    metric: str | None = None,
     estimator: BaseEstimator | None = None,
     scale: bool = True,
     workers: int = 2,
     progress: bool = True,
+    embeddings: str = "",
     resume: str | Path | None = None,
     resolve: Callable[[str], QueryStrategy] | None = None,
 ) -> Results:
@@ -62,8 +65,9 @@ def simulate(
     ``data``: a file or a name (see `datasets.load`), (rows, labels), or `LabeledData`. ``strategies``: specs, objects,
     or names to either; all start from the same ``initial`` labels under one seed (default: one batch), which count
     towards the budget (default: 500 or all there are). ``seeds``: how many, or which. A test set that comes with the
-    data is used, otherwise each seed splits off ``test_share``. ``estimator``: any scikit-learn classifier; the
-    default is the service's own model on texts and a logistic regression on numbers, which are standardised unless
+    data is used, otherwise each seed splits off ``test_share``. All is learned as in the service, whatever the kind of
+    target (``metric``: one of `METRICS` for that kind); ``embeddings`` is a folder with a model for texts. In its place
+    ``estimator`` may be any scikit-learn classifier of one single choice, for which numbers are standardised unless
     ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes strategies of specs.
 
     The same arguments give the same results. Raises `ConfigurationError` for what cannot be done, saying why.
@@ -72,14 +76,19 @@ def simulate(
     labeled.check_learnable()
     chosen = named_strategies(strategies, resolve)
     which = _seeds(seeds)
+    metric = _metric(labeled, metric, estimator)
     rows = len(labeled) if labeled.test is not None else round(len(labeled) * (1 - test_share))
     plan = _plan(rows, budget, batch, initial, cold_start, metric, test_share, scale)
     _check_enough(labeled, rows, plan)
     settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
+    if embeddings:
+        settings["embeddings"] = signature(Path(embeddings).expanduser())
     journal = Journal(Path(resume) if resume is not None else None, settings)
     jobs = _jobs(chosen, which, journal, one_test_set=labeled.test is not None)
     if jobs:
-        _do(_problem(labeled, estimator), plan, jobs, journal, workers=workers, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="nextlabel-simulate-") as cache:
+            problem = Problem(labeled, Path(cache), estimator, scale, embeddings)
+            _do(problem, plan, jobs, journal, workers=workers, progress=progress)
     full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
     curves = tuple(journal.curves[name, seed] for name in chosen for seed in which)
     return Results(labeled.name, metric, tuple(chosen), curves, full, settings)
@@ -89,6 +98,15 @@ def _as_data(data: LabeledData | str | Path | tuple[object, object]) -> LabeledD
     if isinstance(data, LabeledData):
         return data
     return load(data) if isinstance(data, str | Path) else of_arrays(*data)
+
+
+def _metric(data: LabeledData, metric: str | None, estimator: BaseEstimator | None) -> str:
+    known = METRICS[data.kind]
+    if metric is not None and metric not in known:
+        raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(known)}.")
+    if estimator is not None and data.kind != "choice":
+        raise ConfigurationError(f"{data.name}: an estimator learns a single choice, and the labels are none.")
+    return metric or known[0]
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
@@ -104,7 +122,7 @@ def _plan(
     batch: int,
     initial: int | None,
     cold_start: ColdStart,
-    metric: Metric,
+    metric: str,
     test_share: float,
     scale: bool,
 ) -> Plan:
@@ -115,8 +133,6 @@ def _plan(
         raise ConfigurationError(f"test_share is {test_share}: it must be between 0 and 1.")
     if cold_start not in _COLD_STARTS:
         raise ConfigurationError(f"cold_start is {cold_start!r}: choose from {', '.join(_COLD_STARTS)}.")
-    if metric not in METRICS:
-        raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(METRICS)}.")
     spent = min(rows, 500 if budget is None else budget)
     return Plan(spent, batch, min(spent, batch if initial is None else initial), cold_start, metric, test_share, scale)
 
@@ -135,21 +151,6 @@ def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
             f"{data.name}: too few labels to tell anything. All {plan.budget} are among the first ones, which every "
             "strategy shares: label more, or give a smaller --initial, or a larger --budget."
         )
-
-
-def _problem(data: LabeledData, estimator: BaseEstimator | None) -> Problem:
-    if estimator is None and data.texts is None:
-        estimator = LogisticRegression(max_iter=1000)
-    test = data.test
-    return Problem(
-        features=data.features(),
-        truth=data.targets(data.classes),
-        classes=len(data.classes),
-        is_text=data.texts is not None,
-        test_features=test.features() if test is not None else None,
-        test_truth=test.targets(data.classes) if test is not None else None,
-        estimator=estimator,
-    )
 
 
 def _signature(estimator: BaseEstimator | None) -> str:
