@@ -15,20 +15,8 @@ from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from nextlabel.labeling import TargetKind
     from nextlabel.simulate import LabeledData, Results
 
-# By kind of label, as `nextlabel.simulate.learning` has them: that is not imported for the sake of a help text.
-_METRICS: Mapping[str, TargetKind] = {
-    "accuracy": "choice",
-    "macro_f1": "choice",
-    "micro_f1": "choices",
-    "all_right": "choices",
-    "correlation": "number",
-    "f1": "spans",
-}
 _MOST_COLUMNS = 12
 _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
 
@@ -49,8 +37,9 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Repetitions of each strategy.")
 @click.option(
     "--metric",
-    type=click.Choice(_METRICS),
-    help="What is measured; it also says what the labels are [accuracy, or what suits other kinds of label].",
+    metavar="NAME",
+    help="accuracy or macro_f1 of a single choice, micro_f1 or all_right of several labels, correlation of a number, "
+    "f1 of spans [the first that suits the labels]. It also says what labels are that could be read otherwise.",
 )
 @click.option("--test", type=click.Path(path_type=Path), help="A file of the same kind to be tested on.")
 @click.option(
@@ -92,10 +81,9 @@ def simulate(
     finding.look_in(service.strategies_folder)
     finding.allow((), every=True)
     _check_outputs(plot, json_path)
+    kind = simulation.kind_measured_by(metric) if metric else None
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
-    labeled = simulation.load(
-        data, text=text, label=label, features=columns, test=test, kind=_METRICS.get(metric or "")
-    )
+    labeled = simulation.load(data, text=text, label=label, features=columns, test=test, kind=kind)
     _tell(labeled)
     results = simulation.simulate(
         labeled,

@@ -1,4 +1,4 @@
-"""What a cell of a file says → a label of one kind; and which kind the labels of a column are."""
+"""What a cell of a file says → a label of one kind; which kind the labels of a column are, and how it is measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.labeling import Label, Span, TargetKind
 
 _MOST_NUMBERED = 20  # classes that are numbers with a fraction: more of them are numbers
@@ -89,6 +90,24 @@ READERS: Mapping[TargetKind, Callable[[object], Label | None]] = {
     "number": number_of,
     "spans": spans_of,
 }
+
+
+METRICS: Mapping[TargetKind, tuple[str, ...]] = {
+    "choice": ("accuracy", "macro_f1"),
+    "choices": ("micro_f1", "all_right"),
+    "number": ("correlation",),
+    "spans": ("f1",),
+}
+"""The figures of `metrics_of` that a kind of target can be measured by, the usual one first; higher is better."""
+
+
+def kind_measured_by(metric: str) -> TargetKind:
+    """Raises `ConfigurationError` for what measures none."""
+    found = next((kind for kind, metrics in METRICS.items() if metric in metrics), None)
+    if found is None:
+        known = ", ".join(name for metrics in METRICS.values() for name in metrics)
+        raise ConfigurationError(f"metric is {metric!r}: choose from {known}.")
+    return found
 
 
 def kind_of(values: Sequence[object]) -> TargetKind:

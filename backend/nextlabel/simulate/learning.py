@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs
 from nextlabel.features.text_cache import TextFeatureCache
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Target, TargetKind, Task, TaskId
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Learner
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, nothing_to_read
 from nextlabel.learning.scoring import Scorer
@@ -34,14 +34,6 @@ from nextlabel.simulate.data import LabeledData
 from nextlabel.work import InPlace
 
 Rows = NDArray[np.int64]
-
-METRICS: Mapping[TargetKind, tuple[str, ...]] = {
-    "choice": ("accuracy", "macro_f1"),
-    "choices": ("micro_f1", "all_right"),
-    "number": ("correlation",),
-    "spans": ("f1",),
-}
-"""The figures of `metrics_of` that a kind of target can be measured by, the usual one first; higher is better."""
 
 _OF_CODES: Mapping[str, Callable[[Rows, Rows], float]] = {
     "accuracy": lambda truth, guesses: float((truth == guesses).mean()),
@@ -72,22 +64,6 @@ class Split:
     test: LabeledData
 
 
-class Learning(Protocol):
-    """A model that is learned from more and more labels."""
-
-    def learn(self, labeled: Rows) -> None:
-        """Fit on these rows: those of before, and more."""
-
-    def score(self) -> float:
-        """The metric of the model on the held-out rows."""
-
-    def is_cold(self, least: int) -> bool:
-        """Whether the model cannot yet tell what it is unsure of; ``least`` is from how many labels on it can."""
-
-    def candidates(self, seed: int) -> Candidates:
-        """What the model says of the open rows; the names of tasks are the rows' numbers."""
-
-
 class ServiceLearning:
     """As a worker learns a project, whatever its target: `TargetsWorkbench`, given the labels batch by batch."""
 
@@ -106,11 +82,13 @@ class ServiceLearning:
         )
 
     def learn(self, labeled: Rows) -> None:
+        """Fit on these rows: those of before, and more."""
         new = labeled[len(self._bench.labels) :].tolist()
         self._bench.take({TaskId(str(row)): {self._target.name: self._train.labels[row]} for row in new})
         self._model = cast(ProjectModel, self._bench.learn(None, lambda: None).model)
 
     def score(self) -> float:
+        """The metric of the model on the held-out rows."""
         learned = self._model.targets[self._target.name]
         if self._tested is None:
             self._tested = learned.encoder.encode(self._test, self._source)
@@ -123,6 +101,7 @@ class ServiceLearning:
         return self._bench.is_cold(self._model, least)
 
     def candidates(self, seed: int) -> Candidates:
+        """What the model says of the open rows; the names of tasks are the rows' numbers."""
         scorer = Scorer(ProjectId(""), ModelVersion(""), InPlace(), float("inf"), seed)
         return self._bench.candidates(self._model, scorer)
 
@@ -223,3 +202,6 @@ def _file(address: str) -> bytes:
         return Path(address).read_bytes()
     except OSError as error:
         raise FileUnavailable(f"{address} cannot be read: {error}.") from error
+
+
+Learning = ServiceLearning | MatrixLearning

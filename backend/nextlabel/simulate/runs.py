@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.labeling import Label
 from nextlabel.learning.choosing import Choosing
 from nextlabel.learning.workbench import order_seed
@@ -31,6 +32,18 @@ class Plan:
     metric: str
     test_share: float
     scale: bool
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` naming what is out of range."""
+        for name in ("budget", "batch", "initial"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}: it must be 1 or more.")
+        if not 0 < self.test_share < 1:
+            raise ConfigurationError(f"test_share is {self.test_share}: it must be between 0 and 1.")
+        if self.cold_start not in get_args(ColdStart):
+            raise ConfigurationError(
+                f"cold_start is {self.cold_start!r}: choose from {', '.join(get_args(ColdStart))}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from sklearn.base import BaseEstimator
 
 from nextlabel.errors import ConfigurationError
@@ -22,23 +22,18 @@ from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.journal import Journal
-from nextlabel.simulate.learning import METRICS, Problem
+from nextlabel.simulate.labels import METRICS
+from nextlabel.simulate.learning import Problem
 from nextlabel.simulate.naming import named_strategies
 from nextlabel.simulate.results import Results
 from nextlabel.simulate.runs import ColdStart, Curve, Plan, run, run_on_all
 
 Strategies = Sequence[str | QueryStrategy] | Mapping[str, str | QueryStrategy]
 _FEWEST_TESTED = 15  # rows; of fewer each is worth more than any strategy gains
-_COLD_STARTS = ("diverse", "random", "stratified")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One run to do; without a strategy, the score with every label."""
-
-    seed: int
-    name: str | None = None
-    strategy: QueryStrategy | None = None
+_Job = tuple[int, str | None]
+"""A seed and the strategy to run under it; without one, the score with every label."""
 
 
 def simulate(
@@ -78,7 +73,9 @@ def simulate(
     which = _seeds(seeds)
     metric = _metric(labeled, metric, estimator)
     rows = len(labeled) if labeled.test is not None else round(len(labeled) * (1 - test_share))
-    plan = _plan(rows, budget, batch, initial, cold_start, metric, test_share, scale)
+    spent = min(rows, 500 if budget is None else budget)
+    first = min(spent, batch if initial is None else initial)
+    plan = Plan(spent, batch, first, cold_start, metric, test_share, scale)
     _check_enough(labeled, rows, plan)
     settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
     if embeddings:
@@ -88,7 +85,7 @@ def simulate(
     if jobs:
         with tempfile.TemporaryDirectory(prefix="nextlabel-simulate-") as cache:
             problem = Problem(labeled, Path(cache), estimator, scale, embeddings)
-            _do(problem, plan, jobs, journal, workers=workers, progress=progress)
+            _do(problem, plan, chosen, jobs, journal, workers=workers, progress=progress)
     full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
     curves = tuple(journal.curves[name, seed] for name in chosen for seed in which)
     return Results(labeled.name, metric, tuple(chosen), curves, full, settings)
@@ -116,27 +113,6 @@ def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
     return which
 
 
-def _plan(
-    rows: int,
-    budget: int | None,
-    batch: int,
-    initial: int | None,
-    cold_start: ColdStart,
-    metric: str,
-    test_share: float,
-    scale: bool,
-) -> Plan:
-    for name, value in (("budget", budget), ("batch", batch), ("initial", initial)):
-        if value is not None and value < 1:
-            raise ConfigurationError(f"{name} is {value}: it must be 1 or more.")
-    if not 0 < test_share < 1:
-        raise ConfigurationError(f"test_share is {test_share}: it must be between 0 and 1.")
-    if cold_start not in _COLD_STARTS:
-        raise ConfigurationError(f"cold_start is {cold_start!r}: choose from {', '.join(_COLD_STARTS)}.")
-    spent = min(rows, 500 if budget is None else budget)
-    return Plan(spent, batch, min(spent, batch if initial is None else initial), cold_start, metric, test_share, scale)
-
-
 def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
     """Raises `ConfigurationError` where no figure could tell one order from another."""
     tested = len(data.test) if data.test is not None else len(data) - rows
@@ -161,47 +137,48 @@ def _signature(estimator: BaseEstimator | None) -> str:
     return f"{type(estimator).__name__} {hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
 
 
-def _jobs(
-    chosen: Mapping[str, QueryStrategy], seeds: Sequence[int], journal: Journal, *, one_test_set: bool
-) -> list[_Job]:
+def _jobs(names: Iterable[str], seeds: Sequence[int], journal: Journal, *, one_test_set: bool) -> list[_Job]:
     """What is not done yet, seed by seed, so that what is finished can be compared."""
-    full = [_Job(seed) for seed in ((0,) if one_test_set else seeds) if seed not in journal.full]
-    runs = [_Job(seed, name, one) for seed in seeds for name, one in chosen.items()]
-    return [*(job for job in runs if (job.name, job.seed) not in journal.curves), *full]
+    runs: list[_Job] = [(seed, name) for seed in seeds for name in names if (name, seed) not in journal.curves]
+    return [*runs, *((seed, None) for seed in ((0,) if one_test_set else seeds) if seed not in journal.full)]
 
 
-def _do(problem: Problem, plan: Plan, jobs: Sequence[_Job], journal: Journal, *, workers: int, progress: bool) -> None:
+def _do(
+    problem: Problem,
+    plan: Plan,
+    chosen: Mapping[str, QueryStrategy],
+    jobs: Sequence[_Job],
+    journal: Journal,
+    *,
+    workers: int,
+    progress: bool,
+) -> None:
     if workers < 1:
         raise ConfigurationError(f"workers is {workers}: it must be 1 or more.")
-    tasks = (delayed(_do_one)(problem, plan, job) for job in jobs)
+    tasks = (delayed(_do_one)(problem, plan, name and chosen[name], name, seed) for seed, name in jobs)
     processes = min(workers, len(jobs))
     backend: dict[str, Any] = {"backend": "loky", "inner_max_num_threads": 1} if processes > 1 else {}
     with _bar(len(jobs), shown=progress) as advance, parallel_config(n_jobs=processes, **backend):
         # Copy on write: workers share the rows' memory, and code that insists on writable arrays still runs.
-        for job, done in Parallel(return_as="generator_unordered", mmap_mode="c")(tasks):
+        for seed, done in Parallel(return_as="generator_unordered", mmap_mode="c")(tasks):
             if isinstance(done, Curve):
                 journal.add_curve(done)
             else:
-                journal.add_full(job.seed, done)
+                journal.add_full(seed, done)
             advance()
 
 
-def _do_one(problem: Problem, plan: Plan, job: _Job) -> tuple[_Job, Curve | float]:
-    if job.strategy is None or job.name is None:
-        return job, run_on_all(problem, plan, job.seed)
-    return _Job(job.seed, job.name), run(problem, plan, job.strategy, job.name, job.seed)
+def _do_one(
+    problem: Problem, plan: Plan, strategy: QueryStrategy | None, name: str | None, seed: int
+) -> tuple[int, Curve | float]:
+    if strategy is None or name is None:
+        return seed, run_on_all(problem, plan, seed)
+    return seed, run(problem, plan, strategy, name, seed)
 
 
 @contextmanager
 def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    columns = (
-        TextColumn("[dim]runs[/]"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]left[/]"),
-        TimeRemainingColumn(),
-    )
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task("runs", total=total)
         yield lambda: bar.advance(task)

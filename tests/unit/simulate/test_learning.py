@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from nextlabel.cli import cli, simulating
+from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.source import Source
 from nextlabel.labeling import (
@@ -33,7 +33,8 @@ from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.ports.state import Labeled
 from nextlabel.simulate import LabeledData, simulate
 from nextlabel.simulate.datasets import load
-from nextlabel.simulate.learning import METRICS, Problem
+from nextlabel.simulate.labels import METRICS
+from nextlabel.simulate.learning import Problem
 from nextlabel.simulate.runs import Curve, Plan, run
 from nextlabel.strategies.builtin import built_in
 from nextlabel.work import InPlace
@@ -261,9 +262,8 @@ def test_a_metric_says_what_numbers_and_mixed_choices_are(tmp_path: Path) -> Non
     quick = ["--seeds", "1", "--budget", "20", "--workers", "1", "--json", "-", "--strategy", "random"]
     done = CliRunner().invoke(cli, ["simulate", str(rated), *quick, "--metric", "correlation"])
     assert json.loads(done.stdout)["metric"] == "correlation"
-    assert {kind: [name for name, of in simulating._METRICS.items() if of == kind] for kind in METRICS} == {
-        kind: list(names) for kind, names in METRICS.items()
-    }
+    done = CliRunner().invoke(cli, ["simulate", str(rated), "--metric", "beauty"])
+    assert (done.exit_code, "choose from accuracy, macro_f1, micro_f1" in done.stderr) == (EXIT_CONFIGURATION, True)
 
 
 def test_pictures_beside_a_file_are_read_and_one_that_is_not_there_is_named(tmp_path: Path) -> None:
