@@ -41,12 +41,13 @@ class TargetsWorkbench:
         *,
         seed: int,
         embeddings: str = "",
+        judged: bool = True,
     ) -> None:
-        """``embeddings`` is a folder with a model for texts (`encoder_for`). Raises `SchemaError` where nothing can be
-        learned."""
+        """``embeddings`` is a folder with a model for texts (`encoder_for`); ``judged`` is for `fit`. Raises
+        `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
-        self._seed, self._embeddings = seed, embeddings
+        self._seed, self._embeddings, self._judged = seed, embeddings, judged
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
@@ -105,7 +106,8 @@ class TargetsWorkbench:
             encoder = self._encoder(target)
             examples = self._examples(target, encoder)
             space = self._space(encoder)
-            fitted[target.name] = fit(target, examples.tasks, examples.features, examples.labels, space, self._seed)
+            known = examples.tasks, examples.features, examples.labels
+            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         return Lesson(ProjectModel(learned), self._metrics(fitted), self._judge(incumbent, fitted))
 

@@ -65,9 +65,12 @@ class Split:
 
 
 class ServiceLearning:
-    """As a worker learns a project, whatever its target: `TargetsWorkbench`, given the labels batch by batch."""
+    """As a worker learns a project, whatever its target: `TargetsWorkbench`, given the labels batch by batch.
 
-    def __init__(self, problem: Problem, split: Split, metric: str, seed: int) -> None:
+    Without ``chances`` how sure the model is means nothing.
+    """
+
+    def __init__(self, problem: Problem, split: Split, metric: str, seed: int, *, chances: bool = True) -> None:
         self._target, self._train, self._metric = split.target, split.train, metric
         self._test, self._truth = split.test.tasks(), split.test.labels
         self._source = problem.source()
@@ -79,6 +82,7 @@ class ServiceLearning:
             self._source,
             seed=seed,
             embeddings=problem.embeddings,
+            judged=chances,
         )
 
     def learn(self, labeled: Rows) -> None:

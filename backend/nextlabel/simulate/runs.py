@@ -89,9 +89,8 @@ def run_on_all(problem: Problem, plan: Plan, seed: int) -> float:
 
 
 def _learning(problem: Problem, split: Split, plan: Plan, seed: int, *, fast: bool, chances: bool) -> Learning:
-    if split.target.kind == "choice" and (fast or problem.estimator is not None):
-        return MatrixLearning(problem, split, plan.metric, seed, chances=chances)
-    return ServiceLearning(problem, split, plan.metric, seed)
+    is_fast = split.target.kind == "choice" and (fast or problem.estimator is not None)
+    return (MatrixLearning if is_fast else ServiceLearning)(problem, split, plan.metric, seed, chances=chances)
 
 
 def _split(problem: Problem, plan: Plan, seed: int) -> Split:

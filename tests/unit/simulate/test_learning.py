@@ -34,7 +34,7 @@ from nextlabel.ports.state import Labeled
 from nextlabel.simulate import LabeledData, simulate
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.labels import METRICS
-from nextlabel.simulate.learning import Problem
+from nextlabel.simulate.learning import Problem, ServiceLearning, Split
 from nextlabel.simulate.runs import Curve, Plan, run
 from nextlabel.strategies.builtin import built_in
 from nextlabel.work import InPlace
@@ -173,6 +173,18 @@ def test_every_kind_of_target_is_simulated(kind: TargetKind) -> None:
     assert {curve.labels for curve in results.curves} == {(10, 20, 30, 40)}
     assert min(curve.scores[-1] for curve in results.curves) > 0.7
     assert results.full[0] > 0.7
+
+
+@pytest.mark.parametrize("kind", get_args(TargetKind))
+def test_a_model_that_is_not_judged_answers_the_same(kind: TargetKind, tmp_path: Path) -> None:
+    data, rows = of_kind(kind), np.arange(60)
+    split = Split(data.target, data.part(rows), data.part(np.arange(60, N)))
+    scores = []
+    for chances in (True, False):
+        learning = ServiceLearning(Problem(data, tmp_path), split, METRICS[kind][0], 0, chances=chances)
+        learning.learn(rows[:40])
+        scores.append(learning.score())
+    assert scores[0] == scores[1] > 0.7
 
 
 def test_a_strategy_that_a_kind_of_target_cannot_serve_is_named() -> None:
