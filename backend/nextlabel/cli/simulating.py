@@ -110,11 +110,8 @@ def _check_outputs(plot: Path | None, json_path: str | None) -> None:
 
 def _tell(data: LabeledData) -> None:
     test = f", {len(data.test)} more to be tested on" if data.test else ""
-    kind = "texts" if data.texts is not None else "rows of numbers" if data.numbers is not None else "rows"
-    labels = {"choice": "classes", "choices": "labels, any number of them each", "spans": "labels of spans"}
-    learned = f"{len(data.classes)} {labels[data.kind]}" if data.kind in labels else "a number each"
     console = Console(stderr=True, highlight=False)
-    console.print(f"{data.name}: {len(data)} {kind}, {learned}{test}", markup=False)
+    console.print(f"{data.name}: {len(data)} {data.rows}, {data.learned}{test}", markup=False)
     if data.label:
         inputs = ", ".join(f"'{name}'" for name in data.inputs[:_MOST_COLUMNS])
         more = f" and {len(data.inputs) - _MOST_COLUMNS} more" if len(data.inputs) > _MOST_COLUMNS else ""

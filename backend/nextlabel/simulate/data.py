@@ -16,6 +16,12 @@ from nextlabel.labeling import Input, Label, Target, TargetKind, Task, TaskId
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.labels import READERS, kind_of
 
+_LABELS: Mapping[TargetKind, str] = {
+    "choice": "{} classes",
+    "choices": "any number of {} labels",
+    "number": "a number each",
+    "spans": "spans of {} labels",
+}
 _FEW = 8  # rows, of which more than half may be of a class of their own by chance
 
 
@@ -76,6 +82,18 @@ class LabeledData:
             return (Input("text"),)
         return (Input("row", "table"),) if self.numbers is not None else self.read
 
+    @property
+    def rows(self) -> str:
+        """What its rows are, in words."""
+        if self.records is not None:
+            return "pictures" if any(one.kind == "image" for one in self.read) else "rows of words and numbers"
+        return "texts" if self.texts is not None else "rows of numbers"
+
+    @property
+    def learned(self) -> str:
+        """What is learned of them, in words."""
+        return _LABELS[self.kind].format(len(self.classes))
+
     def tasks(self) -> list[Task]:
         """As a labeling tool would hold them."""
         if self.texts is not None:
@@ -131,14 +149,13 @@ class LabeledData:
             self._check_test(self.test)
 
     def _check_test(self, test: LabeledData) -> None:
-        if test.kind != self.kind:
-            raise ConfigurationError(f"{self.name}: labels of different kinds in the two parts of the test split.")
-        if [one.field for one in test._fields] != [one.field for one in self._fields]:
-            raise ConfigurationError(f"{self.name}: texts on one side and numbers on the other of the test split.")
+        if test.kind != self.kind or [one.field for one in test._fields] != [one.field for one in self._fields]:
+            here, there = (f"{part.rows} with {part.learned}" for part in (replace(self, test=None), test))
+            raise ConfigurationError(f"{self.name}: the test set is of another kind, {there} instead of {here}.")
         if self.numbers is not None and test.numbers is not None:
-            here, there = self.numbers.shape[1], test.numbers.shape[1]
-            if here != there:
-                raise ConfigurationError(f"{self.name}: {here} features here but {there} in the test set.")
+            columns, others = self.numbers.shape[1], test.numbers.shape[1]
+            if columns != others:
+                raise ConfigurationError(f"{self.name}: {columns} features here but {others} in the test set.")
 
 
 def of_arrays(rows: object, labels: object, name: str = "data") -> LabeledData:

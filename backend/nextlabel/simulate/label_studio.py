@@ -59,8 +59,8 @@ def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]], kind: TargetKind 
     try:
         spoken = [[_annotation(one) for one in task.get("annotations") or ()] for task in tasks]
         controls = {name for annotations in spoken for one in annotations for name in one.labels}
-        told = {name: _told(spoken, name) for name in sorted(controls)}
-        read = _readers(told, kind)
+        columns = {name: _told(spoken, name) for name in sorted(controls)}
+        read = _readers(columns, kind)
         records = [
             Record(
                 f"task {task.get('id', n)}", {**_data(task.get("data", {}), controls), **_in_force(annotations, read)}
@@ -69,7 +69,7 @@ def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]], kind: TargetKind 
         ]
     except (AttributeError, TypeError, KeyError, IndexError) as error:
         raise ConfigurationError(f"{path}: this is no Label Studio export ({error}).") from error
-    choices = (_single(told) if kind in (None, "choice") else ()) or _learnable(told, kind)
+    choices = (_single(columns) if kind in (None, "choice") else ()) or _learnable(columns, kind)
     if not choices:
         raise ConfigurationError(f"{path}: no task has an annotation that can be learned, so there are no labels.")
     return Table(records, choices, frozenset(controls))
@@ -97,17 +97,19 @@ def of_annotations(records: Sequence[Record], label: str | None, kind: TargetKin
     return Table([_row(name, group, read) for name, group in tasks], choices, said, is_sure=is_sure or not other)
 
 
-def _learnable(told: Mapping[str, Sequence[object]], kind: TargetKind | None) -> tuple[str, ...]:
+def _learnable(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> tuple[str, ...]:
     """The columns of which every value is a label of that kind, or of any kind."""
-    read = {name: READERS[kind or kind_of(values)] for name, values in told.items()}
-    return tuple(name for name, values in told.items() if values and all(read[name](one) is not None for one in values))
+    read = {name: READERS[kind or kind_of(values)] for name, values in columns.items()}
+    return tuple(
+        name for name, values in columns.items() if values and all(read[name](one) is not None for one in values)
+    )
 
 
-def _readers(told: Mapping[str, Sequence[object]], kind: TargetKind | None) -> Readers:
+def _readers(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> Readers:
     """Columns are read as single choices, where there are any and no other ``kind`` is wanted."""
     return {
         name: READERS[kind or ("choice" if any(map(choice_of, values)) else kind_of(values))]
-        for name, values in told.items()
+        for name, values in columns.items()
     }
 
 

@@ -54,6 +54,13 @@ class Problem:
     def source(self) -> Source:
         return Source(TextFeatureCache(self.cache).features, VectorCache(self.cache), _file)
 
+    def encode(self) -> None:
+        """Read every row once, so that runs find it in the cache."""
+        for part in (self.data, self.data.test):
+            if part is not None and part.numbers is None:
+                source, tasks = self.source(), part.tasks()
+                encoder_for(self.data.target, tasks, source, embeddings=self.embeddings).encode(tasks, source)
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -137,28 +144,20 @@ class MatrixLearning:
         return len(self._labeled) < least or len(np.unique(self._truth[self._labeled])) < 2
 
     def candidates(self, seed: int) -> Candidates:
-        known, classes = self._matrices, self._target.labels
+        known, k, labeled = self._matrices, len(self._target.labels), self._labeled.tolist()
         is_open = np.ones(len(self._truth), dtype=np.bool_)
         is_open[self._labeled] = False
         rows = np.flatnonzero(is_open)
         order, readable = blank_last(known.blank[rows])
-        chosen, labeled = rows[readable], self._labeled.tolist()
+        chosen = rows[readable]
         # Of every row, labeled or not: one matrix that is always the same object, so that it is weighed once.
-        said = (
-            self._predict(known.train)[chosen]
-            if self._chances
-            else np.full((len(chosen), len(classes)), 1 / len(classes))
-        )
+        chances = self._predict(known.train)[chosen] if self._chances else np.full((len(chosen), k), 1 / k)
+        tasks, labels = [self._tasks[row] for row in labeled], [self._labels[row] for row in labeled]
         pool = candidate_pool(
             [self._tasks[row] for row in chosen.tolist()],
             known.train[chosen],
-            {self._target.name: ChoiceOpinions(classes, said)},
-            Examples(
-                self._target,
-                [self._tasks[row] for row in labeled],
-                [self._labels[row] for row in labeled],
-                known.train[self._labeled],
-            ),
+            {self._target.name: ChoiceOpinions(self._target.labels, chances)},
+            Examples(self._target, tasks, labels, known.train[self._labeled]),
             lambda: AsItIs(known.train.shape[1]),
             seed,
         )

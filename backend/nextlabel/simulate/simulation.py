@@ -85,6 +85,7 @@ def simulate(
     if jobs:
         with tempfile.TemporaryDirectory(prefix="nextlabel-simulate-") as cache:
             problem = Problem(labeled, Path(cache), estimator, scale, embeddings)
+            problem.encode()
             _do(problem, plan, chosen, jobs, journal, workers=workers, progress=progress)
     full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
     curves = tuple(journal.curves[name, seed] for name in chosen for seed in which)

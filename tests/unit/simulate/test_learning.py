@@ -17,6 +17,7 @@ from PIL import Image
 
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ConfigurationError
+from nextlabel.features.embedding import signature
 from nextlabel.features.source import Source
 from nextlabel.labeling import (
     Input,
@@ -276,6 +277,20 @@ def test_a_metric_says_what_numbers_and_mixed_choices_are(tmp_path: Path) -> Non
     assert json.loads(done.stdout)["metric"] == "correlation"
     done = CliRunner().invoke(cli, ["simulate", str(rated), "--metric", "beauty"])
     assert (done.exit_code, "choose from accuracy, macro_f1, micro_f1" in done.stderr) == (EXIT_CONFIGURATION, True)
+
+
+def test_the_embeddings_of_the_installation_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = jsonl(tmp_path, [{"text": one, "label": label} for one, label in zip(texts(), labels(), strict=True)])
+    command = ["simulate", str(path), "--seeds", "1", "--budget", "20", "--strategy", "random", "--json", "-"]
+    monkeypatch.setenv("NEXTLABEL_EMBEDDINGS", str(static(tmp_path)))
+    settings = json.loads(CliRunner().invoke(cli, command).stdout)["settings"]
+    assert settings["embeddings"] == signature(tmp_path)
+
+
+def test_a_test_set_of_another_kind_is_refused() -> None:
+    data = LabeledData("mails", labels(), texts=texts(), test=of_kind("number"))
+    with pytest.raises(ConfigurationError, match="texts with a number each instead of texts with 2 classes"):
+        simulate(data)
 
 
 def test_pictures_beside_a_file_are_read_and_one_that_is_not_there_is_named(tmp_path: Path) -> None:
