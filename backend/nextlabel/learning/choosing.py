@@ -27,15 +27,13 @@ needs far less; what ends the process from outside, such as KeyboardInterrupt, i
 class Choosing:
     """The strategy that a project has chosen, by name, asked about some candidates.
 
-    ``failure`` is why the default order took its place, as a sentence for a person; "" where it did not. With
-    ``strict`` nothing does: what the strategy raises is raised.
+    ``failure`` is why the default order took its place, as a sentence for a person; "" where it did not.
     """
 
     name: str
     make: Callable[[str], QueryStrategy]
     candidates: Candidates
     failure: str = ""
-    strict: bool = False
     _chosen: QueryStrategy | None = None
 
     def window(self, size: int, *, cold: bool) -> Ranking:
@@ -48,8 +46,6 @@ class Choosing:
             if not cold:
                 return self.candidates.ranked(self._chosen, size)
         except _FAILURES as error:
-            if self.strict:
-                raise
             self._note(error)
         return self.candidates.ranked(self.make("diverse" if cold else DEFAULT), size)
 

@@ -53,9 +53,11 @@ def to_data(
     labels = tuple(_label(name, label, kind, record) for record in rows)
     others = [column for column in columns if column not in {label, *table.said} and column.lower() not in _IDS]
     texts, numbers, given, inputs = None, None, None, features or others
+    wordy = [] if features or text else [one for one in others if not _is_numeric(one, rows)]
+    text = text or _named_text(wordy)
     if pictures := _pictures([text] if text else [] if features else others, rows):
         inputs, given = pictures, [_with_pictures(path, row, pictures) for row in rows]
-    elif not features and (text := text or _text_column(others, rows)):
+    elif text := text or _longest_text(wordy, rows):
         inputs, texts = (text,), tuple(_text(name, text, record) for record in rows)
     elif features or all(_number(row, column) is not None for column in others for row in rows):
         numbers = _numbers(name, inputs, rows)
@@ -128,20 +130,21 @@ def _label_column(columns: Sequence[str], taken: Sequence[str | None]) -> str:
     return next((by_name[known] for known in _LABELS if known in by_name), free[-1])
 
 
-def _text_column(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
-    """A column with a name for texts, or the longest of those that are words; None where all are numbers."""
-    wordy = [
-        column
-        for column in columns
-        if not all(_number(row, column) is not None or _is_empty(row.fields.get(column)) for row in rows)
-    ]
-    by_name = {column.lower().removeprefix("_data_"): column for column in reversed(wordy)}
-    known = next((by_name[name] for name in _TEXTS if name in by_name), None)
-    if known is not None or not wordy:
-        return known
-    sizes = {column: sum(len(str(row.fields.get(column) or "")) for row in rows) / len(rows) for column in wordy}
-    longest = max(wordy, key=sizes.__getitem__)
-    return longest if sizes[longest] >= _A_TEXT else None
+def _is_numeric(column: str, rows: Sequence[Record]) -> bool:
+    return all(_number(row, column) is not None or _is_empty(row.fields.get(column)) for row in rows)
+
+
+def _named_text(columns: Sequence[str]) -> str | None:
+    """A column with a name for texts."""
+    by_name = {column.lower().removeprefix("_data_"): column for column in reversed(columns)}
+    return next((by_name[name] for name in _TEXTS if name in by_name), None)
+
+
+def _longest_text(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
+    """The column with the longest texts, where they are longer than names."""
+    sizes = {column: sum(len(str(row.fields.get(column) or "")) for row in rows) / len(rows) for column in columns}
+    longest = max(sizes, key=sizes.__getitem__, default=None)
+    return longest if longest is not None and sizes[longest] >= _A_TEXT else None
 
 
 def _numbers(name: str, columns: Sequence[str], rows: Sequence[Record]) -> Floats:

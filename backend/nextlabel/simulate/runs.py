@@ -10,7 +10,6 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.labeling import Label
-from nextlabel.learning.choosing import Choosing
 from nextlabel.learning.workbench import order_seed
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.learning import Learning, MatrixLearning, Problem, Rows, ServiceLearning, Split
@@ -40,10 +39,9 @@ class Plan:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: it must be 1 or more.")
         if not 0 < self.test_share < 1:
             raise ConfigurationError(f"test_share is {self.test_share}: it must be between 0 and 1.")
-        if self.cold_start not in get_args(ColdStart):
-            raise ConfigurationError(
-                f"cold_start is {self.cold_start!r}: choose from {', '.join(get_args(ColdStart))}."
-            )
+        known = get_args(ColdStart)
+        if self.cold_start not in known:
+            raise ConfigurationError(f"cold_start is {self.cold_start!r}: choose from {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,8 @@ def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: 
     started = time.perf_counter()
     split = _split(problem, plan, seed)
     # Random order asks for no chances, and the metrics only which class is the likeliest.
-    learning = _learning(problem, split, plan, seed, fast=fast, chances=not isinstance(strategy, RandomOrder))
+    is_random = isinstance(strategy, RandomOrder)
+    learning = _learning(problem, split, plan, seed, fast=fast, chances=not is_random)
     labeled = _initial(learning, split, plan, seed)
     labels, scores = [], []
     while True:
@@ -75,8 +74,10 @@ def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: 
         size = min(plan.batch, plan.budget - len(labeled), len(split.train) - len(labeled))
         if size < 1:
             break
-        cold = not isinstance(strategy, RandomOrder) and learning.is_cold(plan.initial)
-        labeled = np.concatenate([labeled, _ask(learning, plan, strategy, name, seed, labeled, size, cold=cold)])
+        # As in the service: until the model can tell what it is unsure of, the cold start goes on.
+        cold = not is_random and learning.is_cold(plan.initial)
+        asked = _ask(learning, _start(plan) if cold else strategy, seed, labeled, size)
+        labeled = np.concatenate([labeled, asked])
     return Curve(name, seed, tuple(labels), tuple(scores), round(time.perf_counter() - started, 3))
 
 
@@ -111,7 +112,11 @@ def _initial(learning: Learning, split: Split, plan: Plan, seed: int) -> Rows:
         return _stratified(split.train.labels, draw)[:size]
     nothing = np.empty(0, dtype=np.int64)
     learning.learn(nothing)
-    return _ask(learning, plan, Diverse(), Diverse.name, seed, nothing, size, cold=True)
+    return _ask(learning, _start(plan), seed, nothing, size)
+
+
+def _start(plan: Plan) -> QueryStrategy:
+    return Diverse() if plan.cold_start == "diverse" else RandomOrder()
 
 
 def _stratified(labels: tuple[Label, ...], draw: np.random.Generator) -> Rows:
@@ -126,20 +131,7 @@ def _stratified(labels: tuple[Label, ...], draw: np.random.Generator) -> Rows:
     return order[np.argsort(place[order], kind="stable")]
 
 
-def _ask(
-    learning: Learning,
-    plan: Plan,
-    strategy: QueryStrategy,
-    name: str,
-    seed: int,
-    labeled: Rows,
-    size: int,
-    *,
-    cold: bool,
-) -> Rows:
-    """The rows to label next, as the service chooses them; what a strategy raises is raised."""
-    candidates = learning.candidates(order_seed(seed, len(labeled)))
-    start: QueryStrategy = Diverse() if plan.cold_start == "diverse" else RandomOrder()
-    choosing = Choosing(name, lambda asked: start if cold else strategy, candidates, strict=True)
-    ranking = choosing.window(size, cold=cold)
+def _ask(learning: Learning, strategy: QueryStrategy, seed: int, labeled: Rows, size: int) -> Rows:
+    """The rows to label next, in the pool that the service would give the strategy; what that raises is raised."""
+    ranking = learning.candidates(order_seed(seed, len(labeled))).ranked(strategy, size)
     return np.array([int(task) for task in ranking.task_ids()], dtype=np.int64)

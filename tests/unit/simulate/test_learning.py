@@ -301,6 +301,9 @@ def test_pictures_beside_a_file_are_read_and_one_that_is_not_there_is_named(tmp_
     )
     data = load(path)
     assert (data.inputs, data.target.inputs) == (("image",), (Input("image", "image"),))
+    both = tmp_path / "both.csv"
+    both.write_text("image,text,label\nhttp://a/1.png,some words,a\nhttp://a/2.png,more words,b\n")
+    assert load(both).inputs == ("text",)
     (tmp_path / "2.png").unlink()
     with pytest.raises(ConfigurationError, match=r"line 3, column 'image': there is no picture '2.png'"):
         load(path)
