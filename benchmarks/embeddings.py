@@ -47,9 +47,9 @@ def sets() -> Iterator[tuple[str, Texts, Texts]]:
     yield "movie sentences, liked or not", (texts[:4000], labels[:4000]), (texts[4000:], labels[4000:])
 
 
-def _some(texts: Sequence[str], labels: Sequence[str], size: int) -> Texts:
+def _some(texts: Sequence[str], labels: Sequence[object], size: int) -> Texts:
     chosen = np.random.default_rng(0).permutation(len(texts))[:size]
-    return [texts[n] for n in chosen], [labels[n] for n in chosen]
+    return [texts[n] for n in chosen], [str(labels[n]) for n in chosen]
 
 
 def encoders(texts: Sequence[str], source: Source) -> Iterator[tuple[str, Encoder]]:

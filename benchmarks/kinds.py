@@ -25,7 +25,6 @@ from rich.console import Console
 from benchmarks.page import write_table
 from benchmarks.rated import rated
 from nextlabel.estimators.fitting import fit
-from nextlabel.estimators.rows import dense
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
@@ -70,7 +69,7 @@ def _reuters() -> Known:
     data = load("reuters-r8")
     assert data.texts is not None and data.test is not None and data.test.texts is not None  # noqa: S101
     labels = [*data.labels, *data.test.labels]
-    target = Target("topic", "choice", _TEXT, tuple(sorted(set(labels))))
+    target = Target("topic", "choice", _TEXT, tuple(sorted(set(map(str, labels)))))
     held_out = np.arange(len(data.labels), len(labels))
     return Known(target, _texts([*data.texts, *data.test.texts]), labels, held_out)
 
@@ -122,12 +121,13 @@ def _spans(pairs: Sequence[Sequence[str]]) -> Iterator[Span]:
 def _tabular(name: str) -> Callable[[], Known]:
     def known() -> Known:
         data = load(name)
-        rows = dense(data.features())
+        rows = data.numbers
+        assert rows is not None  # noqa: S101 - sets of numbers
         tasks = [
             Task(TaskId(str(n)), {"record": {f"c{m}": float(cell) for m, cell in enumerate(row)}})
             for n, row in enumerate(rows)
         ]
-        target = Target("class", "choice", (Input("record", "table"),), tuple(sorted(set(data.labels))))
+        target = Target("class", "choice", (Input("record", "table"),), data.classes)
         return Known(target, tasks, list(data.labels))
 
     return known
@@ -138,11 +138,12 @@ def _pictures(name: str) -> Callable[[], Known]:
 
     def known() -> Known:
         data = load(name)
-        rows = dense(data.features())
+        rows = data.numbers
+        assert rows is not None  # noqa: S101 - sets of numbers
         side = round(len(rows[0]) ** 0.5)
         grey = (rows / rows.max() * 255).astype(np.uint8).reshape(-1, side, side)
         tasks = [Task(TaskId(str(n)), {"image": _png(pixels)}) for n, pixels in enumerate(grey)]
-        target = Target("digit", "choice", (Input("image", "image"),), tuple(sorted(set(data.labels))))
+        target = Target("digit", "choice", (Input("image", "image"),), data.classes)
         return Known(target, tasks, list(data.labels))
 
     return known

@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from sklearn.linear_model import LogisticRegression
 
 from benchmarks.finished import runs_in
 from benchmarks.page import write_table
 from nextlabel.options import ProjectOptions
 from nextlabel.simulate import load, simulate
 from nextlabel.simulate.figures import labels_to, mean_of
-from nextlabel.simulate.runs import Curve, Metric
+from nextlabel.simulate.runs import Curve
 
 RUNS = Path(__file__).resolve().parent.parent / ".cache" / "savings"
 DEFAULT = ProjectOptions().strategy
@@ -39,7 +40,7 @@ class Set:
     name: str
     ours: int
     random: int
-    metric: Metric = "accuracy"
+    metric: str = "accuracy"
     step: int = _BATCH
     seeds: int = 10
 
@@ -145,11 +146,11 @@ HEADING = (
 
 def run(one: Set, strategy: str, *, seeds: int, workers: int) -> None:
     """Do what is not in the set's file yet."""
-    ours = strategy == DEFAULT
+    ours, data = strategy == DEFAULT, load(one.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # collinear columns, few labels
         simulate(
-            load(one.name),
+            data,
             [strategy],
             budget=one.ours if ours else one.random,
             batch=_BATCH if ours else one.step,
@@ -157,6 +158,7 @@ def run(one: Set, strategy: str, *, seeds: int, workers: int) -> None:
             cold_start="diverse" if ours else "random",
             seeds=seeds,
             metric=one.metric,
+            estimator=LogisticRegression(max_iter=1000) if data.texts is None else None,
             workers=workers,
             resume=_file(one, strategy),
         )

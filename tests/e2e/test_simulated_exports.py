@@ -88,6 +88,42 @@ def test_where_fields_could_be_labels_too_it_is_asked_which_column_is(owner: Lab
     assert all(one == results[0] for one in results)
 
 
+KINDS = (
+    '<View><Text name="text" value="$text"/><Choices name="topics" toName="text" choice="multiple">'
+    '<Choice value="cold"/><Choice value="warm"/></Choices><Number name="size" toName="text"/>'
+    '<Labels name="parts" toName="text"><Label value="first"/></Labels></View>'
+)
+METRICS = {"topics": "micro_f1", "size": "correlation", "parts": "f1"}
+
+
+def answered(n: int, text: str) -> list[dict[str, object]]:
+    """Some topics, a number, and the first word marked, in every third task none."""
+    topics = [name for name, every in (("cold", 2), ("warm", 3)) if n % every == 0] or ["warm"]
+    word = text.split(maxsplit=1)[0]
+    first = {"start": 0, "end": len(word), "text": word, "labels": ["first"]}
+    results: list[tuple[str, str, dict[str, object]]] = [
+        ("topics", "choices", {"choices": topics}),
+        ("size", "number", {"number": n + 0.5}),
+        *([("parts", "labels", first)] if n % 3 else []),
+    ]
+    return [{"from_name": name, "to_name": "text", "type": kind, "value": value} for name, kind, value in results]
+
+
+def test_every_kind_of_label_gives_the_same_result_in_every_format(owner: LabelStudioPerson, tmp_path: Path) -> None:
+    project = owner.create_project("kinds", KINDS)
+    words = texts(60)
+    for n, task in enumerate(owner.import_tasks(project, [{"text": text} for text in words])):
+        owner.submit_result(task, answered(n, words[n]))
+    for label, metric in METRICS.items():
+        done = {
+            kind: simulated(owner, project, kind, tmp_path / f"{kind}{end}", "--label", label, "--metric", metric)
+            for kind, end in SUFFIX.items()
+        }
+        for kind, one in done.items():
+            assert result(one) == result(done["JSON"]), (label, kind)
+        assert json.loads(done["JSON"].stdout)["metric"] == metric
+
+
 @pytest.mark.parametrize("kind", representing(OTHERS, {"YOLO", "ASR_MANIFEST", "BRUSH_TO_NUMPY"}))
 def test_a_format_without_labels_of_tasks_says_which_to_take(
     kind: str, owner: LabelStudioPerson, project: int, tmp_path: Path

@@ -35,7 +35,12 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
     help="How the first labels are chosen, the same for every strategy.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Repetitions of each strategy.")
-@click.option("--metric", type=click.Choice(["accuracy", "macro_f1"]), default="accuracy", show_default=True)
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="accuracy or macro_f1 of a single choice, micro_f1 or all_right of several labels, correlation of a number, "
+    "f1 of spans [the first that suits the labels]. It also says what labels are that could be read otherwise.",
+)
 @click.option("--test", type=click.Path(path_type=Path), help="A file of the same kind to be tested on.")
 @click.option(
     "--test-share",
@@ -45,7 +50,7 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
     help="The share that each seed splits off for testing, where the data has no test set.",
 )
 @click.option("--label", metavar="COLUMN", help="The column of the label [label, class, …, or the last one].")
-@click.option("--text", metavar="COLUMN", help="The column of the text [text, body, …, or the longest].")
+@click.option("--text", metavar="COLUMN", help="The column of the text or picture [text, body, …, or the longest].")
 @click.option("--features", metavar="A,B,…", help="The columns of numbers [all, where there is no text].")
 @click.option("--estimator", metavar="DOTTED.PATH", help="A scikit-learn classifier [the service's own model].")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at the same time.")
@@ -60,6 +65,7 @@ def simulate(
     text: str | None,
     features: str | None,
     estimator: str | None,
+    metric: str | None,
     plot: Path | None,
     json_path: str | None,
     **settings: Any,
@@ -71,16 +77,20 @@ def simulate(
     """
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
-    finding.look_in(Settings.from_env(os.environ).strategies_folder)
+    service = Settings.from_env(os.environ)
+    finding.look_in(service.strategies_folder)
     finding.allow((), every=True)
     _check_outputs(plot, json_path)
+    kind = simulation.kind_measured_by(metric) if metric else None
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
-    labeled = simulation.load(data, text=text, label=label, features=columns, test=test)
+    labeled = simulation.load(data, text=text, label=label, features=columns, test=test, kind=kind)
     _tell(labeled)
     results = simulation.simulate(
         labeled,
         strategies or ("adaptive", "random"),
         estimator=_estimator(estimator) if estimator else None,
+        metric=metric,
+        embeddings=service.embeddings,
         **settings,
     )
     _show(results, plot, json_path)
@@ -100,9 +110,8 @@ def _check_outputs(plot: Path | None, json_path: str | None) -> None:
 
 def _tell(data: LabeledData) -> None:
     test = f", {len(data.test)} more to be tested on" if data.test else ""
-    kind = "texts" if data.texts is not None else "rows of numbers"
     console = Console(stderr=True, highlight=False)
-    console.print(f"{data.name}: {len(data)} {kind}, {len(data.classes)} classes{test}", markup=False)
+    console.print(f"{data.name}: {len(data)} {data.rows}, {data.learned}{test}", markup=False)
     if data.label:
         inputs = ", ".join(f"'{name}'" for name in data.inputs[:_MOST_COLUMNS])
         more = f" and {len(data.inputs) - _MOST_COLUMNS} more" if len(data.inputs) > _MOST_COLUMNS else ""

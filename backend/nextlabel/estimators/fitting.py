@@ -28,17 +28,26 @@ class Fitted:
 
 
 def fit(
-    target: Target, tasks: Sequence[Task], features: Features, labels: Sequence[Label], space: Space, seed: int
+    target: Target,
+    tasks: Sequence[Task],
+    features: Features,
+    labels: Sequence[Label],
+    space: Space,
+    seed: int,
+    *,
+    judged: bool = True,
 ) -> Fitted:
     """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
-    The prior it stays where tasks hold recordings and nothing else. ``space`` knows all tasks of the project, labeled
+    Without ``judged`` nothing is known of rows that it has not seen, which is quicker: it answers the same, but for a
+    single choice how sure it is means nothing. Several choices are always judged, for they are given by it. The prior
+    it stays where tasks hold recordings and nothing else. ``space`` knows all tasks of the project, labeled
     or not. Labels must be such as `Target.read` gives.
     """
     if target.kind == "spans":
         marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
         try:
-            return Fitted(*fit_spans(target, tasks, marked, seed=seed))
+            return Fitted(*fit_spans(target, tasks, marked, seed=seed, judged=judged))
         except NothingMarked:
             return Fitted(NoSpans())
     if len(set(labels)) < 2 or _tell_nothing(target, features):
@@ -46,13 +55,14 @@ def fit(
     match target.kind:
         case "choice":
             texts = [label for label in labels if isinstance(label, str)]
-            return Fitted(*fit_choice(features, texts, classes=target.labels, space=space, seed=seed))
+            return Fitted(*fit_choice(features, texts, classes=target.labels, space=space, seed=seed, judged=judged))
         case "choices":
             given: list[tuple[str, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
             return Fitted(*fit_choices(features, given, labels=target.labels, space=space, seed=seed))
         case _:
             numbers = [label for label in labels if isinstance(label, float)]
-            return Fitted(*fit_number(features, numbers, scale=target.scale or Scale(), space=space, seed=seed))
+            scale = target.scale or Scale()
+            return Fitted(*fit_number(features, numbers, scale=scale, space=space, seed=seed, judged=judged))
 
 
 def _tell_nothing(target: Target, features: Features) -> bool:

@@ -41,12 +41,13 @@ class TargetsWorkbench:
         *,
         seed: int,
         embeddings: str = "",
+        judged: bool = True,
     ) -> None:
-        """``embeddings`` is a folder with a model for texts (`encoder_for`). Raises `SchemaError` where nothing can be
-        learned."""
+        """``embeddings`` is a folder with a model for texts (`encoder_for`); ``judged`` is for `fit`. Raises
+        `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
-        self._seed, self._embeddings = seed, embeddings
+        self._seed, self._embeddings, self._judged = seed, embeddings, judged
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
@@ -54,6 +55,7 @@ class TargetsWorkbench:
         self.blank: Sequence[Task] | None = None
         self._timed = labeled.tasks, labeled.seconds
         self._row = {task: row for row, task in enumerate(self._tasks)}
+        self._encoders: dict[str, Encoder] = {}
         self._encoded: dict[str, Features] = {}
         self._spaces: dict[str, Space] = {}
         for task, said in zip(labeled.tasks, labeled.labels, strict=True):
@@ -68,6 +70,13 @@ class TargetsWorkbench:
                     self.set_aside[target.name] = self.set_aside.get(target.name, 0) + 1
                 else:
                     self.labels.setdefault(task, {})[target.name] = label
+
+    def take(self, labels: Mapping[TaskId, Mapping[str, object]]) -> None:
+        """Labels more, of tasks that were open; what is encoded stays so. For a simulation: a project is read anew."""
+        for task, said in labels.items():
+            self._take(task, said)
+        self.open = [task for task in self.open if task.id not in labels]
+        self.__dict__.pop("digest", None)
 
     @property
     def schema_digest(self) -> str:
@@ -94,10 +103,11 @@ class TargetsWorkbench:
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
         for target in self.schema.targets:
-            encoder = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
+            encoder = self._encoder(target)
             examples = self._examples(target, encoder)
             space = self._space(encoder)
-            fitted[target.name] = fit(target, examples.tasks, examples.features, examples.labels, space, self._seed)
+            known = examples.tasks, examples.features, examples.labels
+            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         return Lesson(ProjectModel(learned), self._metrics(fitted), self._judge(incumbent, fitted))
 
@@ -160,6 +170,11 @@ class TargetsWorkbench:
             candidate_losses.append(out_of_fold.of(fresh).losses(truth))
             incumbent_losses.append(said.losses(truth))
         return judge(np.concatenate(candidate_losses), np.concatenate(incumbent_losses))
+
+    def _encoder(self, target: Target) -> Encoder:
+        if target.name not in self._encoders:
+            self._encoders[target.name] = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
+        return self._encoders[target.name]
 
     def _features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
         key = _name_of(encoder)

@@ -1,38 +1,42 @@
-"""Records → labeled data: which column is the label, which the text or the numbers, and what is wrong with them."""
+"""Records → labeled data: which column is the label, which hold what it is about, and what is wrong with them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.labeling import Input, Label, TargetKind
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.label_studio import Record, Table
+from nextlabel.simulate.labels import READERS, kind_of, number_in
 
-_LABELS = ("label", "labels", "class", "category", "target", "y", "choice", "sentiment")
+_LABELS = ("label", "labels", "class", "category", "target", "y", "choice", "sentiment", "entities")
 _TEXTS = ("text", "body", "message", "content", "review", "sentence", "document", "comment", "description", "title")
 _IDS = ("id", "index", "idx", "", "unnamed: 0", "annotation_id", "annotator", "lead_time", "created_at", "updated_at")
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 30
 _A_TEXT = 15  # characters on average from which a column that no one has named is taken for a text
 
 
 def to_data(
-    name: str,
+    path: Path,
     table: Table,
     *,
     text: str | None = None,
     label: str | None = None,
     features: Sequence[str] = (),
+    kind: TargetKind | None = None,
 ) -> LabeledData:
     """Pick the columns (those named, or by good sense) and read them.
 
     Rows without a label are left out and counted. Raises `ConfigurationError` naming the column, and the line of the
     first value that is not what it should be.
     """
-    records = table.records
+    name, records = path.name, table.records
     columns = list(dict.fromkeys(column for record in records for column in record.fields))
     for wanted in (text, label, *features):
         if wanted is not None and wanted not in columns:
@@ -45,17 +49,56 @@ def to_data(
     rows = [record for record in records if not _is_empty(record.fields.get(label))]
     if not rows:
         raise ConfigurationError(f"{name}: the label column '{label}' is empty.")
-    labels = tuple(_label(name, label, record) for record in rows)
-    left_out = len(records) - len(rows)
+    kind = kind or kind_of([record.fields[label] for record in rows])
+    labels = tuple(_label(name, label, kind, record) for record in rows)
     others = [column for column in columns if column not in {label, *table.said} and column.lower() not in _IDS]
-    if not features and text is None:
-        text = _text_column(others, rows)
-    if text is not None:
-        texts = tuple(_text(name, text, record) for record in rows)
-        return LabeledData(name, labels, texts=texts, left_out=left_out, label=label, inputs=(text,))
-    inputs = tuple(features or others)
-    numbers = _numbers(name, inputs, rows)
-    return LabeledData(name, labels, numbers=numbers, left_out=left_out, label=label, inputs=inputs)
+    texts, numbers, given, inputs = None, None, None, features or others
+    wordy = [] if features or text else [one for one in others if not _is_numeric(one, rows)]
+    text = text or _named_text(wordy)
+    if pictures := _pictures([text] if text else [] if features else others, rows):
+        inputs, given = pictures, [_with_pictures(path, row, pictures) for row in rows]
+    elif text := text or _longest_text(wordy, rows):
+        inputs, texts = (text,), tuple(_text(name, text, record) for record in rows)
+    elif features or all(_number(row, column) is not None for column in others for row in rows):
+        numbers = _numbers(name, inputs, rows)
+    else:
+        given = [{column: row.fields[column] for column in others if column in row.fields} for row in rows]
+    return LabeledData(
+        name,
+        labels,
+        texts=texts,
+        numbers=numbers,
+        records=tuple(given) if given is not None else None,
+        read=tuple(Input(column, "image" if pictures else "text") for column in inputs),
+        kind=kind,
+        left_out=len(records) - len(rows),
+        label=label,
+        inputs=tuple(inputs),
+    )
+
+
+def _pictures(columns: Sequence[str], rows: Sequence[Record]) -> list[str]:
+    """The columns that hold addresses of pictures and nothing else."""
+    return [column for column in columns if all(_is_picture(row.fields.get(column)) for row in rows)]
+
+
+def _is_picture(value: object) -> bool:
+    return isinstance(value, str) and (value.startswith("data:image/") or value.lower().endswith(_PICTURES))
+
+
+def _with_pictures(path: Path, record: Record, columns: Sequence[str]) -> dict[str, object]:
+    """Addresses of files that are there, or pictures themselves."""
+    found: dict[str, object] = {}
+    for column in columns:
+        value = str(record.fields[column])
+        file = path.parent / value
+        if not value.startswith("data:") and not file.is_file():
+            raise ConfigurationError(
+                f"{path.name}, {record.place}, column '{column}': there is no picture {value!r:.60} beside the file. "
+                "Pictures behind addresses are not fetched: save them first."
+            )
+        found[column] = value if value.startswith("data:") else str(file)
+    return found
 
 
 def _choice_column(name: str, table: Table) -> str:
@@ -67,7 +110,7 @@ def _choice_column(name: str, table: Table) -> str:
     shown = "; ".join(f"'{one}' with {_few(table, one)}" for one in found[:_MOST_SHOWN])
     raise ConfigurationError(
         f"{name} is an export of Label Studio, and it is not certain which column is the label: "
-        f"{shown or 'none looks like a single choice'}. Name it with --label, or export the project as JSON."
+        f"{shown or 'none looks like one'}. Name it with --label, or export the project as JSON."
     )
 
 
@@ -87,20 +130,21 @@ def _label_column(columns: Sequence[str], taken: Sequence[str | None]) -> str:
     return next((by_name[known] for known in _LABELS if known in by_name), free[-1])
 
 
-def _text_column(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
-    """A column with a name for texts, or the longest of those that are words; None where all are numbers."""
-    wordy = [column for column in columns if not _is_numeric(column, rows)]
-    by_name = {column.lower().removeprefix("_data_"): column for column in reversed(wordy)}
-    known = next((by_name[name] for name in _TEXTS if name in by_name), None)
-    if known is not None or not wordy:
-        return known
-    sizes = {column: sum(len(str(row.fields.get(column) or "")) for row in rows) / len(rows) for column in wordy}
-    longest = max(wordy, key=sizes.__getitem__)
-    return longest if sizes[longest] >= _A_TEXT else None
-
-
 def _is_numeric(column: str, rows: Sequence[Record]) -> bool:
-    return all(_number(row.fields.get(column)) is not None or _is_empty(row.fields.get(column)) for row in rows)
+    return all(_number(row, column) is not None or _is_empty(row.fields.get(column)) for row in rows)
+
+
+def _named_text(columns: Sequence[str]) -> str | None:
+    """A column with a name for texts."""
+    by_name = {column.lower().removeprefix("_data_"): column for column in reversed(columns)}
+    return next((by_name[name] for name in _TEXTS if name in by_name), None)
+
+
+def _longest_text(columns: Sequence[str], rows: Sequence[Record]) -> str | None:
+    """The column with the longest texts, where they are longer than names."""
+    sizes = {column: sum(len(str(row.fields.get(column) or "")) for row in rows) / len(rows) for column in columns}
+    longest = max(sizes, key=sizes.__getitem__, default=None)
+    return longest if longest is not None and sizes[longest] >= _A_TEXT else None
 
 
 def _numbers(name: str, columns: Sequence[str], rows: Sequence[Record]) -> Floats:
@@ -109,7 +153,7 @@ def _numbers(name: str, columns: Sequence[str], rows: Sequence[Record]) -> Float
     values = np.empty((len(rows), len(columns)))
     for n, row in enumerate(rows):
         for m, column in enumerate(columns):
-            number = _number(row.fields.get(column))
+            number = _number(row, column)
             if number is None:
                 raise ConfigurationError(
                     f"{name}, {row.place}, column '{column}': {row.fields.get(column)!r} is not a number. "
@@ -119,21 +163,18 @@ def _numbers(name: str, columns: Sequence[str], rows: Sequence[Record]) -> Float
     return values
 
 
-def _number(value: object) -> float | None:
-    if not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+def _number(record: Record, column: str) -> float | None:
+    return number_in(record.fields.get(column))
 
 
-def _label(name: str, column: str, record: Record) -> str:
-    value = record.fields[column]
-    if isinstance(value, str | int | float):
-        return str(value).strip()
-    raise ConfigurationError(f"{name}, {record.place}, column '{column}': {value!r:.60} is not a single label.")
+def _label(name: str, column: str, kind: TargetKind, record: Record) -> Label:
+    label = READERS[kind](record.fields[column])
+    if label is None:
+        what = {"choice": "a single label", "choices": "a list of labels", "number": "a number", "spans": "spans"}
+        raise ConfigurationError(
+            f"{name}, {record.place}, column '{column}': {record.fields[column]!r:.60} is not {what[kind]}."
+        )
+    return label
 
 
 def _text(name: str, column: str, record: Record) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.labeling import TargetKind
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.columns import to_data
 from nextlabel.simulate.data import LabeledData, of_arrays
@@ -30,24 +31,27 @@ def load(
     label: str | None = None,
     features: Sequence[str] = (),
     test: str | Path | None = None,
+    kind: TargetKind | None = None,
     cache: Path | None = None,
 ) -> LabeledData:
     """A file (CSV, TSV, JSONL, JSON, Parquet, Label Studio's exports; also .gz) or a named set (`names`, `keel:heart`).
 
     ``text``, ``label`` and ``features`` name columns of files; ``test`` is a file of the same kind to be tested on;
-    ``cache`` is where fetched sets are kept. Raises `ConfigurationError` saying what is wrong and where.
+    ``kind`` is what the labels are, where their looks deceive; ``cache`` is where fetched sets are kept. Raises
+    `ConfigurationError` saying what is wrong and where.
     """
+    read = partial(_read_file, text=text, label=label, features=features, kind=kind)
     path = Path(source)
     if isinstance(source, str) and not path.exists():
         if source in _NAMED:
-            return _with_test(_NAMED[source](cache), test, text, label, features)
+            return _with_test(_NAMED[source](cache), test, read)
         if source.startswith(_KEEL):
             return _keel(source.removeprefix(_KEEL), cache)
     if not path.is_file():
         raise ConfigurationError(
             f"There is no file {path}, and no data set of that name: known are {', '.join(names())}."
         )
-    return _with_test(_read_file(path, text, label, features), test, text, label, features)
+    return _with_test(read(path), test, read)
 
 
 def names() -> list[str]:
@@ -55,14 +59,19 @@ def names() -> list[str]:
     return [*_NAMED, f"{_KEEL}NAME"]
 
 
-def _read_file(path: Path, text: str | None, label: str | None, features: Sequence[str]) -> LabeledData:
-    return to_data(path.name, read_table(path, label), text=text, label=label, features=features)
-
-
-def _with_test(
-    data: LabeledData, test: str | Path | None, text: str | None, label: str | None, features: Sequence[str]
+def _read_file(
+    path: Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    features: Sequence[str] = (),
+    kind: TargetKind | None = None,
 ) -> LabeledData:
-    return data if test is None else replace(data, test=_read_file(Path(test), text, label, features))
+    return to_data(path, read_table(path, label, kind), text=text, label=label, features=features, kind=kind)
+
+
+def _with_test(data: LabeledData, test: str | Path | None, read: Callable[..., LabeledData]) -> LabeledData:
+    return data if test is None else replace(data, test=read(Path(test), kind=data.kind))
 
 
 def _bundled(name: str, load_set: Callable[..., Any], cache: Path | None) -> LabeledData:
@@ -77,7 +86,7 @@ def _spam(cache: Path | None) -> LabeledData:
         raise ConfigurationError(
             f"The spam set is in nextlabel's repository, not in the package: run this there, or give {_SPAM}'s path."
         )
-    return replace(_read_file(path, None, None, ()), name="spam", licence="CC0-1.0 / PDDL-1.0 (SpamAssassin corpus)")
+    return replace(_read_file(path), name="spam", licence="CC0-1.0 / PDDL-1.0 (SpamAssassin corpus)")
 
 
 def _orange(name: str, cache: Path | None) -> LabeledData:

@@ -12,7 +12,7 @@ from typing import Any
 from nextlabel.errors import ConfigurationError
 from nextlabel.simulate.runs import Curve
 
-_FORMAT = "nextlabel.simulate/1"
+_FORMAT = "nextlabel.simulate/2"
 
 
 class Journal:
@@ -57,7 +57,7 @@ class Journal:
         lines = whole.split(b"\n")[:-1]
         head = _parse(path, 1, lines[0] if lines else content)
         if head.get("format") != _FORMAT:
-            raise ConfigurationError(f"{path} is not a file of simulated runs: choose another one to resume.")
+            raise ConfigurationError(f"{path} is no file of runs that this release has simulated: choose another one.")
         _refuse_others(path, head["settings"], settings)
         for number, line in enumerate(lines[1:], 2):
             self._take(path, number, _parse(path, number, line))

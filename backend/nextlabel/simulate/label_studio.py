@@ -1,4 +1,6 @@
-"""Label Studio's exports → a row for each task, with the last single choice that people made in each control.
+"""Label Studio's exports → a row for each task, with what people said last in each control.
+
+Of a control in which people made single choices these count; of any other what its kind of label is.
 
 JSON says which columns are controls. JSON_MIN, CSV and TSV have a row for each annotation, and what people said stands
 among the task's fields: in JSON_MIN behind them, in CSV and TSV, whose columns are sorted, anywhere. Marks of ground
@@ -8,13 +10,14 @@ truth stand in JSON alone, and so count in none of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, takewhile
 from typing import Any
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Annotation, AnnotationId, labels_in_force
+from nextlabel.labeling import Annotation, AnnotationId, Label, TargetKind, labels_in_force
+from nextlabel.simulate.labels import READERS, choice_of, kind_of, parsed, spans_of
 
 _OF_ANNOTATIONS = ("annotator", "annotation_id", "lead_time")
 _NO_DATA = frozenset({*_OF_ANNOTATIONS, "id", "created_at", "updated_at", "agreement", "history"})
@@ -22,6 +25,9 @@ _RENAMED = "_data_"  # before a field that is called like a control
 # What the items of other controls hold, in columns that are lists of them.
 _OF_CONTROLS = frozenset({"rating", "number", "selected", "taxonomy", "datetime", "labels", "hypertextlabels"})
 _USE = "export the project from Label Studio as JSON, JSON_MIN, CSV or TSV"
+
+Readers = Mapping[str, Callable[[object], Label | None]]
+"""How each column's labels are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +54,28 @@ def is_export(columns: Iterable[str]) -> bool:
     return set(_OF_ANNOTATIONS) <= set(columns)
 
 
-def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]]) -> Table:
+def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]], kind: TargetKind | None) -> Table:
     """The JSON format: tasks with whole annotations. Raises `ConfigurationError` where it is none."""
     try:
         spoken = [[_annotation(one) for one in task.get("annotations") or ()] for task in tasks]
         controls = {name for annotations in spoken for one in annotations for name in one.labels}
+        columns = {name: _told(spoken, name) for name in sorted(controls)}
+        read = _readers(columns, kind)
         records = [
-            Record(f"task {task.get('id', n)}", {**_data(task.get("data", {}), controls), **_in_force(annotations)})
+            Record(
+                f"task {task.get('id', n)}", {**_data(task.get("data", {}), controls), **_in_force(annotations, read)}
+            )
             for n, (task, annotations) in enumerate(zip(tasks, spoken, strict=True), 1)
         ]
     except (AttributeError, TypeError, KeyError, IndexError) as error:
         raise ConfigurationError(f"{path}: this is no Label Studio export ({error}).") from error
-    choices = _single({name: _told(spoken, name) for name in sorted(controls)})
+    choices = (_single(columns) if kind in (None, "choice") else ()) or _learnable(columns, kind)
     if not choices:
-        raise ConfigurationError(f"{path}: no task has an annotation with a single choice, so there are no labels.")
+        raise ConfigurationError(f"{path}: no task has an annotation that can be learned, so there are no labels.")
     return Table(records, choices, frozenset(controls))
 
 
-def of_annotations(records: Sequence[Record], label: str | None, *, in_order: bool) -> Table:
+def of_annotations(records: Sequence[Record], label: str | None, kind: TargetKind | None, *, in_order: bool) -> Table:
     """The formats JSON_MIN (``in_order``), CSV and TSV: a row for each annotation. ``label`` is a column that is known
     to be a control."""
     tasks = [(name, list(group)) for name, group in _by_task(records)]
@@ -74,13 +84,33 @@ def of_annotations(records: Sequence[Record], label: str | None, *, in_order: bo
     told = {name: _different(tasks, name) for name in free}
     other = {name for name in free if any(_is_other_control(value) for value in told[name])}
     known = _behind_the_id(records) if in_order else set()
-    single = _single({name: told[name] for name in free if name in known - other})
+    single = _single({name: told[name] for name in free if name in known - other}) if kind in (None, "choice") else ()
     choices = tuple(name for name in single if _repeats(told[name])) or single  # what is written freely does not
+    choices = choices or _learnable({name: told[name] for name in free if name in known}, kind)
     is_sure = bool(choices)
-    if not choices:
+    if not choices and kind in (None, "choice"):
         choices = _likely({name: told[name] for name in free if name not in other})
+    if not choices:
+        choices, is_sure = _learnable({name: told[name] for name in free if name in other}, kind), True
     said = frozenset({*other, *known, *choices, *([label] if label in free else [])})
-    return Table([_row(name, group, said) for name, group in tasks], choices, said, is_sure=is_sure or not other)
+    read = _readers({name: told[name] for name in said}, kind)
+    return Table([_row(name, group, read) for name, group in tasks], choices, said, is_sure=is_sure or not other)
+
+
+def _learnable(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> tuple[str, ...]:
+    """The columns of which every value is a label of that kind, or of any kind."""
+    read = {name: READERS[kind or kind_of(values)] for name, values in columns.items()}
+    return tuple(
+        name for name, values in columns.items() if values and all(read[name](one) is not None for one in values)
+    )
+
+
+def _readers(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> Readers:
+    """Columns are read as single choices, where there are any and no other ``kind`` is wanted."""
+    return {
+        name: READERS[kind or ("choice" if any(map(choice_of, values)) else kind_of(values))]
+        for name, values in columns.items()
+    }
 
 
 def _different(tasks: Iterable[tuple[str, Sequence[Record]]], name: str) -> list[object]:
@@ -118,13 +148,6 @@ def not_simulated(path: object, kind: str) -> ConfigurationError:
     )
 
 
-def choice_of(value: object) -> str | None:
-    """The label, where a cell holds a single choice."""
-    if isinstance(value, str):
-        return value.strip() if value.strip() and _parsed(value) is value else None
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _annotation(said: Mapping[str, Any]) -> Annotation:
     """With what stands in the other formats too: a single choice as text, several as they are, all else as a list."""
     found: dict[str, list[Mapping[str, Any]]] = {}
@@ -143,18 +166,21 @@ def _as_in_tables(parts: Sequence[Mapping[str, Any]]) -> object:
     return str(chosen[0]) if len(chosen) == 1 else {"choices": list(chosen)}
 
 
-def _in_force(annotations: Sequence[Annotation]) -> dict[str, object]:
-    """The last single choice in each control; None in those in which people made no other than several."""
-    chosen = [
-        Annotation(
-            one.id,
-            {name: label for name, value in one.labels.items() if (label := choice_of(value))},
-            one.updated_at,
-            one.skipped,
+def _in_force(annotations: Sequence[Annotation], read: Readers) -> dict[str, object]:
+    """The last label in each control; None in those in which people made none of its kind. Who marks no span says that
+    there is none."""
+    kept = [
+        replace(
+            one,
+            labels={
+                name: value
+                for name, reader in read.items()
+                if reader(value := one.labels.get(name, [] if reader is spans_of else None)) is not None
+            },
         )
         for one in annotations
     ]
-    return {**{name: None for one in annotations for name in one.labels}, **labels_in_force(tuple(chosen))}
+    return {**dict.fromkeys(read), **labels_in_force(tuple(kept))}
 
 
 def _told(spoken: Iterable[Iterable[Annotation]], name: str) -> list[object]:
@@ -182,17 +208,17 @@ def _by_task(records: Sequence[Record]) -> Iterable[tuple[str, Iterable[Record]]
     return ((f"task {task}", group) for task, group in groupby(records, key=lambda one: one.fields["id"]))
 
 
-def _row(place: str, group: Sequence[Record], said: frozenset[str]) -> Record:
+def _row(place: str, group: Sequence[Record], read: Readers) -> Record:
     annotations = [
         Annotation(
             AnnotationId(str(one.fields.get("annotation_id", ""))),
-            {name: one.fields[name] for name in said if not _is_empty(one.fields.get(name))},
+            {name: one.fields[name] for name in read if not _is_empty(one.fields.get(name))},
             str(one.fields.get("updated_at") or one.fields.get("created_at") or ""),
         )
         for one in group
     ]
-    data = {name: _flat(value) for name, value in group[0].fields.items() if name not in said and name not in _NO_DATA}
-    return Record(place, {**data, **_in_force(annotations)})
+    data = {name: _flat(value) for name, value in group[0].fields.items() if name not in read and name not in _NO_DATA}
+    return Record(place, {**data, **_in_force(annotations, read)})
 
 
 def _behind_the_id(records: Sequence[Record]) -> set[str]:
@@ -219,26 +245,16 @@ def _is_number(text: str) -> bool:
 
 
 def _is_other_control(value: object) -> bool:
-    parsed = _parsed(value)
-    items = parsed if isinstance(parsed, list) else []
+    found = parsed(value)
+    items = found if isinstance(found, list) else []
     return any(isinstance(one, dict) and not _OF_CONTROLS.isdisjoint(one) for one in items)
-
-
-def _parsed(value: object) -> object:
-    """A list or object that stands in a cell as JSON; anything else as it is."""
-    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
 
 
 def _flat(value: object) -> object:
     """A field as every format can hold it."""
-    parsed = _parsed(value)
-    if isinstance(parsed, list | dict):
-        return json.dumps(parsed, ensure_ascii=False)
+    found = parsed(value)
+    if isinstance(found, list | dict):
+        return json.dumps(found, ensure_ascii=False)
     return str(value) if isinstance(value, bool) else "" if value is None else value
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.labeling import TargetKind
 from nextlabel.simulate.label_studio import (
     Record,
     Table,
@@ -36,17 +37,17 @@ _NOT_SIMULATED = {
 }
 
 
-def read_table(path: Path, label: str | None = None) -> Table:
+def read_table(path: Path, label: str | None = None, kind: TargetKind | None = None) -> Table:
     """Every row of a file, of a Label Studio export every task; ``.gz`` is unpacked. ``label`` is the column of the
-    label, where it is known.
+    label, and ``kind`` what it holds, where these are known.
 
     Raises `ConfigurationError` naming the file, and the line where there is one.
     """
-    records, kind = _read(path)
-    if kind == ".json" and any("annotations" in one.fields for one in records):
-        return of_tasks(path, [one.fields for one in records])
+    records, ending = _read(path)
+    if ending == ".json" and any("annotations" in one.fields for one in records):
+        return of_tasks(path, [one.fields for one in records], kind)
     if is_export(name for one in records[:1] for name in one.fields):
-        return of_annotations(records, label, in_order=kind == ".json")
+        return of_annotations(records, label, kind, in_order=ending == ".json")
     return Table(records)
 
 

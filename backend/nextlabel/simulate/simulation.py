@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.features.embedding import signature
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.journal import Journal
+from nextlabel.simulate.labels import METRICS
+from nextlabel.simulate.learning import Problem
 from nextlabel.simulate.naming import named_strategies
 from nextlabel.simulate.results import Results
-from nextlabel.simulate.runs import METRICS, ColdStart, Curve, Metric, Plan, Problem, run, run_on_all
+from nextlabel.simulate.runs import ColdStart, Curve, Plan, run, run_on_all
 
 Strategies = Sequence[str | QueryStrategy] | Mapping[str, str | QueryStrategy]
 _FEWEST_TESTED = 15  # rows; of fewer each is worth more than any strategy gains
-_COLD_STARTS = ("diverse", "random", "stratified")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One run to do; without a strategy, the score with every label."""
-
-    seed: int
-    name: str | None = None
-    strategy: QueryStrategy | None = None
+_Job = tuple[int, str | None]
+"""A seed and the strategy to run under it; without one, the score with every label."""
 
 
 def simulate(
@@ -49,11 +46,12 @@ def simulate(
     cold_start: ColdStart = "diverse",
     seeds: int | Iterable[int] = 10,
     test_share: float = 0.3,
-    metric: Metric = "accuracy",
+    metric: str | None = None,
     estimator: BaseEstimator | None = None,
     scale: bool = True,
     workers: int = 2,
     progress: bool = True,
+    embeddings: str = "",
     resume: str | Path | None = None,
     resolve: Callable[[str], QueryStrategy] | None = None,
 ) -> Results:
@@ -62,8 +60,9 @@ def simulate(
     ``data``: a file or a name (see `datasets.load`), (rows, labels), or `LabeledData`. ``strategies``: specs, objects,
     or names to either; all start from the same ``initial`` labels under one seed (default: one batch), which count
     towards the budget (default: 500 or all there are). ``seeds``: how many, or which. A test set that comes with the
-    data is used, otherwise each seed splits off ``test_share``. ``estimator``: any scikit-learn classifier; the
-    default is the service's own model on texts and a logistic regression on numbers, which are standardised unless
+    data is used, otherwise each seed splits off ``test_share``. All is learned as in the service, whatever the kind of
+    target (``metric``: one of `METRICS` for that kind); ``embeddings`` is a folder with a model for texts. In its place
+    ``estimator`` may be any scikit-learn classifier of one single choice, for which numbers are standardised unless
     ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes strategies of specs.
 
     The same arguments give the same results. Raises `ConfigurationError` for what cannot be done, saying why.
@@ -72,14 +71,22 @@ def simulate(
     labeled.check_learnable()
     chosen = named_strategies(strategies, resolve)
     which = _seeds(seeds)
+    metric = _metric(labeled, metric, estimator)
     rows = len(labeled) if labeled.test is not None else round(len(labeled) * (1 - test_share))
-    plan = _plan(rows, budget, batch, initial, cold_start, metric, test_share, scale)
+    spent = min(rows, 500 if budget is None else budget)
+    first = min(spent, batch if initial is None else initial)
+    plan = Plan(spent, batch, first, cold_start, metric, test_share, scale)
     _check_enough(labeled, rows, plan)
     settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
+    if embeddings:
+        settings["embeddings"] = signature(Path(embeddings).expanduser())
     journal = Journal(Path(resume) if resume is not None else None, settings)
     jobs = _jobs(chosen, which, journal, one_test_set=labeled.test is not None)
     if jobs:
-        _do(_problem(labeled, estimator), plan, jobs, journal, workers=workers, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="nextlabel-simulate-") as cache:
+            problem = Problem(labeled, Path(cache), estimator, scale, embeddings)
+            problem.encode()
+            _do(problem, plan, chosen, jobs, journal, workers=workers, progress=progress)
     full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
     curves = tuple(journal.curves[name, seed] for name in chosen for seed in which)
     return Results(labeled.name, metric, tuple(chosen), curves, full, settings)
@@ -91,34 +98,20 @@ def _as_data(data: LabeledData | str | Path | tuple[object, object]) -> LabeledD
     return load(data) if isinstance(data, str | Path) else of_arrays(*data)
 
 
+def _metric(data: LabeledData, metric: str | None, estimator: BaseEstimator | None) -> str:
+    known = METRICS[data.kind]
+    if metric is not None and metric not in known:
+        raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(known)}.")
+    if estimator is not None and data.kind != "choice":
+        raise ConfigurationError(f"{data.name}: an estimator learns a single choice, and the labels are none.")
+    return metric or known[0]
+
+
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
     which = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
     if not which or min(which) < 0:
         raise ConfigurationError(f"seeds must be 1 or more, or whole numbers from 0; not {seeds!r}.")
     return which
-
-
-def _plan(
-    rows: int,
-    budget: int | None,
-    batch: int,
-    initial: int | None,
-    cold_start: ColdStart,
-    metric: Metric,
-    test_share: float,
-    scale: bool,
-) -> Plan:
-    for name, value in (("budget", budget), ("batch", batch), ("initial", initial)):
-        if value is not None and value < 1:
-            raise ConfigurationError(f"{name} is {value}: it must be 1 or more.")
-    if not 0 < test_share < 1:
-        raise ConfigurationError(f"test_share is {test_share}: it must be between 0 and 1.")
-    if cold_start not in _COLD_STARTS:
-        raise ConfigurationError(f"cold_start is {cold_start!r}: choose from {', '.join(_COLD_STARTS)}.")
-    if metric not in METRICS:
-        raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(METRICS)}.")
-    spent = min(rows, 500 if budget is None else budget)
-    return Plan(spent, batch, min(spent, batch if initial is None else initial), cold_start, metric, test_share, scale)
 
 
 def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
@@ -137,21 +130,6 @@ def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
         )
 
 
-def _problem(data: LabeledData, estimator: BaseEstimator | None) -> Problem:
-    if estimator is None and data.texts is None:
-        estimator = LogisticRegression(max_iter=1000)
-    test = data.test
-    return Problem(
-        features=data.features(),
-        truth=data.targets(data.classes),
-        classes=len(data.classes),
-        is_text=data.texts is not None,
-        test_features=test.features() if test is not None else None,
-        test_truth=test.targets(data.classes) if test is not None else None,
-        estimator=estimator,
-    )
-
-
 def _signature(estimator: BaseEstimator | None) -> str:
     """The estimator with all its parameters, short."""
     if estimator is None:
@@ -160,47 +138,48 @@ def _signature(estimator: BaseEstimator | None) -> str:
     return f"{type(estimator).__name__} {hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
 
 
-def _jobs(
-    chosen: Mapping[str, QueryStrategy], seeds: Sequence[int], journal: Journal, *, one_test_set: bool
-) -> list[_Job]:
+def _jobs(names: Iterable[str], seeds: Sequence[int], journal: Journal, *, one_test_set: bool) -> list[_Job]:
     """What is not done yet, seed by seed, so that what is finished can be compared."""
-    full = [_Job(seed) for seed in ((0,) if one_test_set else seeds) if seed not in journal.full]
-    runs = [_Job(seed, name, one) for seed in seeds for name, one in chosen.items()]
-    return [*(job for job in runs if (job.name, job.seed) not in journal.curves), *full]
+    runs: list[_Job] = [(seed, name) for seed in seeds for name in names if (name, seed) not in journal.curves]
+    return [*runs, *((seed, None) for seed in ((0,) if one_test_set else seeds) if seed not in journal.full)]
 
 
-def _do(problem: Problem, plan: Plan, jobs: Sequence[_Job], journal: Journal, *, workers: int, progress: bool) -> None:
+def _do(
+    problem: Problem,
+    plan: Plan,
+    chosen: Mapping[str, QueryStrategy],
+    jobs: Sequence[_Job],
+    journal: Journal,
+    *,
+    workers: int,
+    progress: bool,
+) -> None:
     if workers < 1:
         raise ConfigurationError(f"workers is {workers}: it must be 1 or more.")
-    tasks = (delayed(_do_one)(problem, plan, job) for job in jobs)
+    tasks = (delayed(_do_one)(problem, plan, name and chosen[name], name, seed) for seed, name in jobs)
     processes = min(workers, len(jobs))
     backend: dict[str, Any] = {"backend": "loky", "inner_max_num_threads": 1} if processes > 1 else {}
     with _bar(len(jobs), shown=progress) as advance, parallel_config(n_jobs=processes, **backend):
         # Copy on write: workers share the rows' memory, and code that insists on writable arrays still runs.
-        for job, done in Parallel(return_as="generator_unordered", mmap_mode="c")(tasks):
+        for seed, done in Parallel(return_as="generator_unordered", mmap_mode="c")(tasks):
             if isinstance(done, Curve):
                 journal.add_curve(done)
             else:
-                journal.add_full(job.seed, done)
+                journal.add_full(seed, done)
             advance()
 
 
-def _do_one(problem: Problem, plan: Plan, job: _Job) -> tuple[_Job, Curve | float]:
-    if job.strategy is None or job.name is None:
-        return job, run_on_all(problem, plan, job.seed)
-    return _Job(job.seed, job.name), run(problem, plan, job.strategy, job.name, job.seed)
+def _do_one(
+    problem: Problem, plan: Plan, strategy: QueryStrategy | None, name: str | None, seed: int
+) -> tuple[int, Curve | float]:
+    if strategy is None or name is None:
+        return seed, run_on_all(problem, plan, seed)
+    return seed, run(problem, plan, strategy, name, seed)
 
 
 @contextmanager
 def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    columns = (
-        TextColumn("[dim]runs[/]"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]left[/]"),
-        TimeRemainingColumn(),
-    )
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task("runs", total=total)
         yield lambda: bar.advance(task)

@@ -177,7 +177,7 @@ def test_a_format_of_label_studio_without_labels_of_tasks_says_which_to_take(
 
 
 def test_an_export_without_choices_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no task has an annotation with a single choice"):
+    with pytest.raises(ConfigurationError, match="no task has an annotation that can be learned"):
         load(write(tmp_path, "export.json", json.dumps([task("one")])))
 
 
@@ -225,12 +225,10 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
         ("e.csv", 'text,label\n"hello,a\n', "line 2"),
         ("e.csv", "text,text\nhello,a\n", "two columns are named 'text'"),
         ("e.csv", "text,label\nhello,\nbye,\n", "label column 'label' is empty"),
-        ("e.csv", "width,label\n1,a\nwide,b\n", "line 3, column 'width': 'wide' is not a number"),
-        ("e.csv", "width,label\n1,a\ninf,b\n", "line 3, column 'width'"),
         ("e.csv", "label\na\nb\n", "no column beside the label"),
         ("e.jsonl", '{"text": "a", "label": "b"}\n{"text": \n', "line 2: no JSON"),
         ("e.jsonl", '{"text": "a", "label": "b"}\n[1]\n', "line 2: must be an object"),
-        ("e.jsonl", '{"text": "a", "label": ["b"]}\n', "line 1, column 'label': .* is not a single label"),
+        ("e.jsonl", '{"text": "a", "label": {"b": 1}}\n', "line 1, column 'label': .* is not a single label"),
         ("e.jsonl", '{"text": "a", "label": "b"}\n{"text": null, "label": "c"}\n', "line 2, column 'text'"),
         ("e.json", "{", "no JSON"),
         ("e.json", '{"a": 1}', "must be a list"),
@@ -242,6 +240,13 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         load(write(tmp_path, name, content))
+
+
+@pytest.mark.parametrize("cell", ["wide", "inf", ""])
+def test_a_cell_of_a_column_of_numbers_that_is_none_is_named(tmp_path: Path, cell: str) -> None:
+    path = write(tmp_path, "e.csv", f"width,label\n1,a\n{cell},b\n")
+    with pytest.raises(ConfigurationError, match=f"line 3, column 'width': '{cell}' is not a number"):
+        load(path, features=("width",))
 
 
 def test_a_file_in_another_encoding_is_named_by_line(tmp_path: Path) -> None:
