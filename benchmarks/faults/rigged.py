@@ -22,6 +22,7 @@ from nextlabel.ports.requests import MLBackend, Webhooks
 from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.orders import StoredOrders
 from nextlabel_connectors.label_studio import CONNECTOR as LABEL_STUDIO
 from nextlabel_connectors.label_studio import predictions
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
@@ -39,11 +40,11 @@ _STEPS: dict[str, tuple[type, str, Literal["before", "after"]]] = {
     "after fit, before save": (StoredModels, "save", "before"),
     "after save, before promote": (StoredModels, "promote", "before"),
     "after promote, before reorder": (StoredModels, "promote", "after"),
-    "ranked, before the window": (StoredModels, "reserve_queue", "before"),
+    "ranked, before the window": (StoredOrders, "reserve", "before"),
     "in the middle of the window": (Predictions, "_import", "after"),
     "after the window, before the switch": (Queue, "_switch", "before"),
-    "after the switch, before announce": (StoredModels, "announce_queue", "before"),
-    "after announce": (StoredModels, "announce_queue", "after"),
+    "after the switch, before announce": (StoredOrders, "announce", "before"),
+    "after announce": (StoredOrders, "announce", "after"),
 }
 STEPS = tuple(_STEPS)
 _CHUNK = 20  # so that a window of sixty tasks has a middle

@@ -24,6 +24,7 @@ from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Pruned
 from nextlabel.service import pausing
 from nextlabel.settings import Settings
+from nextlabel.wiring import build
 from nextlabel_connectors.memory import MemoryConnector
 
 if TYPE_CHECKING:
@@ -471,7 +472,7 @@ def test_where_serve_runs_is_noted(settings: Settings, team: Team) -> None:
         ("192.168.1.20", None),
         ("0.0.0.0", "http://nextlabel.internal:1/"),  # noqa: S104
     ):
-        parts = replace(team.parts, settings=replace(settings, backend_url=url))
+        parts = build(replace(settings, backend_url=url), settings.redis_url or "")
         running._note_address(parts, host, 9090)
         noted.append(parts.connections.address())
     assert noted == ["http://127.0.0.1:9090"] * 2 + ["http://192.168.1.20:9090", "http://nextlabel.internal:1"]

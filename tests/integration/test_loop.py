@@ -598,9 +598,9 @@ WRITES: dict[str, Callable[[Team], tuple[object, str]]] = {
     "naming a model": lambda team: (team.parts.models, "next_version"),
     "saving a model": lambda team: (team.parts.models, "save"),
     "promoting it": lambda team: (team.parts.models, "promote"),
-    "naming an order": lambda team: (team.parts.models, "reserve_queue"),
+    "naming an order": lambda team: (team.parts.orders, "reserve"),
     "writing the order": lambda team: (MemoryConnector, "place"),
-    "announcing it": lambda team: (team.parts.models, "announce_queue"),
+    "announcing it": lambda team: (team.parts.orders, "announce"),
 }
 
 

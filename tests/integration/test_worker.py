@@ -354,7 +354,7 @@ def test_a_worker_that_was_overtaken_says_so_and_leaves_the_field(team: Team, mo
         hand_out(project)
         return mine
 
-    monkeypatch.setattr(team.parts.models, "next_fence", hand_out_another_at_once)
+    monkeypatch.setattr(team.parts.fences, "next", hand_out_another_at_once)
     assert "taken over" in team.parts.turns.take(team.project)
     assert team.parts.models.history(team.project) == []
 

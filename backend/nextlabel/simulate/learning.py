@@ -22,6 +22,7 @@ from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs
 from nextlabel.features.text_cache import TextFeatureCache
+from nextlabel.features.work import InPlace
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Learner
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, nothing_to_read
@@ -31,7 +32,6 @@ from nextlabel.learning.workbench import Candidates
 from nextlabel.measures.opinions import ChoiceOpinions
 from nextlabel.ports.state import Labeled
 from nextlabel.simulate.data import LabeledData
-from nextlabel.work import InPlace
 
 Rows = NDArray[np.int64]
 

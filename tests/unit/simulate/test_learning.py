@@ -19,6 +19,7 @@ from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import signature
 from nextlabel.features.source import Source
+from nextlabel.features.work import InPlace
 from nextlabel.labeling import (
     Input,
     Label,
@@ -38,7 +39,6 @@ from nextlabel.simulate.labels import METRICS
 from nextlabel.simulate.learning import Problem, ServiceLearning, Split
 from nextlabel.simulate.runs import Curve, Plan, run
 from nextlabel.strategies.builtin import built_in
-from nextlabel.work import InPlace
 from tiny_models import static
 
 HAM, SPAM = ("meeting", "lunch", "report", "agenda", "hello"), ("prize", "cash", "winner", "click", "money")
