@@ -29,7 +29,7 @@ from nextlabel.loop import ordering
 from nextlabel.loop.turn import Round
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.ports.state import Tool
-from nextlabel.ports.tool import BLANK, FIELDS, Callback, QueueReceipt, ToolAccess
+from nextlabel.ports.tool import BLANK, FIELDS, QueueReceipt, ToolAccess
 from nextlabel.service import pruning, turns
 from nextlabel.settings import Settings
 from nextlabel.storage import database
@@ -382,8 +382,7 @@ def look_again(team: Team, redis_client: redis.Redis) -> list[str]:
 def connect(team: Team) -> None:
     connection = replace(team.parts.connections.get(team.project), callback_url=DOOR_URL)
     team.parts.connections.save(connection)
-    credentials = team.parts.connections.credentials_of("memory")
-    callback = Callback(DOOR_URL, credentials.user, credentials.password, credentials.webhook_secret)
+    callback = team.parts.connections.callback(connection)
     list(team.tool.connector(team.at_tool).connect(callback))
 
 
