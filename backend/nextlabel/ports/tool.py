@@ -208,16 +208,16 @@ class Connector(Protocol):
         """Tasks created, changed, labeled or un-labeled since the cursor (None: all), oldest change first.
 
         A change may come twice, and is never left out; what cannot be read comes by name, and keeps nothing else from
-        being read. Deleted tasks are found with `vanished_tasks`. With ``whole`` every annotation comes with
-        `Annotation.whole`, where the tool has the ring `MLBackendWords`; after a pull without it everything comes
-        again. Raises `SchemaError` when the labeling config cannot be read.
+        being read. Deleted tasks are found with `vanished_tasks`; where nothing changed, no page need come. With
+        ``whole`` every annotation comes with `Annotation.whole`, and a cursor from a pull without it counts as None;
+        without the ring `MLBackendWords` it is ignored. Raises `SchemaError` when the labeling config cannot be read.
         """
 
     def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         """Those of the known tasks that are no longer in the tool.
 
         ``known`` are all tasks that ever came with a page, those of the newest pull and those that cannot be read
-        included, so that equal numbers mean equal tasks.
+        included: to compare the numbers first is allowed, and may miss a task until the next pull.
         """
 
     def place(
@@ -230,14 +230,21 @@ class Connector(Protocol):
     ) -> QueueReceipt:
         """Serve the window's tasks first, in order, with their predictions shown; then prove that it holds.
 
-        Raises `VersionTaken`, and changes nothing, when the tool holds other predictions under the version.
-        ``may_switch`` is asked when all has been written, right before the tool is told to serve it: what it raises is
-        raised, and the order in force stays.
+        Where the tool serves another order after all, raise `ToolUnavailable`. A tool that shows no predictions ignores
+        them. A priority of the team's own is overwritten only where `ChangesSettings.settings` or a finding of
+        `Prepares.prepare` names it; else raise `ToolRejected`. Raises `VersionTaken`, and changes nothing, when the
+        tool holds other predictions under the version. ``may_switch`` is asked when all has been written, right before
+        the tool is switched to it, or before the first write where writing is serving: what it raises is raised, and
+        the order in force stays.
         """
 
     def queue_in_force(self, *, standing: int = 1) -> QueueVersion | None:
-        """The version whose order the tool serves now; None when it serves some other order, or shows no predictions,
-        or fewer than ``standing`` tasks still have their place in the order."""
+        """The version whose order the tool serves now; None when it serves some other order, or could show predictions
+        and shows none, or fewer than ``standing`` tasks still have their place in the order.
+
+        Labeled tasks keep their place and count, deleted ones do not. Where a tool has room for nothing but a number,
+        version and place are encoded in it (`nextlabel_connectors.doccano.scores`).
+        """
 
     def head_of_queue(self, n: int) -> Sequence[TaskId]:
         """The next ``n`` open tasks that annotators would get, without taking them from anyone."""
@@ -292,7 +299,11 @@ class ChangesSettings(Protocol):
 
 @runtime_checkable
 class Prepares(ChangesSettings, Protocol):
-    """Ring: a tool that never calls nextlabel, in whose project something is made or set before an order can stand."""
+    """Ring: a tool that never calls nextlabel, and whose project is as it was once nextlabel leaves it.
+
+    Also for a tool that needs nothing made before an order can stand: then `prepare` only checks, and `restore` removes
+    what the orders wrote.
+    """
 
     def prepare(self) -> Iterator[Finding]:
         """Make the project ready for an order; idempotent. Yields what was done and what is wrong.
@@ -363,5 +374,5 @@ class ConnectorType(Protocol):
     def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
         """The way to one project of the tool at that address, by the tool's own id for it; makes no request yet.
 
-        Raises `ToolRejected` for an address that cannot be one.
+        Raises `ToolRejected` for an address, or a project's id, that cannot be one of the tool's.
         """
