@@ -12,11 +12,11 @@ from nextlabel.labeling.ids import AnnotationId
 class Annotation:
     """What a person submitted for a task.
 
-    ``labels`` maps a target's name to the label as the tool has it: `Target.read` checks whether it still fits.
-    It is empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC,
-    always of the same form (``isoformat(timespec="microseconds")``), so that text order is time order. ``whole`` is the annotation as models for label-studio-ml read it, with its
-    ``result``; None where it was not asked for. ``seconds`` is how long it took, where the tool tells; ``ground_truth``
-    is whether a person marked it as the truth.
+    ``labels`` maps a target's name to the label as the tool has it: `Target.read` checks whether it still fits. It is
+    empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, always of
+    the same form (``isoformat(timespec="microseconds")``), so that text order is time order. ``whole`` is the
+    annotation as models for label-studio-ml read it, with its ``result``; None where it was not asked for. ``seconds``
+    is how long it took, where the tool tells; ``ground_truth`` is whether a person marked it as the truth.
     """
 
     id: AnnotationId
