@@ -14,7 +14,7 @@ from nextlabel.jobs.embedded_redis import EmbeddedRedis
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion
 from nextlabel.options import ProjectOptions
 from nextlabel.settings import Settings
-from nextlabel.storage import model_store
+from nextlabel.storage import orders
 from nextlabel.storage.database.tables import queues
 from nextlabel.testing import connection_to
 from nextlabel.testing.installation import Nextlabel
@@ -52,7 +52,7 @@ def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
         parts.loop.run(project, parts.fences.next(project))
 
     with monkeypatch.context() as before:
-        before.setattr(model_store, "_order_names", as_before)
+        before.setattr(orders, "_order_names", as_before)
         score_windows_by_place(before)
         turn("margin")
         for task in tasks[:6]:
