@@ -13,6 +13,7 @@ from html import unescape
 from itertools import pairwise
 from typing import Any
 
+from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId, Task, TaskId, labels_in_force
 from nextlabel.measures import uncertainty
@@ -156,7 +157,12 @@ def _served(still_open: Mapping[TaskId, Raw], version: str) -> list[TaskId]:
 
 
 def _by_margin(served: Sequence[Task], serving: ModelRecord, settings: Raw, parts: Parts) -> str:
-    """Whether the tasks stand by what the model in service itself says of them now, the least sure first."""
+    """Whether the tasks stand by what the model in service itself says of them now, the least sure first; behind them
+    those in which there is nothing to read."""
+    blank = [is_blank(task.data, ["text"]) for task in served]
+    if blank != sorted(blank):
+        return "a task in which there is nothing to read comes before others"
+    served = [task for task, nothing in zip(served, blank, strict=True) if not nothing]
     model = parts.models.load(ProjectId(str(settings["id"])), serving.version)
     opinions = model.predict(served, Source())[CONTROL]
     if not model.informative or not isinstance(opinions, ChoiceOpinions):

@@ -41,7 +41,7 @@ class Authentication:
         found = self._those(lambda one: _is_genuine(one, sent)) or self._those(_has_basic)
         if not found:
             raise Unauthenticated(
-                "The webhook's secret is missing or wrong: run `nextlabel connect` again, it sets it."
+                "The webhook's secret header is missing or wrong: run `nextlabel connect` again, it sets it."
             )
         return found
 
