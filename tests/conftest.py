@@ -8,20 +8,23 @@ import shutil
 # Before numpy is loaded, here and in every process that a test starts: two lanes of tests are on two cores already.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import postgres
+from nextlabel.errors import ConfigurationError
 from nextlabel.testing.waiting import CEILING_SECONDS
-from nextlabel_connectors.doccano.testing import DoccanoMissing, DoccanoServer
-from nextlabel_connectors.fiftyone.testing import FiftyOneMissing, FiftyOneServer
-from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
+from nextlabel_connectors.doccano.testing import DoccanoServer
+from nextlabel_connectors.fiftyone.testing import FiftyOneServer
+from nextlabel_connectors.label_studio.testing import LabelStudioServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+Server = TypeVar("Server", LabelStudioServer, DoccanoServer, FiftyOneServer)
 
 # Without these Chromium looks for its maker's servers at every start.
 _QUIET = (
@@ -66,10 +69,14 @@ def label_studio_on_postgres(postgres_url: str) -> Iterator[LabelStudioServer]:
 
 
 def _needed_label_studio(postgres: str = "") -> LabelStudioServer:
-    """Without one installed its tests are skipped, but in CI they fail."""
+    return _needed(lambda: LabelStudioServer(postgres=postgres))
+
+
+def _needed(make: Callable[[], Server]) -> Server:
+    """Without the tool installed its tests are skipped, but in CI they fail."""
     try:
-        return LabelStudioServer(postgres=postgres)
-    except LabelStudioMissing as missing:
+        return make()
+    except ConfigurationError as missing:
         _skip_but_in_ci(missing)
 
 
@@ -97,22 +104,14 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def doccano() -> Iterator[DoccanoServer]:
     """One doccano for the whole run."""
-    try:
-        server = DoccanoServer()
-    except DoccanoMissing as missing:
-        _skip_but_in_ci(missing)
-    with server:
+    with _needed(DoccanoServer) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def fiftyone() -> Iterator[FiftyOneServer]:
     """One FiftyOne for the whole run."""
-    try:
-        server = FiftyOneServer()
-    except FiftyOneMissing as missing:
-        _skip_but_in_ci(missing)
-    with server:
+    with _needed(FiftyOneServer) as server:
         yield server
 
 

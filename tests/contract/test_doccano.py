@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from nextlabel.errors import SchemaError, StaleWorker, ToolRejected, VersionTaken
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, labels_in_force
@@ -435,23 +433,13 @@ SCREENSHOTS = Path(".cache/screenshots")
 
 
 @pytest.fixture(scope="module")
-def browser(doccano: DoccanoServer, harness: DoccanoHarness) -> Iterator[BrowserContext]:
+def browser(chromium: Browser, doccano: DoccanoServer, harness: DoccanoHarness) -> Iterator[BrowserContext]:
     """Signed in as an annotator."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail("There is no Chromium: run `make browser`.")
-        pytest.skip("There is no Chromium: run `make browser`.")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        context = opened.new_context(viewport={"width": 1280, "height": 640})
+    with chromium.new_context(viewport={"width": 1280, "height": 640}) as context:
         context.set_default_timeout(1_000 * CEILING_SECONDS)
         account = {"username": harness.ann.name, "password": harness.ann.password}
         context.request.post(f"{doccano.url}/v1/auth/login/", data=account)
         yield context
-        opened.close()
 
 
 class Annotator:

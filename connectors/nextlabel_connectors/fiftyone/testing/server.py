@@ -20,7 +20,7 @@ import httpx
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.testing.servers import ending_with_us, free_port
+from nextlabel.testing.servers import TAIL, end_group, ending_with_us, free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.fiftyone.process import FiftyOne
 
@@ -28,7 +28,6 @@ VENV_VARIABLE = "NEXTLABEL_FIFTYONE_VENV"
 _DEFAULT_VENV = ".cache/fiftyone/venv"
 _MONGOD = "lib/python3*/site-packages/fiftyone/db/bin/mongod"
 _STOP_SECONDS = 20.0
-_TAIL = 3000
 
 
 class FiftyOneMissing(ConfigurationError):
@@ -88,13 +87,7 @@ class FiftyOneServer:
     def stop(self) -> None:
         """End what was started, the database last; the data stays."""
         for process in reversed(self._processes.values()):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end_group(process, _STOP_SECONDS)
         self._processes.clear()
 
     def close(self) -> None:
@@ -129,7 +122,7 @@ class FiftyOneServer:
         while not answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise ToolUnavailable(f"FiftyOne's {name} does not answer:\n{log.read_text(errors='replace')[-_TAIL:]}")
+                raise ToolUnavailable(f"FiftyOne's {name} does not answer:\n{log.read_text(errors='replace')[-TAIL:]}")
             time.sleep(0.1)
 
     def _database_answers(self) -> bool:

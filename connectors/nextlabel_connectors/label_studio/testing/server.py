@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-import atexit
-import fcntl
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 import httpx
 import orjson
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.testing.servers import ending_with_us, free_port, signal_group
-from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel.testing.servers import TAIL, OwnServer, ending_with_us, made_once, version_in
 from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
 
 VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
 _DEFAULT_VENV = ".cache/label-studio/venv"
-_STOP_SECONDS = 10.0
-_TAIL = 3000
 
 
 class LabelStudioMissing(ConfigurationError):
     """There is no Label Studio installed where one was looked for."""
 
 
-class LabelStudioServer:
-    """A Label Studio on a free port of this machine, with its own data folder, owner, password and tokens.
+class LabelStudioServer(OwnServer):
+    """A Label Studio with its own data folder, owner, password and tokens.
 
-    Start it in a thread that lives as long as it should: on Linux it dies with the thread that started it.
-    ``stop`` and ``start`` keep address and data; leaving the context, or ``close``, removes the data. ``env`` is
-    added to the server's environment, e.g. ``{"ML_BLOCK_LOCAL_IP": "true"}`` to see it refuse. ``postgres`` is the
-    address of an empty database on a PostgreSQL server: then that is its own, and stays when the server is closed.
+    ``env`` is added to the server's environment, e.g. ``{"ML_BLOCK_LOCAL_IP": "true"}`` to see it refuse. ``postgres``
+    is the address of an empty database on a PostgreSQL server: then that is its own, and stays when the server is
+    closed.
     """
+
+    title = "Label Studio"
 
     def __init__(
         self,
@@ -58,26 +49,20 @@ class LabelStudioServer:
         env: Mapping[str, str] | None = None,
         postgres: str = "",
     ) -> None:
+        super().__init__(port)
         self._venv = (venv or Path(os.environ.get(VENV_VARIABLE) or _DEFAULT_VENV)).absolute()
         self._program = self._venv / "bin" / "label-studio"
         if not self._program.exists():
             raise LabelStudioMissing(f"There is no Label Studio in {self._venv}: run `make label-studio`.")
-        self._port = port or free_port()
-        self._process: subprocess.Popen[bytes] | None = None
         self.email = "owner@example.org"
         self.password = secrets.token_urlsafe(24)
         self._legacy_token = secrets.token_hex(20)
         self._env = {**self._account(legacy_tokens), **(env or {})}
         self._postgres = postgres
 
-    @cached_property
-    def _folder(self) -> Path:
-        """Made at the first start; only we may look inside."""
-        return Path(tempfile.mkdtemp(prefix="nextlabel-label-studio-"))
-
     @property
     def _data(self) -> Path:
-        return self._folder / "data"
+        return self.folder / "data"
 
     @cached_property
     def _database(self) -> Database:
@@ -90,20 +75,12 @@ class LabelStudioServer:
 
     @property
     def version(self) -> str:
-        return _version(self._venv)
+        return version_in(self._venv, "label_studio")
 
     @property
     def python(self) -> Path:
         """The interpreter of Label Studio's own environment, which has its SDK."""
         return self._venv / "bin" / "python"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     @property
     def legacy_access(self) -> ToolAccess:
@@ -122,41 +99,6 @@ class LabelStudioServer:
     def sign_up(self, email: str) -> LabelStudioPerson:
         """A new account in the owner's organization; in the community edition it may do everything but administrate."""
         return LabelStudioPerson.signed_up(self.url, self.owner.invitation(), email)
-
-    def start(self) -> Self:
-        """Returns when it answers. Raises `ToolUnavailable` with the end of its log when it does not."""
-        if self._process is not None:
-            return self
-        if _listening(self._port):
-            raise ToolUnavailable(f"Port {self._port} is taken: Label Studio would silently move to another one.")
-        if not self._data.exists():
-            self._copy_template()
-        with self._log_path.open("ab") as log:
-            self._process = self._spawn(log)
-        atexit.register(self.close)
-        try:
-            self._wait_until_healthy(self._process)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """End it and whatever it has started; the data stays."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        signal_group(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        signal_group(process, signal.SIGKILL)
-        process.wait()
-
-    def close(self) -> None:
-        """Stop it and remove its data."""
-        self.stop()
-        atexit.unregister(self.close)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def let_a_day_pass(self, project: int) -> None:
         """Make a project's tasks a day older, in its database: no callback lets anyone set the time of a change."""
@@ -185,13 +127,11 @@ class LabelStudioServer:
     def _date_task(self, task: int, created_at: str) -> None:
         self._database.execute("UPDATE task SET created_at = ? WHERE id = ?", created_at, task)
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _prepare(self) -> None:
+        if _listening(self._port):
+            raise ToolUnavailable(f"Port {self._port} is taken: Label Studio would silently move to another one.")
+        if not self._data.exists():
+            self._copy_template()
 
     @property
     def _log_path(self) -> Path:
@@ -214,24 +154,11 @@ class LabelStudioServer:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a group of its own, so that Ctrl-C reaches us first and stop() ends all of it
+            start_new_session=True,
         )
 
-    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + CEILING_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise ToolUnavailable(
-                    f"Label Studio ended at once ({process.returncode}). Its log ends:\n{self._tail()}"
-                )
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/health", timeout=5.0).is_success:
-                    return
-            time.sleep(0.1)
-        raise ToolUnavailable(f"Label Studio did not answer in {CEILING_SECONDS:.0f} s. Its log ends:\n{self._tail()}")
-
-    def _tail(self) -> str:
-        return self._log_path.read_text(errors="replace")[-_TAIL:]
+    def _answers(self) -> bool:
+        return httpx.get(f"{self.url}/health", timeout=5.0).is_success
 
     def _copy_template(self) -> None:
         template = _template(self._venv, self._program, self._database)
@@ -242,22 +169,15 @@ class LabelStudioServer:
 
 def _template(venv: Path, program: Path, database: Database) -> Path:
     """A data folder without accounts and with all migrations done, which takes half a minute: made once per version
-    and kind of database.
-
-    Parallel starts wait for the first one.
-    """
-    root = venv.parent / "template"
-    root.mkdir(exist_ok=True)
-    template = root / f"{_version(venv)}-{database.name}"
-    with (root / f"{template.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not template.exists():
-            with tempfile.TemporaryDirectory(dir=root) as folder:
-                data = Path(folder) / "data"
-                data.mkdir()
-                _migrate(program, data, database)
-                database.save(data)
-                data.rename(template)
+    and kind of database."""
+    template = venv.parent / "template" / f"{version_in(venv, 'label_studio')}-{database.name}"
+    with made_once(template) as folder:
+        if folder is not None:
+            data = folder / "data"
+            data.mkdir()
+            _migrate(program, data, database)
+            database.save(data)
+            data.rename(template)
     return template
 
 
@@ -267,12 +187,7 @@ def _migrate(program: Path, data: Path, database: Database) -> None:
         [program, "version"], env=_environment(data, database), capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise ToolUnavailable(f"Label Studio could not make its database:\n{(done.stdout + done.stderr)[-_TAIL:]}")
-
-
-def _version(venv: Path) -> str:
-    metadata = next(venv.glob("lib/python*/site-packages/label_studio-*.dist-info"), None)
-    return metadata.name.removeprefix("label_studio-").removesuffix(".dist-info") if metadata else "unknown"
+        raise ToolUnavailable(f"Label Studio could not make its database:\n{(done.stdout + done.stderr)[-TAIL:]}")
 
 
 def _environment(data: Path, database: Database) -> dict[str, str]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from nextlabel.errors import FileUnavailable, SchemaError, ToolRejected, ToolUnavailable
 from nextlabel.labeling import Input, QueueVersion, TaskId, ToolProjectId, labels_in_force
@@ -53,8 +55,7 @@ def _as_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _as_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(pytest.importorskip("pyarrow").Table.from_pylist(list(rows)), path)
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
 
 
 FORMATS: dict[str, Callable[[Path, Sequence[dict[str, Any]]], None]] = {
