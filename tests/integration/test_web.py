@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,8 +57,10 @@ class Client:
         return self._client.get(path, headers=headers)
 
     def post(self, path: str, body: object, headers: Mapping[str, str] = BASIC) -> TestResponse:
-        data = body if isinstance(body, bytes) else orjson.dumps(body)
-        return self._client.post(path, data=data, headers={"Content-Type": "application/json", **headers})
+        sent = {"wsgi.input": body} if isinstance(body, io.RawIOBase) else {}
+        data = b"?" if sent else body if isinstance(body, bytes) else orjson.dumps(body)
+        headers = {"Content-Type": "application/json", **headers}
+        return self._client.post(path, data=data, headers=headers, environ_overrides=sent)
 
     def setup(self, project: str = "1", **more: object) -> TestResponse:
         return self.post("/setup", {"project": f"{project}.1795329581", "schema": CONFIG, "hostname": "", **more})
@@ -267,6 +270,19 @@ def test_without_the_right_credentials_nothing_is_done_and_the_answer_says_how_t
 ) -> None:
     assert "nextlabel connect" in error(client.post(path, ROUTES[path], headers), 401)
     assert parts.redis.dbsize() == 0
+
+
+class Unread(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        raise AssertionError("a stranger's body was read")
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_what_a_stranger_sends_is_not_read(client: Client, path: str) -> None:
+    error(client.post(path, Unread(), WRONG), 401)
 
 
 def test_versions_are_not_told_to_strangers(client: Client) -> None:

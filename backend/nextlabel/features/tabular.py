@@ -10,7 +10,7 @@ import numpy as np
 
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
-from nextlabel.labeling import Input, Task, read_field
+from nextlabel.labeling import Input, Task, number_in, read_field
 from nextlabel.labeling.ranking import Features, Floats
 
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
@@ -113,10 +113,5 @@ def cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple
 
 def _number(value: object) -> float | None:
     """A number, also one written as text: CSV files that Label Studio imports know no other."""
-    if isinstance(value, str | int | float):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            return None
-        return number if abs(number) < _LARGEST else None
-    return None
+    number = number_in(value)
+    return None if number is None or abs(number) >= _LARGEST else number

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from nextlabel.labeling import Label, Target
+from nextlabel.labeling import Label, Target, number_in
 
 
 class Unreadable(Exception):
@@ -88,10 +87,10 @@ def _prediction(item: object, place: int, version: str | None) -> HostedPredicti
     result = item.get("result") or []
     if not isinstance(result, list) or not all(isinstance(region, dict) for region in result):
         raise Unreadable(f'prediction {place} has {_kind(result)} as its "result": it must be a list of dicts')
-    scores = (number(region.get("score")) for region in result)
+    scores = (number_in(region.get("score")) for region in result)
     return HostedPrediction(
         result=result,
-        score=number(item.get("score")),
+        score=number_in(item.get("score")),
         region_scores=tuple(score for score in scores if score is not None),
         model_version=_text(item.get("model_version")) or version,
     )
@@ -99,17 +98,6 @@ def _prediction(item: object, place: int, version: str | None) -> HostedPredicti
 
 def _rank(prediction: HostedPrediction) -> float:
     return -1.0 if prediction.score is None else prediction.score
-
-
-def number(said: object) -> float | None:
-    """A score as models write it, "0.5" too; None for what is no number, and for NaN and infinity."""
-    if not isinstance(said, int | float | str):
-        return None
-    try:
-        value = float(said)
-    except (ValueError, OverflowError):
-        return None
-    return value if isfinite(value) else None
 
 
 def _text(said: object) -> str | None:

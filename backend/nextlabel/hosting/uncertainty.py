@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
-from nextlabel.hosting.answers import HostedPrediction, number
+from nextlabel.hosting.answers import HostedPrediction
+from nextlabel.labeling import number_in
 from nextlabel.options import REGION_SCORES
 
 UNKNOWN = 0.5
@@ -69,5 +70,5 @@ def _uncertainty(prediction: HostedPrediction, way: str) -> float:
 
 
 def _confidence(said: object) -> float | None:
-    value = number(said)
+    value = number_in(said)
     return None if value is None else min(max(value, 0.0), 1.0)

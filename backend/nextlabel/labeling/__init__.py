@@ -13,7 +13,7 @@ from nextlabel.labeling.ids import (
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.targets import Input, InputKind, Label, LabelSchema, Result, Scale, Span, Target, TargetKind
 from nextlabel.labeling.tasks import Task, read_field
-from nextlabel.labeling.wording import counted
+from nextlabel.labeling.wording import counted, number_in
 
 __all__ = [
     "Annotation",
@@ -38,6 +38,7 @@ __all__ = [
     "ToolProjectId",
     "counted",
     "labels_in_force",
+    "number_in",
     "read_field",
     "seconds_of",
 ]

@@ -1,8 +1,21 @@
-"""Numbers in sentences."""
+"""Numbers in sentences, and numbers as people and models write them."""
 
 from __future__ import annotations
+
+from math import isfinite
 
 
 def counted(number: int, what: str) -> str:
     """A number of things in words: 1 task, 2 tasks."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def number_in(value: object) -> float | None:
+    """A finite number, also one written as text ("0.5"); None for all else."""
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None

@@ -306,9 +306,10 @@ class Prepares(ChangesSettings, Protocol):
     """
 
     def prepare(self) -> Iterator[Finding]:
-        """Make the project ready for an order; idempotent. Yields what was done and what is wrong.
+        """Make the project ready for an order; idempotent.
 
-        Where there is a problem, the project is left as it was. Only `ToolUnavailable` is raised.
+        Yields what was done, what is wrong, and where annotators get the order. Where there is a problem, the project
+        is left as it was. Only `ToolUnavailable` is raised.
         """
 
     def restore(self, settings: Mapping[str, str], orders: Sequence[OwnOrder]) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from nextlabel.errors import JobQueueUnavailable, NotConnected, SettingsError
+from nextlabel.errors import JobQueueUnavailable, SettingsError
 from nextlabel.features.work import Progress
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
@@ -26,6 +26,7 @@ from nextlabel.ports.tool import (
     Connector,
     Finding,
     MLBackendWords,
+    Order,
     OrderedFile,
     Prepares,
     SortedView,
@@ -98,13 +99,13 @@ class Connecting:
         connector raises before anything is kept.
         """
         new = Connection(ProjectId(""), Tool("", typed.kind, typed.access), typed.at_tool)
-        schema = self.open_connector(new).label_schema()  # wrong address, token, project: refused before all else
+        connector = self.open_connector(new)
+        schema = connector.label_schema()  # wrong address, token, project: refused before all else
         tool, moved_from = self._tool(typed)
-        known = self._known(tool.name, typed.at_tool)
+        known = self.connections.at([tool.name], typed.at_tool)
         project = known.project if known else self.connections.new_id(tool.name, typed.at_tool)
         wanted = replace(new, project=project, tool=tool, callback_url=typed.callback_url)
         wanted = replace(wanted, options=_options(known, changes))
-        connector = self.open_connector(wanted)
         hosted = self.hosts.chosen(wanted.options.model)
         if not hosted:
             schema.check_learnable()
@@ -140,11 +141,6 @@ class Connecting:
             report.line(Finding("done", done.sentence()))
         return None if done.receipt is None else done.receipt.version
 
-    def _known(self, tool: str, at_tool: ToolProjectId) -> Connection | None:
-        with suppress(NotConnected):
-            return self.connections.known(self.connections.find([tool], at_tool))
-        return None
-
     def _tool(self, typed: Wanted) -> tuple[Tool, str]:
         """The tool that is meant, with the way to it that was typed; and where it was before, if it has moved."""
         tools, new = self.connections.tools(), Tool(typed.tool, typed.kind, typed.access)
@@ -166,7 +162,7 @@ class Connecting:
 
     def _moved(self, tools: Sequence[Tool], typed: Wanted) -> list[Tool]:
         """Tools that are the one at the new address: as was typed, or because the project there shows our secret."""
-        have_it = [one for one in tools if one.kind == typed.kind and self._known(one.name, typed.at_tool)]
+        have_it = [one for one in tools if one.kind == typed.kind and self.connections.at([one.name], typed.at_tool)]
         if typed.moved and len(have_it) > 1:
             names = ", ".join(f"{one.name} ({one.access.url})" for one in have_it)
             raise SettingsError(
@@ -185,10 +181,6 @@ class Connecting:
             yield from connector.connect(replace(self.connections.callback(wanted), interactive=interactive))
         elif isinstance(connector, Prepares):
             yield from connector.prepare()
-        if isinstance(connector.order, SortedView):
-            yield Finding("unchanged", f"Annotators get the order in {connector.order.where}.")
-        elif isinstance(connector.order, OrderedFile):
-            yield Finding("unchanged", f"The order is in {connector.order.path}.")
 
     def _set_up(
         self,
@@ -221,7 +213,8 @@ class Connecting:
             else:
                 self.connections.save(known)
             return False
-        for found in _put_out_of_service(before):
+        where = () if isinstance(connector, Prepares) else _where_it_is(connector.order)  # `prepare` has told
+        for found in (*_put_out_of_service(before), *where):
             report.add(found)
         # While it was introduced the tool may have sent options of its own; what was typed wins.
         latest = self.connections.known(project)
@@ -259,6 +252,13 @@ def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:
                 f"Until now {one.name} was '{one.value}' ({one.detail}): nextlabel's order takes its place. Nothing of "
                 "it is changed, and `nextlabel disconnect` puts it back.",
             )
+
+
+def _where_it_is(order: Order) -> Iterator[Finding]:
+    if isinstance(order, SortedView):
+        yield Finding("unchanged", f"Annotators get the order in {order.where}.")
+    elif isinstance(order, OrderedFile):
+        yield Finding("unchanged", f"The order is in {order.path}.")
 
 
 def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:

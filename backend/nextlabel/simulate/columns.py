@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Input, Label, TargetKind
+from nextlabel.labeling import Input, Label, TargetKind, number_in
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.label_studio import Record, Table
-from nextlabel.simulate.labels import READERS, kind_of, number_in
+from nextlabel.simulate.labels import READERS, kind_of
 
 _LABELS = ("label", "labels", "class", "category", "target", "y", "choice", "sentiment", "entities")
 _TEXTS = ("text", "body", "message", "content", "review", "sentence", "document", "comment", "description", "title")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Label, Span, TargetKind
+from nextlabel.labeling import Label, Span, TargetKind, number_in
 
 _MOST_NUMBERED = 20  # classes that are numbers with a fraction: more of them are numbers
 
@@ -20,17 +19,6 @@ def parsed(value: object) -> object:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
-
-
-def number_in(value: object) -> float | None:
-    """A finite number, also one written as text."""
-    if not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
 
 
 def choice_of(value: object) -> str | None:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.errors import NotConnected
@@ -47,24 +47,21 @@ class SqlConnections:
         return found
 
     def find(self, tools: Collection[str], at_tool: ToolProjectId) -> ProjectId:
-        mine = connections.c.tool.in_(tools) & (connections.c.at_tool == at_tool)
-        with self._database.read() as sql:
-            found = sql.execute(select(connections.c.project).where(mine)).scalar()
+        found = self.at(tools, at_tool)
         if found is None:
             raise NotConnected(
                 f"Project {at_tool} is not connected: run `nextlabel connect --url … --token … --project {at_tool}`."
             )
-        return ProjectId(found)
+        return found.project
+
+    def at(self, tools: Collection[str], at_tool: str) -> Connection | None:
+        """A project of one of these tools, by what the tool calls it; also one that was disconnected."""
+        return self._first(connections.c.tool.in_(tools) & (connections.c.at_tool == at_tool))
 
     def named(self, text: str) -> Connection | None:
         """The project that a person means by our own id, or by ``tool:id``; also one that was disconnected."""
-        tool, colon, at_tool = text.partition(":")
-        mine = connections.c.project == text
-        if colon:
-            mine |= (connections.c.tool == tool) & (connections.c.at_tool == at_tool)
-        with self._database.read() as sql:
-            found = sql.execute(_SELECT.where(mine)).first()
-        return None if found is None else _connection(found)
+        tool, _, at_tool = text.partition(":")
+        return self.known(ProjectId(text)) or self.at([tool], at_tool)
 
     def resting(self, project: ProjectId) -> str:
         """Why nothing is to be done for a project now, in words; empty where it is worked on."""
@@ -75,8 +72,11 @@ class SqlConnections:
 
     def known(self, project: ProjectId) -> Connection | None:
         """The project's connection, even where it was disconnected, or its connecting was never completed."""
+        return self._first(connections.c.project == project)
+
+    def _first(self, where: ColumnElement[bool]) -> Connection | None:
         with self._database.read() as sql:
-            row = sql.execute(_SELECT.where(connections.c.project == project)).first()
+            row = sql.execute(_SELECT.where(where)).first()
         return None if row is None else _connection(row)
 
     def all(self) -> Sequence[Connection]:

@@ -44,8 +44,7 @@ def routes(service: Service, authentication: Authentication, name: str) -> Bluep
 
     @blueprint.post("/webhook")
     def webhook() -> tuple[Response, int]:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        sent = WebhookRequest(request.get_data(), headers)
+        sent = _Sent()
         callers = authentication.require_webhook(sent)
         event = _webhooks(callers).read_event(sent)
         job = service.event(tools(callers), event) if event is not None else None
@@ -80,6 +79,19 @@ def _webhooks(callers: Sequence[Caller]) -> Webhooks:
     if words is None:
         raise Unauthenticated("These are the credentials of a tool that sends no webhooks.")
     return words
+
+
+class _Sent(WebhookRequest):
+    """The request that is being answered. Its body is read when it is first asked for: a stranger's never is."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "headers", {name.lower(): value for name, value in request.headers.items()})
+
+    @property
+    def body(self) -> bytes:
+        return request.get_data()
 
 
 def _job(body: bytes) -> str:

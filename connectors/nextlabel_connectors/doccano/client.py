@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -14,6 +13,7 @@ import orjson
 from nextlabel.errors import ProjectGone, ToolRejected, ToolUnavailable
 from nextlabel.labeling import ToolProjectId
 from nextlabel.ports.tool import ToolAccess
+from nextlabel_connectors.addresses import checked_address
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,7 +42,7 @@ class DoccanoClient:
     def __init__(
         self, access: ToolAccess, project: ToolProjectId, *, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self.url = _checked(access.url)
+        self.url = checked_address(access.url, "doccano", 8000)
         if not (project.isascii() and project.isdigit()):
             raise ToolRejected(f"{project!r} is no project of doccano: give the number in its address (/projects/7).")
         self.project = project
@@ -194,22 +194,6 @@ def as_list(data: object) -> list[object]:
     if not isinstance(data, list):
         raise ToolUnavailable("doccano answered with something else than a list: is it version 1.8?")
     return data
-
-
-def _checked(url: str) -> str:
-    stripped = url.strip().rstrip("/")
-    if "@" in stripped:
-        raise ToolRejected("doccano's address must not hold a user name or password: give the token instead.")
-    try:
-        parsed = urlsplit(stripped)
-        complete = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
-    except ValueError as error:
-        raise ToolRejected(f"{url!r} is not an address: give doccano's, e.g. https://label.example.org.") from error
-    if not complete:
-        raise ToolRejected(
-            f"{url!r} is not a complete address: it must start with http:// or https://, e.g. http://localhost:8000."
-        )
-    return stripped
 
 
 def _seconds(text: str) -> float | None:

@@ -184,12 +184,12 @@ class FilesConnector:
         if not any(one.inputs for one in project.schema.targets):
             yield Finding("problem", f"No field of {project.tasks.path.name} holds text: name inputs in a schema file.")
             return
-        if order.path.exists():
-            return
-        book = read_book(self._files.labels, project.profile)
-        known = find_rows(project.tasks, project.profile, Ranking((), ""))
-        self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
-        yield Finding("done", f"{order.path.name} holds a first order, that of the tasks themselves.")
+        if not order.path.exists():
+            book = read_book(self._files.labels, project.profile)
+            known = find_rows(project.tasks, project.profile, Ranking((), ""))
+            self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
+            yield Finding("done", f"{order.path.name} holds a first order, that of the tasks themselves.")
+        yield Finding("unchanged", f"The order is in {order.path}.")
 
     # --- reading -------------------------------------------------------------------------------------------
 

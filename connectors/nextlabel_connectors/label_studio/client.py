@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
+from nextlabel_connectors.addresses import checked_address
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 # An access token is good for 300 s; a new one is fetched while the old one still works.
@@ -70,7 +70,7 @@ class LabelStudioClient:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.url = _normalised(access.url)
+        self.url = checked_address(access.url, "Label Studio", 8080)
         self._credential = _Credential(access.token.strip(), clock)
         self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT, transport=transport, follow_redirects=False)
 
@@ -207,24 +207,6 @@ class _Credential:
         """Forget the access token; False where there is none to renew."""
         self._access = ""
         return self._personal
-
-
-def _normalised(url: str) -> str:
-    stripped = url.strip().rstrip("/")
-    if "@" in stripped:
-        raise ToolRejected("Label Studio's address must not hold a user name or password: give the token instead.")
-    try:
-        parsed = urlsplit(stripped)
-        complete = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
-    except ValueError as error:
-        raise ToolRejected(
-            f"{url!r} is not an address: give Label Studio's, e.g. https://label.example.org."
-        ) from error
-    if not complete:
-        raise ToolRejected(
-            f"{url!r} is not a complete address: it must start with http:// or https://, e.g. http://localhost:8080."
-        )
-    return stripped
 
 
 def _unwell(url: str, path: str, response: httpx.Response) -> ToolUnavailable:
