@@ -43,12 +43,12 @@ def breakdown(
         with stopwatch() as features:
             counted = learned.encoder.encode(tasks, Source())
         with stopwatch() as scores:
-            opinions = {target: learned.estimator.predict(tasks, counted)}
+            target_predictions = {target: learned.estimator.predict(tasks, counted)}
         with stopwatch() as objects:
             made = predictions_of(
                 tasks,
-                opinions,
-                utilities_of(strategy, opinions),
+                target_predictions,
+                utilities_of(strategy, target_predictions),
                 version=serving.version,
                 informative=True,
             )

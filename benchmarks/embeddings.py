@@ -41,9 +41,9 @@ def sets() -> Iterator[tuple[str, Texts, Texts]]:
     pool = _some(reuters.texts or (), reuters.labels, 2500)
     yield "reuters-r8, 8 topics", pool, _some(reuters.test.texts or (), reuters.test.labels, 1000)
     sentences, ratings = rated("movieReviewSnippets")
-    said = [place for place, rating in enumerate(ratings) if rating]
-    liked = ["liked" if ratings[place] > 0 else "disliked" for place in said]
-    texts, labels = _some([sentences[place] for place in said], liked, 5500)
+    printed = [place for place, rating in enumerate(ratings) if rating]
+    liked = ["liked" if ratings[place] > 0 else "disliked" for place in printed]
+    texts, labels = _some([sentences[place] for place in printed], liked, 5500)
     yield "movie sentences, liked or not", (texts[:4000], labels[:4000]), (texts[4000:], labels[4000:])
 
 
@@ -71,8 +71,8 @@ def measure(encoder: Encoder, pool: Texts, test: Texts, source: Source) -> list[
             drawn = np.random.default_rng(seed).permutation(len(pool[0]))[:n]
             labels = [pool[1][place] for place in drawn]
             model, _ = fit_choice(features[drawn], labels, classes=classes, space=space, seed=seed, judged=False)
-            said = np.array(classes)[model.predict_proba(weighed).argmax(axis=1)]
-            scores.append([np.mean(said == truth), f1_score(truth, said, average="macro", zero_division=0)])
+            printed = np.array(classes)[model.predict_proba(weighed).argmax(axis=1)]
+            scores.append([np.mean(printed == truth), f1_score(truth, printed, average="macro", zero_division=0)])
         accuracy, f1 = np.mean(scores, axis=0)
         error = np.std(scores, axis=0, ddof=1)[0] / np.sqrt(SEEDS)
         cells.append(f"{accuracy:.3f} ± {error:.3f} ({f1:.3f})")
@@ -89,8 +89,8 @@ def main() -> None:
     source = Source(vectors=VectorCache(HERE / "vectors"))
     rows = []
     for name, pool, test in sets():
-        for said, encoder in encoders(pool[0], source):
-            rows.append(f"| {name} | {said} | {' | '.join(measure(encoder, pool, test, source))} |")
+        for printed, encoder in encoders(pool[0], source):
+            rows.append(f"| {name} | {printed} | {' | '.join(measure(encoder, pool, test, source))} |")
             console.print(rows[-1], soft_wrap=True)
     write_table("embeddings", HEADING, rows)
 

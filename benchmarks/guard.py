@@ -93,14 +93,14 @@ def guard_order(console: Console, *, renew: bool) -> list[str]:
         areas = measured(name, plan)
         found[name] = {"default": round(areas.default.value, 5), "error": round(areas.default.error or 0, 5)}
         committed = known.get(name)
-        verdict, before = "not known yet", "-"
+        promotion, before = "not known yet", "-"
         if committed:
             before = f"{committed['default']:.3f} ± {committed['error']:.3f}"
             off = (areas.default.value - committed["default"]) / max(committed["error"], 1e-6)
-            verdict = "worse" if off < -_ERRORS else "better" if off > _ERRORS else "as it was"
-            worse += [name] if verdict == "worse" else []
+            promotion = "worse" if off < -_ERRORS else "better" if off > _ERRORS else "as it was"
+            worse += [name] if promotion == "worse" else []
         means = (one.with_digits(3) for one in (areas.random, areas.default, areas.gain))
-        row = (name, str(plan.labels), *means, before, verdict)
+        row = (name, str(plan.labels), *means, before, promotion)
         table.add_row(*row)
         console.print(f"[dim]{' | '.join(row)}[/]", highlight=False, soft_wrap=True)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
@@ -171,10 +171,10 @@ def guard_speed(console: Console) -> list[str]:
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     slower = []
     for name, ratios in _ratios(turns):
-        verdict = "slower" if min(ratios) > _SLOWER else "faster" if max(ratios) < 1 / _SLOWER else "as it was"
-        slower += [name] if verdict == "slower" else []
+        promotion = "slower" if min(ratios) > _SLOWER else "faster" if max(ratios) < 1 / _SLOWER else "as it was"
+        slower += [name] if promotion == "slower" else []
         old, new = (f"{np.median([turn[side][name] for turn in turns]):.2f}" for side in (0, 1))
-        table.add_row(name, old, new, " ".join(f"{ratio:.2f}" for ratio in ratios), verdict)
+        table.add_row(name, old, new, " ".join(f"{ratio:.2f}" for ratio in ratios), promotion)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     return slower
 

@@ -29,7 +29,13 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Label, Scale, Span, Target, Task, TaskId
-from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.measures.target_predictions import (
+    ChoicePredictions,
+    ChoicesPredictions,
+    NumberPredictions,
+    SpanPredictions,
+    TargetPredictions,
+)
 from nextlabel.simulate import load
 from nextlabel.simulate.fetching import Package, fetch
 
@@ -178,8 +184,8 @@ def learned(known: Known, train: NDArray[np.integer], test: NDArray[np.integer],
     model = fit(
         known.target, [tasks[row] for row in train], everyone[train], labels, encoder.space(everyone), seed
     ).model
-    said = model.predict([tasks[row] for row in test], everyone[test])
-    return metrics_of(said, [known.labels[row] for row in test])
+    printed = model.predict([tasks[row] for row in test], everyone[test])
+    return metrics_of(printed, [known.labels[row] for row in test])
 
 
 def _gazetteer(known: Known, train: NDArray[np.integer]) -> dict[str, str]:
@@ -209,22 +215,24 @@ def guessed(known: Known, train: NDArray[np.integer], test: NDArray[np.integer])
     return metrics_of(_guess(known, seen, train, test), truth)
 
 
-def _guess(known: Known, seen: Sequence[Label], train: NDArray[np.integer], test: NDArray[np.integer]) -> Opinions:
+def _guess(
+    known: Known, seen: Sequence[Label], train: NDArray[np.integer], test: NDArray[np.integer]
+) -> TargetPredictions:
     n, target = len(test), known.target
     match target.kind:
         case "choice":
             commonest = target.labels.index(str(Counter(seen).most_common(1)[0][0]))
-            return ChoiceOpinions(target.labels, np.tile(np.eye(len(target.labels))[commonest], (n, 1)))
+            return ChoicePredictions(target.labels, np.tile(np.eye(len(target.labels))[commonest], (n, 1)))
         case "choices":
             shares = np.mean([[label in given for label in target.labels] for given in seen], axis=0)  # type: ignore[operator]
-            return ChoicesOpinions(target.labels, np.tile(shares, (n, 1)))
+            return ChoicesPredictions(target.labels, np.tile(shares, (n, 1)))
         case "number":
             numbers = np.array(seen, dtype=np.float64)
-            return NumberOpinions(np.full(n, numbers.mean()), np.full(n, numbers.std()), numbers.std(), Scale())
+            return NumberPredictions(np.full(n, numbers.mean()), np.full(n, numbers.std()), numbers.std(), Scale())
         case "spans":
             gazetteer = _gazetteer(known, train)
             found = [_found(str(known.tasks[row].data["text"]), gazetteer) for row in test]
-            return SpanOpinions(found, [(1.0,) * len(spans) for spans in found], np.zeros(n))
+            return SpanPredictions(found, [(1.0,) * len(spans) for spans in found], np.zeros(n))
 
 
 def main() -> None:

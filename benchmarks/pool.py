@@ -53,12 +53,12 @@ class PoolTool(StillTool):
         return TWO if self.classes == len(TWO) else TWENTY
 
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
-        told = int(since or 0)
+        received = int(since or 0)
         known = set(self.labeled)
         for start in range(1, self.size + 1, _PAGE) if since is None else ():
             page = range(start, min(start + _PAGE, self.size + 1))
             yield ChangePage(tuple(self._seen(n, n in known) for n in page), Cursor("0"))
-        for start in range(told, len(self.labeled), _PAGE):
+        for start in range(received, len(self.labeled), _PAGE):
             numbers = self.labeled[start : start + _PAGE]
             yield ChangePage(tuple(self._seen(n, True) for n in numbers), Cursor(str(start + len(numbers))))
 

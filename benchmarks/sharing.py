@@ -63,15 +63,15 @@ def main() -> None:
         (f"the tagger of spans asked about {SPANS:,} short texts", _spans),
         (f"a team's own transformer asked about {HOSTED:,} sentences", _hosted),
     ):
-        took, said = [], []
+        took, printed = [], []
         with temporary_home() as home, _installation(home, minilm) as (parts, environ):
             work = prepare(parts, minilm)
             for workers in WORKERS:
                 with _helped(parts, environ, home, workers - 1):
                     began = time.perf_counter()
-                    said.append(work())
+                    printed.append(work())
                     took.append(time.perf_counter() - began)
-        if len(set(said)) != 1:
+        if len(set(printed)) != 1:
             raise RuntimeError(f"{name}: not the same however many workers there are.")
         cells = [f"{took[0]:.1f} s", *(f"{one:.1f} s ({took[0] / one:.2f}×)" for one in took[1:])]
         rows.append(f"| {name} | {' | '.join(cells)} |")
@@ -139,8 +139,8 @@ def _spans(parts: Parts, minilm: Path) -> Callable[[], bytes]:
     return _asking(parts, _ENTITIES.name, tagger, tasks)
 
 
-def _marked(said: str) -> tuple[Span, ...]:
-    found = re.finditer(r"\b(?:[A-Z][a-z]+|\d+)\b", said)
+def _marked(printed: str) -> tuple[Span, ...]:
+    found = re.finditer(r"\b(?:[A-Z][a-z]+|\d+)\b", printed)
     return tuple(Span(one.start(), one.end(), "numbers" if one[0].isdigit() else "names") for one in found)
 
 
@@ -163,10 +163,10 @@ def _keep(parts: Parts, model: Model, learner: str) -> None:
 
 def _asking(parts: Parts, name: str, model: SlowModel, tasks: list[Task]) -> Callable[[], bytes]:
     def work() -> bytes:
-        asked, said = Scorer(PROJECT, VERSION, parts.shards, 3600.0, 0).opinions({name: model}, tasks)
+        asked, printed = Scorer(PROJECT, VERSION, parts.shards, 3600.0, 0).target_predictions({name: model}, tasks)
         if len(asked) != len(tasks):
             raise RuntimeError(f"Only {len(asked)} of {len(tasks)} tasks were asked about.")
-        return np.asarray(said[name].uncertainty).tobytes()
+        return np.asarray(printed[name].uncertainty).tobytes()
 
     return work
 

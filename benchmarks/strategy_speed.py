@@ -108,10 +108,10 @@ def _measured(what: str, n: int) -> tuple[float, float]:
     """Seconds and peak megabytes, in a process of its own; `_PATIENCE` and 0 where it takes too much of either."""
     command = [sys.executable, "-m", "benchmarks.strategy_speed", what, str(n)]
     try:
-        told = subprocess.run(command, check=True, capture_output=True, timeout=_PATIENCE)
+        received = subprocess.run(command, check=True, capture_output=True, timeout=_PATIENCE)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
         return _PATIENCE, 0.0
-    seconds, peak = json.loads(told.stdout.splitlines()[-1])
+    seconds, peak = json.loads(received.stdout.splitlines()[-1])
     return float(seconds), float(peak)
 
 

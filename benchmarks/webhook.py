@@ -41,7 +41,7 @@ def run() -> Iterator[Figure]:
                 connections = "kept connections" if keep_alive else "new connections"
                 _let_it_rest(process.pid)
                 idle = _send(parts, url, _QUIET, _IDLE_SECONDS, keep_alive)
-                yield from _told(f"idle, {connections}", idle, "")
+                yield from _received(f"idle, {connections}", idle, "")
                 rounds, cpu, start = _trained(parts), _worker_cpu(process.pid), time.monotonic()
                 with _beside(url, _TRAINING_SECONDS, keep_alive) as floor:
                     training = _send(parts, url, _BUSY, _TRAINING_SECONDS, keep_alive)
@@ -49,7 +49,7 @@ def run() -> Iterator[Figure]:
                 new = parts.rounds.last(_BUSY, _trained(parts) - rounds)
                 busy = sum(one.seconds for one in new) / (time.monotonic() - start)
                 note = f"{len(new)} trainings, {busy:.0%} of the time; worker at {share:.0%} of a core"
-                yield from _told(f"training, {connections}", training, note)
+                yield from _received(f"training, {connections}", training, note)
                 note = "what server and machine cost without the webhook's own work"
                 yield Figure(
                     "webhook", f"/health meanwhile, {connections}: p99", percentile(floor().waited, 99), "ms", note=note
@@ -87,7 +87,7 @@ def _send(parts: Parts, url: str, project: ProjectId, seconds: float, keep_alive
     )
 
 
-def _told(name: str, answers: Answers, note: str) -> Iterator[Figure]:
+def _received(name: str, answers: Answers, note: str) -> Iterator[Figure]:
     waited = answers.waited
     yield Figure("webhook", f"{name}: p50", percentile(waited, 50), "ms", note=note)
     note = f"from sending it: {percentile(answers.took, 99):.1f} ms"

@@ -164,12 +164,12 @@ def _mails(shown: Progress) -> RenderableType:
         table.add_row(
             Text(one.mail.subject),
             Text(one.mail.label, style="bold"),
-            Text(f"model: {said(one)}", style="dim" if one.guess is None else "green" if right else "red"),
+            Text(f"model: {printed(one)}", style="dim" if one.guess is None else "green" if right else "red"),
         )
     return table
 
 
-def said(one: Labeling) -> str:
+def printed(one: Labeling) -> str:
     """The pre-annotation in words."""
     if one.guess is None:
         return "no idea yet"

@@ -42,9 +42,11 @@ def read_mails() -> tuple[list[Mail], list[Mail]]:
     return splits["pool"], splits["held_out"]
 
 
-def accuracy(said: list[str | None], truth: list[Mail]) -> float:
+def accuracy(printed: list[str | None], truth: list[Mail]) -> float:
     """The share of right answers; None, "no idea yet", counts as a guess among the labels."""
-    right = [GUESSING if label is None else float(label == mail.label) for label, mail in zip(said, truth, strict=True)]
+    right = [
+        GUESSING if label is None else float(label == mail.label) for label, mail in zip(printed, truth, strict=True)
+    ]
     return float(np.mean(right))
 
 

@@ -79,8 +79,8 @@ def seconds_to_reorder(labelings: Sequence[Labeling], switches: Sequence[Switch]
     waits = []
     taught = [(switch.at, learned.model_of(switch.version)) for switch in switches]
     for one in labelings:
-        said = {TARGET.name: one.mail.label}
-        times = [at for at, model in taught if model and model.trained_on.get(one.task) == said]
+        printed = {TARGET.name: one.mail.label}
+        times = [at for at, model in taught if model and model.trained_on.get(one.task) == printed]
         if times:
             waits.append(min(times) - one.submitted_at)
     return waits

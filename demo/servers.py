@@ -106,8 +106,8 @@ class Nextlabel:
         try:
             return dict(json.loads(done.stdout))
         except ValueError:
-            said = done.stderr.strip() or done.stdout.strip() or "nothing"
-            raise DemoFailed(f"`nextlabel {arguments[0]}` failed (exit code {done.returncode}): {said}") from None
+            printed = done.stderr.strip() or done.stdout.strip() or "nothing"
+            raise DemoFailed(f"`nextlabel {arguments[0]}` failed (exit code {done.returncode}): {printed}") from None
 
     def parts(self) -> Parts:
         """The demo's own look at the registry of this home. Redis is not connected to."""

@@ -17,7 +17,7 @@ from demo.stage import OrderInForce
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.wiring import Parts
 
-_LOOK_SECONDS = 0.03
+_CHECK_SECONDS = 0.03
 _EXAMINE_SECONDS = 0.25
 
 
@@ -43,17 +43,17 @@ class Examiner:
         # A single mail first: until every process of the backend has noticed a new model, asking should cost little.
         if self._ask(self._held_out[:1])[0] != version:
             return None
-        answered, said = self._ask(self._held_out)
-        return accuracy(said, self._held_out) if answered == version else None
+        answered, printed = self._ask(self._held_out)
+        return accuracy(printed, self._held_out) if answered == version else None
 
     def _ask(self, mails: list[Mail]) -> tuple[QueueVersion, list[str | None]]:
         tasks = [{"id": mail.id, "data": {"text": mail.text}} for mail in mails]
         response = self._http.post(self._path, json={"tasks": tasks})
         if response.is_error:
             raise DemoFailed(f"nextlabel answered {self._path} with {response.status_code}: {response.text[:300]}")
-        said = response.json()
-        return QueueVersion(said["model_version"]), [
-            one["targets"].get(TARGET.name, {}).get("label") for one in said["results"]
+        printed = response.json()
+        return QueueVersion(printed["model_version"]), [
+            one["targets"].get(TARGET.name, {}).get("label") for one in printed["results"]
         ]
 
 
@@ -66,7 +66,7 @@ class Watch:
         examiner: Examiner,
         parts: Parts,
         project: ProjectId,
-        tell: Callable[[Examined], None],
+        report: Callable[[Examined], None],
     ) -> None:
         self.switches: list[Switch] = []
         self.examined: list[Examined] = []
@@ -74,7 +74,7 @@ class Watch:
         self._examiner = examiner
         self._registry, self._orders = parts.models, parts.orders
         self._project = project
-        self._tell = tell
+        self._report = report
         self._stopped = Event()
         self._failure: Exception | None = None
         self._threads = [
@@ -108,7 +108,7 @@ class Watch:
         return any(one.version == version for one in self.examined)
 
     def _look(self) -> None:
-        while not self._stopped.wait(_LOOK_SECONDS):
+        while not self._stopped.wait(_CHECK_SECONDS):
             version = self._order.now()
             if version and version != self.in_force():
                 self.switches.append(Switch(time.monotonic(), version))
@@ -123,7 +123,7 @@ class Watch:
             if accuracy_now is not None and model is not None:
                 examined = Examined(version, len(model.trained_on), accuracy_now)
                 self.examined.append(examined)
-                self._tell(examined)
+                self._report(examined)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -108,8 +108,8 @@ def random_curve(labels: int, pool: list[Mail], held_out: list[Mail]) -> Iterato
             known = [pool[row].label for row in rows]
             model = fit(TARGET, [tasks[row] for row in rows], counts[rows], known, space, ProjectOptions().seed).model
             guesses = model.predict(asked, unseen).guesses(TARGET.name)
-            said = [str(guess.label) if model.informative else None for guess in guesses]
-            accuracies.append(accuracy(said, held_out))
+            printed = [str(guess.label) if model.informative else None for guess in guesses]
+            accuracies.append(accuracy(printed, held_out))
         yield Point(n, float(np.mean(accuracies)), float(np.std(accuracies, ddof=1) / np.sqrt(ORDERS)))
 
 

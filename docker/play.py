@@ -97,7 +97,7 @@ def create(annotator: Annotator) -> str:
 def label(annotator: Annotator, project: str) -> dict[str, object]:
     """Label `LABELS` tasks, wait for a version that has learned from them, and look at the order it has brought."""
     first = annotator.version(project)
-    tell(f"version in force after connecting: {first}")
+    report(f"version in force after connecting: {first}")
     begun = time.monotonic()
     changed: list[float] = []
 
@@ -109,14 +109,14 @@ def label(annotator: Annotator, project: str) -> dict[str, object]:
     for _ in range(LABELS):
         annotator.label_next(project)
         retrained()
-    tell(f"{LABELS} labels submitted; waiting for a version that has learned")
+    report(f"{LABELS} labels submitted; waiting for a version that has learned")
     wait_for(
         lambda: retrained() and learned(annotator, project) >= 0.8,
         f"no version that has learned came into force within {PATIENCE:.0f} s of {LABELS} labels",
     )
     served_top = any(served_is_top(annotator, project) for _ in range(5))
     last = annotator.version(project)
-    tell(f"version in force: {last}; its top task was {'served' if served_top else 'NOT served'} next")
+    report(f"version in force: {last}; its top task was {'served' if served_top else 'NOT served'} next")
     if not served_top:
         raise PlayError("the task that Label Studio served next was not the top of the new order")
     return {
@@ -134,8 +134,8 @@ def label(annotator: Annotator, project: str) -> dict[str, object]:
 def retrainings(project: str) -> int:
     """As nextlabel itself tells them."""
     command = ["nextlabel", "status", "--project", project, "--json"]
-    told = subprocess.run(command, check=True, capture_output=True)  # noqa: S603  arguments of our own
-    return sum(version["labels"] > 0 for version in json.loads(told.stdout)["projects"][0]["versions"])
+    received = subprocess.run(command, check=True, capture_output=True)  # noqa: S603  arguments of our own
+    return sum(version["labels"] > 0 for version in json.loads(received.stdout)["projects"][0]["versions"])
 
 
 def learned(annotator: Annotator, project: str) -> float:
@@ -170,7 +170,7 @@ def wait_for(condition: Callable[[], bool], complaint: str) -> None:
         time.sleep(0.5)
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     sys.stderr.write(f"try: {text}\n")
 
 
@@ -183,7 +183,7 @@ def main(arguments: list[str]) -> int:
             facts = json.loads(arguments[2]) if len(arguments) > 2 else {}
             sys.stdout.write(json.dumps(facts | label(annotator, arguments[1])) + "\n")
     except (PlayError, httpx.HTTPError, subprocess.CalledProcessError) as error:
-        tell(str(error))
+        report(str(error))
         return 1
     return 0
 

@@ -83,12 +83,12 @@ class PostgresServer:
         account, data, log = _unprivileged(), self._folder / "data", self._folder / "log"
         options = [option for careless in _CARELESS for option in ("-c", careless)]
         server = ["postgres", "-D", str(data), "-k", str(self._folder), "-c", "listen_addresses=", *options]
-        with log.open("wb") as told:
+        with log.open("wb") as received:
             self._process = process = subprocess.Popen[bytes](
                 [str(self._programs / server[0]), *server[1:]],
                 stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=told,
+                stdout=received,
+                stderr=received,
                 cwd=self._folder,
                 preexec_fn=end_with_parent(signal.SIGQUIT),
                 start_new_session=True,
@@ -97,9 +97,9 @@ class PostgresServer:
         deadline = time.monotonic() + CEILING_SECONDS
         while self._run("pg_isready", "-q", "-h", str(self._folder)):
             if process.poll() is not None or time.monotonic() > deadline:
-                said = log.read_text(errors="replace")[-2000:]
+                stated = log.read_text(errors="replace")[-2000:]
                 self.close()
-                raise RuntimeError(f"PostgreSQL did not start. Its log ends:\n{said}")
+                raise RuntimeError(f"PostgreSQL did not start. Its log ends:\n{stated}")
             time.sleep(0.05)
 
     def __exit__(

@@ -172,7 +172,7 @@ class Parts:
             threads=self.settings.web_threads,
             idle_seconds=self.settings.model_idle_seconds,
             alarm=self.alarms.standing,
-            heard=self.circuits.answered,
+            tool_answered=self.circuits.answered,
         )
 
     @cached_property
@@ -258,7 +258,7 @@ class Parts:
 def build(settings: Settings, redis_url: str) -> Parts:
     """Wire a process. ``redis_url`` is the settings' own, or that of the embedded server."""
     make_home(settings.home)
-    finding.look_in(settings.strategies_folder)
+    finding.use_folder(settings.strategies_folder)
     finding.allow(settings.strategy_functions)
     parts = Parts(settings, redis_url)
     _ = parts.database, parts.alarms  # a bad address is refused now; and folders are looked for where they are now

@@ -17,7 +17,7 @@ from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
 from nextlabel.labeling import ProjectId, Task, TaskId, labels_in_force
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.wiring import Parts
 from nextlabel_connectors.label_studio.label_config import parse_label_config
@@ -164,10 +164,10 @@ def _by_margin(served: Sequence[Task], serving: ModelRecord, settings: Raw, part
         return "a task in which there is nothing to read comes before others"
     served = [task for task, nothing in zip(served, blank, strict=True) if not nothing]
     model = parts.models.load(ProjectId(str(settings["id"])), serving.version)
-    opinions = model.predict(served, Source())[CONTROL]
-    if not model.informative or not isinstance(opinions, ChoiceOpinions):
+    predicted = model.predict(served, Source())[CONTROL]
+    if not model.informative or not isinstance(predicted, ChoicePredictions):
         return "the model in service knows nothing"
-    margins = uncertainty.margin(opinions.probabilities).tolist()
+    margins = uncertainty.margin(predicted.probabilities).tolist()
     falls = [f"{one:.6f} before {after:.6f}" for one, after in pairwise(margins) if one < after - _SAME]
     return f"the order is not by the margins of {serving.version}: {falls[0]}" if falls else ""
 

@@ -164,11 +164,11 @@ def test_every_change_of_a_label_comes_with_the_next_pull_and_nothing_else(
 
     def pull() -> set[TaskId]:
         nonlocal cursor
-        told = set()
+        received = set()
         for page in place.connector.changed_tasks(cursor):
-            told |= {one.task.id for one in page.tasks}
+            received |= {one.task.id for one in page.tasks}
             cursor = page.cursor
-        return told
+        return received
 
     def label(task: TaskId, label: str, start: int = 0) -> None:
         if kind:

@@ -401,7 +401,7 @@ def test_a_label_that_follows_a_torn_one_on_its_line_is_read_and_the_torn_one_is
     assert ["Line 1 of" in one.reason for one in scene.set_aside.values()] == [True]
     harness.path(scene.project, ".labels.jsonl").write_text("")
     scene.pull()
-    gone = scene.connector.vanished_tasks({*scene.told, *scene.set_aside})
+    gone = scene.connector.vanished_tasks({*scene.received, *scene.set_aside})
     assert set(gone) == set(scene.set_aside)
 
 

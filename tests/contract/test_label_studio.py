@@ -161,12 +161,12 @@ def test_what_has_come_off_is_named_and_left_as_it_is(
 
     list(scene.calls_us.connect(callback))
     owner.change_webhooks(project, is_active=False)
-    assert ["switched off" in said for said in found()] == [True]
+    assert ["switched off" in stated for stated in found()] == [True]
     owner.change_webhooks(project, is_active=True, headers={})
-    assert ["lacks its secret" in said for said in found()] == [True]
+    assert ["lacks its secret" in stated for stated in found()] == [True]
     owner.remove_webhooks(project)
     owner.remove_ml_backends(project)
-    assert [("webhook" in said, "ML backend" in said) for said in found()] == [(True, False), (False, True)]
+    assert [("webhook" in stated, "ML backend" in stated) for stated in found()] == [(True, False), (False, True)]
     assert (owner.webhooks(project), owner.ml_backends(project)) == ([], [])
 
 
@@ -183,15 +183,15 @@ def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
     owner.add_ml_backend(project, f"{callback.url}/another", "nextlabel", callback.user)  # another installation's
     list(scene.calls_us.connect(callback))
     scene.rank(QueueVersion("nextlabel-1"), scene.tasks[:3])
-    told = replace(callback, earlier=(f"{callback.url}/earlier",))
+    received = replace(callback, earlier=(f"{callback.url}/earlier",))
 
-    found = list(scene.calls_us.disconnect(told, values))
+    found = list(scene.calls_us.disconnect(received, values))
     another = {f"{callback.url}/another", f"{callback.url}/another/webhook"}
     assert set(harness.calls(scene.project)) == calls | another
     assert [f"{callback.url}/another" in one.message for one in found if one.level == "warning"] == [True]
     assert {one.name: one.value for one in scene.settings(())} == values
 
-    list(scene.calls_us.disconnect(told, values, similar=True))
+    list(scene.calls_us.disconnect(received, values, similar=True))
     assert set(harness.calls(scene.project)) == calls
 
 

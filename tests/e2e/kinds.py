@@ -15,13 +15,13 @@ Result = list[dict[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``data`` are the fields of the n-th task, ``answer`` is what a careful annotator submits for it; ``said`` is what
-    matters of a result."""
+    """``data`` are the fields of the n-th task, ``answer`` is what a careful annotator submits for it; ``printed`` is
+    what matters of a result."""
 
     config: str
     data: Callable[[int], Mapping[str, object]]
     answer: Callable[[int], Result]
-    said: Callable[[Sequence[Mapping[str, Any]]], object]
+    printed: Callable[[Sequence[Mapping[str, Any]]], object]
 
 
 def winter(n: int) -> bool:

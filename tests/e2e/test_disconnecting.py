@@ -58,10 +58,10 @@ def test_a_team_has_all_its_predictions_and_settings_after_thirty_labels_and_a_d
     assert len(theirs) == 240
 
     done = nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=0.3", "window=20")
-    told = [one["message"] for one in findings(done) if one["level"] == "warning"]
-    assert [("'bert-v1' (40 predictions)" in one, "`nextlabel disconnect` puts it back" in one) for one in told] == [
-        (True, True)
-    ]
+    received = [one["message"] for one in findings(done) if one["level"] == "warning"]
+    assert [
+        ("'bert-v1' (40 predictions)" in one, "`nextlabel disconnect` puts it back" in one) for one in received
+    ] == [(True, True)]
     for labels in range(3, 31, 3):
         for _ in range(3):
             label_next(owner, project)
@@ -70,8 +70,8 @@ def test_a_team_has_all_its_predictions_and_settings_after_thirty_labels_and_a_d
     assert len(nextlabel.queues(project)) >= 11
     assert predictions(owner, project).items() > theirs.items()
 
-    said = disconnect(nextlabel, project, "--predictions", "remove", "--json")
-    assert said.returncode == 0, said.stderr
+    printed = disconnect(nextlabel, project, "--predictions", "remove", "--json")
+    assert printed.returncode == 0, printed.stderr
     assert (state(owner, project), predictions(owner, project)) == (before, theirs)
     again = json.loads(disconnect(nextlabel, project, "--predictions", "remove", "--json").stdout)
     assert {one["level"] for one in again["findings"]} == {"unchanged"}
@@ -103,10 +103,10 @@ def test_of_a_project_of_an_earlier_release_it_is_asked_what_to_put_back(
     project = connected(10)
     noted = nextlabel.parts().connections.get(ProjectId(str(project)))
     nextlabel.parts().connections.save(replace(noted, before=None))
-    said = disconnect(nextlabel, project)
-    assert said.returncode == 78
+    printed = disconnect(nextlabel, project)
+    assert printed.returncode == 78
     for flag in ("--sampling 'Sequential sampling' | 'Uniform sampling'", "--model-version none", "--show-predictions"):
-        assert flag in " ".join(said.stderr.split())
+        assert flag in " ".join(printed.stderr.split())
     assert owner.project(project)["sampling"] == "Uncertainty sampling"
 
     answers = {"sampling before": "Uniform sampling", "version before": "none", "predictions before": "yes"}
@@ -175,8 +175,8 @@ def test_a_project_that_is_deleted_in_label_studio_is_reported_once_and_then_lef
     label_next(owner, other := connected(10, "quiet_seconds=0.3"))
     wait_for(learned(nextlabel, other, 1))
     assert nextlabel.log.count(f"has no project {project}") == 1
-    said = disconnect(nextlabel, project)
-    assert (said.returncode, "nothing to take back" in " ".join(said.stdout.split())) == (0, True)
+    printed = disconnect(nextlabel, project)
+    assert (printed.returncode, "nothing to take back" in " ".join(printed.stdout.split())) == (0, True)
 
 
 def test_another_address_takes_the_place_of_the_old_one_unless_nothing_answers_there(
@@ -186,8 +186,8 @@ def test_another_address_takes_the_place_of_the_old_one_unless_nothing_answers_t
     before, queues, access = state(owner, project), nextlabel.queues(project), label_studio.legacy_access
     connect = ("connect", "--url", access.url, "--token", access.token, "--project", str(project), "--backend-url")
     for dead in (f"http://127.0.0.1:{free_port()}", "http://nobody.invalid:9090"):
-        said = nextlabel.command(*connect, dead)
-        assert (said.returncode, "left as it was" in " ".join(said.stdout.split())) == (1, True), said.stdout
+        printed = nextlabel.command(*connect, dead)
+        assert (printed.returncode, "left as it was" in " ".join(printed.stdout.split())) == (1, True), printed.stdout
         assert (calls(owner, project), state(owner, project)[:3]) == (pair(nextlabel.url), before[:3])
         assert nextlabel.queues(project) == queues
     with serving_elsewhere(nextlabel) as url:

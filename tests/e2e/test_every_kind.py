@@ -55,7 +55,7 @@ def _complaints(server: LabelStudioServer, config: str, predictions: list[dict[s
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return [complaint for verdict in json.loads(done.stdout.splitlines()[-1]) for complaint in verdict]
+    return [complaint for promotion in json.loads(done.stdout.splitlines()[-1]) for complaint in promotion]
 
 
 def taught(
@@ -101,7 +101,7 @@ def assert_shown_and_right(
     shown = {number[task["id"]]: _shown(task, queue.version) for task in tasks}
     assert len(shown) == len(queue.window)  # Label Studio drops what it cannot read
     assert not _complaints(label_studio, kind.config, list(shown.values()))
-    right = [kind.said(one["result"]) == kind.said(kind.answer(n)) for n, one in shown.items()]
+    right = [kind.printed(one["result"]) == kind.printed(kind.answer(n)) for n, one in shown.items()]
     assert sum(right) >= 0.7 * len(right), [one["result"] for one in shown.values()][:5]
 
 

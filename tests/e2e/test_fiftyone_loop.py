@@ -72,9 +72,9 @@ def _features(path: Path) -> Any:
 def _learned(nextlabel: Nextlabel, project: ProjectId, labels: int) -> Callable[[], bool]:
     """Whether the queue in force was made by a model trained on exactly so many labels."""
 
-    def look() -> bool:
+    def check() -> bool:
         serving = nextlabel.parts().models.in_service(project)
         queues = nextlabel.parts().orders.announced(project)
         return serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version
 
-    return look
+    return check

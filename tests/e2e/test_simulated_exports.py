@@ -55,10 +55,10 @@ def simulated(owner: LabelStudioPerson, project: int, kind: str, file: Path, *op
 
 def result(done: Result) -> object:
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    for one in (*told["curves"], *told["summaries"]):
+    received = json.loads(done.stdout)
+    for one in (*received["curves"], *received["summaries"]):
         del one["seconds"]
-    return {**told, "data": ""}
+    return {**received, "data": ""}
 
 
 def test_every_format_gives_the_same_result(owner: LabelStudioPerson, project: int, tmp_path: Path) -> None:

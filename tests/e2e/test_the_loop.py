@@ -31,12 +31,12 @@ def label_next(person: LabelStudioPerson, project: int) -> tuple[TaskId, str]:
 def learned(nextlabel: Nextlabel, project: int, labels: int) -> Callable[[], bool]:
     """Whether the queue in force was made by a model trained on exactly so many labels."""
 
-    def look() -> bool:
+    def check() -> bool:
         serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
         queues = nextlabel.queues(project)
         return serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version
 
-    return look
+    return check
 
 
 def test_the_first_tasks_come_in_a_diverse_order_before_there_is_a_label(

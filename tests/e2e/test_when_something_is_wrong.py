@@ -140,24 +140,24 @@ def test_tasks_that_label_studio_fails_to_list_are_set_aside_by_name_until_it_li
 
     labeled = [label_next(owner, project)[0] for _ in range(4)]
     wait_for(learned(nextlabel, project, 4))
-    said, unsaid = labeled[1], nextlabel.queues(project)[0].window[-1]
-    for task in (said, unsaid):
+    printed, unsaid = labeled[1], nextlabel.queues(project)[0].window[-1]
+    for task in (printed, unsaid):
         label_studio.break_task(int(task))
     with pytest.raises(ToolUnavailable, match="500"):
         owner.tasks(project)
 
     store.note_full_pull(name, None)  # else a task that is broken without a trace is met within a day
-    wait_for(lambda: set_aside() == {said, unsaid})
+    wait_for(lambda: set_aside() == {printed, unsaid})
     for _ in range(2):
         label_next(owner, project)
     wait_for(learned(nextlabel, project, 5))
     assert unsaid not in nextlabel.queues(project)[0].window
-    told = json.loads(nextlabel.command("status", "--json").stdout)["projects"]
-    (reasons,) = [[it["reason"] for it in one["unreadable"]] for one in told if one["project"] == name]
+    received = json.loads(nextlabel.command("status", "--json").stdout)["projects"]
+    (reasons,) = [[it["reason"] for it in one["unreadable"]] for one in received if one["project"] == name]
     assert reasons
     assert all(label_studio.why_no_date in reason for reason in reasons)
 
-    for task in (said, unsaid):
+    for task in (printed, unsaid):
         label_studio.mend_task(int(task))
     store.note_full_pull(name, None)
     wait_for(learned(nextlabel, project, 6))

@@ -228,8 +228,8 @@ class Team:
     def learned(self) -> dict[TaskId, Label]:
         """What the model in service was trained on, where there is only one target."""
         trained_on = self.serving.trained_on
-        assert all(list(said) == [TARGET] for said in trained_on.values())
-        return {task: said[TARGET] for task, said in trained_on.items()}
+        assert all(list(printed) == [TARGET] for printed in trained_on.values())
+        return {task: printed[TARGET] for task, printed in trained_on.items()}
 
 
 @pytest.fixture

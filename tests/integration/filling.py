@@ -88,7 +88,7 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
     mend = HOWS[how](home)
     label(range(12, 30))
     during = [parts.turns.take(ours) for _ in range(3)]
-    alarm, still_served, unwell = parts.alarms.look(), served_by(parts, ours), health()
+    alarm, still_served, unwell = parts.alarms.check(), served_by(parts, ours), health()
     mend()
     after = parts.turns.take(ours)
     record = parts.models.in_service(ours)
@@ -102,7 +102,7 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
         "served": [served, still_served],
         "after": after,
         "well": health(),
-        "learned": {task: said[TARGET] for task, said in record.trained_on.items()} if record else {},
+        "learned": {task: printed[TARGET] for task, printed in record.trained_on.items()} if record else {},
         "given": {task: "spam" if n % 2 else "ham" for n, task in enumerate(tasks[:30])},
         "sound": sound,
     }

@@ -25,8 +25,8 @@ class WordedConnector(MemoryConnector):
             return
         known = Cursor(since.removeprefix(_WHOLE)) if since and since.startswith(_WHOLE) else None
         for page in super().changed_tasks(known):
-            told = (replace(one, annotations=tuple(map(_with_whole, one.annotations))) for one in page.tasks)
-            yield replace(page, tasks=tuple(told), cursor=Cursor(_WHOLE + page.cursor))
+            received = (replace(one, annotations=tuple(map(_with_whole, one.annotations))) for one in page.tasks)
+            yield replace(page, tasks=tuple(received), cursor=Cursor(_WHOLE + page.cursor))
 
     def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
         return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}

@@ -103,11 +103,11 @@ class History:
     def in_force(self) -> dict[TaskId, object]:
         """The labels in force by the tool: of each task the one that was said or changed last."""
         with self.team.tool.opened(self.team.at_tool) as it:
-            told = {
+            received = {
                 row.task.id: [(one.updated_at, one.labels[TARGET]) for one in row.annotations.values() if one.labels]
                 for row in it.rows.values()
             }
-        return {task: max(labels)[1] for task, labels in told.items() if labels}
+        return {task: max(labels)[1] for task, labels in received.items() if labels}
 
     # --- webhooks --------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class History:
         last = self.team.parts.models.latest(self.team.project)
         assert last is not None
         assert last.metrics.get("labels", len(last.trained_on)) == len(last.trained_on)
-        return {task: said[TARGET] for task, said in last.trained_on.items()}
+        return {task: printed[TARGET] for task, printed in last.trained_on.items()}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

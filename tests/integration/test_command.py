@@ -181,9 +181,9 @@ def test_up_says_that_it_is_ready_once_it_serves_and_until_then_what_is_missing(
     for _ in range(2):
         readiness._again_at = 0
         readiness()
-    said = capsys.readouterr().out
-    assert said.count("nextlabel is ready") == 1
-    assert f"--project 1 --backend-url http://x.y:{backend}\n" in said
+    printed = capsys.readouterr().out
+    assert printed.count("nextlabel is ready") == 1
+    assert f"--project 1 --backend-url http://x.y:{backend}\n" in printed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
@@ -360,7 +360,7 @@ def test_a_redis_address_that_cannot_be_read_is_refused_and_not_shown(run: Run, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables", "said"),
+    ("arguments", "variables", "printed"),
     [
         ((), {}, r"--url is missing: give it, or set LABEL_STUDIO_URL"),
         (("--url", "http://ls"), {}, r"--token is missing: give it, or set LABEL_STUDIO_API_KEY"),
@@ -368,10 +368,10 @@ def test_a_redis_address_that_cannot_be_read_is_refused_and_not_shown(run: Run, 
     ],
 )
 def test_connecting_without_an_address_or_a_token_says_where_to_put_it(
-    run: Run, environ: dict[str, str], arguments: tuple[str, ...], variables: dict[str, str], said: str
+    run: Run, environ: dict[str, str], arguments: tuple[str, ...], variables: dict[str, str], printed: str
 ) -> None:
     result = run("connect", "--project", "1", *arguments, env=environ | variables)
-    assert (result.exit_code, said in result.stderr) == (EXIT_CONFIGURATION, True)
+    assert (result.exit_code, printed in result.stderr) == (EXIT_CONFIGURATION, True)
 
 
 def test_a_bad_setting_is_refused_by_name(run: Run, environ: dict[str, str]) -> None:
@@ -447,8 +447,8 @@ def test_connecting_says_what_is_left_out_and_what_is_learned_only_by_metadata(
 ) -> None:
     with team.tool.opened(team.at_tool) as it:
         (target,) = it.schema.targets
-        heard = replace(target, name="mood", inputs=(Input("audio", "metadata"),))
-        it.schema = replace(it.schema, targets=(target, heard), left_out={"box": "It marks regions."})
+        audio = replace(target, name="mood", inputs=(Input("audio", "metadata"),))
+        it.schema = replace(it.schema, targets=(target, audio), left_out={"box": "It marks regions."})
     findings = {one["message"]: one["level"] for one in json.loads(connect("--json").stdout)["findings"]}
     assert findings["Control 'box' is left out: It marks regions."] == "warning"
     assert any("'mood' is about $audio" in message for message in findings)
@@ -463,10 +463,10 @@ def test_connecting_names_fields_that_tasks_do_not_have_and_so_does_status(
         it.schema = replace(it.schema, targets=(replace(target, inputs=(Input("body"), Input("text"))),))
     connected = connect("--json")
     assert (connected.exit_code, json.loads(connected.stdout)["ok"]) == (0, True)
-    told = [*json.loads(connected.stdout)["findings"]]
-    told += json.loads(connect("--json", command="status").stdout)["projects"][0]["findings"]
-    assert sum("No task has the field 'body'" in one["message"] for one in told) == 2
-    assert not any("the field 'text'" in one["message"] for one in told)
+    received = [*json.loads(connected.stdout)["findings"]]
+    received += json.loads(connect("--json", command="status").stdout)["projects"][0]["findings"]
+    assert sum("No task has the field 'body'" in one["message"] for one in received) == 2
+    assert not any("the field 'text'" in one["message"] for one in received)
 
 
 def test_a_project_with_nothing_to_learn_is_refused_and_left_as_it_is(
@@ -491,7 +491,7 @@ def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callabl
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "code"),
+    ("arguments", "printed", "code"),
     [
         (("--option", "windw=7"), "'windw'", EXIT_CONFIGURATION),
         (("--option", "window"), "NAME=VALUE", EXIT_CONFIGURATION),
@@ -501,11 +501,11 @@ def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callabl
     ],
 )
 def test_what_is_refused_is_named_and_nothing_of_it_is_kept(
-    connect: Callable[..., Result], team: Team, arguments: tuple[str, ...], said: str, code: int
+    connect: Callable[..., Result], team: Team, arguments: tuple[str, ...], printed: str, code: int
 ) -> None:
     before = team.parts.connections.all()
     result = connect(*arguments)
-    assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
+    assert (result.exit_code, printed in result.stderr) == (code, True), result.stderr
     assert "hush" not in result.output
     assert team.parts.connections.all() == before
 
@@ -525,8 +525,10 @@ def test_status_tells_what_is_in_service_and_what_happened(connect: Callable[...
     team.work(3)
     team.parts.rounds.add(team.project, 1.0, "it went well", failed=False)
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
-    told: dict[str, Any] = {name: one[name] for name in ("tasks", "open", "model", "labels", "queue", "window_left")}
-    assert told == {
+    received: dict[str, Any] = {
+        name: one[name] for name in ("tasks", "open", "model", "labels", "queue", "window_left")
+    }
+    assert received == {
         "tasks": 40,
         "open": 28,
         "model": "nextlabel-2",
@@ -638,7 +640,7 @@ def test_status_of_any_number_of_versions_reads_the_labels_of_none(connect: Call
         team.work(4)
         team.run()
     asked: list[str] = []
-    event.listen(Engine, "before_cursor_execute", listener := lambda *told: asked.append(told[2]))
+    event.listen(Engine, "before_cursor_execute", listener := lambda *received: asked.append(received[2]))
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     event.remove(Engine, "before_cursor_execute", listener)
     assert [version["labels"] for version in one["versions"]] == [0, 4, 8, 12]
@@ -736,9 +738,9 @@ def test_status_names_what_is_set_aside(connect: Callable[..., Result], team: Te
     connect()
     (one,) = json.loads(connect("--json", command="status").stdout)["projects"]
     assert one["unreadable"] == [{"name": f"task {task}", "reason": "It is damaged."} for task in tasks[:7]]
-    said = connect(command="status").stdout
-    assert f"task {tasks[0]}: It is damaged." in said
-    assert "7 in all" in said
+    printed = connect(command="status").stdout
+    assert f"task {tasks[0]}: It is damaged." in printed
+    assert "7 in all" in printed
 
 
 # --- what `nextlabel work` does besides its workers --------------------------------------------------------

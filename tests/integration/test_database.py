@@ -188,9 +188,9 @@ def test_a_database_that_was_damaged_is_told_with_what_to_do(tmp_path: Path) -> 
 
 
 def test_processes_that_start_together_agree_on_the_credentials(database_url: str) -> None:
-    said = together(CREDENTIALS, database_url)
-    assert len(set(said)) == 1
-    user, password, secret = said[0].split()
+    printed = together(CREDENTIALS, database_url)
+    assert len(set(printed)) == 1
+    user, password, secret = printed[0].split()
     assert user == "nextlabel"
     assert min(len(password), len(secret)) > 30
     assert password != secret

@@ -92,8 +92,8 @@ def known(team: Team) -> Connection:
 @pytest.mark.every_database
 def test_a_project_is_as_it_was_after_connecting_labeling_and_disconnecting(fresh: Team, command: Command) -> None:
     queue = fresh.queue()
-    said = report(command("connect", "--option", "window=10", "--json"))["findings"]
-    (warning,) = [one["message"] for one in said if one["level"] == "warning"]
+    printed = report(command("connect", "--option", "window=10", "--json"))["findings"]
+    (warning,) = [one["message"] for one in printed if one["level"] == "warning"]
     assert ("'0002' (8 predictions)" in warning, "`nextlabel disconnect` puts it back" in warning) == (True, True)
     for _ in range(3):
         fresh.work(2)
@@ -116,9 +116,9 @@ def test_a_second_disconnect_finds_nothing_to_do(fresh: Team, command: Command) 
 
 def test_predictions_stay_unless_somebody_wants_them_removed_then_or_later(fresh: Team, command: Command) -> None:
     command("connect", "--option", "window=10")
-    said = command("disconnect").output
-    assert "10 predictions of nextlabel's stay" in said
-    assert "--predictions remove" in said
+    printed = command("disconnect").output
+    assert "10 predictions of nextlabel's stay" in printed
+    assert "--predictions remove" in printed
     assert fresh.tool.predictions_held(fresh.at_tool) == {TEAMS: 8, "nextlabel-untrained-1": 10}
     assert "10 predictions of nextlabel's removed" in command("disconnect", "--predictions", "remove").output
     assert fresh.tool.predictions_held(fresh.at_tool) == {TEAMS: 8}
@@ -212,8 +212,8 @@ def test_forgetting_leaves_nothing_of_a_project_behind(fresh: Team, command: Com
 def test_a_project_that_the_tool_no_longer_has_can_be_disconnected(fresh: Team, command: Command) -> None:
     command("connect")
     fresh.tool.delete_project(fresh.at_tool)
-    said = command("disconnect")
-    assert (said.exit_code, "nothing to take back" in said.output) == (0, True)
+    printed = command("disconnect")
+    assert (printed.exit_code, "nothing to take back" in printed.output) == (0, True)
     assert fresh.parts.connections.all() == []
 
 
@@ -239,10 +239,10 @@ def earlier(fresh: Team, command: Command) -> Team:
 
 
 def test_what_cannot_be_known_must_be_said(earlier: Team, command: Command) -> None:
-    said = command("disconnect")
-    assert said.exit_code == EXIT_CONFIGURATION
-    assert "did not note how it was before" in said.stderr
-    assert "--model-version none | '0002'" in said.stderr
+    printed = command("disconnect")
+    assert printed.exit_code == EXIT_CONFIGURATION
+    assert "did not note how it was before" in printed.stderr
+    assert "--model-version none | '0002'" in printed.stderr
     assert (known(earlier).state, earlier.in_force()) == ("active", "nextlabel-untrained-1")
     assert command("disconnect", "--model-version", "0002").exit_code == 0
     assert earlier.in_force() == TEAMS
@@ -254,9 +254,9 @@ def test_connecting_again_does_not_take_our_own_order_for_the_teams(earlier: Tea
 
 
 def test_at_a_terminal_it_is_asked(earlier: Team, command: Command) -> None:
-    said = command("disconnect", answers="0003\n0002\nremove\n")
-    assert said.exit_code == 0, said.output
-    assert "What was model_version before?" in said.output
+    printed = command("disconnect", answers="0003\n0002\nremove\n")
+    assert printed.exit_code == 0, printed.output
+    assert "What was model_version before?" in printed.output
     assert (earlier.in_force(), earlier.tool.predictions_held(earlier.at_tool)) == (TEAMS, {TEAMS: 8})
 
 
@@ -274,9 +274,9 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(
     earlier: Team, command: Command, arguments: tuple[str, ...], says: str, code: int
 ) -> None:
     before = (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.at_tool))
-    said = command("disconnect", *arguments)
-    assert (said.exit_code, says in " ".join(said.stderr.split())) == (code, True), said.stderr
-    assert "hush" not in said.output
+    printed = command("disconnect", *arguments)
+    assert (printed.exit_code, says in " ".join(printed.stderr.split())) == (code, True), printed.stderr
+    assert "hush" not in printed.output
     assert (known(earlier), earlier.in_force(), earlier.tool.calls(earlier.at_tool)) == before
 
 
@@ -288,8 +288,8 @@ def test_an_address_that_does_not_answer_leaves_everything_as_it_was(fresh: Team
     held = fresh.tool.predictions_held(fresh.at_tool)
 
     def refused() -> None:
-        said = command("connect", "--backend-url", "http://nobody.example/", "--option", "window=9")
-        assert (said.exit_code, "left as it was" in said.output) == (1, True), said.output
+        printed = command("connect", "--backend-url", "http://nobody.example/", "--option", "window=9")
+        assert (printed.exit_code, "left as it was" in printed.output) == (1, True), printed.output
 
     refused()
     assert fresh.parts.connections.known(fresh.project) is None
@@ -313,8 +313,8 @@ def test_every_address_that_a_tool_was_told_is_remembered(fresh: Team, command: 
 
 def test_without_any_address_to_tell_it_is_asked_for(fresh: Team, command: Command) -> None:
     fresh.parts.connections.note_address("")
-    said = command("connect")
-    assert (said.exit_code, "--backend-url" in said.stderr) == (EXIT_CONFIGURATION, True)
+    printed = command("connect")
+    assert (printed.exit_code, "--backend-url" in printed.stderr) == (EXIT_CONFIGURATION, True)
 
 
 def test_another_tools_project_of_the_same_number_is_another_project(fresh: Team, command: Command) -> None:
@@ -342,8 +342,8 @@ def test_the_same_tool_at_another_address_is_taken_over(
     command("connect")
     if arguments:
         fresh.tool.disconnect(fresh.at_tool)
-    said = command("connect", "--url", "memory:moved", *arguments)
-    assert (said.exit_code, "moved from memory: to memory:moved" in said.output) == (0, True), said.output
+    printed = command("connect", "--url", "memory:moved", *arguments)
+    assert (printed.exit_code, "moved from memory: to memory:moved" in printed.output) == (0, True), printed.output
     assert known(fresh).tool.access.url == "memory:moved"
 
 
@@ -383,8 +383,8 @@ def test_a_paused_project_is_left_alone_until_it_is_resumed(
         fresh.run()
     assert fresh.parts.orders.old(fresh.project), "there is something to prune"
     fresh.work(4)
-    said = command("pause")
-    assert f"nextlabel resume --project {fresh.project}" in said.output
+    printed = command("pause")
+    assert f"nextlabel resume --project {fresh.project}" in printed.output
     fresh.tool.choose_another_order(fresh.at_tool)
     held, models = fresh.tool.predictions_held(fresh.at_tool), fresh.parts.models.history(fresh.project)
     cursor = fresh.parts.store.cursor(fresh.project)
@@ -441,12 +441,12 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
     command("connect", "--option", "quiet_seconds=0")
     with fresh.tool.without(fresh.at_tool):
         for _ in range(3):
-            said = fresh.parts.turns.take(fresh.project)
-        assert said == f"project {fresh.project} is gone: nothing was done"
+            printed = fresh.parts.turns.take(fresh.project)
+        assert printed == f"project {fresh.project} is gone: nothing was done"
         housekeep(fresh)
         assert jobs(fresh) == 0
-    (told,) = [one for one in fresh.parts.rounds.last(fresh.project, 10) if one.failed]
-    assert f"nextlabel resume --project {fresh.project}" in told.summary
+    (received,) = [one for one in fresh.parts.rounds.last(fresh.project, 10) if one.failed]
+    assert f"nextlabel resume --project {fresh.project}" in received.summary
     assert caplog.text.count("has no project") == 1
     (shown,) = json.loads(command("status", "--json").stdout)["projects"]
     assert shown["state"] == "gone"
@@ -460,8 +460,8 @@ def test_a_project_that_is_gone_is_reported_once_and_asked_for_no_more_until_it_
 
 def test_a_project_that_was_never_connected_can_be_neither_paused_nor_resumed(command: Command) -> None:
     for name in ("pause", "resume"):
-        said = command(name, "--project", ProjectId("p9"))
-        assert (said.exit_code, "nextlabel connect" in said.stderr) == (EXIT_CONFIGURATION, True)
+        printed = command(name, "--project", ProjectId("p9"))
+        assert (printed.exit_code, "nextlabel connect" in printed.stderr) == (EXIT_CONFIGURATION, True)
 
 
 def test_where_serve_runs_is_noted(settings: Settings, team: Team) -> None:

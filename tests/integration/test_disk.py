@@ -45,25 +45,25 @@ def test_on_a_disk_that_takes_nothing_more_the_last_model_serves_and_all_is_lear
 ) -> None:
     if how != "limited" and not may_mount(tmp_path / "try"):
         pytest.skip("this machine lets nobody mount a small disk; a limit on the size of files is tried instead")
-    told = run(how, tmp_path / "home", redis_url)
-    assert "12 labels in force" in told["before"]
-    assert all(says in said and "goes on by itself" in said for said in told["during"]), told["during"]
-    assert says in told["alarm"]
-    assert told["unwell"] == [503, told["alarm"]]
-    assert told["served"][0] == told["served"][1] == "nextlabel-1"
-    assert "30 labels in force" in told["after"]
-    assert told["learned"] == told["given"]
-    assert (told["well"], told["sound"]) == ([200, ""], "ok")
+    received = run(how, tmp_path / "home", redis_url)
+    assert "12 labels in force" in received["before"]
+    assert all(says in printed and "goes on by itself" in printed for printed in received["during"]), received["during"]
+    assert says in received["alarm"]
+    assert received["unwell"] == [503, received["alarm"]]
+    assert received["served"][0] == received["served"][1] == "nextlabel-1"
+    assert "30 labels in force" in received["after"]
+    assert received["learned"] == received["given"]
+    assert (received["well"], received["sound"]) == ([200, ""], "ok")
 
 
 def test_an_alarm_of_another_machine_is_heard_until_it_is_cleared(redis_client: redis.Redis, tmp_path: Path) -> None:
     here, there = Alarms(redis_client, [tmp_path]), Alarms(redis_client, [tmp_path])
     assert here.standing() == ""
     there.raise_("The database takes nothing more.")
-    assert here.look() == "The database takes nothing more."
+    assert here.check() == "The database takes nothing more."
     assert here.standing() == ""  # looked at a moment ago
     there.clear()
-    assert here.look() == ""
+    assert here.check() == ""
 
 
 def test_a_folder_that_can_be_written_is_no_reason_for_alarm_and_nothing_is_left_in_it(tmp_path: Path) -> None:

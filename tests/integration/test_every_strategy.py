@@ -88,10 +88,10 @@ class Project:
     def label(self, n: int) -> None:
         for _ in range(n):
             task = self.team.take()
-            said: str | Mapping[str, object] = self.team.truth.get(task, "")
+            printed: str | Mapping[str, object] = self.team.truth.get(task, "")
             if self.kind is not None:
-                said = read_labels(self.kind.answer(self.number[task]), parse_label_config(self.kind.config))
-            self.team.tool.submit(self.team.at_tool, task, said, "ann", seconds=SECONDS + len(self.number) % 5)
+                printed = read_labels(self.kind.answer(self.number[task]), parse_label_config(self.kind.config))
+            self.team.tool.submit(self.team.at_tool, task, printed, "ann", seconds=SECONDS + len(self.number) % 5)
 
 
 @pytest.fixture
@@ -150,11 +150,13 @@ def test_every_strategy_orders_or_is_refused_by_name_with_those_that_work(
             project.setup(spec)
         except SettingsError as error:
             refused.add(one)
-            said, done = str(error), project.connect(spec)
-            assert (done.exit_code, said in done.stderr.replace("\n", " ")) == (EXIT_CONFIGURATION, True), done.stderr
-            assert said.startswith(f"The strategy '{spec}' needs ")
-            assert "This project has " in said
-            named = said.partition("Strategies that work here: ")[2].rstrip(".").split(", ")
+            printed, done = str(error), project.connect(spec)
+            assert (done.exit_code, printed in done.stderr.replace("\n", " ")) == (EXIT_CONFIGURATION, True), (
+                done.stderr
+            )
+            assert printed.startswith(f"The strategy '{spec}' needs ")
+            assert "This project has " in printed
+            named = printed.partition("Strategies that work here: ")[2].rstrip(".").split(", ")
             assert set(named) - {"skactiveml"} == working - {"skactiveml"}
         else:
             assert_orders(project.team, spec)
@@ -163,8 +165,8 @@ def test_every_strategy_orders_or_is_refused_by_name_with_those_that_work(
 
 def assert_orders(team: Team, spec: str) -> None:
     """A turn of the loop puts the open tasks into a new order, and it is the strategy's own."""
-    before, told = team.in_force(), team.run()
-    assert (told.fallback, team.in_force()) == ("", told.receipt and told.receipt.version), spec
+    before, received = team.in_force(), team.run()
+    assert (received.fallback, team.in_force()) == ("", received.receipt and received.receipt.version), spec
     assert team.in_force() != before
     queue = team.parts.orders.announced(team.project, newest=1)[0]
     assert queue.strategy.partition(",")[0] == spec
@@ -231,8 +233,8 @@ def shown(team: Team) -> list[str]:
         "NEXTLABEL_CONNECTOR": "memory",
         "REDIS_URL": settings.redis_url or "",
     }
-    told = CliRunner().invoke(cli, ["status", "--json"], env=environ).stdout
-    return [found["message"] for found in json.loads(told)["projects"][0]["findings"]]
+    received = CliRunner().invoke(cli, ["status", "--json"], env=environ).stdout
+    return [found["message"] for found in json.loads(received)["projects"][0]["findings"]]
 
 
 @pytest.mark.parametrize("name", FAILING)
@@ -246,9 +248,9 @@ def test_a_strategy_that_fails_costs_no_order_and_is_told_until_it_works_again(
     before = team.in_force()
     team.parts.turns.take(team.project)
     assert team.in_force() != before
-    (told,) = shown(team)
-    assert re.search(reason, told), told
-    assert "Tasks come in the order of 'adaptive' meanwhile" in told
+    (received,) = shown(team)
+    assert re.search(reason, received), received
+    assert "Tasks come in the order of 'adaptive' meanwhile" in received
     failed = team.queue()
     team.parts.turns.take(team.project)  # on schedule, without a label
     assert team.queue() == failed
@@ -277,9 +279,9 @@ def test_a_stored_strategy_that_cannot_work_here_any_more_stops_neither_the_orde
     """It was deleted, or the labeling config changed, or the tool does not tell how long labels took."""
     team.choose(strategy=stored, cold_start=5)
     team.parts.turns.take(team.project)
-    (told,) = shown(team)
-    assert stored.partition("?")[0] in told
-    assert "in the order of 'adaptive'" in told
+    (received,) = shown(team)
+    assert stored.partition("?")[0] in received
+    assert "in the order of 'adaptive'" in received
     schema = team.tool.connector(team.at_tool).label_schema()
     asked = PredictRequest(team.at_tool, (Task(TaskId("x"), {"text": "win a prize"}),), schema)
     version, (prediction,) = team.parts.service.predict(("memory",), asked)

@@ -57,10 +57,10 @@ def team_of(worded_tool: MemoryTool, settings: Settings) -> Iterator[TeamOf]:
         parts.database.dispose()
 
 
-def said(team: Team, task: Task) -> Label:
+def predicted(team: Team, task: Task) -> Label:
     model = team.parts.models.load(team.project, team.serving.version)
-    (opinions,) = model.predict([task], Source()).values()
-    (guess,) = opinions.guesses("")
+    (target_predictions,) = model.predict([task], Source()).values()
+    (guess,) = target_predictions.guesses("")
     return guess.label
 
 
@@ -77,8 +77,8 @@ def unsure(team: Team) -> dict[str, float]:
     with team.tool.opened(team.at_tool) as it:
         tasks = [row.task for row in it.rows.values() if not row.annotations]
     model = team.parts.models.load(team.project, team.serving.version)
-    (opinions,) = model.predict(tasks, Source()).values()
-    return dict(zip([task.id for task in tasks], opinions.uncertainty.tolist(), strict=True))
+    (target_predictions,) = model.predict(tasks, Source()).values()
+    return dict(zip([task.id for task in tasks], target_predictions.uncertainty.tolist(), strict=True))
 
 
 def history(team: Team, state: str) -> list[ModelRecord]:
@@ -96,8 +96,8 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     team.run()
     untaught = team.serving.version
     done = team.work(20)
-    told = team.run()
-    assert told.failure == ""
+    received = team.run()
+    assert received.failure == ""
     assert set(team.serving.trained_on) == set(done)
     assert team.serving.version != untaught
     assert team.in_force() == team.serving.announced_version
@@ -108,7 +108,7 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     task = team.take()
     with team.tool.opened(team.at_tool) as it:
         (shown,) = (it.order[task] or pytest.fail("nothing shown")).guesses
-        assert shown.label == said(team, it.rows[task].task)
+        assert shown.label == predicted(team, it.rows[task].task)
     if isinstance(shown.label, Result):
         assert shown.label.items[0]["from_name"] == "label"
     else:
@@ -134,7 +134,7 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     assert "foretold" not in team.serving.metrics, "there was no version that could have"
     with team.tool.opened(team.at_tool) as it:
         still_open = [row.task for row in it.rows.values() if not row.annotations]
-    expected = [chosen(said(team, task)) == team.truth[task.id] for task in still_open]
+    expected = [chosen(predicted(team, task)) == team.truth[task.id] for task in still_open]
     team.work(len(still_open))
     team.run()
     assert len(team.serving.trained_on) == len(tasks)
@@ -193,7 +193,7 @@ def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "limits", "told"),
+    ("model", "limits", "received"),
     [
         ("raising.py:Obedient", {}, "raised in fit: RuntimeError: cannot learn from 10 tasks"),
         ("hanging.py:Hanging", {"model_fit_seconds": 2.0}, "did not fit within 2 s and was ended"),
@@ -201,7 +201,7 @@ def test_a_withdrawn_label_is_unlearned(team_of: TeamOf) -> None:
     ],
 )
 def test_a_fit_that_fails_leaves_the_version_before_in_service_and_says_what_happened(
-    model: str, limits: dict[str, float], told: str, team_of: TeamOf
+    model: str, limits: dict[str, float], received: str, team_of: TeamOf
 ) -> None:
     team = team_of(model, **limits)
     team.import_mails(30)
@@ -209,17 +209,17 @@ def test_a_fit_that_fails_leaves_the_version_before_in_service_and_says_what_hap
     before = team.serving
     team.work(10)
     done = team.run()
-    assert told in done.failure
-    assert told in done.sentence()
+    assert received in done.failure
+    assert received in done.sentence()
     assert team.serving == before
     (failed,) = history(team, "failed")
-    assert told in failed.reason
+    assert received in failed.reason
     assert team.run().failure == "", "what has failed is not begun again with the same labels"
     assert team.in_force() == before.announced_version, "annotators go on in the order there was"
     team.take()
 
     team.parts.service.event(("memory",), LabelEvent(team.at_tool, "train"))
-    assert told in team.run().failure, "a person who wants it tried again is heard"
+    assert received in team.run().failure, "a person who wants it tried again is heard"
 
 
 def test_the_window_is_refilled_by_the_version_before_a_failed_one(team_of: TeamOf) -> None:
@@ -405,11 +405,11 @@ def test_a_version_serves_on_another_machine_from_its_artifact(team_of: TeamOf, 
     team.work(10)
     team.run()
     task = Task(team.take(), {"text": "prize cash win"})
-    here = said(team, task)
+    here = predicted(team, task)
     elsewhere = team_of("one_x.py:TextClassifier", home=tmp_path / "other").parts
     model = elsewhere.models.load(team.project, team.serving.version)
-    (opinions,) = model.predict([task], Source()).values()
-    assert opinions.guesses("")[0].label == here
+    (target_predictions,) = model.predict([task], Source()).values()
+    assert target_predictions.guesses("")[0].label == here
     assert isinstance(model, HostedProject)
     assert model.files is not None
     assert model.files.is_relative_to(tmp_path / "other")
@@ -485,7 +485,7 @@ def test_files_of_a_version_that_is_let_go_stay_as_long_as_another_shares_them(t
     team.work(10)
     team.run()
     task, first = Task(team.take(), {"text": "prize cash win"}), team.serving.version
-    here, model = said(team, task), team.parts.models.load(team.project, first)
+    here, model = predicted(team, task), team.parts.models.load(team.project, first)
     assert isinstance(model, HostedProject)
     (packed,) = Path(team.parts.settings.models_url).rglob(f"{first}-*.tar")
     shared = {"artifact": str(packed), "sha256": hashlib.sha256(packed.read_bytes()).hexdigest()}
@@ -497,7 +497,7 @@ def test_files_of_a_version_that_is_let_go_stay_as_long_as_another_shares_them(t
     os.utime(packed, (0, 0))
     team.parts.retention.sweep(team.project)
     elsewhere = replace(team, parts=team_of("one_x.py:TextClassifier", home=tmp_path / "other").parts)
-    assert said(elsewhere, task) == here
+    assert predicted(elsewhere, task) == here
     for _ in range(2):
         publish(team, Sharing(model, {}))
     assert packed.exists()

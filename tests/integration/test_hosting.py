@@ -114,7 +114,7 @@ def test_a_model_of_either_interface_predicts_learns_and_predicts_better_whereve
     third = host(name, folder=tmp_path / "0003", train_output=third_state)
     last = third.predict(asked)
     assert chosen(last) == ["sport", "money"]
-    assert tuple(said[0].model_version for said in (before, after, last)) == versions
+    assert tuple(printed[0].model_version for printed in (before, after, last)) == versions
 
 
 def labeled(labels: Iterable[tuple[dict[str, object], object]]) -> list[dict[str, object]]:
@@ -154,16 +154,16 @@ def test_a_scikit_learn_estimator_says_nothing_then_learns_and_says_the_same_whe
         state = first.fit(tasks, into=tmp_path / "fitted")
         assert first.predict(tasks[:1]) == [NOTHING]
     with host("fitted", state) as second:
-        said = second.predict(tasks)
-    assert [one.label for one in said] == [one["label"] for one in tasks], "just what the annotators gave"
-    assert all(one.score is not None and 0.5 < one.score <= 1 for one in said)
+        printed = second.predict(tasks)
+    assert [one.label for one in printed] == [one["label"] for one in tasks], "just what the annotators gave"
+    assert all(one.score is not None and 0.5 < one.score <= 1 for one in printed)
     (tmp_path / "fitted").rename(tmp_path / "moved")
     with host("moved", state) as moved:
-        assert moved.predict(tasks) == said
+        assert moved.predict(tasks) == printed
 
 
 @pytest.mark.parametrize(
-    ("name", "schema", "told"),
+    ("name", "schema", "received"),
     [
         ("sklearn.cluster.KMeans", TOPIC, r"could not start: KMeans is neither a classifier nor a regressor"),
         ("sklearn.svm.SVC", STARS, r"could not start: .* nothing for a classifier, .*'stars' is a number"),
@@ -181,11 +181,11 @@ def test_a_scikit_learn_estimator_says_nothing_then_learns_and_says_the_same_whe
     ids=["a clusterer", "no target", "no predict", "not there"],
 )
 def test_what_is_no_estimator_for_the_project_is_told_in_a_sentence(
-    name: str, schema: LabelSchema, told: str, tmp_path: Path
+    name: str, schema: LabelSchema, received: str, tmp_path: Path
 ) -> None:
     with (
         HostedModel(estimator(name), project="7", schema=schema, folder=tmp_path) as model,
-        pytest.raises(HostedModelError, match=told) as failed,
+        pytest.raises(HostedModelError, match=received) as failed,
     ):
         model.predict([task("hello")])
     assert "\n" not in str(failed.value)
@@ -208,8 +208,10 @@ def test_label_studio_ml_need_not_be_installed_for_an_estimator_but_for_models_t
     put_first(tmp_path / "site", monkeypatch)
     with HostedModel(estimator("estimators.py:fields"), project="7", schema=TOPIC, folder=tmp_path) as model:
         assert model.predict(SIZES_CHOSEN[:1]) == [NOTHING]
-    told = r"needs a Python module that is not there \(label_studio_ml.*; pip install --no-deps label-studio-ml==1.0.9"
-    with pytest.raises(HostedModelError, match=told):
+    received = (
+        r"needs a Python module that is not there \(label_studio_ml.*; pip install --no-deps label-studio-ml==1.0.9"
+    )
+    with pytest.raises(HostedModelError, match=received):
         host("one_x.py:TextClassifier").predict([task("hello")])
 
 
@@ -222,10 +224,10 @@ def test_a_fit_that_raises_leaves_the_version_before_as_it_was_and_shows_its_las
     served_by = model.predict([task("hello")])[0].model_version
     with pytest.raises(
         HostedModelError, match=r"raising.py:Obedient raised in fit: RuntimeError: cannot learn"
-    ) as told:
+    ) as received:
         model.fit(annotated(), into=tmp_path / "0002")
-    assert 'raising.py", line' in str(told.value)
-    assert "nextlabel/hosting" not in str(told.value)
+    assert 'raising.py", line' in str(received.value)
+    assert "nextlabel/hosting" not in str(received.value)
     assert model.predict([task("hello")])[0].model_version == served_by
     assert {path.name: path.read_text() for path in (tmp_path / "0001").iterdir()} == {"weights.txt": "whole"}
     assert not (tmp_path / "0002").exists()
@@ -238,10 +240,10 @@ def test_a_fit_that_never_returns_is_ended_with_all_it_started_and_the_message_s
     host: Maker, tmp_path: Path, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
     model = host("hanging.py:Hanging", limits=Limits(fit_seconds=2))
-    with pytest.raises(HostedModelError, match=r"did not fit within 2 s .* raise fit_seconds") as told:
+    with pytest.raises(HostedModelError, match=r"did not fit within 2 s .* raise fit_seconds") as received:
         model.fit(annotated(), into=tmp_path / "0002")
-    assert "in wait_for_godot" in str(told.value)
-    helper = int(str(told.value).split("helper ")[1].split()[0])
+    assert "in wait_for_godot" in str(received.value)
+    helper = int(str(received.value).split("helper ")[1].split()[0])
     eventually(lambda: not lives(helper))
     assert model.predict([task("hello")])[0].score == 0.9
     assert not (tmp_path / "0002").exists()
@@ -268,7 +270,7 @@ def test_versions_are_served_while_another_is_fitted(host: Maker, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("does", "told"),
+    ("does", "received"),
     [
         ("raise", r"raised in predict: ValueError: no such word(.|\n)*raising.py"),
         ("exit", r"ended itself in predict \(SystemExit: 3\): have it raise"),
@@ -281,9 +283,9 @@ def test_versions_are_served_while_another_is_fitted(host: Maker, tmp_path: Path
         ("write everywhere", r"wrote to the file descriptor of nextlabel's own"),
     ],
 )
-def test_whatever_a_model_does_is_told_and_the_next_prediction_works(does: str, told: str, host: Maker) -> None:
+def test_whatever_a_model_does_is_told_and_the_next_prediction_works(does: str, received: str, host: Maker) -> None:
     model = host("raising.py:Obedient")
-    with pytest.raises(HostedModelError, match=told):
+    with pytest.raises(HostedModelError, match=received):
         model.predict([task(does), task("hello")])
     assert [prediction.score for prediction in model.predict([task("hello"), task("hello")])] == [0.9, 0.9]
 
@@ -291,9 +293,9 @@ def test_whatever_a_model_does_is_told_and_the_next_prediction_works(does: str, 
 def test_what_a_model_prints_disturbs_nothing_and_little_of_it_is_kept(host: Maker) -> None:
     model = host("raising.py:Obedient")
     assert model.predict([task("print")])[0].score == 0.9
-    with pytest.raises(HostedModelError) as told:
+    with pytest.raises(HostedModelError) as received:
         model.predict([task("raise")])
-    assert 20 < str(told.value).count("\n") <= 51
+    assert 20 < str(received.value).count("\n") <= 51
 
 
 def test_a_prediction_that_hangs_is_ended_in_time(host: Maker) -> None:
@@ -311,14 +313,14 @@ def test_a_prediction_that_hangs_is_ended_in_time(host: Maker) -> None:
 def test_a_model_that_cannot_be_loaded_says_why(host: Maker, tmp_path: Path) -> None:
     needy = tmp_path / "needy.py"
     needy.write_text("import torch_of_the_future\n")
-    for source, told in (
+    for source, received in (
         (f"{MODELS}/raising.py:Missing", r"it has no Missing; it has Obedient, Unmade"),
         (f"{MODELS}/raising.py:Unmade", r"could not be loaded: OSError: weights.bin is not there"),
         (f"{needy}:Needy", r"needs a Python module that is not there .*torch_of_the_future.*: install it"),
         ("sklearn.no_such_module:Mine", r"needs a Python module that is not there .*no_such_module"),
     ):
         model = HostedModel(ModelSource.parse(source), project="1", schema=WORDS, folder=tmp_path / "empty")
-        with model, pytest.raises(HostedModelError, match=told):
+        with model, pytest.raises(HostedModelError, match=received):
             model.predict([task("hello")])
 
 

@@ -36,9 +36,9 @@ def seen(task: int, *labels: str | None, closed: bool | None = None, text: str =
     return TaskSeen(Task(TaskId(str(task)), {"text": text or f"mail {task}"}), annotations, is_closed)
 
 
-def about(task: int, *said: dict[str, object]) -> TaskSeen:
+def about(task: int, *printed: dict[str, object]) -> TaskSeen:
     """A task with an annotation for each of these labels of several targets."""
-    annotations = (Annotation(AnnotationId(f"{task}{n}"), it, f"2025-01-{n + 1:02d}") for n, it in enumerate(said))
+    annotations = (Annotation(AnnotationId(f"{task}{n}"), it, f"2025-01-{n + 1:02d}") for n, it in enumerate(printed))
     return TaskSeen(Task(TaskId(str(task)), {"text": f"mail {task}"}), tuple(annotations), closed=True)
 
 
@@ -55,10 +55,10 @@ def in_force(labeled: Labeled) -> dict[str, tuple[object, object]]:
 
 def test_how_long_a_label_took_is_the_mean_of_those_that_were_not_skipped(store: SqlLabelStore) -> None:
     times: list[float | None] = [4.0, None, 10.0]
-    said = about(1, {"kind": "a"}, {"kind": "b"}, {"kind": "c"})
-    told = tuple(replace(one, seconds=took) for one, took in zip(said.annotations, times, strict=True))
-    skipped = replace(told[2], id=AnnotationId("9"), skipped=True, labels={}, seconds=900.0)
-    store.apply(ONE, page(replace(said, annotations=(*told, skipped)), about(2, {"kind": "a"})))
+    printed = about(1, {"kind": "a"}, {"kind": "b"}, {"kind": "c"})
+    received = tuple(replace(one, seconds=took) for one, took in zip(printed.annotations, times, strict=True))
+    skipped = replace(received[2], id=AnnotationId("9"), skipped=True, labels={}, seconds=900.0)
+    store.apply(ONE, page(replace(printed, annotations=(*received, skipped)), about(2, {"kind": "a"})))
     assert store.labeled(ONE).seconds == (7.0, None)
 
 
@@ -69,17 +69,17 @@ def test_how_long_a_label_took_is_the_mean_of_those_that_were_not_skipped(store:
 class ReferenceStore:
     """The promise in its simplest form: a dict of what was told last."""
 
-    told: dict[str, TaskSeen] = field(default_factory=dict)
+    received: dict[str, TaskSeen] = field(default_factory=dict)
     cursor: str | None = None
 
     def apply(self, page: ChangePage) -> None:
-        self.told.update((one.task.id, one) for one in page.tasks)
+        self.received.update((one.task.id, one) for one in page.tasks)
         self.cursor = page.cursor
 
     def labels(self) -> dict[str, tuple[object, object]]:
         """The last annotation that was not skipped counts."""
         found = {}
-        for task, one in self.told.items():
+        for task, one in self.received.items():
             labels = [it.labels["kind"] for it in one.annotations if not it.skipped]
             if labels:
                 found[task] = (one.task.data["text"], labels[-1])
@@ -88,7 +88,7 @@ class ReferenceStore:
     def open(self) -> set[str]:
         """What nobody has skipped, as long as the tool does not say that it is closed."""
         return {
-            task for task, one in self.told.items() if not (one.closed or any(it.skipped for it in one.annotations))
+            task for task, one in self.received.items() if not (one.closed or any(it.skipped for it in one.annotations))
         }
 
 
@@ -120,9 +120,9 @@ def test_the_store_is_what_the_tool_told_last(
         else:
             store.forget_tasks(project, [TaskId(str(task)) for task in step])
             for task in step:
-                reference.told.pop(str(task), None)
+                reference.received.pop(str(task), None)
     assert in_force(store.labeled(project)) == reference.labels()
-    assert sorted(store.task_ids(project)) == sorted(reference.told)
+    assert sorted(store.task_ids(project)) == sorted(reference.received)
     assert {task.id for task in store.open(project)} == reference.open()
     assert store.cursor(project) == reference.cursor
 
@@ -175,9 +175,9 @@ def test_tasks_come_in_the_order_of_their_numbers(store: SqlLabelStore) -> None:
 def test_tasks_are_counted_and_looked_up_without_being_read(store: SqlLabelStore) -> None:
     store.apply(ONE, page(seen(1), seen(2, "ham"), seen(3, None), *(seen(task) for task in range(10, 1210))))
     asked = [TaskId(str(task)) for task in range(1300)]
-    told = {"1", "2", "3", *map(str, range(10, 1210))}
-    assert store.known(ONE, asked) == told
-    assert (len(store.task_ids(ONE)), set(store.task_ids(ONE))) == (1203, told)
+    received = {"1", "2", "3", *map(str, range(10, 1210))}
+    assert store.known(ONE, asked) == received
+    assert (len(store.task_ids(ONE)), set(store.task_ids(ONE))) == (1203, received)
     assert [task in store.task_ids(ONE) for task in ("3", "4")] == [True, False]
     assert (store.count_open(ONE), store.count_open(ONE, asked[:10]), store.count_open(ONE, [])) == (1201, 1, 0)
     assert (len(store.task_ids(ProjectId("2"))), store.known(ProjectId("2"), asked)) == (0, set())

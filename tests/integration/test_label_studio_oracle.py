@@ -114,7 +114,7 @@ def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label
     kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
     assert kinds == {"choices", "taxonomy", "rating", "number", "pairwise", "labels"}
     against = refusals(python_of_label_studio, cases)
-    assert [said for verdicts in against for said in verdicts if said] == []
+    assert [predicted for verdicts in against for predicted in verdicts if predicted] == []
 
 
 def test_all_controls_of_one_config_are_taken_together(python_of_label_studio: Path) -> None:
@@ -128,7 +128,9 @@ def test_all_controls_of_one_config_are_taken_together(python_of_label_studio: P
     config = parse_label_config(xml)
     assert len(config.schema.targets) == len(CONTROLS)
     assert [
-        said for said in refusals(python_of_label_studio, [(xml, list(predictions(config, chance)))])[0] if said
+        predicted
+        for predicted in refusals(python_of_label_studio, [(xml, list(predictions(config, chance)))])[0]
+        if predicted
     ] == []
 
 
@@ -150,4 +152,4 @@ def test_label_studio_would_have_refused_what_is_not_written(python_of_label_stu
         ('<Labels name="it" toName="text"><Label value="a"/></Labels>', item("labels", labels=["a"])),
     ]
     against = refusals(python_of_label_studio, [(f"<View>{OBJECTS}{control}</View>", [one]) for control, one in cases])
-    assert [bool(said) for verdicts in against for said in verdicts] == [True] * len(cases)
+    assert [bool(predicted) for verdicts in against for predicted in verdicts] == [True] * len(cases)

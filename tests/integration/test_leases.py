@@ -116,9 +116,9 @@ def test_the_lease_of_a_forked_child_is_its_own_and_not_its_parents(redis_client
     assert is_free(redis_client)
 
 
-def hold(connection: redis.Redis, told: Connection) -> None:
+def hold(connection: redis.Redis, received: Connection) -> None:
     assert Leases(connection).take(NAME)
-    told.send("held")
+    received.send("held")
     signal.pause()
 
 

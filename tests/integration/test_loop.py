@@ -13,7 +13,7 @@ import pytest
 
 from nextlabel.errors import ArtifactError, NotConnected, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.estimators.project import ProjectModel
-from nextlabel.evaluation.promotion import Verdict
+from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.source import Source
 from nextlabel.features.text import count_features
 from nextlabel.labeling import (
@@ -33,7 +33,7 @@ from nextlabel.learning import targets
 from nextlabel.learning.predictions import overall_uncertainty
 from nextlabel.learning.workbench import order_seed
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import ChoiceOpinions, Opinions
+from nextlabel.measures.target_predictions import ChoicePredictions, TargetPredictions
 from nextlabel.ports.tool import BLANK, ChangePage, QueueReceipt
 from nextlabel.strategies import finding
 from nextlabel_connectors.memory import MemoryConnector
@@ -46,7 +46,7 @@ def pool_of(team: Team) -> CandidatePool:
     """The open tasks, worked out by hand from what is in the tool, by the model in service."""
     tasks = open_tasks(team)
     counts = count_features([str(task.data["text"]) for task in tasks])
-    return CandidatePool([task.id for task in tasks], opinions(team, tasks).probabilities, counts)
+    return CandidatePool([task.id for task in tasks], target_predictions(team, tasks).probabilities, counts)
 
 
 def open_tasks(team: Team) -> list[Task]:
@@ -54,7 +54,7 @@ def open_tasks(team: Team) -> list[Task]:
         return [row.task for row in it.rows.values() if not row.annotations]
 
 
-def opinions(team: Team, tasks: Sequence[Task], target: str = "label") -> Opinions:
+def target_predictions(team: Team, tasks: Sequence[Task], target: str = "label") -> TargetPredictions:
     """What the model in service says of these tasks."""
     return team.parts.models.load(team.project, team.serving.version).predict(tasks, Source())[target]
 
@@ -76,8 +76,8 @@ def assert_served_by_margin(team: Team, window: int = 10_000) -> None:
 def everything_said(team: Team) -> dict[TaskId, object]:
     """Every label that people gave, as the tool has it."""
     with team.tool.opened(team.at_tool) as it:
-        said = {row.task.id: [a.labels["label"] for a in row.annotations.values()] for row in it.rows.values()}
-    return {task: labels[-1] for task, labels in said.items() if labels}
+        printed = {row.task.id: [a.labels["label"] for a in row.annotations.values()] for row in it.rows.values()}
+    return {task: labels[-1] for task, labels in printed.items() if labels}
 
 
 # --- the first order ---------------------------------------------------------------------------------------
@@ -174,8 +174,8 @@ def test_after_an_upgrade_that_reads_tasks_otherwise_the_model_before_is_never_a
         team.parts.models.load(team.project, team.serving.version)
     again = team.run()
     assert (again.trained, again.labels) == ("nextlabel-3", 20)
-    assert again.verdict is not None
-    assert "another release" in again.verdict.reason
+    assert again.promotion is not None
+    assert "another release" in again.promotion.reason
     assert_served_by_margin(team)
     assert team.run().trained is None
 
@@ -186,8 +186,8 @@ def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team)
     team.work(40)
     team.run()
     tasks = open_tasks(team)
-    said = [guess.label for guess in opinions(team, tasks).guesses("label")]
-    assert np.mean([label == team.truth[task.id] for task, label in zip(tasks, said, strict=True)]) > 0.9
+    printed = [guess.label for guess in target_predictions(team, tasks).guesses("label")]
+    assert np.mean([label == team.truth[task.id] for task, label in zip(tasks, printed, strict=True)]) > 0.9
     assert team.serving.metrics["labels"] == 40
 
 
@@ -370,10 +370,10 @@ def test_a_model_that_is_turned_down_changes_nothing_and_is_not_trained_again(
     team.work(20)
     team.run()
     serving, queue = team.serving.version, team.queue()
-    monkeypatch.setattr(targets, "judge", lambda candidate, in_service: Verdict(False, "clearly worse"))
+    monkeypatch.setattr(targets, "judge", lambda candidate, in_service: Promotion(False, "clearly worse"))
     labeled = team.work(10)
     done = team.run()
-    assert done.verdict == Verdict(False, "clearly worse")
+    assert done.promotion == Promotion(False, "clearly worse")
     assert team.serving.version == serving
     assert team.queue() == tuple(task for task in queue if task not in labeled)
     assert team.run().trained is None
@@ -386,9 +386,9 @@ def test_the_new_model_is_judged_on_labels_that_the_old_one_had_not_seen(
 ) -> None:
     judged: list[tuple[int, int]] = []
 
-    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Verdict:
+    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Promotion:
         judged.append((len(candidate), len(in_service)))
-        return Verdict(True, "")
+        return Promotion(True, "")
 
     team.import_mails(60)
     team.run()
@@ -410,9 +410,9 @@ def test_another_set_of_labels_makes_a_model_of_those_and_keeps_what_still_count
     team.run()
     team.ask("ham", "phishing")
     team.run()
-    said = opinions(team, [])
-    assert isinstance(said, ChoiceOpinions)
-    assert said.classes == ("ham", "phishing")
+    printed = target_predictions(team, [])
+    assert isinstance(printed, ChoicePredictions)
+    assert printed.classes == ("ham", "phishing")
     assert team.learned == {task: "ham" for task in done if team.truth[task] == "ham"}
     assert team.in_force() == team.serving.announced_version
     team.label(next(task for task in tasks if task not in done), "phishing")
@@ -731,8 +731,9 @@ def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) 
     done = say_everything(team, 40)
     team.run()
     trained_on = {
-        task: {target.name: target.read(said[target.name]) for target in (STARS, TOPICS)} | {"label": said["label"]}
-        for task, said in team.serving.trained_on.items()
+        task: {target.name: target.read(printed[target.name]) for target in (STARS, TOPICS)}
+        | {"label": printed["label"]}
+        for task, printed in team.serving.trained_on.items()
     }
     assert trained_on == {task: all_of(team, task) for task in done}
     assert {name: team.serving.metrics[f"{name}.labels"] for name in ("label", "stars", "topics")} == {
@@ -742,11 +743,14 @@ def test_several_targets_are_learned_guessed_and_asked_for_together(team: Team) 
     }
     tasks = open_tasks(team)
     truth = [all_of(team, task.id) for task in tasks]
-    right = [said.label == it["label"] for said, it in zip(opinions(team, tasks).guesses(""), truth, strict=True)]
+    right = [
+        printed.label == it["label"]
+        for printed, it in zip(target_predictions(team, tasks).guesses(""), truth, strict=True)
+    ]
     assert np.mean(right) > 0.9
-    stars = [said.label for said in opinions(team, tasks, "stars").guesses("")]
+    stars = [printed.label for printed in target_predictions(team, tasks, "stars").guesses("")]
     assert np.corrcoef(np.array(stars, dtype=float), [float(str(it["stars"])) for it in truth])[0, 1] > 0.7
-    unsure = overall_uncertainty({name: opinions(team, tasks, name) for name in ("label", "stars", "topics")})
+    unsure = overall_uncertainty({name: target_predictions(team, tasks, name) for name in ("label", "stars", "topics")})
     by_uncertainty = dict(zip([task.id for task in tasks], unsure.tolist(), strict=True))
     np.testing.assert_allclose([by_uncertainty[task] for task in team.queue()], sorted(unsure, reverse=True))
     taken = team.tool.take_next(team.at_tool, "ann")
@@ -790,8 +794,8 @@ def test_the_default_order_takes_the_place_of_a_strategy_that_several_targets_ar
     team.import_mails(30)
     team.run()
     say_everything(team, 6)
-    told = team.run()
-    assert "'committee:vote_entropy' needs a model of one control that can be fitted again" in (told.fallback or "")
+    received = team.run()
+    assert "'committee:vote_entropy' needs a model of one control that can be fitted again" in (received.fallback or "")
     in_its_place = team.queue()
     team.choose(strategy="adaptive")
     assert (team.run().fallback, team.queue()) == ("", in_its_place)
@@ -800,10 +804,10 @@ def test_the_default_order_takes_the_place_of_a_strategy_that_several_targets_ar
 def test_the_new_model_is_judged_on_the_new_labels_of_every_target(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[int] = []
 
-    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Verdict:
+    def judge(candidate: np.ndarray[Any, Any], in_service: np.ndarray[Any, Any]) -> Promotion:
         judged.append(len(candidate))
         assert len(candidate) == len(in_service)
-        return Verdict(True, "")
+        return Promotion(True, "")
 
     team.ask_also(STARS, TOPICS)
     team.import_mails(60)
@@ -851,7 +855,7 @@ def test_a_target_that_was_removed_and_comes_back_is_learned_again(team: Team) -
     with team.tool.opened(team.at_tool) as it:
         it.schema = whole
     team.run()
-    assert {task for task, said in team.serving.trained_on.items() if "topics" in said} == set(done)
+    assert {task for task, printed in team.serving.trained_on.items() if "topics" in printed} == set(done)
 
 
 # --- odd tasks ---------------------------------------------------------------------------------------------
@@ -880,8 +884,8 @@ def show_recordings(team: Team) -> None:
 def shown(team: Team) -> dict[TaskId, tuple[Label, ...]]:
     """What the model guesses of each open task that stands in the order."""
     with team.tool.opened(team.at_tool) as it:
-        said = {task: it.order[task] for task in it.queue() if task in it.order}
-    return {task: tuple(guess.label for guess in one.guesses) if one else () for task, one in said.items()}
+        printed = {task: it.order[task] for task in it.queue() if task in it.order}
+    return {task: tuple(guess.label for guess in one.guesses) if one else () for task, one in printed.items()}
 
 
 def test_recordings_are_learned_by_what_else_their_tasks_say(team: Team) -> None:

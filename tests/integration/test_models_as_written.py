@@ -20,7 +20,7 @@ WORDS = '<View><Text name="text" value="$text"/><Labels name="word" toName="text
 Maker = Callable[..., HostedModel]
 
 
-def says_nothing(predictions: list[HostedPrediction]) -> list[bool]:
+def is_empty(predictions: list[HostedPrediction]) -> list[bool]:
     return [not one.result and one.score is None for one in predictions]
 
 
@@ -51,28 +51,28 @@ def test_a_region_made_by_the_sdk_says_of_what_it_is_and_tasks_left_out_are_thos
 ) -> None:
     model = host("Tags")
     long, short = task("the match and the goal"), task("rates")
-    said = model.predict([short, long, short, {**long, "data": {"text": "a longer text than the other one"}}])
-    assert [one.score for one in said] == [None, 0.22, None, 0.32]
-    (region,) = said[1].result
+    predicted = model.predict([short, long, short, {**long, "data": {"text": "a longer text than the other one"}}])
+    assert [one.score for one in predicted] == [None, 0.22, None, 0.32]
+    (region,) = predicted[1].result
     assert region.pop("id")
     assert region == {"from_name": "topic", "to_name": "text", "type": "choices", "value": {"choices": ["sport"]}}
-    assert says_nothing(model.predict([short, short])) == [True, True]
+    assert is_empty(model.predict([short, short])) == [True, True]
     assert [one.score for one in model.predict([long, short])] == [0.22, None]
 
 
 def test_relations_between_regions_stand_beside_them(host: Maker) -> None:
-    (said,) = host("Related", config=WORDS).predict([task("a b")])
-    one, two, relation = said.result
+    (predicted,) = host("Related", config=WORDS).predict([task("a b")])
+    one, two, relation = predicted.result
     assert (one["from_name"], two["type"], two["value"]["labels"]) == ("word", "labels", ["A"])
     assert (relation["type"], relation["from_id"], relation["to_id"]) == ("relation", one["id"], two["id"])
 
 
 def test_a_model_that_answers_only_with_a_context_says_nothing_without(host: Maker) -> None:
     model = host("Interactive")
-    assert says_nothing(model.predict([task("one"), task("two")])) == [True, True]
+    assert is_empty(model.predict([task("one"), task("two")])) == [True, True]
     drawn = {"from_name": "topic", "to_name": "text", "type": "choices", "value": {"choices": ["sport"]}}
-    (said,) = model.predict([task("one")], {"result": [drawn]})
-    assert (said.result, said.score) == ([drawn], 0.7)
+    (predicted,) = model.predict([task("one")], {"result": [drawn]})
+    assert (predicted.result, predicted.score) == ([drawn], 0.7)
     assert not model.learns
 
 
@@ -81,12 +81,12 @@ def test_a_model_that_learns_from_annotations_events_gets_one_and_learns_once_wh
 ) -> None:
     typed_in = {"parameters": {"api_key": "sk-secret"}}
     first = host("Prompted", **typed_in)
-    assert says_nothing(first.predict([task("one"), task("two")])) == [True, True]
+    assert is_empty(first.predict([task("one"), task("two")])) == [True, True]
     state = first.fit(annotated(), into=tmp_path / "0002")
     assert state is not None
     second = host("Prompted", "0002", train_output=state, **typed_in)
-    said = second.predict([task("one")])[0]
-    assert (said.result, said.model_version) == ([{"value": "money"}], "sk-secret")
+    predicted = second.predict([task("one")])[0]
+    assert (predicted.result, predicted.model_version) == ([{"value": "money"}], "sk-secret")
     assert second.fit(annotated(), into=tmp_path / "0003") is None
     assert not (tmp_path / "0003").exists()
     kept = [path.read_bytes() for folder in ("0001", "0002") for path in (tmp_path / folder).rglob("*.*")]
@@ -99,15 +99,15 @@ def test_a_fit_that_fetches_its_labels_by_any_client_is_given_those_at_hand_with
 ) -> None:
     there = {"access": {"hostname": "http://label-studio.invalid/under/a/path", "access_token": token}}
     state = host("Fetches", **there).fit(annotated(), into=tmp_path / "0002")
-    (said,) = host("Fetches", "0002", train_output=state, **there).predict([task("one")])
+    (predicted,) = host("Fetches", "0002", train_output=state, **there).predict([task("one")])
     labeled: list[Any] = annotated()
     results = [[one["result"] for one in labels["annotations"]] for labels in labeled]
-    assert json.loads(said.model_version or "") == [results] * 3
+    assert json.loads(predicted.model_version or "") == [results] * 3
 
 
 def test_the_task_comes_whole_and_with_its_project(host: Maker) -> None:
-    (said,) = host("ByProject").predict([{**task("one"), "inner_id": 3}])
-    assert said.model_version == "[7, 3]"
+    (predicted,) = host("ByProject").predict([{**task("one"), "inner_id": 3}])
+    assert predicted.model_version == "[7, 3]"
 
 
 def test_a_missing_module_is_named_by_the_package_to_install(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def _of_one(letters: Any, texts: Sequence[str], labels: Sequence[Any], asked: Se
 
 def _of_several(letters: Any, texts: Sequence[str], labels: Sequence[Any], asked: Sequence[str]) -> Floats:
     each = OneVsRestClassifier(LogisticRegression(C=100, max_iter=1000))
-    given = np.array([[one in said for one in ("ham", "spam", "long")] for said in labels], dtype=int)
+    given = np.array([[one in printed for one in ("ham", "spam", "long")] for printed in labels], dtype=int)
     chances = make_pipeline(letters.Lengths(), each).fit(texts, given).predict_proba(asked)
     return np.asarray(1 - np.maximum(chances, 1 - chances).mean(axis=1))
 
@@ -119,9 +119,9 @@ def label(team: Team, kind: Kind, n: int) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for _ in range(n):
         task = team.take()
-        said = kind.label(str(texts_of(team)[task].data["text"]), team.truth[task])
-        team.tool.submit(team.at_tool, task, {kind.target.name: said}, "ann")
-        done[task] = said
+        printed = kind.label(str(texts_of(team)[task].data["text"]), team.truth[task])
+        team.tool.submit(team.at_tool, task, {kind.target.name: printed}, "ann")
+        done[task] = printed
     return done
 
 
@@ -185,8 +185,8 @@ def test_a_target_that_no_scikit_learn_model_learns_is_named(tool: MemoryTool, i
     spans = Kind("letters", Target("names", "spans", TEXT, ("person",)), lambda text, it: it, _of_one)
     team = team_for(spans, tool, installed)
     team.import_mails(5)
-    assert "nothing for a classifier, which learns one or several labels" in (told := team.run().failure)
-    assert "'names' is spans" in told
+    assert "nothing for a classifier, which learns one or several labels" in (received := team.run().failure)
+    assert "'names' is spans" in received
 
 
 @dataclass

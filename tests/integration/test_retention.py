@@ -25,7 +25,7 @@ from nextlabel import wiring, worker
 from nextlabel.errors import ArtifactError
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
-from nextlabel.evaluation.promotion import Verdict
+from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.jobs.job_queue import PRUNE_QUEUE
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
@@ -84,13 +84,16 @@ def train(
     fence, made = fences(store).next(project), []
     for _ in range(n):
         version = store.next_version(project, informative=True)
-        said: dict[str, Any] = {
+        printed: dict[str, Any] = {
             "trained_on": {TaskId(f"{7 + n}"): {"kind": "spam"} for n in range(labels)},
             "metrics": {"accuracy": 0.75},
         }
         state: Any = "trained" if promoted else "turned_down"
         store.save(
-            project, ModelRecord(version, "labels", "schema", state=state, reason="why", **said), model(), fence=fence
+            project,
+            ModelRecord(version, "labels", "schema", state=state, reason="why", **printed),
+            model(),
+            fence=fence,
         )
         if promoted:
             store.promote(project, version, fence=fence)
@@ -341,8 +344,8 @@ def test_a_store_that_cannot_delete_is_told_once_and_stops_nothing(
         team.work(4)
         removed.append(worker.prune(team.project))
     assert sum(removed[2:]) == 30, "old orders go all the same"
-    (said,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert re.search(r"1 files of models cannot be deleted, .*nextlabel-untrained-1.*NEXTLABEL_MODELS_URL", said)
+    (printed,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert re.search(r"1 files of models cannot be deleted, .*nextlabel-untrained-1.*NEXTLABEL_MODELS_URL", printed)
     assert [record.artifact for record in rows(team.parts.database)].count("") == 3
     team.parts.models.load(team.project, team.serving.version)
 
@@ -374,11 +377,11 @@ def test_two_workers_that_let_go_at_once_let_each_version_go_once(
 ) -> None:
     train(store, 40)
     others = Database(database_url)
-    told: list[LetGo] = []
-    other = while_deciding(retention, lambda: told.append(Retention(others, str(folder), keep=2).let_go(ONE)))
+    received: list[LetGo] = []
+    other = while_deciding(retention, lambda: received.append(Retention(others, str(folder), keep=2).let_go(ONE)))
     assert retention.let_go(ONE) == LetGo(38)
     other.join()
-    assert told == [LetGo(0)]
+    assert received == [LetGo(0)]
     assert loadable(store) == ["nextlabel-39", "nextlabel-40"]
     others.dispose()
 
@@ -401,7 +404,7 @@ def test_a_version_that_is_promoted_while_others_are_let_go_is_never_left_withou
     serving = store.in_service(ONE)
     assert serving is not None
     assert serving.version in loadable(store)
-    assert ["was let go" in said for said in refused] == [True]
+    assert ["was let go" in printed for printed in refused] == [True]
 
 
 def test_months_of_versions_leave_a_handful_of_files_and_the_loop_goes_on(
@@ -427,7 +430,9 @@ def test_months_of_versions_leave_a_handful_of_files_and_the_loop_goes_on(
 def test_after_a_version_that_was_turned_down_too_it_is_asked_for_pruning(
     team: Team, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turned_down = Round(team.project, 1, 12, trained=ModelVersion("nextlabel-2"), verdict=Verdict(False, "it is worse"))
+    turned_down = Round(
+        team.project, 1, 12, trained=ModelVersion("nextlabel-2"), promotion=Promotion(False, "it is worse")
+    )
     monkeypatch.setattr(team.parts.loop, "run", lambda *arguments: turned_down)
     team.parts.turns.take(team.project)
     assert len(Queue(PRUNE_QUEUE, connection=redis_client, serializer=JSONSerializer)) == 1

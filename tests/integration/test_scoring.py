@@ -23,7 +23,7 @@ from nextlabel.features.work import InPlace, Shards
 from nextlabel.labeling import Input, Label, ModelVersion, ProjectId, Result, Span, Target, Task, TaskId
 from nextlabel.learning import scoring
 from nextlabel.learning.scoring import Scorer
-from nextlabel.measures.opinions import Opinions, OwnOpinions
+from nextlabel.measures.target_predictions import OwnPredictions, TargetPredictions
 from nextlabel.settings import Settings
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryTool
@@ -42,12 +42,12 @@ class Counting:
     def start(self) -> None:
         self.model.start()
 
-    def say(self, tasks: Sequence[Task]) -> Sequence[object]:
+    def plain_answers(self, tasks: Sequence[Task]) -> Sequence[object]:
         self.asked += len(tasks)
-        return self.model.say(tasks)
+        return self.model.plain_answers(tasks)
 
-    def heard(self, said: Sequence[object]) -> Opinions:
-        return self.model.heard(said)
+    def from_plain_answers(self, predicted: Sequence[object]) -> TargetPredictions:
+        return self.model.from_plain_answers(predicted)
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ class Version:
         name, model = self.slow
         counting = Counting(model)
         scorer = Scorer(self.team.project, self.team.serving.version, shards, 60.0, 1, progress)
-        places, said = scorer.opinions({name: counting}, self.team.parts.store.open(self.team.project))
-        opinions = said[name]
-        labels = [guess.label for guess in opinions.guesses(name)]
-        return places.tolist(), labels, np.asarray(opinions.uncertainty).tobytes(), counting.asked
+        places, predicted = scorer.target_predictions({name: counting}, self.team.parts.store.open(self.team.project))
+        target_predictions = predicted[name]
+        labels = [guess.label for guess in target_predictions.guesses(name)]
+        return places.tolist(), labels, np.asarray(target_predictions.uncertainty).tobytes(), counting.asked
 
 
 @pytest.fixture(params=["spans", "a team's own model"])
@@ -101,10 +101,10 @@ def version(request: pytest.FixtureRequest, worded_tool: MemoryTool, settings: S
     team.run()
     for _ in range(12):
         task = team.take()
-        said: dict[str, Label] = {"label": team.truth[task]}
+        predicted: dict[str, Label] = {"label": team.truth[task]}
         if request.param == "spans":
-            said[PIECES.name] = marked(team, task)
-        team.tool.submit(team.at_tool, task, said, "ann")
+            predicted[PIECES.name] = marked(team, task)
+        team.tool.submit(team.at_tool, task, predicted, "ann")
     team.run()
     yield Version(team, settings)
     parts.redis.close()
@@ -165,8 +165,8 @@ def test_an_order_made_with_help_is_that_of_the_version_in_service(
     team = version.team
     with another_worker(version.settings, tmp_path / "another host", team.parts, eventually):
         team.import_mails(100)
-        told = team.run()
-    assert told.receipt is not None
+        received = team.run()
+    assert received.receipt is not None
     doubt = dict(zip(*unsure(version), strict=True))
     served = [doubt[task] for task in team.queue(100)]
     assert served[0] > served[-1]
@@ -177,10 +177,10 @@ def test_an_order_made_with_help_is_that_of_the_version_in_service(
 def unsure(version: Version) -> tuple[list[TaskId], list[float]]:
     tasks = version.team.parts.store.open(version.team.project)
     name, model = version.slow
-    _, said = Scorer(version.team.project, version.team.serving.version, InPlace(), 60.0, 0).opinions(
+    _, predicted = Scorer(version.team.project, version.team.serving.version, InPlace(), 60.0, 0).target_predictions(
         {name: model}, tasks
     )
-    return [task.id for task in tasks], said[name].uncertainty.tolist()
+    return [task.id for task in tasks], predicted[name].uncertainty.tolist()
 
 
 def test_a_worker_whose_file_of_the_model_is_another_one_leaves_it_to_others(
@@ -214,14 +214,14 @@ class Lengths:
     def start(self) -> None:
         """There is nothing to be started."""
 
-    def say(self, tasks: Sequence[Task]) -> list[object]:
+    def plain_answers(self, tasks: Sequence[Task]) -> list[object]:
         self.asked += [task.id for task in tasks]
         return [len(str(task.data["text"])) for task in tasks]
 
-    def heard(self, said: Sequence[object]) -> OwnOpinions:
-        assert all(isinstance(one, int) for one in said)
-        lengths = np.array(said, dtype=np.float64)
-        return OwnOpinions([Result(())] * len(said), 1 / (1 + lengths), [True] * len(said))
+    def from_plain_answers(self, predicted: Sequence[object]) -> OwnPredictions:
+        assert all(isinstance(one, int) for one in predicted)
+        lengths = np.array(predicted, dtype=np.float64)
+        return OwnPredictions([Result(())] * len(predicted), 1 / (1 + lengths), [True] * len(predicted))
 
 
 TASKS = [Task(TaskId(str(n)), {"text": "x" * n}) for n in range(1000)]
@@ -230,18 +230,18 @@ TASKS = [Task(TaskId(str(n)), {"text": "x" * n}) for n in range(1000)]
 def test_without_any_time_a_few_tasks_drawn_at_random_are_asked_about_all_the_same() -> None:
     first, second = Lengths(), Lengths()
     scorer = Scorer(ProjectId("1"), ModelVersion("0001"), InPlace(), 0.0, 3)
-    places, said = scorer.opinions({"one": first, "two": second}, TASKS)
+    places, predicted = scorer.target_predictions({"one": first, "two": second}, TASKS)
     assert len(places) == scoring._FIRST_PIECE
     assert places.tolist() == sorted(places.tolist()) != list(range(len(places)))
-    for opinions in said.values():
-        assert opinions.uncertainty.tolist() == [1 / (1 + n) for n in places]
+    for target_predictions in predicted.values():
+        assert target_predictions.uncertainty.tolist() == [1 / (1 + n) for n in places]
     assert second.asked == first.asked, "what the first model was not asked about is no use"
 
 
 def test_with_time_enough_every_task_is_asked_about_once() -> None:
     model = Lengths()
     scorer = Scorer(ProjectId("1"), ModelVersion("0001"), InPlace(), 60.0, 3)
-    places, said = scorer.opinions({"one": model}, TASKS)
+    places, predicted = scorer.target_predictions({"one": model}, TASKS)
     assert places.tolist() == list(range(len(TASKS)))
     assert sorted(model.asked) == sorted(task.id for task in TASKS)
-    assert said["one"].uncertainty.tolist() == [1 / (1 + n) for n in places]
+    assert predicted["one"].uncertainty.tolist() == [1 / (1 + n) for n in places]

@@ -382,12 +382,12 @@ def test_few_shards_are_in_redis_at_a_time_and_all_of_it_runs_out_by_itself(
     monkeypatch.setattr(crew, "request_help", lambda most: None)
     seen: list[int] = []
 
-    def look() -> None:
+    def check() -> None:
         keys = set(left_behind(redis_client)) - {b"nextlabel:shards"}
         assert all(0 < redis_client.ttl(key) <= 30 for key in keys)
         seen.extend(redis_client.llen(key) for key in keys if key.endswith(b":waiting"))
 
-    owner.before = look
+    owner.before = check
     owner.assert_right()
     assert max(seen) == 2
 
@@ -450,19 +450,19 @@ def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
     team: Team, settings: Settings, another_worker: Parts, model: Path, eventually: Waiting
 ) -> None:
     team.import_mails(1_500)
-    parts, told = another_worker, list[int]()
+    parts, received = another_worker, list[int]()
 
     def progress(step: str, n: int) -> None:
         if step == "embed":
-            if not told:  # the first shard is done: now the worker has one
+            if not received:  # the first shard is done: now the worker has one
                 eventually(lambda: came_back(parts.redis))
-            told.append(n)
+            received.append(n)
 
     eventually(lambda: parts.job_queue.other_workers() == 1)
     parts.loop.run(team.project, parts.fences.next(team.project), progress)
     texts = list({read_text(task.data, ["text"]) for task in team.parts.store.open(team.project)})
-    assert told == sorted(told)
-    assert (len(told) > 5, told[-1]) == (True, len(texts))
+    assert received == sorted(received)
+    assert (len(received) > 5, received[-1]) == (True, len(texts))
     kept = VectorCache(settings.home / "features" / team.project)
     rows = kept.get(signature(model), [content_hash(text) for text in texts], 3, lambda places: np.zeros((0, 3)))
     assert rows.tobytes() == load_model(model).embed(texts).tobytes()

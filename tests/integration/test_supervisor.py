@@ -40,7 +40,7 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def tell(number: int) -> Callable[[], None]:
+def report(number: int) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
@@ -49,7 +49,7 @@ def test_a_signal_ends_all_children(number: int) -> None:
     children = Shell({})
     children.start("one", "exec sleep 300")
     children.start("two", "exec sleep 300")
-    children.run(tell(number))
+    children.run(report(number))
     assert [alive(pid) for pid in children.processes()] == [False, False]
 
 
@@ -61,7 +61,7 @@ def test_a_child_that_died_is_started_again() -> None:
 
     def until_replaced() -> None:
         if children.processes() != [first]:
-            tell(signal.SIGTERM)()
+            report(signal.SIGTERM)()
 
     children.run(until_replaced)
     assert children.processes() != [first]
@@ -97,7 +97,7 @@ def test_a_child_that_has_stood_is_started_again_however_often_it_fails(
         if children._children[0].has_stood:
             ailing.touch()
         if starts.exists() and len(starts.read_text().split()) > 2 * supervisor._HOPELESS_AFTER:
-            tell(signal.SIGTERM)()
+            report(signal.SIGTERM)()
 
     children.run(ail_then_end)
     assert len(starts.read_text().split()) > 2 * supervisor._HOPELESS_AFTER
@@ -109,5 +109,5 @@ def test_a_child_that_does_not_listen_is_killed_after_a_while(tmp_path: Path) ->
     children.start("deaf", f"trap '' TERM; touch {ready}; while :; do sleep 0.05; done")
     while not ready.exists():
         time.sleep(0.01)
-    children.run(tell(signal.SIGTERM))
+    children.run(report(signal.SIGTERM))
     assert not alive(children.processes()[0])

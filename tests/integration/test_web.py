@@ -103,7 +103,7 @@ def publish(parts: Parts, project: ProjectId = ONE, *more: Target) -> str:
     labels: list[dict[str, Label]] = [{"kind": "spam" if n % 2 else "ham", "stars": 1.0 + n % 2} for n in range(20)]
     models, orders, fence = parts.models, parts.orders, parts.fences.next(project)
     version = models.next_version(project, informative=True)
-    trained_on = {task.id: said for task, said in zip(tasks, labels, strict=True)}
+    trained_on = {task.id: printed for task, printed in zip(tasks, labels, strict=True)}
     models.save(
         project,
         ModelRecord(version, "labels", SCHEMA, trained_on, {}),
@@ -116,10 +116,10 @@ def publish(parts: Parts, project: ProjectId = ONE, *more: Target) -> str:
     return queue
 
 
-def learned(target: Target, tasks: Sequence[Task], said: Sequence[Mapping[str, Label]]) -> Learned:
+def learned(target: Target, tasks: Sequence[Task], printed: Sequence[Mapping[str, Label]]) -> Learned:
     """What these labels teach of a target."""
     encoder = encoder_for(target, tasks, Source())
-    of_target = [(task, it[target.name]) for task, it in zip(tasks, said, strict=True) if target.name in it]
+    of_target = [(task, it[target.name]) for task, it in zip(tasks, printed, strict=True) if target.name in it]
     features = encoder.encode([task for task, _ in of_target], Source())
     space = encoder.space(encoder.encode(tasks, Source()))
     model = fit(target, [task for task, _ in of_target], features, [label for _, label in of_target], space, 0).model
@@ -233,18 +233,20 @@ def test_the_uncertainty_of_each_target_is_told_and_theirs_together_is_the_mean(
     for it in json(client.post("/api/projects/1/uncertainty", asked))["results"]:
         assert set(it["targets"]) == {"kind", "stars"}
         assert 1 <= it["targets"]["stars"]["label"] <= 5
-        doubts = [told["uncertainty"] for told in it["targets"].values()]
+        doubts = [received["uncertainty"] for received in it["targets"].values()]
         assert all(0 <= doubt <= 1 for doubt in doubts)
         assert it["margin"] == pytest.approx(sum(doubts) / 2)
 
 
 def test_of_a_target_that_was_not_learned_yet_no_label_is_told(client: Client, parts: Parts) -> None:
     before = json(client.post("/api/projects/1/uncertainty", {"tasks": [task(1)]}))["results"][0]
-    assert {told["label"] for told in before["targets"].values()} == {None}
+    assert {received["label"] for received in before["targets"].values()} == {None}
     publish(parts, ONE, Target("tone", "choice", (Input("text"),), ("kind", "rude")))
     time.sleep(0.6)
     known = json(client.post("/api/projects/1/uncertainty", {"tasks": [task(1)]}))["results"][0]
-    assert {name: told["label"] for name, told in known["targets"].items() if told["label"]} == {"kind": "spam"}
+    assert {name: received["label"] for name, received in known["targets"].items() if received["label"]} == {
+        "kind": "spam"
+    }
 
 
 # --- who may ask -------------------------------------------------------------------------------------------
@@ -555,7 +557,7 @@ def test_no_secret_is_ever_logged_or_answered(client: Client, parts: Parts, capl
         answers.append(client.setup(extra_params={"window": 50}).text)  # reads well, and cannot be written
     assert "Something went wrong inside nextlabel" in answers[-1]
     assert "IntegrityError" in caplog.text
-    leaked = [secret for secret in SECRETS for said in (caplog.text, *answers) if secret in said]
+    leaked = [secret for secret in SECRETS for printed in (caplog.text, *answers) if secret in printed]
     assert leaked == []
 
 

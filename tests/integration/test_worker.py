@@ -39,7 +39,7 @@ from nextlabel.web import create_app
 from nextlabel_connectors.memory import MemoryConnector, MemoryTool
 
 
-def told(team: Team) -> LoggedRound:
+def received(team: Team) -> LoggedRound:
     """The newest line of the story that `nextlabel status` tells."""
     (newest, *_) = team.parts.rounds.last(team.project, 10)
     return newest
@@ -53,9 +53,9 @@ def due_in(redis_client: redis.Redis, team: Team) -> float | None:
 
 def test_a_turn_is_told_in_words(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
-    said = team.parts.turns.take(team.project)
-    assert "nextlabel-untrained-1" in said
-    assert (told(team).summary, told(team).failed) == (said, False)
+    printed = team.parts.turns.take(team.project)
+    assert "nextlabel-untrained-1" in printed
+    assert (received(team).summary, received(team).failed) == (printed, False)
     assert due_in(redis_client, team) is None
 
 
@@ -65,9 +65,9 @@ def test_a_turn_that_changes_nothing_is_told_neither_in_the_story_nor_in_the_log
     caplog.set_level(logging.INFO, "nextlabel")
     (task, *_) = team.import_mails(20)
     for _ in range(3):
-        said = team.parts.turns.take(team.project)
+        printed = team.parts.turns.take(team.project)
         team.tool.mend(team.at_tool, task)  # it is told again
-    assert said.endswith("1 changed task read, 0 labels in force; nothing new to learn, the order stands")
+    assert printed.endswith("1 changed task read, 0 labels in force; nothing new to learn, the order stands")
     assert len(team.parts.rounds.last(team.project, 10)) == 1
     assert [record.levelname for record in caplog.records if "in force" in record.message] == ["INFO"]
     team.work(1)
@@ -96,8 +96,8 @@ def test_after_a_new_order_the_old_ones_are_to_be_pruned(team: Team, redis_clien
 def test_under_a_busy_lease_nothing_is_done_and_it_is_asked_for_again(team: Team, redis_client: redis.Redis) -> None:
     team.import_mails(20)
     with team.parts.job_queue.lease(team.project):
-        said = team.parts.turns.take(team.project)
-    assert "another worker" in said
+        printed = team.parts.turns.take(team.project)
+    assert "another worker" in printed
     assert team.parts.models.history(team.project) == []
     due = due_in(redis_client, team)
     assert due is not None
@@ -144,15 +144,15 @@ def test_while_somebody_locks_the_database_it_is_asked_for_again_and_no_alarm_is
     lock = "BEGIN EXCLUSIVE" if somebody.dialect.name == "sqlite" else "LOCK TABLE connections IN ACCESS EXCLUSIVE MODE"
     with somebody.connect() as connection:
         connection.exec_driver_sql(lock)
-        said = team.parts.turns.take(team.project)
+        printed = team.parts.turns.take(team.project)
         connection.rollback()
     somebody.dispose()
-    assert "keeps the database locked" in said
+    assert "keeps the database locked" in printed
     assert_asked_again_without_alarm(team, redis_client)
 
 
 def assert_asked_again_without_alarm(team: Team, redis_client: redis.Redis) -> None:
-    assert not team.parts.alarms.look()
+    assert not team.parts.alarms.check()
     due = due_in(redis_client, team)
     assert due is not None
     assert due <= turns.LOCKED_SECONDS
@@ -172,24 +172,24 @@ def test_while_the_database_is_down_it_is_asked_for_again_and_all_goes_on_once_i
         team.choose()
         team.import_mails(20)
         server.stop()
-        said = parts.turns.take(team.project)
+        printed = parts.turns.take(team.project)
         path, sent = f"/api/projects/{team.project}/uncertainty", {"tasks": [{"data": {"text": "hello"}}]}
         web = create_app(parts.service).test_client()
         answers = [web.post(path, json=sent, auth=("nextlabel", "hush-password")).status_code]
         server.start()
         answers.append(web.post(path, json=sent, auth=("nextlabel", "hush-password")).status_code)
         assert answers == [503, 200]
-        assert "The database cannot be reached" in said
+        assert "The database cannot be reached" in printed
         assert_asked_again_without_alarm(team, redis_client)
         parts.database.dispose()
 
 
 def test_while_the_tool_is_down_it_is_asked_for_again_later_and_said_so(team: Team, redis_client: redis.Redis) -> None:
     team.tool.take_down()
-    said = team.parts.turns.take(team.project)
-    assert "down" in said
-    assert "Asked again in" in said
-    assert told(team).failed
+    printed = team.parts.turns.take(team.project)
+    assert "down" in printed
+    assert "Asked again in" in printed
+    assert received(team).failed
     due = due_in(redis_client, team)
     assert due is not None
     assert circuits.SHORTEST - 1 < due <= 2 * circuits.SHORTEST
@@ -331,17 +331,17 @@ def test_a_tool_that_refuses_is_told_and_not_asked_again_unchanged(
     access = ToolAccess(team.tool.access.url, "hush-wrong-token")
     team.parts.connections.save(connection_to(team.project, "memory", access))
     with caplog.at_level(logging.DEBUG):
-        said = team.parts.turns.take(team.project)
-    assert "token" in said
-    assert (told(team).summary, told(team).failed) == (said, True)
+        printed = team.parts.turns.take(team.project)
+    assert "token" in printed
+    assert (received(team).summary, received(team).failed) == (printed, True)
     assert due_in(redis_client, team) is None
-    assert said in caplog.text
+    assert printed in caplog.text
     assert "hush" not in caplog.text
 
 
 def test_a_project_that_is_not_connected_is_told_with_the_remedy(team: Team) -> None:
-    said = team.parts.turns.take(ProjectId("other"))
-    assert "nextlabel connect" in said
+    printed = team.parts.turns.take(ProjectId("other"))
+    assert "nextlabel connect" in printed
     assert team.parts.rounds.last(ProjectId("other"), 1)[0].failed
 
 
@@ -362,9 +362,9 @@ def test_a_worker_that_was_overtaken_says_so_and_leaves_the_field(team: Team, mo
 def test_a_model_that_cannot_be_stored_is_told(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     (team.parts.settings.home / "models").write_text("in the way")
     team.import_mails(20)
-    said = team.parts.turns.take(team.project)
-    assert "NEXTLABEL_MODELS_URL" in said
-    assert told(team).failed
+    printed = team.parts.turns.take(team.project)
+    assert "NEXTLABEL_MODELS_URL" in printed
+    assert received(team).failed
 
 
 DOOR_URL = "http://nextlabel:9090"
@@ -395,9 +395,9 @@ def test_what_somebody_undoes_in_the_tool_is_told_once_and_so_is_its_return(
     team.parts.turns.take(team.project)
     assert look_again(team, redis_client) == []
     team.tool.disconnect(team.at_tool)
-    (said,) = look_again(team, redis_client)
-    assert "run `nextlabel connect` again" in said
-    assert [one.message for one in team.parts.findings.of(team.project)] == [said]
+    (printed,) = look_again(team, redis_client)
+    assert "run `nextlabel connect` again" in printed
+    assert [one.message for one in team.parts.findings.of(team.project)] == [printed]
     assert look_again(team, redis_client) == []
     connect(team)
     assert look_again(team, redis_client) == ["All that `connect` made stands again."]

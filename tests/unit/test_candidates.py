@@ -18,7 +18,13 @@ from nextlabel.learning.pools import (
     nothing_to_read,
 )
 from nextlabel.learning.workbench import Candidates
-from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.measures.target_predictions import (
+    ChoicePredictions,
+    ChoicesPredictions,
+    NumberPredictions,
+    SpanPredictions,
+    TargetPredictions,
+)
 from nextlabel.strategies import finding
 
 TEXT, N, LABELED = (Input("text"),), 30, 12
@@ -28,14 +34,14 @@ CHOICE = Target("choice", "choice", TEXT, ("a", "b", "c"))
 CHOICES = Target("choices", "choices", TEXT, ("a", "b", "c"))
 NUMBER = Target("number", "number", TEXT, scale=Scale(1, 5, 1))
 SPANS = Target("spans", "spans", TEXT, ("a", "b"))
-KINDS: dict[str, tuple[Target, list[Label], Opinions]] = {
-    "choice": (CHOICE, ["a", "b", "c"] * 4, ChoiceOpinions(CHOICE.labels, RNG.dirichlet([1, 1, 1], N))),
-    "choices": (CHOICES, [("a",), (), ("a", "b")] * 4, ChoicesOpinions(CHOICES.labels, RNG.random((N, 3)))),
-    "number": (NUMBER, [1.0, 3.0, 5.0] * 4, NumberOpinions(RNG.random(N), RNG.random(N) + 0.1, 1.0, Scale(1, 5, 1))),
+KINDS: dict[str, tuple[Target, list[Label], TargetPredictions]] = {
+    "choice": (CHOICE, ["a", "b", "c"] * 4, ChoicePredictions(CHOICE.labels, RNG.dirichlet([1, 1, 1], N))),
+    "choices": (CHOICES, [("a",), (), ("a", "b")] * 4, ChoicesPredictions(CHOICES.labels, RNG.random((N, 3)))),
+    "number": (NUMBER, [1.0, 3.0, 5.0] * 4, NumberPredictions(RNG.random(N), RNG.random(N) + 0.1, 1.0, Scale(1, 5, 1))),
     "spans": (
         SPANS,
         [(Span(0, 1, "a"),), ()] * 6,
-        SpanOpinions([()] * N, [()] * N, RNG.random(N)),
+        SpanPredictions([()] * N, [()] * N, RNG.random(N)),
     ),
 }
 
@@ -180,8 +186,8 @@ def test_what_is_blank_comes_after_all_that_a_strategy_ranks_and_is_worth_nothin
     order, readable = blank_last(blank)
     tasks = [Task(TaskId(str(n)), {}) for n in order]
     pool = CandidatePool([task.id for task in tasks[: len(readable)]], np.full((len(readable), 2), 0.5))
-    said = ChoiceOpinions(["a", "b"], np.full((5, 2), 0.5))
-    candidates = Candidates(tasks, {"label": said}, pool)
+    predicted = ChoicePredictions(["a", "b"], np.full((5, 2), 0.5))
+    candidates = Candidates(tasks, {"label": predicted}, pool)
     assert candidates.ranked(Backwards(), 10).task_ids() == ("4", "2", "1", "0", "3")
     assert candidates.ranked(Backwards(), 4).task_ids() == ("4", "2", "1", "0")
     assert candidates.ranked(Backwards(), 2).task_ids() == ("4", "2")

@@ -57,7 +57,7 @@ def test_a_name_leads_into_other_fields_where_no_field_is_called_just_so(name: s
     assert read_field(data, name) == value
 
 
-def said(number: int, label: str | None, at: str = NOON, *, skipped: bool = False) -> Annotation:
+def stated(number: int, label: str | None, at: str = NOON, *, skipped: bool = False) -> Annotation:
     return Annotation(AnnotationId(str(number)), {"kind": label} if label else {}, at, skipped)
 
 
@@ -66,27 +66,27 @@ def in_force(*annotations: Annotation) -> object:
 
 
 def test_the_last_label_wins_whatever_order_they_are_told_in() -> None:
-    early, late = said(2, "ham", MORNING), said(1, "spam", NOON)
+    early, late = stated(2, "ham", MORNING), stated(1, "spam", NOON)
     assert {in_force(*them) for them in ((early, late), (late, early))} == {"spam"}
 
 
 def test_a_tie_in_time_goes_to_the_higher_id_by_number() -> None:
-    assert in_force(said(10, "spam"), said(9, "ham")) == "spam"
+    assert in_force(stated(10, "spam"), stated(9, "ham")) == "spam"
 
 
 def test_a_skipped_annotation_says_nothing_even_where_it_holds_a_label() -> None:
-    assert in_force(said(1, "ham", MORNING), said(2, "spam", skipped=True)) == "ham"
-    assert labels_in_force((said(2, "spam", skipped=True),)) == {}
+    assert in_force(stated(1, "ham", MORNING), stated(2, "spam", skipped=True)) == "ham"
+    assert labels_in_force((stated(2, "spam", skipped=True),)) == {}
 
 
 def test_an_annotation_that_says_nothing_of_the_target_leaves_the_earlier_label_in_force() -> None:
-    assert in_force(said(1, "ham", MORNING), said(2, None)) == "ham"
-    assert "another target" not in labels_in_force((said(1, "ham"),))
+    assert in_force(stated(1, "ham", MORNING), stated(2, None)) == "ham"
+    assert "another target" not in labels_in_force((stated(1, "ham"),))
     assert labels_in_force(()) == {}
 
 
 def test_what_a_person_marked_as_the_truth_outranks_what_comes_later() -> None:
-    marked, later = replace(said(1, "spam", MORNING), ground_truth=True), said(2, "ham")
+    marked, later = replace(stated(1, "spam", MORNING), ground_truth=True), stated(2, "ham")
     assert in_force(later, marked) == "spam"
     assert in_force(replace(marked, skipped=True), later) == "ham"
     assert in_force(replace(marked, labels={"other": "x"}), later) == "ham", "it says nothing of this target"
@@ -100,7 +100,7 @@ def test_each_target_has_the_last_word_that_was_said_of_it() -> None:
 
 
 some_annotations = st.lists(
-    st.builds(said, st.integers(1, 30), st.sampled_from(["ham", "spam", None]), st.sampled_from([MORNING, NOON])),
+    st.builds(stated, st.integers(1, 30), st.sampled_from(["ham", "spam", None]), st.sampled_from([MORNING, NOON])),
     max_size=6,
     unique_by=lambda it: it.id,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,21 +12,21 @@ from nextlabel.hosting.uncertainty import UNKNOWN
 from nextlabel.labeling import Label, Prediction, QueueVersion, Result, Scale, Span, Task, TaskId
 from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import (
-    ChoiceOpinions,
-    ChoicesOpinions,
-    NumberOpinions,
-    Opinions,
-    OwnOpinions,
-    SpanOpinions,
+from nextlabel.measures.target_predictions import (
+    ChoicePredictions,
+    ChoicesPredictions,
+    NumberPredictions,
+    OwnPredictions,
+    SpanPredictions,
+    TargetPredictions,
 )
 
 TASKS = [Task(TaskId("1"), {}), Task(TaskId("2"), {})]
-KIND = ChoiceOpinions(("ham", "spam"), np.array([[0.2, 0.8], [0.6, 0.4]]))
-STARS = NumberOpinions(np.array([1.2, 4.4]), np.array([0.5, 3.0]), 1.0, Scale(1, 5, 1))
+KIND = ChoicePredictions(("ham", "spam"), np.array([[0.2, 0.8], [0.6, 0.4]]))
+STARS = NumberPredictions(np.array([1.2, 4.4]), np.array([0.5, 3.0]), 1.0, Scale(1, 5, 1))
 
 
-def made(*, informative: bool = True, tasks: list[Task] = TASKS, **more: Opinions) -> list[Prediction]:
+def made(*, informative: bool = True, tasks: list[Task] = TASKS, **more: TargetPredictions) -> list[Prediction]:
     return predictions_of(
         tasks,
         {"kind": KIND, **more},
@@ -36,19 +37,19 @@ def made(*, informative: bool = True, tasks: list[Task] = TASKS, **more: Opinion
 
 
 def test_a_prediction_says_the_likeliest_label_how_sure_it_is_and_how_much_an_answer_would_teach() -> None:
-    said = [(it.task, it.guesses[0].label, it.guesses[0].confidence, it.utility) for it in made()]
-    assert said == [("1", "spam", 0.8, 0.1), ("2", "ham", 0.6, 0.9)]
+    predicted = [(it.task, it.guesses[0].label, it.guesses[0].confidence, it.utility) for it in made()]
+    assert predicted == [("1", "spam", 0.8, 0.1), ("2", "ham", 0.6, 0.9)]
     assert [it.uncertainty for it in made()] == pytest.approx([0.2, 0.4])
     assert {(it.guesses[0].target, it.version) for it in made()} == {("kind", "0007.2")}
 
 
 def test_a_prediction_says_something_of_every_target_in_their_order() -> None:
-    said = [[(guess.target, guess.label) for guess in it.guesses] for it in made(stars=STARS)]
-    assert said == [[("kind", "spam"), ("stars", 1.0)], [("kind", "ham"), ("stars", 4.0)]]
+    predicted = [[(guess.target, guess.label) for guess in it.guesses] for it in made(stars=STARS)]
+    assert predicted == [[("kind", "spam"), ("stars", 1.0)], [("kind", "ham"), ("stars", 4.0)]]
 
 
 def test_a_task_is_as_uncertain_as_its_targets_are_on_the_average_and_ordered_by_that() -> None:
-    both: dict[str, Opinions] = {"kind": KIND, "stars": STARS}
+    both: dict[str, TargetPredictions] = {"kind": KIND, "stars": STARS}
     mean = (KIND.uncertainty + STARS.uncertainty) / 2
     np.testing.assert_allclose([it.uncertainty for it in made(stars=STARS)], mean)
     np.testing.assert_allclose(overall_uncertainty(both), mean)
@@ -67,29 +68,31 @@ BOX = Result(({"type": "rectanglelabels"},))
 
 
 @pytest.mark.parametrize(
-    ("opinions", "shown"),
+    ("target_predictions", "shown"),
     [
         (KIND, [("spam",), ()]),
-        (ChoicesOpinions(("a", "b", "c"), np.array([[0.9, 0.7, 0.1], [0.8, 0.6, 0.1]])), [(("a", "b"),), ()]),
-        (NumberOpinions(np.array([1.2, 4.4]), np.array([0.3, 0.5]), 1.0, Scale(1, 5, 1)), [(1.0,), ()]),
+        (ChoicesPredictions(("a", "b", "c"), np.array([[0.9, 0.7, 0.1], [0.8, 0.6, 0.1]])), [(("a", "b"),), ()]),
+        (NumberPredictions(np.array([1.2, 4.4]), np.array([0.3, 0.5]), 1.0, Scale(1, 5, 1)), [(1.0,), ()]),
         (
-            SpanOpinions(
+            SpanPredictions(
                 [(Span(0, 2, "A"), Span(3, 4, "B")), (Span(0, 2, "A"),)], [(0.9, 0.5), (0.7,)], np.array([0.6, 0.1])
             ),
             [((Span(0, 2, "A"),),), ()],
         ),
-        (OwnOpinions([BOX, BOX], np.array([0.2, 0.4]), [True, True]), [(BOX,), ()]),
+        (OwnPredictions([BOX, BOX], np.array([0.2, 0.4]), [True, True]), [(BOX,), ()]),
     ],
     ids=["choice", "choices", "number", "spans", "a team's own model"],
 )
 def test_what_is_not_so_likely_right_is_withheld_and_keeps_its_place(
-    opinions: Opinions, shown: list[tuple[Label, ...]]
+    target_predictions: TargetPredictions, shown: list[tuple[Label, ...]]
 ) -> None:
     """Of several labels their average chance counts, of a number that it is off by less than half a step."""
-    arguments = {"version": QueueVersion("0007"), "informative": True}
-    made = predictions_of(TASKS, {"it": opinions}, np.array([0.1, 0.9]), least=lambda target: 0.8, **arguments)  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {"version": QueueVersion("0007"), "informative": True}
+    made = predictions_of(
+        TASKS, {"it": target_predictions}, np.array([0.1, 0.9]), least=lambda target: 0.8, **arguments
+    )
     assert [tuple(guess.label for guess in it.guesses) for it in made] == shown
-    everything = predictions_of(TASKS, {"it": opinions}, np.array([0.1, 0.9]), **arguments)  # type: ignore[arg-type]
+    everything = predictions_of(TASKS, {"it": target_predictions}, np.array([0.1, 0.9]), **arguments)
     assert all(it.guesses for it in everything)
     assert [(it.task, it.uncertainty, it.utility) for it in made] == [
         (it.task, it.uncertainty, it.utility) for it in everything
@@ -97,7 +100,7 @@ def test_what_is_not_so_likely_right_is_withheld_and_keeps_its_place(
 
 
 def test_a_target_is_withheld_by_itself() -> None:
-    said = predictions_of(
+    predicted = predictions_of(
         TASKS,
         {"kind": KIND, "stars": STARS},
         np.array([0.1, 0.9]),
@@ -105,7 +108,7 @@ def test_a_target_is_withheld_by_itself() -> None:
         informative=True,
         least={"kind": 0.0, "stars": inf}.__getitem__,
     )
-    assert [[guess.target for guess in it.guesses] for it in said] == [["kind"], ["kind"]]
+    assert [[guess.target for guess in it.guesses] for it in predicted] == [["kind"], ["kind"]]
 
 
 @pytest.mark.parametrize(("scored", "seen"), [(False, [1, 0]), (True, [0, 0])])
@@ -113,11 +116,11 @@ def test_a_target_is_withheld_by_itself() -> None:
 def test_nothing_is_known_against_a_model_of_the_teams_own_that_gives_no_score(
     label: Label, scored: bool, seen: list[int]
 ) -> None:
-    said = {"own": OwnOpinions([label], np.array([UNKNOWN]), [scored])}
+    predicted = {"own": OwnPredictions([label], np.array([UNKNOWN]), [scored])}
 
     def shown(least: float) -> int:
         made = predictions_of(
-            TASKS[:1], said, np.ones(1), version=QueueVersion("1"), informative=True, least=lambda target: least
+            TASKS[:1], predicted, np.ones(1), version=QueueVersion("1"), informative=True, least=lambda target: least
         )
         return len(made[0].guesses)
 

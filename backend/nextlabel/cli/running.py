@@ -239,12 +239,12 @@ class _Readiness:
         self._is_ready = all(one.runs for one in found)
         self._again_at = time.monotonic() + 0.5
         if self._is_ready:
-            self._say_how_to_go_on()
+            self._print_how_to_go_on()
         elif time.monotonic() >= self._complain_at:
             self._complain_at = time.monotonic() + _SLOW_SECONDS
             log.warning("not ready yet: %s", " ".join(one.message for one in found if not one.runs))
 
-    def _say_how_to_go_on(self) -> None:
+    def _print_how_to_go_on(self) -> None:
         click.echo(
             f"nextlabel is ready: it is up on port {self._port}. Next, for each project, in another terminal with the "
             f"same settings:\n  {_connect_line(self._settings, self._address)}"

@@ -141,7 +141,7 @@ def _at(time: str) -> str:
 @_json
 def strategies(as_json: bool) -> None:
     """The query strategies that can be chosen; NEXTLABEL_HOME/strategies/NAME.py is one of your own."""
-    finding.look_in(read_settings().strategies_folder)
+    finding.use_folder(read_settings().strategies_folder)
     found = [_strategy(name) for name in finding.names()]
     if as_json:
         click.echo(json.dumps(found))

@@ -78,13 +78,13 @@ def simulate(
     from nextlabel import simulate as simulation  # noqa: PLC0415 - scikit-learn, which no other command needs at once
 
     service = Settings.from_env(os.environ)
-    finding.look_in(service.strategies_folder)
+    finding.use_folder(service.strategies_folder)
     finding.allow((), every=True)
     _check_outputs(plot, json_path)
     kind = simulation.kind_measured_by(metric) if metric else None
     columns = tuple(name.strip() for name in features.split(",")) if features else ()
     labeled = simulation.load(data, text=text, label=label, features=columns, test=test, kind=kind)
-    _tell(labeled)
+    _report(labeled)
     results = simulation.simulate(
         labeled,
         strategies or ("adaptive", "random"),
@@ -108,7 +108,7 @@ def _check_outputs(plot: Path | None, json_path: str | None) -> None:
         raise SettingsError(f"There is no folder {Path(json_path).parent} to write the JSON into.")
 
 
-def _tell(data: LabeledData) -> None:
+def _report(data: LabeledData) -> None:
     test = f", {len(data.test)} more to be tested on" if data.test else ""
     console = Console(stderr=True, highlight=False)
     console.print(f"{data.name}: {len(data)} {data.rows}, {data.learned}{test}", markup=False)

@@ -18,7 +18,7 @@ from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 
 _MIN_LABELS_TO_CALIBRATE = 30
 _FOLDS = 5
@@ -50,8 +50,8 @@ class LinearChoice:
         self._seen = seen  # which classes had a label, as positions in `classes`
         self._labels, self._temperature = labels, temperature
 
-    def predict(self, tasks: Sequence[Task], features: Features) -> ChoiceOpinions:
-        return ChoiceOpinions(self._classes, self._probabilities(self._scores.of(features)))
+    def predict(self, tasks: Sequence[Task], features: Features) -> ChoicePredictions:
+        return ChoicePredictions(self._classes, self._probabilities(self._scores.of(features)))
 
     def predict_proba(self, weighed: Features) -> Floats:
         """n × k probabilities from features as the space it was fitted in weighs them."""
@@ -81,10 +81,10 @@ def fit_choice(
     space: Space,
     seed: int = 0,
     judged: bool = True,
-) -> tuple[LinearChoice, ChoiceOpinions | None]:
+) -> tuple[LinearChoice, ChoicePredictions | None]:
     """Fit on n labeled rows.
 
-    Returns the model, and what a model that had not seen the row said of it (None: too few labels).
+    Returns the model, and what a model that had not seen the row predicts for it (None: too few labels).
 
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
@@ -112,9 +112,9 @@ def fit_choice(
     if held_out is None:
         return model, None
     unknown = 1.0 / (len(y) + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
-    said = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
-    said /= said.sum(axis=1, keepdims=True)
-    return model, ChoiceOpinions(tuple(classes), spread_over_classes(said, seen, len(classes), len(y)))
+    predicted = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
+    predicted /= predicted.sum(axis=1, keepdims=True)
+    return model, ChoicePredictions(tuple(classes), spread_over_classes(predicted, seen, len(classes), len(y)))
 
 
 def spread_over_classes(seen_probabilities: Floats, seen: NDArray[np.integer], k: int, labels: int) -> Floats:

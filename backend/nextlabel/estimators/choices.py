@@ -18,7 +18,7 @@ from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
-from nextlabel.measures.opinions import ChoicesOpinions, membership
+from nextlabel.measures.target_predictions import ChoicesPredictions, membership
 
 _FOLDS = 5
 _STRENGTHS = (1.0, 20.0)
@@ -34,8 +34,8 @@ class LinearChoices:
     def __init__(self, labels: Sequence[str], scores: LinearScores, threshold: float) -> None:
         self._labels, self._scores, self._threshold = tuple(labels), scores, threshold
 
-    def predict(self, tasks: Sequence[Task], features: Features) -> ChoicesOpinions:
-        return ChoicesOpinions(self._labels, expit(self._scores.of(features)), self._threshold)
+    def predict(self, tasks: Sequence[Task], features: Features) -> ChoicesPredictions:
+        return ChoicesPredictions(self._labels, expit(self._scores.of(features)), self._threshold)
 
     def state(self) -> dict[str, object]:
         own = {"labels": list(self._labels), "threshold": self._threshold}
@@ -49,20 +49,20 @@ class LinearChoices:
 
 def fit_choices(
     features: Features,
-    said: Sequence[tuple[str, ...]],
+    given: Sequence[tuple[str, ...]],
     *,
     labels: Sequence[str],
     space: Space,
     seed: int = 0,
     judged: bool = True,
-) -> tuple[LinearChoices, ChoicesOpinions | None]:
-    """Fit on n labeled rows; returns the model, and what one that had not seen the row said (None: too few labels).
+) -> tuple[LinearChoices, ChoicesPredictions | None]:
+    """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
     A label that all rows have, or none, keeps Laplace's share. Scores become chances by one slope and one shift for
     all labels together (Platt, 1999), taken from scores out of fold: single labels are often too rare for their own.
     So is the strength of regularisation, by log loss, and the chance from which on a label is given, by micro-F1.
     """
-    truth = membership(said, labels)
+    truth = membership(given, labels)
     columns, x = active(space.weigh(features))
     rows = Rows(x)
     tuned = _Tuned(_STRENGTHS[-1])
@@ -74,8 +74,10 @@ def fit_choices(
         space, columns, tuned.slope * rows.weights_of_columns(weights), tuned.slope * intercept + tuned.shift
     )
     model = LinearChoices(labels, scores, tuned.threshold)
-    opinions = None if tuned.chances is None else ChoicesOpinions(tuple(labels), tuned.chances, tuned.threshold)
-    return model, opinions
+    target_predictions = (
+        None if tuned.chances is None else ChoicesPredictions(tuple(labels), tuned.chances, tuned.threshold)
+    )
+    return model, target_predictions
 
 
 @dataclass(frozen=True, slots=True)

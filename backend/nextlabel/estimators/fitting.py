@@ -16,15 +16,15 @@ from nextlabel.estimators.spans import NoSpans, NothingMarked, fit_spans
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, Task
 from nextlabel.labeling.ranking import Features
-from nextlabel.measures.opinions import Opinions
+from nextlabel.measures.target_predictions import TargetPredictions
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model, and what one that had not seen the row said of each (None: too few labels)."""
+    """A fitted model, and what one that had not seen the row predicts for each (None: too few labels)."""
 
     model: Estimator
-    out_of_fold: Opinions | None = None
+    out_of_fold: TargetPredictions | None = None
 
 
 def fit(
@@ -50,7 +50,7 @@ def fit(
             return Fitted(*fit_spans(target, tasks, marked, seed=seed, judged=judged))
         except NothingMarked:
             return Fitted(NoSpans())
-    if len(set(labels)) < 2 or _tell_nothing(target, features):
+    if len(set(labels)) < 2 or _report_nothing(target, features):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
     match target.kind:
         case "choice":
@@ -65,7 +65,7 @@ def fit(
             return Fitted(*fit_number(features, numbers, scale=scale, space=space, seed=seed, judged=judged))
 
 
-def _tell_nothing(target: Target, features: Features) -> bool:
+def _report_nothing(target: Target, features: Features) -> bool:
     """Whether tasks hold nothing beside recordings that are not read. Where texts or pictures come out empty, they may
     be there the next time: then there is a model, for the gate to judge."""
     if any(one.kind != "metadata" for one in target.inputs):

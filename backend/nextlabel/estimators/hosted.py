@@ -17,7 +17,7 @@ from nextlabel.hosting import HostedModel, HostedPrediction
 from nextlabel.hosting.plain_targets import plain_target, read_target
 from nextlabel.hosting.uncertainty import uncertainties
 from nextlabel.labeling import LabelSchema, Result, Target, Task
-from nextlabel.measures.opinions import OwnOpinions
+from nextlabel.measures.target_predictions import OwnPredictions
 
 log = logging.getLogger("nextlabel.hosted")
 
@@ -34,8 +34,8 @@ class HostedFacts:
     """What is known of a version beside its files: which model, for what, and its train_output.
 
     ``schema`` has the labeling config that a model for label-studio-ml reads, or the one target that a scikit-learn
-    model learns. ``learns`` is whether the model can be fitted, ``informative`` whether it has said anything of the
-    tasks it was tried on, and ``trained`` whether it has seen labels.
+    model learns. ``learns`` is whether the model can be fitted, ``informative`` whether it has predicted anything for
+    the tasks it was tried on, and ``trained`` whether it has seen labels.
     """
 
     name: str
@@ -68,8 +68,8 @@ class HostedProject:
 
     def predict(
         self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
-    ) -> dict[str, OwnOpinions]:
-        return {self.about: self.opinions(list(self.ask(tasks, context)))}
+    ) -> dict[str, OwnPredictions]:
+        return {self.about: self.target_predictions(list(self.ask(tasks, context)))}
 
     @property
     def about(self) -> str:
@@ -77,28 +77,28 @@ class HostedProject:
         its name stands for them."""
         return self.facts.target.name if self.facts.target else self.facts.name
 
-    def opinions(self, said: Sequence[HostedPrediction]) -> OwnOpinions:
+    def target_predictions(self, predicted: Sequence[HostedPrediction]) -> OwnPredictions:
         """What it says of n tasks."""
-        labels = [Result(tuple(one.result)) if one.label is None else one.label for one in said]
-        scored = [one.score is not None or bool(one.region_scores) for one in said]
-        return OwnOpinions(labels, uncertainties(said, self._way()), scored)
+        labels = [Result(tuple(one.result)) if one.label is None else one.label for one in predicted]
+        scored = [one.score is not None or bool(one.region_scores) for one in predicted]
+        return OwnPredictions(labels, uncertainties(predicted, self._way()), scored)
 
     def start(self) -> None:
         """As `SlowModel.start`: the model's process. Raises `HostedModelError`."""
         _ = self.hosted.learns
 
-    def say(self, tasks: Sequence[Task]) -> list[tuple[object, ...]]:
-        """As `SlowModel.say`; the model may fail on a few tasks in all."""
-        said = self._asker.answers([self._question(task) for task in tasks])
-        return [(one.result, one.score, one.region_scores, one.model_version, one.label) for one in said]
+    def plain_answers(self, tasks: Sequence[Task]) -> list[tuple[object, ...]]:
+        """As `SlowModel.plain_answers`; the model may fail on a few tasks in all."""
+        predicted = self._asker.answers([self._question(task) for task in tasks])
+        return [(one.result, one.score, one.region_scores, one.model_version, one.label) for one in predicted]
 
-    def heard(self, said: Sequence[object]) -> OwnOpinions:
-        """As `SlowModel.heard`."""
-        return self.opinions([self._prediction(one) for one in said])
+    def from_plain_answers(self, predicted: Sequence[object]) -> OwnPredictions:
+        """As `SlowModel.from_plain_answers`."""
+        return self.target_predictions([self._prediction(one) for one in predicted])
 
-    def _prediction(self, said: object) -> HostedPrediction:
+    def _prediction(self, predicted: object) -> HostedPrediction:
         """As JSON leaves it."""
-        result, score, region_scores, version, label = cast("tuple[Any, Any, Any, Any, Any]", said)
+        result, score, region_scores, version, label = cast("tuple[Any, Any, Any, Any, Any]", predicted)
         known = self.facts.target.read(label) if self.facts.target else None
         return HostedPrediction(result, score, tuple(region_scores), version, known)
 
@@ -110,7 +110,7 @@ class HostedProject:
     ) -> Iterator[HostedPrediction]:
         """Predictions of the tasks in order, of as many as are begun before ``until`` (`time.monotonic`), one at least.
 
-        Nothing is said of a task on which the model fails. Raises `HostedModelError` where it fails on too many.
+        Nothing is predicted for a task on which the model fails. Raises `HostedModelError` where it fails on too many.
         """
         questions = [self._question(task) for task in tasks]
         asker = _Asker(self.hosted, context)
@@ -187,7 +187,7 @@ class _Asker:
 
     def answers(self, questions: Sequence[Mapping[str, object]]) -> list[HostedPrediction]:
         try:
-            said = self._hosted.predict(questions, self._context)
+            predicted = self._hosted.predict(questions, self._context)
         except HostedModelError as error:
             if len(questions) > 1:
                 half = len(questions) // 2
@@ -195,7 +195,7 @@ class _Asker:
             self._failed += 1
             if self._failed >= (_MOST_FAILURES if self._answered else _HOPELESS):
                 raise
-            log.warning("nothing is said of task %s: %s", questions[0]["id"], str(error).partition("\n")[0])
+            log.warning("nothing is predicted for task %s: %s", questions[0]["id"], str(error).partition("\n")[0])
             return [_NOTHING]
-        self._answered += len(said)
-        return said
+        self._answered += len(predicted)
+        return predicted

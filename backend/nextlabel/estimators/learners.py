@@ -89,8 +89,8 @@ class NumbersLearner:
         model, _ = fit_number(features, numbers.tolist(), scale=Scale(), space=self._space(), seed=seed, judged=False)
 
         def predict(asked: Features) -> Floats:
-            said = model.predict((), asked)
-            return np.column_stack([said.mean, said.spread])
+            predicted = model.predict((), asked)
+            return np.column_stack([predicted.mean, predicted.spread])
 
         return predict
 

@@ -15,7 +15,7 @@ from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active, restore_space
 from nextlabel.labeling import Scale, Task
 from nextlabel.labeling.ranking import Features, Floats
-from nextlabel.measures.opinions import NumberOpinions
+from nextlabel.measures.target_predictions import NumberPredictions
 
 _FOLDS, _MANY = 5, 500
 
@@ -52,13 +52,15 @@ class LinearNumber:
         self._intercept, self._typical = intercept, typical
         self._noise, self._prior = noise, prior  # variances: of a label by itself, of a weight before any label
 
-    def predict(self, tasks: Sequence[Task], features: Features) -> NumberOpinions:
+    def predict(self, tasks: Sequence[Task], features: Features) -> NumberPredictions:
         weighed = self._space.weigh(features)
         places = self._rows.of(weighed[:, self._columns] if issparse(weighed) else weighed)
         unexplored = np.maximum(_squares(weighed) - (places**2).sum(axis=1), 0)
         off = places - self._centre
         variance = self._noise + ((off @ self._covariance) * off).sum(axis=1) + self._prior * unexplored
-        return NumberOpinions(self._intercept + places @ self._weights, np.sqrt(variance), self._typical, self._scale)
+        return NumberPredictions(
+            self._intercept + places @ self._weights, np.sqrt(variance), self._typical, self._scale
+        )
 
     def state(self) -> dict[str, object]:
         rows = self._labeled
@@ -88,13 +90,13 @@ class LinearNumber:
 
 
 def fit_number(
-    features: Features, said: Sequence[float], *, scale: Scale, space: Space, seed: int = 0, judged: bool = True
-) -> tuple[LinearNumber, NumberOpinions | None]:
-    """Fit on n labeled rows; returns the model, and what one that had not seen the row said (None: too few labels).
+    features: Features, given: Sequence[float], *, scale: Scale, space: Space, seed: int = 0, judged: bool = True
+) -> tuple[LinearNumber, NumberPredictions | None]:
+    """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
     Raises ValueError unless two different numbers were given.
     """
-    numbers = np.array(said, dtype=np.float64)
+    numbers = np.array(given, dtype=np.float64)
     if len(np.unique(numbers)) < 2:
         raise ValueError("at least two different numbers must have been given")
     columns, x = active(space.weigh(features))
@@ -115,7 +117,7 @@ def fit_number(
     )
     if not judged or len(numbers) < 2 * _FOLDS:
         return model, None
-    return model, NumberOpinions(*_out_of_fold(places, numbers, seed), typical, scale)
+    return model, NumberPredictions(*_out_of_fold(places, numbers, seed), typical, scale)
 
 
 def _out_of_fold(x: Floats, numbers: Floats, seed: int) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 
 _KNOWN_OR_NOT = ("known", "unknown")  # what stands for the classes of a target that has none
 
@@ -27,9 +27,9 @@ class Prior:
         self._classes = tuple(classes) or _KNOWN_OR_NOT
         self._counts = tuple(counts) if counts else (0,) * len(self._classes)
 
-    def predict(self, tasks: Sequence[Task], features: Features | None = None) -> ChoiceOpinions:
+    def predict(self, tasks: Sequence[Task], features: Features | None = None) -> ChoicePredictions:
         smoothed = np.array(self._counts, dtype=np.float32) + 1
-        return ChoiceOpinions(self._classes, np.tile(smoothed / smoothed.sum(), (len(tasks), 1)))
+        return ChoicePredictions(self._classes, np.tile(smoothed / smoothed.sum(), (len(tasks), 1)))
 
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "classes": list(self._classes), "counts": list(self._counts)}

@@ -12,7 +12,7 @@ from nextlabel.features.encoders import Encoder, TextEncoder
 from nextlabel.features.source import Source
 from nextlabel.labeling import LabelSchema, Task
 from nextlabel.labeling.ranking import Features
-from nextlabel.measures.opinions import Opinions
+from nextlabel.measures.target_predictions import TargetPredictions
 
 
 class Estimator(Protocol):
@@ -24,8 +24,8 @@ class Estimator(Protocol):
     @property
     def informative(self) -> bool: ...
 
-    def predict(self, tasks: Sequence[Task], features: Features) -> Opinions:
-        """n opinions from the tasks or their encoded features, row by row; a missing field never breaks a batch."""
+    def predict(self, tasks: Sequence[Task], features: Features) -> TargetPredictions:
+        """n predictions from the tasks or their encoded features, row by row; a missing field never breaks a batch."""
 
     def state(self) -> dict[str, object]:
         """Plain values and arrays from which it can be restored; no code."""
@@ -38,11 +38,11 @@ class SlowModel(Protocol):
     def start(self) -> None:
         """Whatever takes long before the first answer; it may be called again."""
 
-    def say(self, tasks: Sequence[Task]) -> Sequence[object]:
-        """A plain value of each task, such as JSON holds, from which `heard` makes the opinions."""
+    def plain_answers(self, tasks: Sequence[Task]) -> Sequence[object]:
+        """A plain value of each task, such as JSON holds, from which `from_plain_answers` makes the predictions."""
 
-    def heard(self, said: Sequence[object]) -> Opinions:
-        """The opinions of n tasks, in whatever process each was asked about."""
+    def from_plain_answers(self, predicted: Sequence[object]) -> TargetPredictions:
+        """The predictions for n tasks, in whatever process each was asked about."""
 
 
 class Model(Protocol):
@@ -56,8 +56,8 @@ class Model(Protocol):
 
     def predict(
         self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
-    ) -> Mapping[str, Opinions]:
-        """n opinions of n tasks, by target. ``context`` is what an annotator has just drawn, as the tool tells it."""
+    ) -> Mapping[str, TargetPredictions]:
+        """n predictions for n tasks, by target. ``context`` is what an annotator has just drawn, as the tool tells it."""
 
     def state(self) -> dict[str, object]:
         """Plain values and arrays from which it can be restored; no code."""
@@ -74,7 +74,7 @@ class Learned:
     encoder: Encoder
     estimator: Estimator
 
-    def predict(self, tasks: Sequence[Task], source: Source) -> Opinions:
+    def predict(self, tasks: Sequence[Task], source: Source) -> TargetPredictions:
         return self.estimator.predict(tasks, self.encoder.encode(tasks, source))
 
 
@@ -103,8 +103,8 @@ class ProjectModel:
 
     def predict(
         self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
-    ) -> dict[str, Opinions]:
-        """n opinions of n tasks, by target; nothing that an annotator draws changes them."""
+    ) -> dict[str, TargetPredictions]:
+        """n predictions for n tasks, by target; nothing that an annotator draws changes them."""
         return {name: learned.predict(tasks, source) for name, learned in self.speaking.items()}
 
     @property

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nextlabel.features.tokens import Place, token_features, tokenize
 from nextlabel.labeling import Span, Target, Task, read_field
 from nextlabel.labeling.ranking import Floats
-from nextlabel.measures.opinions import SpanOpinions
+from nextlabel.measures.target_predictions import SpanPredictions
 
 _MAX_CHARACTERS = 100_000
 _MAX_WORDS = 400  # tagged together; a longer text is cut, at the end of a line where there is one
@@ -48,8 +48,8 @@ class NoSpans:
     kind = "no-spans/1"
     informative: bool = False
 
-    def predict(self, tasks: Sequence[Task], features: object = None) -> SpanOpinions:
-        return SpanOpinions([()] * len(tasks), [()] * len(tasks), np.full(len(tasks), 0.5))
+    def predict(self, tasks: Sequence[Task], features: object = None) -> SpanPredictions:
+        return SpanPredictions([()] * len(tasks), [()] * len(tasks), np.full(len(tasks), 0.5))
 
     def state(self) -> dict[str, object]:
         return {"kind": self.kind}
@@ -77,32 +77,32 @@ class SpanTagger:
         self._tags = [(column, tag) for column, tag in enumerate(_tags(len(self._labels))) if tag in known]
         self._lock = Lock()  # a tagger remembers which words it was given last
 
-    def predict(self, tasks: Sequence[Task], features: object = None) -> SpanOpinions:
+    def predict(self, tasks: Sequence[Task], features: object = None) -> SpanPredictions:
         """Spans in the order of the text. ``features`` are not read.
 
         A text's uncertainty is that of its words together (`_uncertainty`), 0 where there is no word. A task without a
         text has no spans and the uncertainty 0: a label of it would teach nothing.
         """
-        return _together(self.say(tasks))
+        return _together(self.plain_answers(tasks))
 
     def start(self) -> None:
         """As `SlowModel.start`."""
 
-    def say(self, tasks: Sequence[Task]) -> list[_Opinion]:
-        """As `SlowModel.say`."""
+    def plain_answers(self, tasks: Sequence[Task]) -> list[_Prediction]:
+        """As `SlowModel.plain_answers`."""
         return [self._read_spans(_read(task, self._field)) for task in tasks]
 
-    def heard(self, said: Sequence[object]) -> SpanOpinions:
-        """As `SlowModel.heard`."""
-        return _together([_opinion_of(one) for one in said])
+    def from_plain_answers(self, predicted: Sequence[object]) -> SpanPredictions:
+        """As `SlowModel.from_plain_answers`."""
+        return _together([_prediction_of(one) for one in predicted])
 
-    def _read_spans(self, words: _Words | None) -> _Opinion:
+    def _read_spans(self, words: _Words | None) -> _Prediction:
         if words is None:
             return _NO_TEXT
         p = np.zeros((len(words.places), 1 + 2 * len(self._labels)))
         for start, piece in zip(words.starts, words.pieces, strict=True):
             self._fill_marginals(piece, p[start : start + len(piece)])
-        return _opinion(words.places, p, self._labels)
+        return _prediction(words.places, p, self._labels)
 
     def _fill_marginals(self, piece: pycrfsuite.ItemSequence, p: Floats) -> None:
         """T × tags: each word's probabilities. Where it is surely outside, and no span can end, the others stay 0."""
@@ -142,11 +142,11 @@ def fit_spans(
     *,
     seed: int = 0,
     judged: bool = True,
-) -> tuple[SpanTagger, SpanOpinions | None]:
+) -> tuple[SpanTagger, SpanPredictions | None]:
     """Fit on n labeled tasks; those without any span teach as well.
 
-    Returns the tagger, and what taggers that had not seen the task said of it (None: fewer than ten tasks, fewer than
-    two of them with a span, or not ``judged``, which takes a sixth of the time). ``seed`` draws the folds.
+    Returns the tagger, and what taggers that had not seen the task predict for it (None: fewer than ten tasks, fewer
+    than two of them with a span, or not ``judged``, which takes a sixth of the time). ``seed`` draws the folds.
 
     Raises `NothingMarked` where no span is labeled yet: then `NoSpans` is all there is to say.
     """
@@ -166,7 +166,7 @@ def fit_spans(
     model = fit(range(len(tasks)))
     if not judged or len(tasks) < 2 * _FOLDS or has_span.sum() < 2:
         return model, None
-    held_out: list[_Opinion] = [_NO_TEXT] * len(tasks)
+    held_out: list[_Prediction] = [_NO_TEXT] * len(tasks)
     folds = _folds(has_span, seed)
     for fold in range(_FOLDS):
         unseeing = fit(np.flatnonzero(folds != fold).tolist())
@@ -207,16 +207,16 @@ class _Words(NamedTuple):
     pieces: list[pycrfsuite.ItemSequence]
 
 
-class _Opinion(NamedTuple):
+class _Prediction(NamedTuple):
     spans: tuple[Span, ...]
     chances: tuple[float, ...]
     uncertainty: float
 
 
-def _opinion_of(said: object) -> _Opinion:
+def _prediction_of(predicted: object) -> _Prediction:
     """Also of what came as JSON, which knows lists only."""
-    spans, chances, uncertainty = cast("_Opinion", said)
-    return _Opinion(tuple(Span(*span) for span in spans), tuple(chances), uncertainty)
+    spans, chances, uncertainty = cast("_Prediction", predicted)
+    return _Prediction(tuple(Span(*span) for span in spans), tuple(chances), uncertainty)
 
 
 class _Run(NamedTuple):
@@ -227,7 +227,7 @@ class _Run(NamedTuple):
     label: int
 
 
-_NO_TEXT = _Opinion((), (), 0.0)
+_NO_TEXT = _Prediction((), (), 0.0)
 
 
 def _tags(labels: int) -> list[str]:
@@ -276,14 +276,14 @@ def _runs(columns: Sequence[int]) -> list[_Run]:
     return runs
 
 
-def _opinion(places: Sequence[Place], p: Floats, labels: Sequence[str]) -> _Opinion:
+def _prediction(places: Sequence[Place], p: Floats, labels: Sequence[str]) -> _Prediction:
     if not places:
-        return _Opinion((), (), 0.0)
+        return _Prediction((), (), 0.0)
     weighed = p.copy()
     weighed[:, 0] *= _DOUBT
     columns = weighed.argmax(axis=1)
     runs = _runs(columns.tolist())
-    return _Opinion(
+    return _Prediction(
         tuple(Span(places[run.first][0], places[run.last][1], labels[run.label]) for run in runs),
         tuple(_chance(p, columns, run) for run in runs),
         _uncertainty(p),
@@ -310,11 +310,11 @@ def _chance(p: Floats, columns: NDArray[np.integer], run: _Run) -> float:
     return float(np.clip(p[words, columns[words]].prod() * ends, 0, 1))
 
 
-def _together(opinions: Sequence[_Opinion]) -> SpanOpinions:
-    return SpanOpinions(
-        [one.spans for one in opinions],
-        [one.chances for one in opinions],
-        np.array([one.uncertainty for one in opinions], dtype=np.float64),
+def _together(target_predictions: Sequence[_Prediction]) -> SpanPredictions:
+    return SpanPredictions(
+        [one.spans for one in target_predictions],
+        [one.chances for one in target_predictions],
+        np.array([one.uncertainty for one in target_predictions], dtype=np.float64),
     )
 
 

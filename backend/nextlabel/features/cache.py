@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.features.segments import Segments, Words
-from nextlabel.features.work import EMBED, InPlace, Shards, Told, Work, nobody, numbers, slices
+from nextlabel.features.work import EMBED, EmbedProgress, InPlace, Shards, Work, nobody, numbers, slices
 from nextlabel.labeling.ranking import Floats
 
 _MAX_SEGMENTS = 12
@@ -38,7 +38,7 @@ class VectorCache:
         width: int,
         compute: Callable[[Sequence[int]], Floats],
         text: Callable[[int], str] | None = None,
-        told: Told = nobody,
+        progress: EmbedProgress = nobody,
     ) -> Floats:
         """n × ``width``; ``compute`` is asked for up to `_BLOCK` new keys at a time; with ``text`` for a shard.
 
@@ -53,7 +53,7 @@ class VectorCache:
         missing = unknown[np.sort(places)]
 
         pieces = self._computed(signature, missing, width, compute, text)
-        folder.keep(wanted, rows, _filled(rows, missing, pieces, told))
+        folder.keep(wanted, rows, _filled(rows, missing, pieces, progress))
         if len(unknown) > len(new):
             first = unknown[places]
             rows[unknown] = rows[first[np.searchsorted(new, wanted[unknown])]]
@@ -80,7 +80,7 @@ class VectorCache:
 
 
 def _filled(
-    rows: Floats, missing: NDArray[np.intp], pieces: Iterator[tuple[range, Floats]], told: Told
+    rows: Floats, missing: NDArray[np.intp], pieces: Iterator[tuple[range, Floats]], progress: EmbedProgress
 ) -> Iterator[NDArray[np.intp]]:
     """Puts the pieces in their rows as they come, and says which rows those are."""
     done = 0
@@ -88,7 +88,7 @@ def _filled(
         block = missing[piece.start : piece.stop]
         rows[block] = fresh
         done += len(block)
-        told(done, len(missing))
+        progress(done, len(missing))
         yield block
 
 

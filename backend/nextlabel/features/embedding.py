@@ -26,7 +26,7 @@ from nextlabel.features.markup import content_of, is_marked_up
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
-from nextlabel.features.work import Told
+from nextlabel.features.work import EmbedProgress
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -86,7 +86,7 @@ class EmbeddingEncoder:
         if source.vectors is None:
             return compute(range(len(texts)))
         keys = [content_hash(f"{_MARKED_UP}{text}" if is_marked_up(text) else text) for text in texts]
-        return source.vectors.get(self._model, keys, model.width, compute, content, _Telling(source.told))
+        return source.vectors.get(self._model, keys, model.width, compute, content, _Telling(source.progress))
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1]) if self._words else Centred.of(np.asarray(pool))
@@ -133,11 +133,11 @@ def embedder(folder: Path | None, wanted: str) -> Callable[[Sequence[str]], Floa
 class _Telling:
     """Tells on, and writes a line into the log now and then: a first pass takes minutes."""
 
-    def __init__(self, told: Told) -> None:
-        self._told, self._next = told, monotonic() + _LOG_SECONDS
+    def __init__(self, progress: EmbedProgress) -> None:
+        self._progress, self._next = progress, monotonic() + _LOG_SECONDS
 
     def __call__(self, done: int, total: int) -> None:
-        self._told(done, total)
+        self._progress(done, total)
         if monotonic() >= self._next:
             self._next = monotonic() + _LOG_SECONDS
             log.info("embedding: %s of %s texts", f"{done:,}", f"{total:,}")

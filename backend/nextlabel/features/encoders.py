@@ -120,17 +120,17 @@ class RecordEncoder:
             cells = TabularEncoder.of([Input(name) for name in named], records)
             parts.append((cells, cells.space(cells.encode(records, source))))
         if worded:
-            said = _without_numbers(records, both)
-            texts = _of_texts(worded, said, source, embeddings)
-            parts.append((texts, texts.space(texts.encode(said, source))))
+            stated = _without_numbers(records, both)
+            texts = _of_texts(worded, stated, source, embeddings)
+            parts.append((texts, texts.space(texts.encode(stated, source))))
         return cls(fields, parts, hidden=hidden, both=both)
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
         """n × d, weighed; one column of zeros where no field tells anything."""
         records = _records(tasks, self._fields, hidden=self._hidden)
-        said = _without_numbers(records, self._both)
+        stated = _without_numbers(records, self._both)
         weighed = [
-            space.weigh(part.encode(records if isinstance(part, TabularEncoder) else said, source))
+            space.weigh(part.encode(records if isinstance(part, TabularEncoder) else stated, source))
             for part, space in self._parts
         ]
         if len(weighed) < 2:

@@ -75,7 +75,7 @@ def _shown(page: str) -> str:
 
 
 class _Reader:
-    """Is told of a page's parts in their order, so that no tree is ever built of it."""
+    """Gets a page's parts in their order, so that no tree is ever built of it."""
 
     def __init__(self) -> None:
         self.content: list[str] = []
@@ -100,7 +100,7 @@ class _Reader:
         """Nobody sees it."""
 
     def close(self) -> None:
-        """All that there is has been told."""
+        """All that there is has come."""
 
     def _begin_line(self, tag: str) -> None:
         if not _WITHIN_A_LINE.fullmatch(tag):

@@ -26,8 +26,8 @@ def record_of(data: Mapping[str, object], hidden: Collection[str]) -> dict[str, 
     """The fields of a task but the hidden ones, by name: those of a table under the field's name and their own, lists
     of texts as one text. Other lists, and what is nested deeper, are left out."""
     shown = {name: _joined(value) for name, value in data.items() if name not in hidden}
-    told = dict(cells(shown, [Input(name) for name in shown]))
-    return {name: cell for name, cell in told.items() if name not in hidden}
+    received = dict(cells(shown, [Input(name) for name in shown]))
+    return {name: cell for name, cell in received.items() if name not in hidden}
 
 
 def shown_record(data: Mapping[str, object], fields: Sequence[str]) -> dict[str, object]:
@@ -152,6 +152,6 @@ def _joined(value: object) -> object:
     return read_text({"": [one for one in value if isinstance(one, str | dict)]}, [""])
 
 
-def _most(said: Iterable[bool]) -> bool:
-    answers = list(said)
+def _most(stated: Iterable[bool]) -> bool:
+    answers = list(stated)
     return sum(answers) > _MOST * len(answers)

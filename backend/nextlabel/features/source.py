@@ -9,7 +9,7 @@ from typing import Protocol
 from scipy.sparse import csr_matrix
 
 from nextlabel.features.text import count_features
-from nextlabel.features.work import Told, nobody
+from nextlabel.features.work import EmbedProgress, nobody
 from nextlabel.labeling.ranking import Floats
 
 
@@ -23,7 +23,7 @@ class Vectors(Protocol):
         width: int,
         compute: Callable[[Sequence[int]], Floats],
         text: Callable[[int], str] | None = None,
-        told: Told = nobody,
+        progress: EmbedProgress = nobody,
     ) -> Floats:
         """n × ``width``; ``compute`` is given the places whose key is not known, each key once, and returns their
         rows. ``signature`` changes whenever the same content would give other vectors; a row that holds NaN is
@@ -38,10 +38,10 @@ class Vectors(Protocol):
 class Source:
     """For one project. ``file`` reads what stands at an address that a task names; it raises `FileUnavailable`.
 
-    ``told`` hears how many texts have been embedded, where that takes a while.
+    ``progress`` is called with how many texts have been embedded, where that takes a while.
     """
 
     count: Callable[[Sequence[str]], csr_matrix] = count_features
     vectors: Vectors | None = None
     file: Callable[[str], bytes] | None = None
-    told: Told = nobody
+    progress: EmbedProgress = nobody

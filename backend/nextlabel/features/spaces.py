@@ -128,8 +128,8 @@ class Curved:
         _, first = np.unique(sample, axis=0, return_index=True)
         landmarks = sample[np.sort(first)[:_LANDMARKS]]
         strengths, directions = np.linalg.eigh(rbf_kernel(landmarks.astype(np.float64), gamma=gamma))
-        told_apart = strengths > _FAINTEST
-        weights = directions[:, told_apart] / np.sqrt(strengths[told_apart])
+        kept_apart = strengths > _FAINTEST
+        weights = directions[:, kept_apart] / np.sqrt(strengths[kept_apart])
         return cls(centred, landmarks, weights.astype(np.float32), gamma)
 
     def weigh(self, features: Features) -> Floats:

@@ -48,8 +48,8 @@ def read_text(data: Mapping[str, object], inputs: Sequence[str]) -> str:
 
 def _texts(value: object) -> Iterator[str]:
     for turn in value if isinstance(value, list) else [value]:
-        said = turn.values() if isinstance(turn, dict) else [turn]
-        yield from (str(one) for one in said if isinstance(one, str | int | float))
+        stated = turn.values() if isinstance(turn, dict) else [turn]
+        yield from (str(one) for one in stated if isinstance(one, str | int | float))
 
 
 def content_hash(text: str) -> bytes:

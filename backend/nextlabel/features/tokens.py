@@ -1,4 +1,4 @@
-"""Text → words with their places, and what a tagger is told of each word."""
+"""Text → words with their places, and what a tagger sees of each word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long computations, told so that another process can take a share of them."""
+"""Long computations, described so that another process can take a share of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCORE = "score"
 Progress = Callable[[str, int], None]
 """Told what is going on: the step's name, and how many tasks it has come to so far."""
 
-Told = Callable[[int, int], None]
+EmbedProgress = Callable[[int, int], None]
 """Told how many of how many have been computed so far."""
 
 
@@ -36,7 +36,7 @@ def nobody(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[Rows]):
-    """A row for each item, told so that another process can compute the same.
+    """A row for each item, described so that another process can compute the same.
 
     ``kind`` names what is done and ``needs`` what it is done with, such as a model's signature. An item's row depends
     on nothing else: not on the other items, nor on who computes it. ``read`` makes rows of what `write` made of them;
@@ -87,16 +87,16 @@ def write(rows: Numbers | Sequence[object]) -> bytes:
 def numbers(width: int) -> Callable[[bytes, int], Numbers | None]:
     """Reads n × ``width`` numbers."""
 
-    def read(told: bytes, n: int) -> Numbers | None:
-        return np.frombuffer(told, dtype="<f4").reshape(n, width) if len(told) == 4 * n * width else None
+    def read(received: bytes, n: int) -> Numbers | None:
+        return np.frombuffer(received, dtype="<f4").reshape(n, width) if len(received) == 4 * n * width else None
 
     return read
 
 
-def values(told: bytes, n: int) -> Sequence[object] | None:
+def values(received: bytes, n: int) -> Sequence[object] | None:
     """Reads n plain values."""
     try:
-        rows = [json.loads(line) for line in told.splitlines()]
+        rows = [json.loads(line) for line in received.splitlines()]
     except ValueError:
         return None
     return rows if len(rows) == n else None

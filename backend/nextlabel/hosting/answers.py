@@ -31,8 +31,8 @@ class HostedPrediction:
     label: Label | None = None
 
     @property
-    def says_nothing(self) -> bool:
-        """Whether nothing is said of the task at all."""
+    def is_empty(self) -> bool:
+        """Whether nothing is predicted for the task at all."""
         return not self.result and self.score is None and self.label is None
 
 
@@ -40,8 +40,8 @@ def read_predictions(answer: object, asked: int, version: str | None = None) -> 
     """One prediction per task, in order. Raises `Unreadable`.
 
     Read are a list, and a dict that has it under "predictions" or "results" (a ModelResponse comes as one). Of several
-    predictions of one task the one with the highest score counts; None, {} or [] is a task of which nothing is said.
-    An empty list says nothing of any task: interactive models answer so when there is no context.
+    predictions of one task the one with the highest score counts; None, {} or [] is a task for which nothing is
+    predicted. An empty list says nothing of any task: interactive models answer so when there is no context.
     ``version`` stands in where a prediction names none.
     """
     if isinstance(answer, Mapping):
@@ -61,14 +61,14 @@ def read_labels(answer: Sequence[Any], asked: int, target: Target) -> list[Hoste
     A number becomes the closest that can be given; a label that the target does not have is none.
     """
     _check_number(answer, asked)
-    labels = [(_label(said, target), likely) for said, likely in answer]
+    labels = [(_label(raw, target), likely) for raw, likely in answer]
     return [HostedPrediction([], None if label is None else likely, (), None, label) for label, likely in labels]
 
 
-def _label(said: Any, target: Target) -> Label | None:
-    if target.scale is not None and isinstance(said, float):
-        said = target.scale.nearest(said)
-    return target.read(said)
+def _label(raw: Any, target: Target) -> Label | None:
+    if target.scale is not None and isinstance(raw, float):
+        raw = target.scale.nearest(raw)
+    return target.read(raw)
 
 
 def _check_number(answer: Sequence[object], asked: int) -> None:
@@ -100,8 +100,8 @@ def _rank(prediction: HostedPrediction) -> float:
     return -1.0 if prediction.score is None else prediction.score
 
 
-def _text(said: object) -> str | None:
-    return str(said) if said not in (None, "") else None
+def _text(raw: object) -> str | None:
+    return str(raw) if raw not in (None, "") else None
 
 
 def _kind(thing: object) -> str:

@@ -227,8 +227,8 @@ class _TwoX:
         by_lower = {name.lower(): name for name in names}
         mapped: dict[str, str] = {}
         for label, tag in self.label_interface.get_control(tag_name).labels_attrs.items():
-            said = [one.strip() for one in tag.attr.get("predicted_values", "").split(",")]
-            known = [name for name in said if name in names]
+            raw = [one.strip() for one in tag.attr.get("predicted_values", "").split(",")]
+            known = [name for name in raw if name in names]
             if not known and label.lower() in by_lower:
                 known = [label if label in names else by_lower[label.lower()]]
             mapped |= dict.fromkeys(known, label)

@@ -54,16 +54,16 @@ class SomeLabels:
     always: tuple[str, ...]
 
     @classmethod
-    def of(cls, labels: tuple[str, ...], said: Sequence[Any]) -> SomeLabels:
-        """``labels`` are all that there are; ``said`` what was chosen of each task."""
-        counts = {label: sum(label in chosen for chosen in said) for label in labels}
-        varying = tuple(label for label, count in counts.items() if 0 < count < len(said))
-        return cls(labels, varying, tuple(label for label, count in counts.items() if count == len(said)))
+    def of(cls, labels: tuple[str, ...], answered: Sequence[Any]) -> SomeLabels:
+        """``labels`` are all that there are; ``answered`` what was chosen of each task."""
+        counts = {label: sum(label in chosen for chosen in answered) for label in labels}
+        varying = tuple(label for label, count in counts.items() if 0 < count < len(answered))
+        return cls(labels, varying, tuple(label for label, count in counts.items() if count == len(answered)))
 
-    def target(self, said: Sequence[Any]) -> NDArray[Any]:
+    def target(self, answered: Sequence[Any]) -> NDArray[Any]:
         """y: n × l of 0 and 1. A single choice stands twice, because one column is read as two classes."""
         columns = self.varying * 2 if len(self.varying) == 1 else self.varying
-        return np.array([[int(label in chosen) for label in columns] for chosen in said])
+        return np.array([[int(label in chosen) for label in columns] for chosen in answered])
 
     def answers(self, estimator: Any, inputs: Any) -> list[Answer]:
         """The labels of each task, in the target's order."""
@@ -125,8 +125,8 @@ def _chances_of_classes(estimator: Any, inputs: Any) -> Floats | None:
 def _chances_of_each(estimator: Any, inputs: Any) -> Floats | None:
     """n × labels. Some estimators give n × 2 for each label, others one table."""
     if hasattr(estimator, "predict_proba"):
-        said = estimator.predict_proba(inputs)
-        return np.column_stack([one[:, 1] for one in said]) if isinstance(said, list) else np.asarray(said)
+        answered = estimator.predict_proba(inputs)
+        return np.column_stack([one[:, 1] for one in answered]) if isinstance(answered, list) else np.asarray(answered)
     if not hasattr(estimator, "decision_function"):
         return None
     return np.asarray(expit(np.asarray(estimator.decision_function(inputs), dtype=np.float64)))

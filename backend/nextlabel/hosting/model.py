@@ -285,9 +285,9 @@ class HostedModel:
             "memory_mb": self._limits.memory_mb,
             "path": [str(Path(entry).absolute()) for entry in sys.path],
         }
-        told = self._ask(process, "start", start)
-        learned = next((target for target in self._schema.targets if target.name == told["target"]), None)
-        self._about = bool(told["learns"]), learned
+        started = self._ask(process, "start", start)
+        learned = next((target for target in self._schema.targets if target.name == started["target"]), None)
+        self._about = bool(started["learns"]), learned
         return process
 
     def _ask(
@@ -299,19 +299,19 @@ class HostedModel:
     ) -> Mapping[str, Any]:
         seconds = self._limits.seconds(doing)
         try:
-            answer: Mapping[str, Any] = process.tell(message, seconds, meanwhile)
+            answer: Mapping[str, Any] = process.report(message, seconds, meanwhile)
         except TimeoutError:
             process.last_words()
             process.end()
-            said = f"did not {doing} within {seconds:g} s and was ended. Make it faster, or raise {doing}_seconds."
-            raise self._error(said, process) from None
+            reason = f"did not {doing} within {seconds:g} s and was ended. Make it faster, or raise {doing}_seconds."
+            raise self._error(reason, process) from None
         except wire.Garbled:
             process.end()
-            said = f"wrote to the file descriptor of nextlabel's own in {doing}: have it use only those it opened."
-            raise self._error(said, process) from None
+            reason = f"wrote to the file descriptor of nextlabel's own in {doing}: have it use only those it opened."
+            raise self._error(reason, process) from None
         except (EOFError, OSError):
-            said = self._how_it_ended(process.end(_GRACE_SECONDS), doing)
-            raise self._error(said, process) from None
+            reason = self._how_it_ended(process.end(_GRACE_SECONDS), doing)
+            raise self._error(reason, process) from None
         except BaseException:  # interrupted between question and answer: the next would get this one's answer
             process.end()
             raise
@@ -323,7 +323,7 @@ class HostedModel:
         raise self._error(self._what_failed(failure, answer["what"], doing), process, answer["trace"])
 
     def _what_failed(self, failure: str, what: str, doing: Doing) -> str:
-        said = {
+        reason = {
             "exit": f"ended itself in {doing} ({what}): have it raise an error instead.",
             "missing": f"needs a Python module that is not there ({what}): install it beside nextlabel.",
             "told": f"could not {doing}: {what}",
@@ -332,8 +332,8 @@ class HostedModel:
         }
         if failure == "memory":
             return self._out_of_memory(doing)
-        if failure in said:
-            return said[failure]
+        if failure in reason:
+            return reason[failure]
         if doing == "start":
             return f"could not be loaded: {what}. Correct the model, or where it is looked for."
         return f"raised in {doing}: {what}. Correct the model."
@@ -354,10 +354,10 @@ class HostedModel:
             return f"ran out of memory in {doing}: have it take less, or give it a larger machine."
         return f"ran out of memory in {doing}: have it take less than {limit} MB, or raise memory_mb."
 
-    def _error(self, said: str, process: ModelProcess, trace: str = "") -> HostedModelError:
+    def _error(self, reason: str, process: ModelProcess, trace: str = "") -> HostedModelError:
         last = [*process.output().splitlines(), *trace.splitlines()][-_LAST_LINES:]
         lines = "".join(f"\n    {line}" for line in last)
-        return HostedModelError(f"{self._source} {said}" + (f" Its last lines:{lines}" if lines else ""))
+        return HostedModelError(f"{self._source} {reason}" + (f" Its last lines:{lines}" if lines else ""))
 
 
 def _rest(model: weakref.ref[HostedModel]) -> None:

@@ -64,7 +64,7 @@ class ModelProcess:
         """Whether it has ended, by itself or by us."""
         return self._process.poll() is not None
 
-    def tell(self, message: object, seconds: float, meanwhile: Meanwhile | None = None) -> Any:
+    def report(self, message: object, seconds: float, meanwhile: Meanwhile | None = None) -> Any:
         """Its answer. Raises TimeoutError, EOFError or OSError when it has gone, `wire.Garbled` for nonsense, and what
         ``meanwhile`` raises, whose seconds count too."""
         deadline = time.monotonic() + seconds

@@ -69,6 +69,6 @@ def _uncertainty(prediction: HostedPrediction, way: str) -> float:
     return min(max(unsure, 0.0), 1.0)
 
 
-def _confidence(said: object) -> float | None:
-    value = number_in(said)
+def _confidence(raw: object) -> float | None:
+    value = number_in(raw)
     return None if value is None else min(max(value, 0.0), 1.0)

@@ -57,13 +57,13 @@ class Alarms:
     def standing(self) -> str:
         """The alarm as a sentence, "" where there is none; looked at anew every few seconds."""
         if time.monotonic() - self._looked_at >= _LOOKED_SECONDS:
-            self._seen, self._looked_at = self.look(), time.monotonic()
+            self._seen, self._looked_at = self.check(), time.monotonic()
         return self._seen
 
-    def look(self) -> str:
+    def check(self) -> str:
         """The alarm as it stands this moment."""
-        if told := complaint(self._folders):
-            return told
+        if message := complaint(self._folders):
+            return message
         with suppress(redis.RedisError):
             raised = self._redis.get(_KEY)
             return raised.decode() if isinstance(raised, bytes) else ""

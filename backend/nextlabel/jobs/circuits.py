@@ -102,12 +102,12 @@ class ToolCircuits:
     def state(self, connection: Connection) -> Circuit | None:
         """None where the tool did not fail lately."""
         with redis_errors():
-            told = {_text(name): _text(value) for name, value in self._redis.hgetall(_key(connection)).items()}
-        if "failures" not in told:
+            known = {_text(name): _text(value) for name, value in self._redis.hgetall(_key(connection)).items()}
+        if "failures" not in known:
             return None
-        wait = max(0.0, float(told.get("until", 0)) - time.time())
-        since = datetime.fromtimestamp(float(told.get("since", 0)), UTC)
-        return Circuit(int(told["failures"]), wait, since, told.get("reason", ""), "until" in told)
+        wait = max(0.0, float(known.get("until", 0)) - time.time())
+        since = datetime.fromtimestamp(float(known.get("since", 0)), UTC)
+        return Circuit(int(known["failures"]), wait, since, known.get("reason", ""), "until" in known)
 
     def _backoff(self, failures: int) -> float:
         return self._chance.uniform(SHORTEST, min(LONGEST, SHORTEST * _GROWTH ** min(failures, 20)))

@@ -66,20 +66,20 @@ def _host() -> str | None:
     try:
         if (_PROC / "self").readlink().name != str(os.getpid()):
             return None  # the /proc of other process numbers than ours
-        told = [socket.gethostname(), (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii")]
+        parts = [socket.gethostname(), (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii")]
     except (OSError, ValueError):
         return None
     for namespace in ("pid", "time"):  # not every kernel has them
         with suppress(OSError):
-            told.append(str((_PROC / "self/ns" / namespace).readlink()))
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+            parts.append(str((_PROC / "self/ns" / namespace).readlink()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _stat(pid: int) -> list[str] | None:
     """Its state and what follows; None where that is hidden, or it has just ended."""
     try:
-        told = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = told.rpartition(")")[2].split()  # the name may hold anything, brackets and spaces too
+    fields = stat.rpartition(")")[2].split()  # the name may hold anything, brackets and spaces too
     return fields if len(fields) > _STARTED else None

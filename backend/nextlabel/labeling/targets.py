@@ -104,45 +104,45 @@ class Target:
     scale: Scale | None = None
     compared: bool = False
 
-    def read(self, said: object) -> Label | None:
+    def read(self, stated: object) -> Label | None:
         """A label as it was stored, where it is one that this target can have; None where it is not.
 
-        ``said`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
+        ``stated`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
         label: half of it would say something that nobody has said.
         """
         match self.kind:
             case "choice":
-                return said if isinstance(said, str) and said in self.labels else None
+                return stated if isinstance(stated, str) and stated in self.labels else None
             case "number":
-                return self._number(said)
+                return self._number(stated)
             case "choices":
-                return self._choices(said)
+                return self._choices(stated)
             case "spans":
-                return self._spans(said)
+                return self._spans(stated)
 
-    def _number(self, said: object) -> float | None:
-        if isinstance(said, bool) or not isinstance(said, int | float) or not isfinite(said):
+    def _number(self, stated: object) -> float | None:
+        if isinstance(stated, bool) or not isinstance(stated, int | float) or not isfinite(stated):
             return None
         low, high = (self.scale.low, self.scale.high) if self.scale else (None, None)
-        inside = (low is None or said >= low) and (high is None or said <= high)
-        return float(said) if inside else None
+        inside = (low is None or stated >= low) and (high is None or stated <= high)
+        return float(stated) if inside else None
 
-    def _choices(self, said: object) -> tuple[str, ...] | None:
-        if not isinstance(said, list | tuple) or not all(isinstance(one, str) for one in said):
+    def _choices(self, stated: object) -> tuple[str, ...] | None:
+        if not isinstance(stated, list | tuple) or not all(isinstance(one, str) for one in stated):
             return None
-        chosen = set(said)
+        chosen = set(stated)
         return tuple(label for label in self.labels if label in chosen) if chosen <= set(self.labels) else None
 
-    def _spans(self, said: object) -> tuple[Span, ...] | None:
-        if not isinstance(said, list | tuple):
+    def _spans(self, stated: object) -> tuple[Span, ...] | None:
+        if not isinstance(stated, list | tuple):
             return None
-        spans = [_span(one) for one in said]
+        spans = [_span(one) for one in stated]
         known = [span for span in spans if span is not None and span.label in self.labels]
         return tuple(sorted(set(known))) if len(known) == len(spans) else None
 
 
-def _span(said: object) -> Span | None:
-    match said:
+def _span(stated: object) -> Span | None:
+    match stated:
         case [int(start), int(end), str(label)] if 0 <= start < end:
             return Span(start, end, label)
         case _:

@@ -1,4 +1,4 @@
-"""Learning a project with a team's own model: it is fitted on what people said, and orders tasks by its own scores.
+"""Learning a project with a team's own model: it is fitted on the labels of people, and orders tasks by its own scores.
 
 A scikit-learn model is fitted on the labels of one target. A model for label-studio-ml gets whole annotations, from a
 tool that has them in Label Studio's words.
@@ -21,7 +21,7 @@ import orjson
 from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
-from nextlabel.evaluation.promotion import Verdict
+from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
@@ -41,12 +41,12 @@ from nextlabel.labeling import (
 from nextlabel.labeling.ranking import Features
 from nextlabel.learning.pools import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Candidates, Incumbent, Labels, Lesson
+from nextlabel.learning.workbench import Candidates, Challenger, Champion, Labels
 from nextlabel.options import ProjectOptions
 
 log = logging.getLogger("nextlabel.hosted")
 
-_TEND_SECONDS = 30.0  # of a fit, after which annotators are looked after
+_MEANWHILE_SECONDS = 30.0  # of a fit, after which annotators are looked after
 _TRIED = 8  # tasks that a new version must be able to predict before it serves
 _JUDGED, _JUDGED_SECONDS = 200, 20.0  # new labels that the version in service is held to, and time for it to be asked
 
@@ -94,7 +94,8 @@ class HostedWorkbench:
     def labels(self) -> dict[TaskId, dict[str, Label]]:
         """Of each task what stands for its annotations: they themselves may be large."""
         return {
-            task.id: {self._name: _digest([[one.id, _content(one)] for one in told])} for task, told in self._annotated
+            task.id: {self._name: _digest([[one.id, _content(one)] for one in annotations])}
+            for task, annotations in self._annotated
         }
 
     @cached_property
@@ -107,35 +108,37 @@ class HostedWorkbench:
     def ordered_by(self, strategy: str) -> str:
         return f"{strategy}, scores of regions by {self._options.region_scores}"
 
-    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson | None:
+    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger | None:
         """Fit the model on every task with an annotation, from the version in service on; and try whether it predicts.
 
         None where the fit has changed nothing: the version in service is what there is to be had. Raises
         `HostedModelError` where it fails.
         """
-        model = incumbent.model if incumbent and incumbent.same_kind else None
+        model = champion.model if champion and champion.same_kind else None
         previous = model if isinstance(model, HostedProject) else None
         if previous and not previous.facts.learns:
             return None
         self._hosts.tidy(self._project)
-        foretold = self._foretold(previous, incumbent.trained_on) if incumbent and previous else {}
+        foretold = self._foretold(previous, champion.trained_on) if champion and previous else {}
         start = previous if previous and self._annotated else self._unfitted()
         fitted = self._fitted(start, meanwhile) if self._annotated and start.facts.learns else None
         if fitted is None and start is previous:
             return None
         made = fitted or start
         began = time.monotonic()
-        said = list(made.ask(self._some_tasks()))
+        predicted = list(made.ask(self._some_tasks()))
         took = time.monotonic() - began
-        heard = not all(one.says_nothing for one in said)
+        informative = not all(one.is_empty for one in predicted)
         trained = made.facts.trained
-        reason = f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(said)} tasks in {took:.1f} s"
+        reason = (
+            f"'{self._name}' {'fitted' if trained else 'as it came'}: predicted {len(predicted)} tasks in {took:.1f} s"
+        )
         if foretold:
             share, number = foretold["foretold"], foretold["new_labels"]
             reason += f"; the version before agrees with {share:.0%} of {number:.0f} new labels of the tasks asked"
-        version = self._version(replace(made.facts, informative=heard), made.hosted, made.files)
+        version = self._version(replace(made.facts, informative=informative), made.hosted, made.files)
         labels = {"labels": float(len(self._annotated))} if made.facts.learns else {}
-        return Lesson(version, labels | (foretold if trained else {}), Verdict(True, reason))
+        return Challenger(version, labels | (foretold if trained else {}), Promotion(True, reason))
 
     def _foretold(self, previous: HostedProject, trained_on: Labels) -> dict[str, float]:
         """How many of the labels that have come since it was fitted the version in service says as well.
@@ -143,25 +146,25 @@ class HostedWorkbench:
         The only figure about a team's model that costs no further training: it has not seen these labels. Of what
         annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
         """
-        new = [(task, told) for task, told in self._annotated if task.id not in trained_on][-_JUDGED:]
+        new = [(task, annotations) for task, annotations in self._annotated if task.id not in trained_on][-_JUDGED:]
         try:
-            said = list(previous.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+            predicted = list(previous.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
         except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
             return {}
         learned = previous.facts.target
         right = [
             target.read(guess.get(target.name)) == label
-            for (_, told), guess in zip(new, self._guessed(learned, said), strict=False)
+            for (_, annotations), guess in zip(new, self._guessed(learned, predicted), strict=False)
             for target in ([learned] if learned else self._schema.targets)
-            if (label := target.read(labels_in_force(told).get(target.name))) is not None
+            if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
         ]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
-    def _guessed(self, learned: Target | None, said: Sequence[HostedPrediction]) -> list[Mapping[str, object]]:
-        """By target what was said of each task."""
+    def _guessed(self, learned: Target | None, predicted: Sequence[HostedPrediction]) -> list[Mapping[str, object]]:
+        """By target what was predicted for each task."""
         if learned is not None:
-            return [{learned.name: one.label} for one in said]
-        return [self._labels_in(one.result) if self._labels_in else {} for one in said]
+            return [{learned.name: one.label} for one in predicted]
+        return [self._labels_in(one.result) if self._labels_in else {} for one in predicted]
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""
@@ -172,11 +175,11 @@ class HostedWorkbench:
         """As many open tasks, drawn at random, as the model predicts within the project's ``rank_seconds``."""
         if not isinstance(model, HostedProject):
             raise TypeError(f"{type(model).__name__} is no model of the team's own")
-        asked, opinions = scorer.opinions({model.about: model}, self.open)
+        asked, target_predictions = scorer.target_predictions({model.about: model}, self.open)
         tasks = [self.open[n] for n in asked]
         if len(tasks) < len(self.open):
             log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
-        names = [_names(told) for _, told in self._annotated]
+        names = [_names(annotations) for _, annotations in self._annotated]
         codes = rarest_of(names, sorted({name for row in names for name in row}))
         shown = [one.field for one in self._schema.shown]
         blank = np.array([bool(shown) and is_blank(task.data, shown) for task in tasks], dtype=np.bool_)
@@ -184,11 +187,13 @@ class HostedWorkbench:
         order, readable = blank_last(blank)
         chosen = [tasks[row] for row in readable]
         features, labeled = self._features(chosen)
-        said = {name: one.of(readable) for name, one in opinions.items()}
-        timed = [task for task, _ in self._annotated], [seconds_of(told) for _, told in self._annotated]
+        predicted = {name: one.of(readable) for name, one in target_predictions.items()}
+        timed = [task for task, _ in self._annotated], [seconds_of(annotations) for _, annotations in self._annotated]
         costs = expected_seconds(*timed, chosen, self._schema.shown)
-        pool = unlike_pool(chosen, features, said, codes, labeled, scorer.seed, costs)
-        return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
+        pool = unlike_pool(chosen, features, predicted, codes, labeled, scorer.seed, costs)
+        return Candidates(
+            [tasks[row] for row in order], {name: one.of(order) for name, one in target_predictions.items()}, pool
+        )
 
     def _unfitted(self) -> HostedProject:
         """The model as its file makes it, which may well be one that others have trained."""
@@ -200,7 +205,7 @@ class HostedWorkbench:
     def _fitted(self, start: HostedProject, meanwhile: Callable[[], object]) -> HostedProject | None:
         folder = self._hosts.new_folder(self._project) / "fitted"
         tasks = self._to_learn_from(start.facts.target)
-        train_output = start.hosted.fit(tasks, into=folder, meanwhile=Meanwhile(meanwhile, _TEND_SECONDS))
+        train_output = start.hosted.fit(tasks, into=folder, meanwhile=Meanwhile(meanwhile, _MEANWHILE_SECONDS))
         if train_output is None:
             return None
         facts = HostedFacts(self._name, self.learner, start.facts.schema, train_output, trained=True)
@@ -210,8 +215,10 @@ class HostedWorkbench:
     def _to_learn_from(self, target: Target | None) -> list[dict[str, object]]:
         """The tasks as the model's fit is given them: with a label of its target, or with whole annotations."""
         if target is None:
-            return [task_json(task, [_whole(one) for one in told]) for task, told in self._annotated]
-        labels = ((task, target.read(labels_in_force(told).get(target.name))) for task, told in self._annotated)
+            return [task_json(task, [_whole(one) for one in annotations]) for task, annotations in self._annotated]
+        labels = (
+            (task, target.read(labels_in_force(annotations).get(target.name))) for task, annotations in self._annotated
+        )
         return [{"data": dict(task.data), "label": label} for task, label in labels if label is not None]
 
     def _version(self, facts: HostedFacts, hosted: HostedModel, files: Path | None) -> HostedProject:
@@ -244,29 +251,29 @@ def _content(annotation: Annotation) -> object:
     return annotation.labels if annotation.whole is None else annotation.whole.get("result")
 
 
-def _names(told: Sequence[Annotation]) -> list[str]:
+def _names(annotations: Sequence[Annotation]) -> list[str]:
     """The labels that were given, of whatever kind: in Label Studio's results they are lists of texts."""
     found: list[str] = []
-    for annotation in told:
+    for annotation in annotations:
         result = _content(annotation)
         if annotation.whole is None:
             found += _texts(list(annotation.labels.values()))
         for item in result if isinstance(result, list) else ():
             value = item.get("value") if isinstance(item, dict) else None
-            for said in value.values() if isinstance(value, dict) else ():
-                found += [one for one in said if isinstance(one, str)] if isinstance(said, list) else []
+            for part in value.values() if isinstance(value, dict) else ():
+                found += [one for one in part if isinstance(one, str)] if isinstance(part, list) else []
     return found
 
 
-def _texts(said: object) -> list[str]:
-    if isinstance(said, str):
-        return [said]
-    return [text for one in said for text in _texts(one)] if isinstance(said, list | tuple) else []
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for one in value for text in _texts(one)] if isinstance(value, list | tuple) else []
 
 
-def _digest(said: object) -> str:
+def _digest(value: object) -> str:
     try:
-        told = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:  # half a surrogate pair, or a number beyond 64 bits: real annotations hold both
-        told = json.dumps(said, sort_keys=True).encode()
-    return hashlib.sha256(told).hexdigest()[:16]
+        content = json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -16,7 +16,7 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import Input, Label, Span, Target, Task, read_field
 from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Floats, Numbers
 from nextlabel.learning.predictions import overall_probabilities
-from nextlabel.measures.opinions import ChoicesOpinions, NumberOpinions, Opinions, membership
+from nextlabel.measures.target_predictions import ChoicesPredictions, NumberPredictions, TargetPredictions, membership
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
 _READ = ("text", "dialogue", "table")
@@ -51,7 +51,7 @@ def blank_last(blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.i
 def candidate_pool(
     tasks: Sequence[Task],
     features: Features,
-    opinions: Mapping[str, Opinions],
+    target_predictions: Mapping[str, TargetPredictions],
     examples: Examples,
     space: Callable[[], Space],
     seed: int,
@@ -65,21 +65,21 @@ def candidate_pool(
     """
     target, labels = examples.target, examples.labels
     codes, k = classes_of(target, labels)
-    said = next(iter(opinions.values())) if len(opinions) == 1 else None
-    if said is None or target.kind != "choice":
-        pool = unlike_pool(tasks, features, opinions, (codes, k), examples.features, seed, costs)
-        match said:
-            case ChoicesOpinions():
-                given, learner = membership(labels, said.labels), ChancesLearner(space, said.labels)
-                return replace(pool, chances=Chances(said.chances, given, learner))
-            case NumberOpinions():
+    predicted = next(iter(target_predictions.values())) if len(target_predictions) == 1 else None
+    if predicted is None or target.kind != "choice":
+        pool = unlike_pool(tasks, features, target_predictions, (codes, k), examples.features, seed, costs)
+        match predicted:
+            case ChoicesPredictions():
+                given, learner = membership(labels, predicted.labels), ChancesLearner(space, predicted.labels)
+                return replace(pool, chances=Chances(predicted.chances, given, learner))
+            case NumberPredictions():
                 numbers = np.array([label for label in labels if isinstance(label, float)])
-                known = Numbers(said.mean, said.spread, numbers, said.typical, NumbersLearner(space))
+                known = Numbers(predicted.mean, predicted.spread, numbers, predicted.typical, NumbersLearner(space))
                 return replace(pool, numbers=known)
         return pool
     return CandidatePool(
         [task.id for task in tasks],
-        overall_probabilities(opinions),
+        overall_probabilities(target_predictions),
         features,
         labeled_features=examples.features,
         labels=codes,
@@ -92,7 +92,7 @@ def candidate_pool(
 def unlike_pool(
     tasks: Sequence[Task],
     features: Features | None,
-    opinions: Mapping[str, Opinions],
+    target_predictions: Mapping[str, TargetPredictions],
     labels: tuple[NDArray[np.intp], int],
     labeled_features: Features | None,
     seed: int,
@@ -103,7 +103,7 @@ def unlike_pool(
     codes, k = labels
     return CandidatePool(
         [task.id for task in tasks],
-        _widened(overall_probabilities(opinions), k),
+        _widened(overall_probabilities(target_predictions), k),
         features,
         labeled_features=labeled_features,
         labels=codes,

@@ -12,20 +12,20 @@ import numpy as np
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
 from nextlabel.labeling.ranking import Floats, Needs
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import ChoicesOpinions, Opinions, OwnOpinions, as_two_classes
+from nextlabel.measures.target_predictions import ChoicesPredictions, OwnPredictions, TargetPredictions, as_two_classes
 
 
-def utilities_of(strategy: object, opinions: Mapping[str, Opinions]) -> Floats:
+def utilities_of(strategy: object, target_predictions: Mapping[str, TargetPredictions]) -> Floats:
     """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none.
 
     One that needs the chances of several labels is given these. Raises what the strategy raises, and ValueError where
     what it gives is not one number for each task.
     """
-    probabilities = overall_probabilities(opinions)
+    probabilities = overall_probabilities(target_predictions)
     own, given = getattr(strategy, "utilities", None), probabilities
     if own is not None and Needs.LABEL_CHANCES in getattr(strategy, "needs", ()):
-        said = next(iter(opinions.values()))
-        own, given = (own, said.chances) if isinstance(said, ChoicesOpinions) else (None, given)
+        predicted = next(iter(target_predictions.values()))
+        own, given = (own, predicted.chances) if isinstance(predicted, ChoicesPredictions) else (None, given)
     if own is None:
         return uncertainty.margin(probabilities)
     utilities = np.asarray(own(given), dtype=np.float64)
@@ -34,41 +34,45 @@ def utilities_of(strategy: object, opinions: Mapping[str, Opinions]) -> Floats:
     return utilities
 
 
-def overall_uncertainty(opinions: Mapping[str, Opinions]) -> Floats:
+def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions]) -> Floats:
     """n in [0, 1]: of several targets the mean, since every one of them will be answered."""
-    return np.asarray(np.mean([said.uncertainty for said in opinions.values()], axis=0))
+    return np.asarray(np.mean([predicted.uncertainty for predicted in target_predictions.values()], axis=0))
 
 
-def overall_probabilities(opinions: Mapping[str, Opinions]) -> Floats:
+def overall_probabilities(target_predictions: Mapping[str, TargetPredictions]) -> Floats:
     """n × k for query strategies: a single target's own; of several, two classes by the mean uncertainty."""
-    if len(opinions) == 1:
-        (said,) = opinions.values()
-        return said.probabilities
-    return as_two_classes(overall_uncertainty(opinions))
+    if len(target_predictions) == 1:
+        (predicted,) = target_predictions.values()
+        return predicted.probabilities
+    return as_two_classes(overall_uncertainty(target_predictions))
 
 
 def predictions_of(
     tasks: Sequence[Task],
-    opinions: Mapping[str, Opinions],
+    target_predictions: Mapping[str, TargetPredictions],
     utilities: Floats,
     *,
     version: QueueVersion,
     informative: bool,
     least: Callable[[str], float] = lambda target: 0.0,
 ) -> list[Prediction]:
-    """One prediction per task, from n opinions of each target and n utilities.
+    """One prediction per task, from n predictions of each target and n utilities.
 
     A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What a team's
     own model says is shown all the same: many answer only when an annotator asks them about something. What is right
     with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
     """
     speaking = {
-        target: opinion for target, opinion in opinions.items() if informative or isinstance(opinion, OwnOpinions)
+        target: prediction
+        for target, prediction in target_predictions.items()
+        if informative or isinstance(prediction, OwnPredictions)
     }
-    said = [opinion.guesses(target) for target, opinion in speaking.items()]
+    predicted = [prediction.guesses(target) for target, prediction in speaking.items()]
     bounds = [least(target) for target in speaking]
-    guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*said, strict=True)] or [()] * len(tasks)
-    unsure = overall_uncertainty(opinions).tolist()
+    guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*predicted, strict=True)] or [()] * len(
+        tasks
+    )
+    unsure = overall_uncertainty(target_predictions).tolist()
     return [
         Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
         for task, guess, doubt, utility in zip(tasks, guesses, unsure, utilities.tolist(), strict=True)

@@ -19,7 +19,7 @@ from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
 from nextlabel.features.work import LEASE_SECONDS, SCORE, Progress, Shards, Work, values
 from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId
-from nextlabel.measures.opinions import Opinions
+from nextlabel.measures.target_predictions import TargetPredictions
 
 _FIRST_PIECE, _LARGEST_PIECE, _LARGEST_SHARD = 4, 500, 1_000
 _PIECE_SECONDS = 2.0  # what asking for one piece is to take, so that a time limit is kept to
@@ -40,39 +40,41 @@ class Scorer:
     seed: int
     progress: Progress = lambda step, n: None
 
-    def opinions(
+    def target_predictions(
         self, models: Mapping[str, SlowModel], tasks: Sequence[Task]
-    ) -> tuple[NDArray[np.intp], dict[str, Opinions]]:
-        """Which of the tasks all models were asked about, in order, and what each said of those.
+    ) -> tuple[NDArray[np.intp], dict[str, TargetPredictions]]:
+        """Which of the tasks all models were asked about, in order, and what each predicts for those.
 
         A model's share of the time is as long as any other's. Each is asked about a few tasks at least; what it raises
         is raised.
         """
         rows = np.random.default_rng(self.seed).permutation(len(tasks))
-        began, said = time.monotonic(), dict[str, Opinions]()
+        began, predicted = time.monotonic(), dict[str, TargetPredictions]()
         for n, (name, model) in enumerate(models.items(), start=1):
             until = began + self.seconds * n / len(models)
             places, fresh = self._ask(name, model, [tasks[row] for row in rows], until)
-            said = {other: opinions.of(places) for other, opinions in said.items()} | {name: fresh}
+            predicted = {other: target_predictions.of(places) for other, target_predictions in predicted.items()} | {
+                name: fresh
+            }
             rows = rows[places]
         order = np.argsort(rows)
-        return rows[order], {name: opinions.of(order) for name, opinions in said.items()}
+        return rows[order], {name: target_predictions.of(order) for name, target_predictions in predicted.items()}
 
     def _ask(
         self, name: str, model: SlowModel, tasks: Sequence[Task], until: float
-    ) -> tuple[NDArray[np.intp], Opinions]:
-        """Places in ``tasks``, ascending, and what is said of them."""
+    ) -> tuple[NDArray[np.intp], TargetPredictions]:
+        """Places in ``tasks``, ascending, and what is predicted for them."""
         model.start()  # may take a minute, which says nothing of how quick it is
-        heard: dict[int, object] = {}
+        answered: dict[int, object] = {}
         needs = json.dumps([self.project, self.version, name])
         with closing(_pieces(model, needs, tasks, self.shards)) as pieces:
             for places, rows in pieces:
-                heard |= zip(places, rows, strict=True)
-                self.progress("rank", len(heard))
+                answered |= zip(places, rows, strict=True)
+                self.progress("rank", len(answered))
                 if time.monotonic() >= until:
                     break
-        asked = sorted(heard)
-        return np.array(asked, dtype=np.intp), model.heard([heard[place] for place in asked])
+        asked = sorted(answered)
+        return np.array(asked, dtype=np.intp), model.from_plain_answers([answered[place] for place in asked])
 
 
 def _pieces(model: SlowModel, needs: str, tasks: Sequence[Task], shards: Shards) -> Pieces:
@@ -84,7 +86,7 @@ def _pieces(model: SlowModel, needs: str, tasks: Sequence[Task], shards: Shards)
     ):
         places = range(done, min(done + piece, len(tasks)))
         began = time.monotonic()
-        rows = model.say(tasks[done : places.stop])
+        rows = model.plain_answers(tasks[done : places.stop])
         seconds = max(time.monotonic() - began, 1e-3)
         rate, took, done = len(places) / seconds, took + seconds, places.stop
         piece = max(1, min(int(rate * _PIECE_SECONDS), 4 * piece, _LARGEST_PIECE))
@@ -100,10 +102,10 @@ def _shared(model: SlowModel, needs: str, tasks: Sequence[Task], shards: Shards,
     items = [_item(task) for task in tasks[start:]]
     work = Work(SCORE, needs, items, values, size, step, lease=max(LEASE_SECONDS, 5 * step / rate))
 
-    def say(places: range) -> Sequence[object]:
-        return model.say(tasks[start + places.start : start + places.stop])
+    def plain_answers(places: range) -> Sequence[object]:
+        return model.plain_answers(tasks[start + places.start : start + places.stop])
 
-    with closing(shards.rows(work, say)) as pieces:
+    with closing(shards.rows(work, plain_answers)) as pieces:
         for places, rows in pieces:
             yield range(start + places.start, start + places.stop), rows
 
@@ -122,7 +124,7 @@ def helper(
         if isinstance(model, HostedProject) and learner(project, model.facts.name) != model.facts.learner:
             return None
         model.start()  # may take a minute, in which no shard need wait for it
-        return lambda items: model.say([_task(item) for item in items])
+        return lambda items: model.plain_answers([_task(item) for item in items])
 
     return prepare
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.fitting import Fitted, fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
-from nextlabel.evaluation.promotion import Verdict, judge
+from nextlabel.evaluation.promotion import Promotion, judge
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
@@ -22,8 +22,8 @@ from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Candidates, Incumbent, Lesson
-from nextlabel.measures.opinions import Opinions
+from nextlabel.learning.workbench import Candidates, Challenger, Champion
+from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
 
 
@@ -58,14 +58,14 @@ class TargetsWorkbench:
         self._encoders: dict[str, Encoder] = {}
         self._encoded: dict[str, Features] = {}
         self._spaces: dict[str, Space] = {}
-        for task, said in zip(labeled.tasks, labeled.labels, strict=True):
-            self._take(task.id, said)
+        for task, given in zip(labeled.tasks, labeled.labels, strict=True):
+            self._take(task.id, given)
 
-    def _take(self, task: TaskId, said: Mapping[str, object]) -> None:
+    def _take(self, task: TaskId, given: Mapping[str, object]) -> None:
         """Only what the labeling config still has room for; the rest is kept in the store, not trained on."""
         for target in self.schema.targets:
-            if target.name in said:
-                label = target.read(said[target.name])
+            if target.name in given:
+                label = target.read(given[target.name])
                 if label is None:
                     self.set_aside[target.name] = self.set_aside.get(target.name, 0) + 1
                 else:
@@ -73,8 +73,8 @@ class TargetsWorkbench:
 
     def take(self, labels: Mapping[TaskId, Mapping[str, object]]) -> None:
         """Labels more, of tasks that were open; what is encoded stays so. For a simulation: a project is read anew."""
-        for task, said in labels.items():
-            self._take(task, said)
+        for task, given in labels.items():
+            self._take(task, given)
         self.open = [task for task in self.open if task.id not in labels]
         self.__dict__.pop("digest", None)
 
@@ -85,8 +85,8 @@ class TargetsWorkbench:
     @cached_property
     def digest(self) -> str:
         """Also of how tasks are read: after an upgrade that reads them otherwise all is learned again."""
-        said = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
-        return hashlib.sha256(repr((ProjectModel.kind, said)).encode()).hexdigest()[:16]
+        content = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
+        return hashlib.sha256(repr((ProjectModel.kind, content)).encode()).hexdigest()[:16]
 
     def understands(self, learner: str) -> bool:
         return learner == self.learner
@@ -98,7 +98,7 @@ class TargetsWorkbench:
     def ranks_all(self) -> bool:
         return all(target.kind != "spans" for target in self.schema.targets)
 
-    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson:
+    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
@@ -109,7 +109,7 @@ class TargetsWorkbench:
             known = examples.tasks, examples.features, examples.labels
             fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
-        return Lesson(ProjectModel(learned), self._metrics(fitted), self._judge(incumbent, fitted))
+        return Challenger(ProjectModel(learned), self._metrics(fitted), self._judge(champion, fitted))
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         return not model.informative or len(self.labels) < cold_start
@@ -120,56 +120,58 @@ class TargetsWorkbench:
             raise TypeError(f"{type(model).__name__} is none of nextlabel's own models")
         estimators = {name: learned.estimator for name, learned in model.speaking.items()}
         slow = {name: one for name, one in estimators.items() if isinstance(one, SlowModel)}
-        tasks, said = self.open, dict[str, Opinions]()
+        tasks, predicted = self.open, dict[str, TargetPredictions]()
         if slow:
-            asked, said = scorer.opinions(slow, self.open)
+            asked, predicted = scorer.target_predictions(slow, self.open)
             tasks = [self.open[n] for n in asked]
         features = {name: self._features(learned.encoder, tasks) for name, learned in model.speaking.items()}
-        opinions = {
-            name: said[name] if name in said else estimator.predict(tasks, features[name])
+        target_predictions = {
+            name: predicted[name] if name in predicted else estimator.predict(tasks, features[name])
             for name, estimator in estimators.items()
         }
         targets = {target.name: target for target in self.schema.targets}
         blank = np.all([nothing_to_read(targets[name], tasks, some) for name, some in features.items()], axis=0)
         self.blank = [tasks[row] for row in np.flatnonzero(blank).tolist()]
         order, readable = blank_last(blank)
-        lead = next(target for target in self.schema.targets if target.name in opinions)
+        lead = next(target for target in self.schema.targets if target.name in target_predictions)
         encoder = model.targets[lead.name].encoder
         chosen = [tasks[row] for row in readable]
         pool = candidate_pool(
             chosen,
             rows_of(features[lead.name], readable),
-            {name: one.of(readable) for name, one in opinions.items()},
+            {name: one.of(readable) for name, one in target_predictions.items()},
             self._examples(lead, encoder),
             lambda: self._space(encoder),
             scorer.seed,
             expected_seconds(*self._timed, chosen, [one for target in self.schema.targets for one in target.inputs]),
         )
-        return Candidates([tasks[row] for row in order], {name: one.of(order) for name, one in opinions.items()}, pool)
+        return Candidates(
+            [tasks[row] for row in order], {name: one.of(order) for name, one in target_predictions.items()}, pool
+        )
 
-    def _judge(self, incumbent: Incumbent | None, fitted: Mapping[str, Fitted]) -> Verdict:
+    def _judge(self, champion: Champion | None, fitted: Mapping[str, Fitted]) -> Promotion:
         """By the labels of all targets that the model in service has not seen."""
-        if incumbent is None or not incumbent.same_kind:
-            return Verdict(True, "the first model of this labeling config")
-        if not isinstance(incumbent.model, ProjectModel):
-            return Verdict(True, "the model in service is lost, damaged or of another release")
+        if champion is None or not champion.same_kind:
+            return Promotion(True, "the first model of this labeling config")
+        if not isinstance(champion.model, ProjectModel):
+            return Promotion(True, "the model in service is lost, damaged or of another release")
         candidate_losses: list[Floats] = [np.empty(0)]
-        incumbent_losses: list[Floats] = [np.empty(0)]
+        champion_losses: list[Floats] = [np.empty(0)]
         for target in self.schema.targets:
-            out_of_fold, known = fitted[target.name].out_of_fold, incumbent.model.targets.get(target.name)
+            out_of_fold, known = fitted[target.name].out_of_fold, champion.model.targets.get(target.name)
             if out_of_fold is None or known is None or not known.estimator.informative:
                 continue
             examples = self._examples(target, known.encoder)
             fresh = [
                 row
                 for row, (task, label) in enumerate(zip(examples.tasks, examples.labels, strict=True))
-                if target.read(incumbent.trained_on.get(task.id, {}).get(target.name)) != label
+                if target.read(champion.trained_on.get(task.id, {}).get(target.name)) != label
             ]
             truth = [examples.labels[row] for row in fresh]
-            said = known.estimator.predict([examples.tasks[row] for row in fresh], examples.features[fresh])
+            predicted = known.estimator.predict([examples.tasks[row] for row in fresh], examples.features[fresh])
             candidate_losses.append(out_of_fold.of(fresh).losses(truth))
-            incumbent_losses.append(said.losses(truth))
-        return judge(np.concatenate(candidate_losses), np.concatenate(incumbent_losses))
+            champion_losses.append(predicted.losses(truth))
+        return judge(np.concatenate(candidate_losses), np.concatenate(champion_losses))
 
     def _encoder(self, target: Target) -> Encoder:
         if target.name not in self._encoders:
@@ -206,10 +208,10 @@ class TargetsWorkbench:
         labels to judge by, only their number."""
         figures: dict[str, float] = {}
         for target in self.schema.targets:
-            said, labels = fitted[target.name].out_of_fold, self._labels_of(target)
+            predicted, labels = fitted[target.name].out_of_fold, self._labels_of(target)
             if fitted[target.name].model.informative:
                 before = f"{target.name}." if len(self.schema.targets) > 1 else ""
-                found = {"labels": float(len(labels))} if said is None else metrics_of(said, labels)
+                found = {"labels": float(len(labels))} if predicted is None else metrics_of(predicted, labels)
                 figures |= {before + name: figure for name, figure in found.items()}
         return figures
 

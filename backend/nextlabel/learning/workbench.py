@@ -10,12 +10,12 @@ import numpy as np
 
 from nextlabel.errors import SettingsError
 from nextlabel.estimators.project import Model
-from nextlabel.evaluation.promotion import Verdict
+from nextlabel.evaluation.promotion import Promotion
 from nextlabel.labeling import Label, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
 from nextlabel.learning.predictions import utilities_of
 from nextlabel.learning.scoring import Scorer
-from nextlabel.measures.opinions import Opinions
+from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
 
@@ -23,7 +23,7 @@ Labels = Mapping[TaskId, Mapping[str, Label]]
 
 
 @dataclass(frozen=True, slots=True)
-class Incumbent:
+class Champion:
     """The model in service, and the labels that it was trained on; ``model`` is None where its artifact is lost.
 
     ``same_kind`` is whether it was made by the same learner for the same labeling config.
@@ -35,12 +35,12 @@ class Incumbent:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Challenger:
     """A new model, the figures about it, and whether it shall serve."""
 
     model: Model
     metrics: Mapping[str, float]
-    verdict: Verdict
+    promotion: Promotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Candidates:
     """
 
     tasks: Sequence[Task]
-    opinions: Mapping[str, Opinions]
+    target_predictions: Mapping[str, TargetPredictions]
     pool: CandidatePool
 
     def ranked(self, strategy: QueryStrategy, size: int) -> Ranking:
@@ -77,8 +77,8 @@ class Candidates:
         `utilities_of` raises."""
         found, asked = np.zeros(len(rows)), np.asarray(rows, dtype=np.intp)
         known = asked < len(self.pool)
-        said = {name: one.of(asked[known]) for name, one in self.opinions.items()}
-        found[known] = utilities_of(strategy, said)
+        predicted = {name: one.of(asked[known]) for name, one in self.target_predictions.items()}
+        found[known] = utilities_of(strategy, predicted)
         return found
 
 
@@ -127,7 +127,7 @@ class Workbench(Protocol):
     def ordered_by(self, strategy: str) -> str:
         """The name of the orders that it makes with a strategy: changes with whatever makes another order."""
 
-    def learn(self, incumbent: Incumbent | None, meanwhile: Callable[[], object]) -> Lesson | None:
+    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger | None:
         """A model of the labels in force; None where there is nothing to be learned beyond the one in service.
 
         ``meanwhile`` is called now and then where that takes minutes; what it raises is raised.

@@ -37,68 +37,68 @@ class Ordering:
     strategy: Callable[[str], QueryStrategy]
     shards: Shards
     progress: Progress
-    tell: Callable[[str], None] = lambda failure: None
+    report: Callable[[str], None] = lambda failure: None
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
     def renew(
-        self, bench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
+        self, workbench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
     ) -> QueueReceipt | None:
         """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
 
         ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
         the connector raises.
         """
-        if not (appeared or self._is_due(bench)):
+        if not (appeared or self._is_due(workbench)):
             return None
         self._check_fence()
         serving = self.registry.in_service(self.connection.project)
-        if serving is None or not bench.understands(serving.learner) or not bench.open:
+        if serving is None or not workbench.understands(serving.learner) or not workbench.open:
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
-        return self._reorder(bench, serving, model)
+        return self._reorder(workbench, serving, model)
 
-    def _is_due(self, bench: Workbench) -> bool:
+    def _is_due(self, workbench: Workbench) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
         serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
-        if serving is None or not bench.understands(serving.learner):
+        if serving is None or not workbench.understands(serving.learner):
             return False
-        names = [self._name(bench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
+        names = [self._name(workbench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
         if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
             return True
-        if len(bench.open) > queues[0].pool:  # tasks came that this order does not know
+        if len(workbench.open) > queues[0].pool:  # tasks came that this order does not know
             return True
         window = set(queues[0].window)
-        left = sum(task.id in window for task in bench.open)
-        full = self._places() if bench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(bench.open), full / 2):
+        left = sum(task.id in window for task in workbench.open)
+        full = self._places() if workbench.ranks_all else min(options.window, len(queues[0].window))
+        if left < min(len(workbench.open), full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
         return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
 
-    def _reorder(self, bench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
+    def _reorder(self, workbench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
         project, options = self.connection.project, self.connection.options
-        seed = order_seed(options.seed, len(bench.labels))
+        seed = order_seed(options.seed, len(workbench.labels))
         scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
-        candidates = bench.candidates(model, scorer)
+        candidates = workbench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
-        cold = options.strategy != "random" and bench.is_cold(model, options.cold_start)
+        cold = options.strategy != "random" and workbench.is_cold(model, options.cold_start)
         choosing = Choosing(options.strategy, self.strategy, candidates)
         window = choosing.window(self._places(), cold=cold)
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
         utilities = choosing.utilities(rows)
-        self.tell(choosing.failure)
+        self.report(choosing.failure)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
             return predictions_of(
                 [candidates.tasks[n] for n in rows],
-                {name: said.of(rows) for name, said in candidates.opinions.items()},
+                {name: predicted.of(rows) for name, predicted in candidates.target_predictions.items()},
                 utilities,
                 version=version,
                 informative=model.informative,
@@ -107,14 +107,16 @@ class Ordering:
 
         self.progress("reorder", len(window))
         receipt = self._write(serving.version, window, shown)
-        strategy = self._name(bench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy)
-        queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(bench.open))
+        strategy = self._name(
+            workbench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy
+        )
+        queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(workbench.open))
         self.orders.announce(project, queue, fence=self.fence)
         return receipt
 
-    def _name(self, bench: Workbench, serving: ModelRecord, strategy: str) -> str:
+    def _name(self, workbench: Workbench, serving: ModelRecord, strategy: str) -> str:
         """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
-        names = (bench.ordered_by(strategy), serving.showing(self.connection.options).name)
+        names = (workbench.ordered_by(strategy), serving.showing(self.connection.options).name)
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(

@@ -11,7 +11,7 @@ from functools import partial
 
 from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
 from nextlabel.estimators.project import Model
-from nextlabel.evaluation.promotion import Verdict
+from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
@@ -19,7 +19,7 @@ from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, count
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.learning.workbench import Incumbent, Workbench
+from nextlabel.learning.workbench import Champion, Workbench
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.pulling import Pulled, pull
 from nextlabel.ports.state import Connection, Connections, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry
@@ -47,7 +47,7 @@ class Round:
     """What one turn of the loop did, for the log and for `nextlabel status`.
 
     ``set_aside`` counts by target the labels that the labeling config no longer has room for: they are kept, and
-    learned again should it change back. ``unreadable`` is what the tool told and cannot be read, ``read_again`` whether
+    learned again should it change back. ``unreadable`` is what the tool has and cannot be read, ``read_again`` whether
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
     the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
@@ -59,7 +59,7 @@ class Round:
     labels: int
     set_aside: Mapping[str, int] = field(default_factory=dict)
     trained: ModelVersion | None = None
-    verdict: Verdict | None = None
+    promotion: Promotion | None = None
     receipt: QueueReceipt | None = None
     failure: str = ""
     unreadable: Sequence[Unreadable] = ()
@@ -93,10 +93,9 @@ class Round:
         if n := len(self.unreadable):
             named = _named(self.unreadable)
             clauses.append(f"{n} set aside, because {'it' if n == 1 else 'they'} cannot be read: {named}")
-        if self.trained is not None and self.verdict is not None:
-            clauses.append(
-                f"model {self.trained} {'serves' if self.verdict.promoted else 'turned down'}: {self.verdict.reason}"
-            )
+        if self.trained is not None and self.promotion is not None:
+            came_of_it = "serves" if self.promotion.promoted else "turned down"
+            clauses.append(f"model {self.trained} {came_of_it}: {self.promotion.reason}")
         if self.failure:
             clauses.append(f"nothing was learned, what served before still does: {self.failure}")
         if self.receipt is not None:
@@ -112,7 +111,7 @@ class _Outcome:
     """What came of learning: a version with its model, or a failure, or neither."""
 
     version: ModelVersion | None = None
-    verdict: Verdict | None = None
+    promotion: Promotion | None = None
     model: Model | None = None
     failure: str = ""
 
@@ -163,7 +162,7 @@ class ActiveLearning:
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
         schema = connector.label_schema()
-        look = partial(self._look, connection, connector, schema, progress)
+        read_tool = partial(self._read_tool, connection, connector, schema, progress)
         fallbacks: list[str] = []
         queue = Ordering(
             connection,
@@ -178,25 +177,25 @@ class ActiveLearning:
             progress,
             fallbacks.append,
         )
-        pulled, bench = look()
-        outcome, appeared, now = _Outcome(), pulled.appeared, bench
-        if self._is_news(project, bench):
+        pulled, workbench = read_tool()
+        outcome, appeared, now = _Outcome(), pulled.appeared, workbench
+        if self._is_news(project, workbench):
             self._fences.check(project, fence)
-            progress("fit", len(bench.labels))
+            progress("fit", len(workbench.labels))
             began = time.monotonic()
-            outcome = self._learn(connection, connector, bench, fence, partial(_tend, look, queue))
+            outcome = self._learn(connection, connector, workbench, fence, partial(_go_on_meanwhile, read_tool, queue))
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
-                later, now = look()
+                later, now = read_tool()
                 appeared = appeared or later.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         missing = missing_fields(schema, now.everyone)
         return Round(
             project,
             pulled.changed,
-            len(bench.labels),
-            bench.set_aside,
+            len(workbench.labels),
+            workbench.set_aside,
             outcome.version,
-            outcome.verdict,
+            outcome.promotion,
             receipt,
             outcome.failure,
             self._store.unreadable(project),
@@ -206,7 +205,7 @@ class ActiveLearning:
             missing,
         )
 
-    def _look(
+    def _read_tool(
         self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress
     ) -> tuple[Pulled, Workbench]:
         """What has changed in the tool, and what can be worked on now."""
@@ -220,7 +219,7 @@ class ActiveLearning:
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
     ) -> Workbench:
         project, options = connection.project, connection.options
-        source = replace(self._source(project), told=lambda done, total: progress("embed", done))
+        source = replace(self._source(project), progress=lambda done, total: progress("embed", done))
         still_open = self._store.open(project)
         if hosted:
             return HostedWorkbench(
@@ -238,7 +237,7 @@ class ActiveLearning:
         labeled = self._store.labeled(project)
         return TargetsWorkbench(schema, labeled, still_open, source, seed=options.seed, embeddings=self._embeddings)
 
-    def _is_news(self, project: ProjectId, bench: Workbench) -> bool:
+    def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
         whether the last was never published, or cannot be read."""
         last, serving = self._registry.latest(project), self._registry.in_service(project)
@@ -247,79 +246,79 @@ class ActiveLearning:
         if serving is not None and not self._registry.is_intact(project, serving.version):
             return True
         # "trained" and no more: the worker died before it could promote it.
-        seen = [one.labels_digest for one in (last, serving) if one is not None and _made_by(one, bench)]
-        return last.state == "trained" or bench.digest not in seen
+        seen = [one.labels_digest for one in (last, serving) if one is not None and _made_by(one, workbench)]
+        return last.state == "trained" or workbench.digest not in seen
 
     def _learn(
         self,
         connection: Connection,
         connector: Connector,
-        bench: Workbench,
+        workbench: Workbench,
         fence: int,
         meanwhile: Callable[[], object],
     ) -> _Outcome:
         """Fit a model, judge it against the one in service, and publish it or turn it down."""
         project = connection.project
         try:
-            lesson = bench.learn(self._incumbent(project, bench), meanwhile)
+            challenger = workbench.learn(self._champion(project, workbench), meanwhile)
         except HostedModelError as error:
-            return self._failed(project, bench, error, fence)
-        if lesson is None:
-            self._registry.note_seen(project, bench.digest, fence=fence)
+            return self._failed(project, workbench, error, fence)
+        if challenger is None:
+            self._registry.note_seen(project, workbench.digest, fence=fence)
             return _Outcome()
         taken = versions_held(connector)
-        version = self._registry.next_version(project, informative=lesson.model.informative, taken=taken)
-        verdict = lesson.verdict
+        version = self._registry.next_version(project, informative=challenger.model.informative, taken=taken)
+        promotion = challenger.promotion
         record = ModelRecord(
             version=version,
-            labels_digest=bench.digest,
-            schema_digest=bench.schema_digest,
-            trained_on=bench.labels,
-            metrics=lesson.metrics,
-            state="trained" if verdict.promoted else "turned_down",
-            reason=verdict.reason,
-            learner=bench.learner,
+            labels_digest=workbench.digest,
+            schema_digest=workbench.schema_digest,
+            trained_on=workbench.labels,
+            metrics=challenger.metrics,
+            state="trained" if promotion.promoted else "turned_down",
+            reason=promotion.reason,
+            learner=workbench.learner,
         )
-        self._registry.save(project, record, lesson.model, fence=fence)
-        if verdict.promoted:
+        self._registry.save(project, record, challenger.model, fence=fence)
+        if promotion.promoted:
             self._registry.promote(project, version, fence=fence)
-        return _Outcome(version, verdict, lesson.model)
+        return _Outcome(version, promotion, challenger.model)
 
-    def _incumbent(self, project: ProjectId, bench: Workbench) -> Incumbent | None:
+    def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
         serving = self._registry.in_service(project)
         if serving is None:
             return None
         model = None
-        if _made_by(serving, bench):
+        if _made_by(serving, workbench):
             try:
                 model = self._registry.load(project, serving.version)
             except ArtifactError as error:  # lost, damaged or outdated: what is learned now takes its place
                 log.warning("project %s: its model is learned again: %s", project, error)
-        return Incumbent(model, serving.trained_on, _made_by(serving, bench))
+        return Champion(model, serving.trained_on, _made_by(serving, workbench))
 
-    def _failed(self, project: ProjectId, bench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
+    def _failed(self, project: ProjectId, workbench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
         """It is not tried again with the same labels: it may take an hour, and would most likely fail again."""
         record = ModelRecord(
             version=self._registry.next_version(project, informative=True),
-            labels_digest=bench.digest,
-            schema_digest=bench.schema_digest,
+            labels_digest=workbench.digest,
+            schema_digest=workbench.schema_digest,
             trained_on={},
             metrics={},
             state="failed",
             reason=str(error),
-            learner=bench.learner,
+            learner=workbench.learner,
         )
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
 
 
-def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
+def _go_on_meanwhile(read_tool: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
     """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
     version in service. What fails is tried again soon enough; only who was overtaken stops.
     """
     try:
-        pulled, bench = look()
-        receipt = queue.renew(bench, appeared=pulled.appeared)
+        pulled, workbench = read_tool()
+        receipt = queue.renew(workbench, appeared=pulled.appeared)
     except StaleWorker:
         raise
     except NextlabelError as error:
@@ -330,10 +329,10 @@ def _tend(look: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None
             log.info("queue %s: %s in order, while a model is being fitted", receipt.version, written)
 
 
-def _blank(bench: Workbench, missing: Sequence[Finding]) -> Sequence[Task] | None:
+def _blank(workbench: Workbench, missing: Sequence[Finding]) -> Sequence[Task] | None:
     """Open tasks with nothing in them. Where that is all of them and a field is missing, that says it already."""
-    blank = bench.blank if bench.open else ()
-    return () if blank and missing and len(blank) == len(bench.open) else blank
+    blank = workbench.blank if workbench.open else ()
+    return () if blank and missing and len(blank) == len(workbench.open) else blank
 
 
 def _nothing_in(blank: Sequence[Task]) -> str:
@@ -347,10 +346,10 @@ def _nothing_in(blank: Sequence[Task]) -> str:
 
 def _named(unreadable: Sequence[Unreadable]) -> str:
     """The first few by name and reason: there may be thousands."""
-    said = [f"{one.name} ({one.reason.rstrip('.')})" for one in unreadable[:_NAMED]]
-    return ", ".join(said) + (" and others" if len(unreadable) > _NAMED else "")
+    names = [f"{one.name} ({one.reason.rstrip('.')})" for one in unreadable[:_NAMED]]
+    return ", ".join(names) + (" and others" if len(unreadable) > _NAMED else "")
 
 
-def _made_by(record: ModelRecord, bench: Workbench) -> bool:
+def _made_by(record: ModelRecord, workbench: Workbench) -> bool:
     """Whether a model was made by the same learner for the same labeling config."""
-    return (record.learner, record.schema_digest) == (bench.learner, bench.schema_digest)
+    return (record.learner, record.schema_digest) == (workbench.learner, workbench.schema_digest)

@@ -101,7 +101,7 @@ class Connections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Labeled:
-    """Tasks that have been labeled, and what is in force on each: by target, as the tool told it (`Target.read`).
+    """Tasks that have been labeled, and what is in force on each: by target, as the tool has it (`Target.read`).
 
     ``seconds`` is how long a label of each took on the average, None where the tool does not tell.
     """
@@ -115,7 +115,7 @@ class Labeled:
 
 
 class LabelStore(Protocol):
-    """What the tool has told us so far: tasks, annotations, and how far we have read."""
+    """What the tool has given us so far: tasks, annotations, and how far we have read."""
 
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         """Store a page and its cursor together, or nothing at all. Twice is the same as once."""
@@ -139,10 +139,10 @@ class LabelStore(Protocol):
     def note_pull(self, project: ProjectId, at: datetime) -> None: ...
 
     def task_ids(self, project: ProjectId) -> Collection[TaskId]:
-        """All tasks that the tool has told of, even those that cannot be read; counted without being listed."""
+        """All tasks that the tool has listed, even those that cannot be read; counted without being listed."""
 
     def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
-        """Those of some tasks that the tool has told of."""
+        """Those of some tasks that the tool has listed."""
 
     def labeled(self, project: ProjectId) -> Labeled:
         """Tasks with a label of any target in force (the last one wins), in a stable order."""

@@ -54,7 +54,7 @@ class TaskSeen:
 class Unreadable:
     """A task that the tool tells in a way that cannot be read, or one annotation on it, and what is wrong with it.
 
-    Where it is an annotation, its task is told all the same, with those that can be read.
+    Where it is an annotation, its task comes all the same, with those that can be read.
     """
 
     task: TaskId

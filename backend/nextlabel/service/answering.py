@@ -30,7 +30,7 @@ from nextlabel.labeling import (
 from nextlabel.labeling.ranking import Floats
 from nextlabel.learning.predictions import overall_probabilities, predictions_of, utilities_of
 from nextlabel.measures import uncertainty
-from nextlabel.measures.opinions import Opinions
+from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.jobs import JobQueue, JobStatus
 from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest
@@ -147,12 +147,12 @@ class Service:
         threads: int = 4,
         idle_seconds: float = 900.0,
         alarm: Callable[[], str] = lambda: "",
-        heard: Callable[[Connection], None] = lambda connection: None,
+        tool_answered: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
-        """``alarm`` tells what keeps anything from being kept, "" where nothing does. ``heard`` is told of which
-        project a tool speaks to us: it is not down, or no longer. ``threads`` is how many may ask at a time, and
-        ``idle_seconds`` for how long a model stays when nobody asks it (`ModelCache`)."""
-        self._heard = heard
+        """``alarm`` tells what keeps anything from being kept, "" where nothing does. ``tool_answered`` is called
+        with the project of which a tool speaks to us: it is not down, or no longer. ``threads`` is how many may ask at
+        a time, and ``idle_seconds`` for how long a model stays when nobody asks it (`ModelCache`)."""
+        self._tool_answered = tool_answered
         self.alarm = alarm
         self._connections = connections
         self._registry, self._orders = registry, orders
@@ -212,12 +212,12 @@ class Service:
             project = _NO_PROJECT
         serving = self.in_service(project, request.schema)
         readable = [task for task in request.tasks if task is not None]
-        opinions = serving.model.predict(readable, self._source(project), request.context)
+        target_predictions = serving.model.predict(readable, self._source(project), request.context)
         made = iter(
             predictions_of(
                 readable,
-                opinions,
-                self._utilities(project, opinions),
+                target_predictions,
+                self._utilities(project, target_predictions),
                 version=serving.version,
                 informative=serving.model.informative,
                 least=self._least(project, request),
@@ -233,17 +233,22 @@ class Service:
         if self._connections.get(project).tool.name not in tools:
             raise NotConnected(f"Project {project} is not one of the tool whose credentials these are.")
         serving = self.in_service(project)
-        opinions = serving.model.predict(tasks, self._source(project))
-        p = overall_probabilities(opinions)
+        target_predictions = serving.model.predict(tasks, self._source(project))
+        p = overall_probabilities(target_predictions)
         measures = (
-            self._utilities(project, opinions),
+            self._utilities(project, target_predictions),
             uncertainty.least_confidence(p),
             uncertainty.margin(p),
             uncertainty.entropy(p),
         )
-        by_target = {target: _by_target(target, said, serving.model.informative) for target, said in opinions.items()}
+        by_target = {
+            target: _by_target(target, predicted, serving.model.informative)
+            for target, predicted in target_predictions.items()
+        }
         return serving.version, [
-            TaskUncertainty(utility, sure, margin, entropy, {target: told[n] for target, told in by_target.items()})
+            TaskUncertainty(
+                utility, sure, margin, entropy, {target: by_task[n] for target, by_task in by_target.items()}
+            )
             for n, (utility, sure, margin, entropy) in enumerate(np.stack(measures, axis=1).tolist())
         ]
 
@@ -257,7 +262,7 @@ class Service:
         connection = self._connection(self._project(tools, event.project))
         project = connection.project
         options = connection.options
-        self._heard(connection)
+        self._tool_answered(connection)
         if event.kind == "labels":
             self._job_queue.note_work(project)
         if connection.state == "paused":
@@ -328,13 +333,13 @@ class Service:
             model.start()
         return model
 
-    def _utilities(self, project: ProjectId, opinions: Mapping[str, Opinions]) -> Floats:
+    def _utilities(self, project: ProjectId, target_predictions: Mapping[str, TargetPredictions]) -> Floats:
         """By the project's strategy; by the margin where it fails, which the next turn of the loop tells `status`."""
         try:
-            return utilities_of(self._strategy(self._options_of(project).strategy), opinions)
+            return utilities_of(self._strategy(self._options_of(project).strategy), target_predictions)
         except (Exception, SystemExit) as error:
             log.info("project %s: utilities by the margin, for its strategy failed: %s", project, error)
-            return utilities_of(None, opinions)
+            return utilities_of(None, target_predictions)
 
     def _options_of(self, project: ProjectId) -> ProjectOptions:
         try:
@@ -348,7 +353,7 @@ class Service:
         return (lambda target: 0.0) if record is None else record.showing(self._options_of(project)).least
 
 
-def _by_target(target: str, said: Opinions, known: bool) -> list[TargetUncertainty]:
-    labels = [guess.label for guess in said.guesses(target)] if known else [None] * len(said)
-    columns = (labels, said.confidence.tolist(), said.uncertainty.tolist())
+def _by_target(target: str, predicted: TargetPredictions, known: bool) -> list[TargetUncertainty]:
+    labels = [guess.label for guess in predicted.guesses(target)] if known else [None] * len(predicted)
+    columns = (labels, predicted.confidence.tolist(), predicted.uncertainty.tolist())
     return [TargetUncertainty(*row) for row in zip(*columns, strict=True)]

@@ -67,7 +67,7 @@ class Overview:
 
     def alarm(self) -> str:
         """What keeps anything from being kept; "" where nothing does."""
-        return self.alarms.look()
+        return self.alarms.check()
 
     def running(self) -> list[Running]:
         """Each part of the installation; the backend wherever it was started or tools find it, or at the same port

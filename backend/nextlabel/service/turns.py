@@ -87,7 +87,7 @@ class Turns:
         except StorageBusy:
             raise
         except (StorageError, OSError) as error:
-            if isinstance(error, OSError) and not (is_no_room(error) or self.alarms.look()):
+            if isinstance(error, OSError) and not (is_no_room(error) or self.alarms.check()):
                 raise
             return self._no_room(project, started, error)
         except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
@@ -145,7 +145,7 @@ class Turns:
 
     def _no_room(self, project: ProjectId, started: float, error: Exception) -> str:
         """An alarm: a person must make room, and then it goes on by itself."""
-        sentence = self.alarms.look() or (
+        sentence = self.alarms.check() or (
             str(error)
             if isinstance(error, StorageError)
             else f"Nothing can be written ({error}): make room, or make it writable; nextlabel goes on by itself."

@@ -51,7 +51,7 @@ def to_data(
         raise ConfigurationError(f"{name}: the label column '{label}' is empty.")
     kind = kind or kind_of([record.fields[label] for record in rows])
     labels = tuple(_label(name, label, kind, record) for record in rows)
-    others = [column for column in columns if column not in {label, *table.said} and column.lower() not in _IDS]
+    others = [column for column in columns if column not in {label, *table.stated} and column.lower() not in _IDS]
     texts, numbers, given, inputs = None, None, None, features or others
     wordy = [] if features or text else [one for one in others if not _is_numeric(one, rows)]
     text = text or _named_text(wordy)

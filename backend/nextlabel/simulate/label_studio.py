@@ -40,12 +40,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a file. Of a Label Studio export ``choices`` are the columns that may hold the label, ``said`` all
+    """The rows of a file. Of a Label Studio export ``choices`` are the columns that may hold the label, ``stated`` all
     that people filled in, and ``is_sure`` is whether it is certain which these are."""
 
     records: Sequence[Record]
     choices: tuple[str, ...] | None = None
-    said: frozenset[str] = frozenset()
+    stated: frozenset[str] = frozenset()
     is_sure: bool = True
 
 
@@ -59,7 +59,7 @@ def of_tasks(path: object, tasks: Sequence[Mapping[str, Any]], kind: TargetKind 
     try:
         spoken = [[_annotation(one) for one in task.get("annotations") or ()] for task in tasks]
         controls = {name for annotations in spoken for one in annotations for name in one.labels}
-        columns = {name: _told(spoken, name) for name in sorted(controls)}
+        columns = {name: _received(spoken, name) for name in sorted(controls)}
         read = _readers(columns, kind)
         records = [
             Record(
@@ -81,20 +81,22 @@ def of_annotations(records: Sequence[Record], label: str | None, kind: TargetKin
     tasks = [(name, list(group)) for name, group in _by_task(records)]
     columns = dict.fromkeys(chain.from_iterable(one.fields for one in records))
     free = [name for name in columns if name not in _NO_DATA and not name.startswith(_RENAMED)]
-    told = {name: _different(tasks, name) for name in free}
-    other = {name for name in free if any(_is_other_control(value) for value in told[name])}
+    received = {name: _different(tasks, name) for name in free}
+    other = {name for name in free if any(_is_other_control(value) for value in received[name])}
     known = _behind_the_id(records) if in_order else set()
-    single = _single({name: told[name] for name in free if name in known - other}) if kind in (None, "choice") else ()
-    choices = tuple(name for name in single if _repeats(told[name])) or single  # what is written freely does not
-    choices = choices or _learnable({name: told[name] for name in free if name in known}, kind)
+    single = (
+        _single({name: received[name] for name in free if name in known - other}) if kind in (None, "choice") else ()
+    )
+    choices = tuple(name for name in single if _repeats(received[name])) or single  # what is written freely does not
+    choices = choices or _learnable({name: received[name] for name in free if name in known}, kind)
     is_sure = bool(choices)
     if not choices and kind in (None, "choice"):
-        choices = _likely({name: told[name] for name in free if name not in other})
+        choices = _likely({name: received[name] for name in free if name not in other})
     if not choices:
-        choices, is_sure = _learnable({name: told[name] for name in free if name in other}, kind), True
-    said = frozenset({*other, *known, *choices, *([label] if label in free else [])})
-    read = _readers({name: told[name] for name in said}, kind)
-    return Table([_row(name, group, read) for name, group in tasks], choices, said, is_sure=is_sure or not other)
+        choices, is_sure = _learnable({name: received[name] for name in free if name in other}, kind), True
+    stated = frozenset({*other, *known, *choices, *([label] if label in free else [])})
+    read = _readers({name: received[name] for name in stated}, kind)
+    return Table([_row(name, group, read) for name, group in tasks], choices, stated, is_sure=is_sure or not other)
 
 
 def _learnable(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> tuple[str, ...]:
@@ -117,16 +119,16 @@ def _different(tasks: Iterable[tuple[str, Sequence[Record]]], name: str) -> list
     """The values of a column, of each task every one once: fields of a task stand in each of its rows."""
     values: list[object] = []
     for _, group in tasks:
-        told = [value for one in group if not _is_empty(value := one.fields.get(name))]
-        values += [value for n, value in enumerate(told) if value not in told[:n]]
+        received = [value for one in group if not _is_empty(value := one.fields.get(name))]
+        values += [value for n, value in enumerate(received) if value not in received[:n]]
     return values
 
 
-def _likely(told: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
+def _likely(received: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
     """The columns that look like choices: they repeat, as texts and times do not, differ, and are no mere numbers."""
-    single = _single({name: values for name, values in told.items() if _repeats(values)})
-    differ = tuple(name for name in single if len(set(map(str, told[name]))) > 1)
-    words = tuple(name for name in differ if not all(_is_number(str(one)) for one in told[name]))
+    single = _single({name: values for name, values in received.items() if _repeats(values)})
+    differ = tuple(name for name in single if len(set(map(str, received[name]))) > 1)
+    words = tuple(name for name in differ if not all(_is_number(str(one)) for one in received[name]))
     return words or differ or single
 
 
@@ -148,15 +150,15 @@ def not_simulated(path: object, kind: str) -> ConfigurationError:
     )
 
 
-def _annotation(said: Mapping[str, Any]) -> Annotation:
+def _annotation(stated: Mapping[str, Any]) -> Annotation:
     """With what stands in the other formats too: a single choice as text, several as they are, all else as a list."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for part in said.get("result") or ():
+    for part in stated.get("result") or ():
         if part.get("type") == "choices" or "from_name" in part:  # relations have no control
             found.setdefault(str(part["from_name"]), []).append(part)
     labels = {name: _as_in_tables(parts) for name, parts in found.items()}
-    at = str(said.get("updated_at") or said.get("created_at") or "")
-    return Annotation(AnnotationId(str(said.get("id", ""))), labels, at, bool(said.get("was_cancelled")))
+    at = str(stated.get("updated_at") or stated.get("created_at") or "")
+    return Annotation(AnnotationId(str(stated.get("id", ""))), labels, at, bool(stated.get("was_cancelled")))
 
 
 def _as_in_tables(parts: Sequence[Mapping[str, Any]]) -> object:
@@ -183,14 +185,16 @@ def _in_force(annotations: Sequence[Annotation], read: Readers) -> dict[str, obj
     return {**dict.fromkeys(read), **labels_in_force(tuple(kept))}
 
 
-def _told(spoken: Iterable[Iterable[Annotation]], name: str) -> list[object]:
+def _received(spoken: Iterable[Iterable[Annotation]], name: str) -> list[object]:
     return [one.labels[name] for annotations in spoken for one in annotations if name in one.labels and not one.skipped]
 
 
-def _single(told: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
+def _single(received: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
     """The columns in which nobody made several choices; where there are none, those with some single choices."""
     shares = {
-        name: sum(choice_of(one) is not None for one in values) / len(values) for name, values in told.items() if values
+        name: sum(choice_of(one) is not None for one in values) / len(values)
+        for name, values in received.items()
+        if values
     }
     return tuple(name for name, share in shares.items() if share == 1) or tuple(
         name for name, share in shares.items() if share

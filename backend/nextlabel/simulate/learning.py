@@ -29,7 +29,7 @@ from nextlabel.learning.pools import Examples, blank_last, candidate_pool, nothi
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Candidates
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import Labeled
 from nextlabel.simulate.data import LabeledData
 
@@ -103,10 +103,10 @@ class ServiceLearning:
         learned = self._model.targets[self._target.name]
         if self._tested is None:
             self._tested = learned.encoder.encode(self._test, self._source)
-        opinions = learned.estimator.predict(self._test, self._tested)
-        if isinstance(opinions, ChoiceOpinions) and self._target.kind != "choice":
+        target_predictions = learned.estimator.predict(self._test, self._tested)
+        if isinstance(target_predictions, ChoicePredictions) and self._target.kind != "choice":
             return 0.0  # nothing is known of the target yet
-        return metrics_of(opinions, self._truth)[self._metric]
+        return metrics_of(target_predictions, self._truth)[self._metric]
 
     def is_cold(self, least: int) -> bool:
         return self._bench.is_cold(self._model, least)
@@ -156,7 +156,7 @@ class MatrixLearning:
         pool = candidate_pool(
             [self._tasks[row] for row in chosen.tolist()],
             known.train[chosen],
-            {self._target.name: ChoiceOpinions(self._target.labels, chances)},
+            {self._target.name: ChoicePredictions(self._target.labels, chances)},
             Examples(self._target, tasks, labels, known.train[self._labeled]),
             lambda: AsItIs(known.train.shape[1]),
             seed,

@@ -130,7 +130,7 @@ class SqlConnections:
                 sql.execute(delete(table).where(table.c.project == project))
 
     def callback(self, connection: Connection, url: str | None = None) -> Callback:
-        """How the tool of a project reaches nextlabel: at this address, or where it was last told."""
+        """How the tool of a project reaches nextlabel: at this address, or where it last was."""
         tool, given = connection.tool, connection.callback_url if url is None else url
         # The installation's own connector calls the root, as its address always was; the others what is theirs.
         below = "" if tool.kind == self._settings.connector else f"/tools/{tool.name}"

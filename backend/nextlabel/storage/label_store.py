@@ -1,4 +1,4 @@
-"""`LabelStore` in SQL: tasks and annotations as the tool last told them."""
+"""`LabelStore` in SQL: tasks and annotations as the tool last had them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class SqlLabelStore:
         self._database = database
 
     def apply(self, project: ProjectId, page: ChangePage) -> None:
-        seen = {one.task.id: one for one in page.tasks}  # told twice in one page: the later word counts
+        seen = {one.task.id: one for one in page.tasks}  # twice in one page: the later word counts
         with self._database.write() as sql:
             _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
             _set_aside(sql, project, page.unreadable)
@@ -91,20 +91,22 @@ class SqlLabelStore:
     def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
         with self._database.read() as sql:
             found = sql.execute(select(unreadable).where(unreadable.c.project == project)).all()
-        told = [Unreadable(row.task, row.reason, AnnotationId(row.annotation) or None) for row in found]
-        return sorted(told, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
+        given = [Unreadable(row.task, row.reason, AnnotationId(row.annotation) or None) for row in found]
+        return sorted(given, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
 
     def labeled(self, project: ProjectId) -> Labeled:
-        kept = [(task, labels, told) for task, told in self._told(project) if (labels := labels_in_force(told))]
+        kept = [
+            (task, labels, given) for task, given in self._annotated_rows(project) if (labels := labels_in_force(given))
+        ]
         kept.sort(key=lambda one: _stable(one[0].id))
         return Labeled(
             tuple(task for task, _, _ in kept),
             tuple(labels for _, labels, _ in kept),
-            tuple(seconds_of(told) for _, _, told in kept),
+            tuple(seconds_of(given) for _, _, given in kept),
         )
 
-    def _told(self, project: ProjectId) -> Iterator[tuple[Task, tuple[Annotation, ...]]]:
-        """Tasks with what was told of each."""
+    def _annotated_rows(self, project: ProjectId) -> Iterator[tuple[Task, tuple[Annotation, ...]]]:
+        """Tasks with the annotations of each."""
         found = (
             select(annotations, tasks.c.data)
             .join(tasks, (tasks.c.project == annotations.c.project) & (tasks.c.id == annotations.c.task))
@@ -118,10 +120,10 @@ class SqlLabelStore:
 
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         kept = [
-            (task, tuple(sorted((one for one in told if not one.skipped), key=lambda one: _stable(one.id))))
-            for task, told in self._told(project)
+            (task, tuple(sorted((one for one in given if not one.skipped), key=lambda one: _stable(one.id))))
+            for task, given in self._annotated_rows(project)
         ]
-        return sorted(((task, told) for task, told in kept if told), key=lambda pair: _stable(pair[0].id))
+        return sorted(((task, given) for task, given in kept if given), key=lambda pair: _stable(pair[0].id))
 
     def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
         """How many tasks are open, of all or of some."""
@@ -149,11 +151,11 @@ class _TaskIds(Collection[TaskId]):
 
     def __len__(self) -> int:
         with self.database.read() as sql:
-            return sql.execute(select(func.count()).select_from(_told_of(self.project).subquery())).scalar() or 0
+            return sql.execute(select(func.count()).select_from(_received_from(self.project).subquery())).scalar() or 0
 
     def __iter__(self) -> Iterator[TaskId]:
         with self.database.read() as sql:
-            found = sql.execute(_told_of(self.project)).scalars().all()
+            found = sql.execute(_received_from(self.project)).scalars().all()
         return iter([TaskId(task) for task in found])
 
     def __contains__(self, task: object) -> bool:
@@ -168,7 +170,7 @@ def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[Ta
     return [TaskId(task) for task in sql.execute(union(readable, others)).scalars()]
 
 
-def _told_of(project: ProjectId) -> CompoundSelect[Any]:
+def _received_from(project: ProjectId) -> CompoundSelect[Any]:
     """The ids of a project's tasks, of those that cannot be read too."""
     readable = select(tasks.c.id).where(tasks.c.project == project)
     return union(readable, select(unreadable.c.task).where(unreadable.c.project == project))
@@ -196,8 +198,8 @@ def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> Non
         sql.execute(delete(unreadable).where(unreadable.c.project == project, unreadable.c.task.in_(chunk)))
 
 
-def _set_aside(sql: Connection, project: ProjectId, told: Collection[Unreadable]) -> None:
-    named = {(one.task, one.annotation or ""): one.reason for one in told}
+def _set_aside(sql: Connection, project: ProjectId, given: Collection[Unreadable]) -> None:
+    named = {(one.task, one.annotation or ""): one.reason for one in given}
     rows = [
         {"project": project, "task": task[:64], "annotation": annotation[:64], "reason": reason.replace("\0", "")}
         for (task, annotation), reason in named.items()

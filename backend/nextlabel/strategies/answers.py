@@ -27,7 +27,7 @@ _MOST_DOUBTFUL = 10  # labels of which all combinations are looked at
 
 
 class Answers(Protocol):
-    """What is said of a target: ``labels`` are the m given ones, as the ``learner`` is fitted on them."""
+    """What is predicted of a target: ``labels`` are the m given ones, as the ``learner`` is fitted on them."""
 
     @property
     def labels(self) -> Labels: ...
@@ -39,16 +39,16 @@ class Answers(Protocol):
         """The likeliest labels of one open task, ``most`` at most, each as a single row with its chance; these sum to
         1."""
 
-    def unsure(self, said: Floats, measure: Measure) -> Floats:
+    def unsure(self, stated: Floats, measure: Measure) -> Floats:
         """n numbers, higher is less sure, from what a model says of n tasks, by a measure on class probabilities."""
 
     def disagreement(self, members: Floats, measure: Measure) -> Floats:
         """n numbers from what m members say of n tasks (m × n × …), by a measure on their class probabilities."""
 
-    def errors(self, said: Floats) -> Floats:
+    def errors(self, stated: Floats) -> Floats:
         """n expected errors of what a model says of n tasks."""
 
-    def missed(self, said: Floats, labels: Labels) -> Floats:
+    def missed(self, stated: Floats, labels: Labels) -> Floats:
         """n errors of what a model says of n tasks with these labels."""
 
 
@@ -77,31 +77,31 @@ class _OfClasses:
         columns = np.argsort(-p, kind="stable")[:most]
         return [(np.array([column]), p[column] / (p[columns].sum() or 1)) for column in columns]
 
-    def unsure(self, said: Floats, measure: Measure) -> Floats:
-        return measure(said)
+    def unsure(self, stated: Floats, measure: Measure) -> Floats:
+        return measure(stated)
 
     def disagreement(self, members: Floats, measure: Measure) -> Floats:
         return measure(members)
 
-    def errors(self, said: Floats) -> Floats:
-        p = checked(said)
+    def errors(self, stated: Floats) -> Floats:
+        p = checked(stated)
         return np.asarray((p * (1 - p)).sum(axis=1))
 
-    def missed(self, said: Floats, labels: Labels) -> Floats:
-        return np.asarray(1 - said[np.arange(len(labels)), labels])
+    def missed(self, stated: Floats, labels: Labels) -> Floats:
+        return np.asarray(1 - stated[np.arange(len(labels)), labels])
 
 
 @dataclass(frozen=True, slots=True)
 class _OfLabels:
     """Any of l labels: models say n × l; each label is two classes, and what holds of all is the mean."""
 
-    said: Chances
+    stated: Chances
     labels: Labels
     learner: Learner
 
     def likely(self, row: int, most: int) -> list[tuple[Labels, float]]:
         """As if labels were independent. The likeliest sets differ in the most doubtful labels only."""
-        p = self.said.chances[row]
+        p = self.stated.chances[row]
         doubtful = np.argsort(np.abs(p - 0.5), kind="stable")[: min(most - 1, _MOST_DOUBTFUL)]
         sets = np.tile(p >= 0.5, (2 ** len(doubtful), 1))
         sets[:, doubtful] = list(product([False, True], repeat=len(doubtful)))
@@ -109,19 +109,19 @@ class _OfLabels:
         best = np.argsort(-chance, kind="stable")[:most]
         return [(sets[[n]], chance[n] / (chance[best].sum() or 1)) for n in best]
 
-    def unsure(self, said: Floats, measure: Measure) -> Floats:
-        return np.asarray(measure(_two_classes(said)).reshape(said.shape).mean(axis=1))
+    def unsure(self, stated: Floats, measure: Measure) -> Floats:
+        return np.asarray(measure(_two_classes(stated)).reshape(stated.shape).mean(axis=1))
 
     def disagreement(self, members: Floats, measure: Measure) -> Floats:
         shape = members.shape[1:]
-        parts = np.stack([_two_classes(said) for said in members])
+        parts = np.stack([_two_classes(stated) for stated in members])
         return np.asarray(measure(parts).reshape(shape).mean(axis=1))
 
-    def errors(self, said: Floats) -> Floats:
-        return np.asarray((2 * said * (1 - said)).sum(axis=1))
+    def errors(self, stated: Floats) -> Floats:
+        return np.asarray((2 * stated * (1 - stated)).sum(axis=1))
 
-    def missed(self, said: Floats, labels: Labels) -> Floats:
-        return np.asarray(np.abs(labels - said).sum(axis=1))
+    def missed(self, stated: Floats, labels: Labels) -> Floats:
+        return np.asarray(np.abs(labels - stated).sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,33 +132,33 @@ class _OfNumber:
     Rowland & King, 2007), whatever the measure for classes.
     """
 
-    said: Numbers
+    stated: Numbers
     labels: Labels
     learner: Learner
 
     def likely(self, row: int, most: int) -> list[tuple[Labels, float]]:
         """Few numbers that stand for the whole normal distribution (Gauss-Hermite)."""
         places, weights = hermegauss(most)
-        numbers = self.said.mean[row] + self.said.spread[row] * places
+        numbers = self.stated.mean[row] + self.stated.spread[row] * places
         return list(zip(numbers[:, None], (weights / weights.sum()).tolist(), strict=True))
 
-    def unsure(self, said: Floats, measure: Measure) -> Floats:
-        spread = said[:, 1]
+    def unsure(self, stated: Floats, measure: Measure) -> Floats:
+        spread = stated[:, 1]
         return np.asarray(spread / (spread + self._unit))
 
     def disagreement(self, members: Floats, measure: Measure) -> Floats:
         apart = standard_deviation(members[:, :, 0])
         return np.asarray(apart / (apart + self._unit))
 
-    def errors(self, said: Floats) -> Floats:
-        return np.asarray((said[:, 1] / self._unit) ** 2)
+    def errors(self, stated: Floats) -> Floats:
+        return np.asarray((stated[:, 1] / self._unit) ** 2)
 
-    def missed(self, said: Floats, labels: Labels) -> Floats:
-        return np.asarray(((labels - said[:, 0]) / self._unit) ** 2)
+    def missed(self, stated: Floats, labels: Labels) -> Floats:
+        return np.asarray(((labels - stated[:, 0]) / self._unit) ** 2)
 
     @property
     def _unit(self) -> float:
-        return max(self.said.typical, 1e-9)
+        return max(self.stated.typical, 1e-9)
 
 
 def _two_classes(chances: Floats) -> Floats:

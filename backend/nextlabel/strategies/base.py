@@ -61,14 +61,14 @@ def need_learner(pool: CandidatePool, strategy: str) -> Learner:
 
 
 def need_chances(pool: CandidatePool, strategy: str) -> Chances:
-    """What is said of several labels at once. Raises `SettingsError` where the target is nothing of that kind."""
+    """What is predicted of several labels at once. Raises `SettingsError` where the target is nothing of that kind."""
     if pool.chances is None:
         raise missing(strategy, Needs.LABEL_CHANCES)
     return pool.chances
 
 
 def need_numbers(pool: CandidatePool, strategy: str) -> Numbers:
-    """What is said of a number. Raises `SettingsError` where the target is none."""
+    """What is predicted of a number. Raises `SettingsError` where the target is none."""
     if pool.numbers is None:
         raise missing(strategy, Needs.NUMBERS)
     return pool.numbers

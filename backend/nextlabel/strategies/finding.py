@@ -28,7 +28,7 @@ _functions: set[str] = set()
 _any_function = False
 
 
-def look_in(folder: Path) -> None:
+def use_folder(folder: Path) -> None:
     """Find the strategies in this folder's files, too; it need not exist.
 
     It goes onto the import path, at the end, so that other processes that are given a strategy can import it.

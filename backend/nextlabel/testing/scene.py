@@ -44,30 +44,30 @@ class Scene:
     project: ToolProjectId
     tasks: list[TaskId]
     target: str
-    told: dict[TaskId, TaskSeen] = field(default_factory=dict)
+    received: dict[TaskId, TaskSeen] = field(default_factory=dict)
     set_aside: dict[TaskId, Unreadable] = field(default_factory=dict)
     cursor: Cursor | None = None
 
     def pull(self) -> list[TaskId]:
-        """Read on from the cursor, as the loop does; returns the tasks in the order in which they were told."""
-        told: list[TaskId] = []
+        """Read on from the cursor, as the loop does; returns the tasks in the order in which they came."""
+        received: list[TaskId] = []
         for page in self.connector.changed_tasks(self.cursor):
-            told += [seen.task.id for seen in page.tasks]
+            received += [seen.task.id for seen in page.tasks]
             self.note(page)
-        return told
+        return received
 
     def note(self, page: ChangePage) -> None:
         """Store a page and its cursor, as the loop does."""
         for task in (*(seen.task.id for seen in page.tasks), *(one.task for one in page.unreadable)):
-            self.told.pop(task, None)
+            self.received.pop(task, None)
             self.set_aside.pop(task, None)
-        self.told.update((seen.task.id, seen) for seen in page.tasks)
+        self.received.update((seen.task.id, seen) for seen in page.tasks)
         self.set_aside.update((one.task, one) for one in page.unreadable)
         self.cursor = page.cursor
 
     def label_of(self, task: TaskId) -> object:
-        """The label in force, as far as the connector has told."""
-        return labels_in_force(self.told[task].annotations).get(self.target)
+        """The label in force, as far as the connector has read."""
+        return labels_in_force(self.received[task].annotations).get(self.target)
 
     def submit(self, task: TaskId, label: str = "ham", by: Annotator = "ann") -> AnnotationId:
         return self.harness.submit(self.project, task, label, by)
@@ -137,14 +137,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """A large project; ``tasks`` as they were imported and ``told`` as the connector told them then.
+    """A large project; ``tasks`` as they were imported and ``received`` as the connector gave them then.
 
     Tests of one class share it and leave their marks on it.
     """
 
     scene: Scene
     tasks: tuple[TaskId, ...]
-    told: tuple[TaskId, ...]
+    received: tuple[TaskId, ...]
 
 
 def set_scene(harness: ToolHarness, size: int) -> Scene:

@@ -305,15 +305,15 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _prediction(said: dict[str, Any] | None) -> Any:
-    if said is None:
+def _prediction(stated: dict[str, Any] | None) -> Any:
+    if stated is None:
         return None
-    if "labels" in said:
-        inner = [fo.Classification(label=label, confidence=sure) for label, sure in said["labels"]]
+    if "labels" in stated:
+        inner = [fo.Classification(label=label, confidence=sure) for label, sure in stated["labels"]]
         return fo.Classifications(classifications=inner).to_dict()
-    if "value" in said:
-        return fo.Regression(value=said["value"], confidence=said["confidence"]).to_dict()
-    return fo.Classification(label=said["label"], confidence=said["confidence"]).to_dict()
+    if "value" in stated:
+        return fo.Regression(value=stated["value"], confidence=stated["confidence"]).to_dict()
+    return fo.Classification(label=stated["label"], confidence=stated["confidence"]).to_dict()
 
 
 # --- the wire --------------------------------------------------------------------------------------------------

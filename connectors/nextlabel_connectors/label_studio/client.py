@@ -210,7 +210,7 @@ class _Credential:
 
 
 def _unwell(url: str, path: str, response: httpx.Response) -> ToolUnavailable:
-    status, detail, wait = response.status_code, _said(response), _retry_after(response)
+    status, detail, wait = response.status_code, _stated(response), _retry_after(response)
     message = (
         f"Label Studio at {url} is unwell: it answered {path} with {status}. Look into its log; nextlabel tries again."
     )
@@ -222,24 +222,24 @@ def _unwell(url: str, path: str, response: httpx.Response) -> ToolUnavailable:
 
 
 def _refusal(url: str, path: str, status: int, detail: str) -> str:
-    said = f" It says: {detail}" if detail else ""
+    stated = f" It says: {detail}" if detail else ""
     if status == httpx.codes.UNAUTHORIZED:
         return (
             f"Label Studio at {url} refused the token (401): create one under Account & Settings → Access Token. "
             "Legacy tokens are off by default; a personal access token works, or start Label Studio with "
-            f"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true.{said}"
+            f"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true.{stated}"
         )
     if status == httpx.codes.FORBIDDEN:
         return (
             f"Label Studio at {url} does not allow this token to do {path} (403): use the token of an account that "
-            f"may change the project.{said}"
+            f"may change the project.{stated}"
         )
     if status == httpx.codes.NOT_FOUND:
         return (
             f"Label Studio at {url} knows nothing at {path} (404): check the project number, and that the token's "
-            f"owner can see that project.{said}"
+            f"owner can see that project.{stated}"
         )
-    return f"Label Studio at {url} refused {path} ({status}).{said}"
+    return f"Label Studio at {url} refused {path} ({status}).{stated}"
 
 
 def read_json(content: bytes) -> object:
@@ -258,7 +258,7 @@ def write_json(body: object) -> bytes:
         return json.dumps(body).encode()
 
 
-def _said(response: httpx.Response) -> str:
+def _stated(response: httpx.Response) -> str:
     try:
         return _detail(orjson.loads(response.content))
     except orjson.JSONDecodeError:
@@ -269,8 +269,8 @@ def _detail(data: object) -> str:
     """What Label Studio says of a refusal, on one short line."""
     if not isinstance(data, dict):
         return str(data)[:300] if isinstance(data, str) else ""
-    said = [data[key] for key in ("detail", "validation_errors") if data.get(key)]
-    text = " ".join(part if isinstance(part, str) else orjson.dumps(part).decode() for part in said)
+    stated = [data[key] for key in ("detail", "validation_errors") if data.get(key)]
+    text = " ".join(part if isinstance(part, str) else orjson.dumps(part).decode() for part in stated)
     return " ".join(_MARKUP.sub("", text).split())[:300]
 
 
@@ -288,11 +288,11 @@ def _server_time(response: httpx.Response) -> datetime:
 
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds; the header tells these or a time (RFC 9110)."""
-    told = response.headers.get("retry-after", "")
-    if told.isascii() and told.isdigit():
-        return float(told)
+    received = response.headers.get("retry-after", "")
+    if received.isascii() and received.isdigit():
+        return float(received)
     try:
-        return max(0.0, (parsedate_to_datetime(told).astimezone(UTC) - _server_time(response)).total_seconds())
+        return max(0.0, (parsedate_to_datetime(received).astimezone(UTC) - _server_time(response)).total_seconds())
     except (ValueError, TypeError):
         return None
 

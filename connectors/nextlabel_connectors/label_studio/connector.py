@@ -61,9 +61,9 @@ class LabelStudioConnector:
             return fetch_project(self._client, self._project).config.schema
 
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
-        """Tasks in the order of their change. Changes of the last seconds are told again at the next call.
+        """Tasks in the order of their change. Changes of the last seconds come again at the next call.
 
-        A task that Label Studio fails to list (500), while it lists others, is told as one that cannot be read.
+        A task that Label Studio fails to list (500), while it lists others, comes as one that cannot be read.
         """
         with self._understood():
             now = fetch_project(self._client, self._project)
@@ -179,5 +179,5 @@ class _Mark:
 def _changes(page: Page, now: Project, start: _Mark, *, whole: bool) -> ChangePage:
     settled = utc((now.server_time - _SETTLING).isoformat())
     mark = _Mark(max(min(page.up_to, settled), start.at or "") or None, start.reading)
-    told, unreadable = read_tasks_seen(page.tasks, now.config, whole=whole)
-    return ChangePage(tuple(told), mark.cursor(), (*page.failing, *unreadable))
+    received, unreadable = read_tasks_seen(page.tasks, now.config, whole=whole)
+    return ChangePage(tuple(received), mark.cursor(), (*page.failing, *unreadable))

@@ -74,7 +74,7 @@ class TaskListing:
         From a page on that Label Studio fails to list, the rest comes in the order of ids.
         """
         bound, up_to = [_time("greater_or_equal", since)] if since else [], since or ""
-        told: set[tuple[object, object]] = set()
+        received: set[tuple[object, object]] = set()
         while True:
             try:
                 tasks = self.first(page, include, bound, "tasks:updated_at")
@@ -87,14 +87,14 @@ class TaskListing:
             if full and utc(tasks[0].get("updated_at")) == last:
                 # A bulk action: more tasks share this very moment than fit a page.
                 yield from (replace(one, up_to=last) for one in self.by_id(include, page, [_time("equal", last)]))
-                bound, up_to, told = [_time("greater", last)], last, set()
+                bound, up_to, received = [_time("greater", last)], last, set()
                 continue
-            if fresh := [task for task in tasks if _state(task) not in told]:
+            if fresh := [task for task in tasks if _state(task) not in received]:
                 yield Page(fresh, up_to=last)
             if not full:
                 return
             bound, up_to = [_time("greater_or_equal", last)], last
-            told = {_state(task) for task in tasks if utc(task.get("updated_at")) == last}
+            received = {_state(task) for task in tasks if utc(task.get("updated_at")) == last}
 
     def ids(self) -> Iterator[TaskId]:
         return _all_ids(self.by_id("id", _IDS_PAGE))

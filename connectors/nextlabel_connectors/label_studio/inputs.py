@@ -57,8 +57,8 @@ def _is_page_elsewhere(tag: Element) -> bool:
 
 def _must_stand_in_the_task(tag: Element) -> None:
     if attribute(tag, "valueType").strip().lower() not in _HERE or attribute(tag, "resolver"):
-        said = 'resolver="…"' if attribute(tag, "resolver") else f'valueType="{shown(attribute(tag, "valueType"))}"'
-        raise Unsupported(f"<{tag.tag} {said}> keeps what it shows elsewhere; it must stand in the task.")
+        stated = 'resolver="…"' if attribute(tag, "resolver") else f'valueType="{shown(attribute(tag, "valueType"))}"'
+        raise Unsupported(f"<{tag.tag} {stated}> keeps what it shows elsewhere; it must stand in the task.")
     if attribute(tag, "encoding").lower() not in ("", "none"):
         raise Unsupported(f"<{tag.tag} encoding=…> shows an encoded text; it must stand in the task as it is.")
 

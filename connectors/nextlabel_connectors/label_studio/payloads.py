@@ -145,7 +145,7 @@ def read_tasks_seen(
     raw: Iterable[JsonObject], config: LabelConfig, *, whole: bool = False
 ) -> tuple[list[TaskSeen], list[Unreadable]]:
     """Tasks of the Data Manager's listing, and what of them cannot be read; only that is set aside."""
-    told: list[TaskSeen] = []
+    received: list[TaskSeen] = []
     set_aside: list[Unreadable] = []
     for task in raw:
         try:
@@ -153,9 +153,9 @@ def read_tasks_seen(
         except PayloadError as error:
             set_aside.append(Unreadable(TaskId(identifier(task.get("id"), "task's id")), str(error)))
         else:
-            told.append(seen)
+            received.append(seen)
             set_aside += unreadable
-    return told, set_aside
+    return received, set_aside
 
 
 def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) -> Annotation:
@@ -189,8 +189,8 @@ def _is_marked(annotation: JsonObject) -> bool:
 
 def _name_of(annotation: object) -> AnnotationId:
     """What to call an annotation that cannot be read, even where it is its id that cannot."""
-    told = annotation.get("id") if isinstance(annotation, dict) else None
-    return AnnotationId("without an id" if told is None else _shown(told))
+    received = annotation.get("id") if isinstance(annotation, dict) else None
+    return AnnotationId("without an id" if received is None else _shown(received))
 
 
 def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Label]:
@@ -202,8 +202,8 @@ def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Labe
     for item in result:
         if isinstance(item, dict) and isinstance(name := item.get("from_name"), str) and name in config.controls:
             values.setdefault(name, []).append(_read_item(item, config.controls[name]))
-    told = ((name, _together(values.get(name, []), control)) for name, control in config.controls.items())
-    return {name: label for name, label in told if label is not None}
+    received = ((name, _together(values.get(name, []), control)) for name, control in config.controls.items())
+    return {name: label for name, label in received if label is not None}
 
 
 def _read_item(item: JsonObject, control: LearnedControl) -> Label | None:
@@ -211,12 +211,12 @@ def _read_item(item: JsonObject, control: LearnedControl) -> Label | None:
     return control.form.read(value) if isinstance(value, dict) and item.get("type") == control.form.type else None
 
 
-def _together(said: Sequence[Label | None], control: LearnedControl) -> Label | None:
-    if not said:
+def _together(stated: Sequence[Label | None], control: LearnedControl) -> Label | None:
+    if not stated:
         return control.silence
-    if None in said:
+    if None in stated:
         return None
-    return tuple(chain.from_iterable(cast(list[tuple[Span, ...]], said))) if control.form.adds_up else said[-1]
+    return tuple(chain.from_iterable(cast(list[tuple[Span, ...]], stated))) if control.form.adds_up else stated[-1]
 
 
 # --- what we say -----------------------------------------------------------------------------------------
@@ -240,8 +240,8 @@ def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
     control = config.controls[guess.target]
     if control.asked.options is None or isinstance(guess.label, Result):
         return []
-    told = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
-    return [one if isinstance(one, str) else one[-1] for some in told for one in cast(list[str | list[str]], some)]
+    received = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
+    return [one if isinstance(one, str) else one[-1] for some in received for one in cast(list[str | list[str]], some)]
 
 
 def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:

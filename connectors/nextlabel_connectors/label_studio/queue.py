@@ -208,8 +208,8 @@ def _items(
     project: Project, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
 ) -> dict[TaskId, Item]:
     """The window as import items, in order."""
-    said = {prediction.task: prediction for prediction in predictions}
-    ranked = [(task, as_shown(said.get(task), project.config)) for task in window.task_ids()]
+    stated = {prediction.task: prediction for prediction in predictions}
+    ranked = [(task, as_shown(stated.get(task), project.config)) for task in window.task_ids()]
     scores = window_scores([one for _, one in ranked])
     return {
         task: write_window_item(task, score, one, project.config, version)

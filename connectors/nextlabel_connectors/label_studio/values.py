@@ -69,28 +69,28 @@ def spans_form() -> Form:
     return Form("labels", _spans, _write_spans, adds_up=True)
 
 
-def _texts(said: object) -> tuple[str, ...] | None:
-    if isinstance(said, list) and all(isinstance(one, str) for one in said):
-        return tuple(said)
+def _texts(stated: object) -> tuple[str, ...] | None:
+    if isinstance(stated, list) and all(isinstance(one, str) for one in stated):
+        return tuple(stated)
     return None
 
 
-def _paths(said: object) -> tuple[str, ...] | None:
-    if not isinstance(said, list):
+def _paths(stated: object) -> tuple[str, ...] | None:
+    if not isinstance(stated, list):
         return None
-    paths = [_texts(path) for path in said]
+    paths = [_texts(path) for path in stated]
     return tuple(PATH_SEPARATOR.join(path) for path in paths if path) if all(paths) else None
 
 
-def _only(said: tuple[str, ...] | None) -> str | None:
-    return said[0] if said is not None and len(said) == 1 else None
+def _only(stated: tuple[str, ...] | None) -> str | None:
+    return stated[0] if stated is not None and len(stated) == 1 else None
 
 
-def _number(said: object) -> float | None:
-    if isinstance(said, bool) or not isinstance(said, int | float):
+def _number(stated: object) -> float | None:
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
         return None
     try:
-        number = float(said)
+        number = float(stated)
     except OverflowError:
         return None
     return number if isfinite(number) else None
@@ -119,9 +119,9 @@ def _spans(value: Value) -> tuple[Span, ...] | None:
     return tuple(Span(start, end, label) for label in labels)
 
 
-def _offset(said: object) -> int | None:
+def _offset(stated: object) -> int | None:
     """Characters, as Python counts them: the editor counts code points, and a line break as one."""
-    offset = _number(int(said) if isinstance(said, str) and _is_count(said) else said)
+    offset = _number(int(stated) if isinstance(stated, str) and _is_count(stated) else stated)
     return int(offset) if offset is not None and offset.is_integer() and 0 <= offset < _LARGEST_OFFSET else None
 
 

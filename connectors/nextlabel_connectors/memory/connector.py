@@ -51,12 +51,12 @@ class MemoryConnector:
             with self._opened() as it:
                 changed = sorted((row for row in it.rows.values() if row.changed > cursor), key=lambda r: r.changed)
                 page = changed[: self._tool.page_size]
-                told = tuple(row.seen() for row in page if not row.spoiled)
+                received = tuple(row.seen() for row in page if not row.spoiled)
             if not page:
                 return
             cursor = page[-1].changed
             spoiled = tuple(Unreadable(row.task.id, "It is damaged.") for row in page if row.spoiled)
-            yield ChangePage(told, Cursor(str(cursor)), spoiled)
+            yield ChangePage(received, Cursor(str(cursor)), spoiled)
 
     def vanished_tasks(self, known: Collection[TaskId]) -> Collection[TaskId]:
         with self._opened() as it:

@@ -136,14 +136,14 @@ class MemoryTool:
                 for text, tick in zip(texts, self._ticks, strict=False)
             ]
             it.rows.update((row.task.id, row) for row in rows)
-            self._tell(project, "tasks")
+            self._report(project, "tasks")
             return tuple(row.task.id for row in rows)
 
     def delete_task(self, project: ToolProjectId, task: TaskId) -> None:
         with self.opened(project) as it:
             del it.rows[task]
             it.held = {by: held for by, held in it.held.items() if held != task}
-            self._tell(project, "tasks")
+            self._report(project, "tasks")
 
     def spoil(self, project: ToolProjectId, task: TaskId) -> None:
         """What is stored of a task is damaged: from now on it cannot be read."""
@@ -192,7 +192,7 @@ class MemoryTool:
             annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels, seconds=seconds)
             row.annotations[annotation.id], row.annotators[annotation.id], row.changed = annotation, by, tick
             it.held.pop(by, None)
-            self._tell(project, "labels")
+            self._report(project, "labels")
             return annotation.id
 
     def change(self, project: ToolProjectId, annotation: AnnotationId, label: str) -> None:
@@ -200,14 +200,14 @@ class MemoryTool:
             row, tick = it.row_of(annotation), next(self._ticks)
             changed = replace(row.annotations[annotation], labels={TARGET: label}, updated_at=_time(tick))
             row.annotations[annotation], row.changed = changed, tick
-            self._tell(project, "labels")
+            self._report(project, "labels")
 
     def withdraw(self, project: ToolProjectId, annotation: AnnotationId) -> None:
         with self.opened(project) as it:
             row = it.row_of(annotation)
             del row.annotations[annotation], row.annotators[annotation]
             row.changed = next(self._ticks)
-            self._tell(project, "labels")
+            self._report(project, "labels")
 
     @contextmanager
     def without_a_trace(self, project: ToolProjectId) -> Iterator[None]:
@@ -222,7 +222,7 @@ class MemoryTool:
         """Somebody switches the queue back to oldest first."""
         with self.opened(project) as it:
             it.in_force = None
-            self._tell(project, "project")
+            self._report(project, "project")
 
     def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         with self.opened(project) as it:
@@ -273,9 +273,9 @@ class MemoryTool:
     def reorder(self, project: ToolProjectId, version: QueueVersion, order: dict[TaskId, Prediction | None]) -> None:
         it = self._projects[project]
         it.orders[version], it.in_force = order, version
-        self._tell(project, "project")
+        self._report(project, "project")
 
-    def _tell(self, project: ToolProjectId, kind: str) -> None:
+    def _report(self, project: ToolProjectId, kind: str) -> None:
         it = self._projects[project]
         if it.callback is None:
             return

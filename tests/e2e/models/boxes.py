@@ -24,9 +24,9 @@ class Boxes(LabelStudioMLBase):
                 self.places = json.load(f)
 
     def predict(self, tasks, **kwargs):
-        return [self.look(task) for task in tasks]
+        return [self.check(task) for task in tasks]
 
-    def look(self, task):
+    def check(self, task):
         picture = Image.open(io.BytesIO(base64.b64decode(task["data"][self.field].split(",")[1])))
         pixels = np.asarray(picture.convert("L"), dtype=float)
         bright = pixels > 150

@@ -52,11 +52,11 @@ class Prompted(LabelStudioMLBase):
     """Learns a prompt from the event of an annotation, never from START_TRAINING."""
 
     def predict(self, tasks, context=None, **kwargs):
-        said = self.get("prompt")
-        if not said:
+        predicted = self.get("prompt")
+        if not predicted:
             return []
         who = self.extra_params.get("api_key", "nobody")
-        return [PredictionValue(result=[{"value": said}], score=0.4, model_version=who) for _ in tasks]
+        return [PredictionValue(result=[{"value": predicted}], score=0.4, model_version=who) for _ in tasks]
 
     def fit(self, event, data, **kwargs):
         if event == "ANNOTATION_CREATED":
@@ -94,7 +94,7 @@ class Fetches(LabelStudioMLBase):
         ]
         assert new.projects.get(id=number).label_config == old.params["label_config"]
         with open(os.path.join(os.environ["MODEL_DIR"], "seen.json"), "w") as file:
-            json.dump([[[one["result"] for one in told] for told in way] for way in ways], file)
+            json.dump([[[one["result"] for one in received] for received in way] for way in ways], file)
 
 
 class AsksFurther(Fetches):

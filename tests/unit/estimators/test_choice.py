@@ -20,7 +20,7 @@ from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
 from nextlabel.labeling import Input, Target, Task, TaskId
 from nextlabel.labeling.ranking import Floats
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 
 TARGET = Target("kind", "choice", (Input("text"),), ("ham", "spam", "phishing"))
 WORDS = {
@@ -59,8 +59,8 @@ def in_sample(result: Fitted, counts: csr_matrix) -> Floats:
     return result.model.predict([], counts).probabilities
 
 
-def held_out(result: Fitted) -> ChoiceOpinions:
-    assert isinstance(result.out_of_fold, ChoiceOpinions)
+def held_out(result: Fitted) -> ChoicePredictions:
+    assert isinstance(result.out_of_fold, ChoicePredictions)
     return result.out_of_fold
 
 
@@ -90,8 +90,8 @@ def test_no_tasks_get_no_predictions(labels: int) -> None:
 
 def test_a_model_learns_what_the_words_mean() -> None:
     asked = tasks("free cash prize", "agenda for the friday meeting", "verify your bank password")
-    said = model_of(fitted(60)).predict(asked, Source())[TARGET.name]
-    assert [guess.label for guess in said.guesses(TARGET.name)] == ["spam", "ham", "phishing"]
+    predicted = model_of(fitted(60)).predict(asked, Source())[TARGET.name]
+    assert [guess.label for guess in predicted.guesses(TARGET.name)] == ["spam", "ham", "phishing"]
 
 
 def test_a_class_without_a_label_is_given_a_little_and_less_as_labels_come_in() -> None:
@@ -104,9 +104,9 @@ def test_a_class_without_a_label_is_given_a_little_and_less_as_labels_come_in() 
 def test_a_restored_model_gives_identical_probabilities(labels: int) -> None:
     model = model_of(fitted(labels))
     again = restore(model.state())
-    said, said_again = (one.predict(ANY_TASKS, Source())[TARGET.name] for one in (model, again))
-    np.testing.assert_array_equal(said_again.probabilities, said.probabilities)
-    assert said_again.guesses("kind") == said.guesses("kind")
+    predicted, said_again = (one.predict(ANY_TASKS, Source())[TARGET.name] for one in (model, again))
+    np.testing.assert_array_equal(said_again.probabilities, predicted.probabilities)
+    assert said_again.guesses("kind") == predicted.guesses("kind")
     assert again.informative == model.informative
 
 
@@ -130,7 +130,7 @@ def test_probabilities_are_calibrated_neither_more_nor_less_sure_would_be_nearer
     out_of_fold = held_out(fitted(120, ("ham", "spam"), noise=0.6)).probabilities
     p, truth = out_of_fold[:, :2], [TARGET.labels.index(label) for label in labels]
     losses = {
-        sharpness: ChoiceOpinions(TARGET.labels, p**sharpness / (p**sharpness).sum(axis=1, keepdims=True))
+        sharpness: ChoicePredictions(TARGET.labels, p**sharpness / (p**sharpness).sum(axis=1, keepdims=True))
         .losses(labels)
         .mean()
         for sharpness in (0.25, 0.5, 0.8, 1, 1.25, 2, 4)
@@ -202,5 +202,5 @@ def test_long_pages_that_are_nearly_the_same_can_be_learned_from() -> None:
     rng = np.random.default_rng(0)
     page = " ".join(f"word{n}" for n in range(2000))
     counts = count_features([f"{page} {' '.join(f'x{n}' for n in rng.integers(0, 30, 5))}" for _ in range(150)])
-    said = fitted_on(TARGET, counts, [TARGET.labels[n % 2] for n in range(150)]).model.predict([], counts)
-    assert np.isfinite(said.probabilities).all()
+    predicted = fitted_on(TARGET, counts, [TARGET.labels[n % 2] for n in range(150)]).model.predict([], counts)
+    assert np.isfinite(predicted.probabilities).all()

@@ -18,14 +18,14 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
-from nextlabel.measures.opinions import ChoicesOpinions, NumberOpinions, Opinions
+from nextlabel.measures.target_predictions import ChoicesPredictions, NumberPredictions, TargetPredictions
 
 WINTER, KITCHEN = ["snow", "ski", "slope", "lift", "ice", "glove"], ["flour", "oven", "bread", "butter", "salt", "pan"]
 SOURCE = Source()
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Case:
     """Labels that follow from what the tasks hold; ``figure`` is 1 where all are found."""
 
     target: Target
@@ -64,14 +64,12 @@ def first_word(n: int) -> tuple[Span, ...]:
     return (Span(start, words(n).index(" ", start), season(n)),)
 
 
-def lessons(field: str, kind: InputKind) -> list[Lesson]:
+def lessons(field: str, kind: InputKind) -> list[Case]:
     about, two = (Input(field, kind),), ("winter", "kitchen")
     return [
-        Lesson(Target("choice", "choice", about, two), season, "accuracy"),
-        Lesson(Target("choices", "choices", about, (*two, "any", "never")), lambda n: (season(n), "any"), "micro_f1"),
-        Lesson(
-            Target("number", "number", about, scale=Scale(1, 5, 1)), lambda n: 2.0 + 2 * is_winter(n), "correlation"
-        ),
+        Case(Target("choice", "choice", about, two), season, "accuracy"),
+        Case(Target("choices", "choices", about, (*two, "any", "never")), lambda n: (season(n), "any"), "micro_f1"),
+        Case(Target("number", "number", about, scale=Scale(1, 5, 1)), lambda n: 2.0 + 2 * is_winter(n), "correlation"),
     ]
 
 
@@ -79,107 +77,107 @@ LESSONS = [
     *lessons("text", "text"),
     *lessons("record", "table"),
     *lessons("audio", "metadata"),
-    Lesson(Target("spans", "spans", (Input("text"),), ("winter", "kitchen")), first_word, "f1"),
+    Case(Target("spans", "spans", (Input("text"),), ("winter", "kitchen")), first_word, "f1"),
 ]
 ALSO = {"choice of table", "choices of table", "choice of metadata", "number of metadata"}
 """An estimator knows numbers only, whatever they encode: each is tried on texts, and each other input with one."""
 
 
-def called(lesson: Lesson) -> str:
-    return f"{lesson.target.name} of {lesson.target.inputs[0].kind}"
+def called(case: Case) -> str:
+    return f"{case.target.name} of {case.target.inputs[0].kind}"
 
 
 every = pytest.mark.parametrize(
-    "lesson",
+    "case",
     [pytest.param(it, id=called(it), marks=pytest.mark.everything if called(it) in ALSO else ()) for it in LESSONS],
 )
 
 
-def taught(lesson: Lesson, labels: int, seed: int = 0) -> tuple[Encoder, Fitted]:
+def taught(case: Case, labels: int, seed: int = 0) -> tuple[Encoder, Fitted]:
     known = tasks(range(labels))
-    encoder = encoder_for(lesson.target, tasks(range(120)), SOURCE)
+    encoder = encoder_for(case.target, tasks(range(120)), SOURCE)
     features = encoder.encode(known, SOURCE)
     space = encoder.space(encoder.encode(tasks(range(120)), SOURCE))
-    return encoder, fit(lesson.target, known, features, [lesson.label(n) for n in range(labels)], space, seed)
+    return encoder, fit(case.target, known, features, [case.label(n) for n in range(labels)], space, seed)
 
 
-def said_by(model: ProjectModel, asked: Sequence[Task]) -> Opinions:
-    (opinions,) = model.predict(asked, SOURCE).values()
-    return opinions
+def said_by(model: ProjectModel, asked: Sequence[Task]) -> TargetPredictions:
+    (target_predictions,) = model.predict(asked, SOURCE).values()
+    return target_predictions
 
 
-def model_of(lesson: Lesson, labels: int, seed: int = 0) -> ProjectModel:
-    encoder, fitted = taught(lesson, labels, seed)
-    return ProjectModel({lesson.target.name: Learned(encoder, fitted.model)})
+def model_of(case: Case, labels: int, seed: int = 0) -> ProjectModel:
+    encoder, fitted = taught(case, labels, seed)
+    return ProjectModel({case.target.name: Learned(encoder, fitted.model)})
 
 
-def same(one: Opinions, other: Opinions) -> bool:
+def same(one: TargetPredictions, other: TargetPredictions) -> bool:
     return one.guesses("t") == other.guesses("t") and np.array_equal(one.uncertainty, other.uncertainty)
 
 
 @every
-def test_it_learns_what_the_labels_have_in_common(lesson: Lesson) -> None:
+def test_it_learns_what_the_labels_have_in_common(case: Case) -> None:
     unseen = range(60, 120)
-    said = said_by(model_of(lesson, 60), tasks(unseen))
-    assert metrics_of(said, [lesson.label(n) for n in unseen])[lesson.figure] > 0.85
+    answered = said_by(model_of(case, 60), tasks(unseen))
+    assert metrics_of(answered, [case.label(n) for n in unseen])[case.figure] > 0.85
 
 
 @every
-def test_what_it_says_is_judged_by_rows_that_it_had_not_seen(lesson: Lesson) -> None:
-    _, fitted = taught(lesson, 60)
+def test_what_it_says_is_judged_by_rows_that_it_had_not_seen(case: Case) -> None:
+    _, fitted = taught(case, 60)
     assert fitted.out_of_fold is not None
-    assert metrics_of(fitted.out_of_fold, [lesson.label(n) for n in range(60)])[lesson.figure] > 0.7
+    assert metrics_of(fitted.out_of_fold, [case.label(n) for n in range(60)])[case.figure] > 0.7
 
 
 @every
-def test_labels_drawn_by_lot_cannot_be_told_by_who_has_not_seen_them(lesson: Lesson) -> None:
+def test_labels_drawn_by_lot_cannot_be_told_by_who_has_not_seen_them(case: Case) -> None:
     lot = np.random.default_rng(4).permutation(80).tolist()
-    drawn = Lesson(lesson.target, lambda n: _anywhere(lesson, n, lot[n]), lesson.figure)
+    drawn = Case(case.target, lambda n: _anywhere(case, n, lot[n]), case.figure)
     _, fitted = taught(drawn, 80)
     assert fitted.out_of_fold is not None
     truth = [drawn.label(n) for n in range(80)]
     figures = metrics_of(fitted.out_of_fold, truth)
     by_lot = {"accuracy": 0.68, "micro_f1": 0.85, "correlation": 0.4, "f1": 0.6}
-    assert figures[lesson.figure] < by_lot[lesson.figure]
+    assert figures[case.figure] < by_lot[case.figure]
     assert fitted.out_of_fold.losses(truth).mean() < 1, "it does not pretend to be sure either"
 
 
-def _anywhere(lesson: Lesson, n: int, other: int) -> Label:
+def _anywhere(case: Case, n: int, other: int) -> Label:
     """What another task is labeled with; of spans the extent is that of this task's own words."""
-    label = lesson.label(other)
-    if lesson.target.kind != "spans":
+    label = case.label(other)
+    if case.target.kind != "spans":
         return label
     return tuple(Span(span.start, span.end, season(other)) for span in first_word(n))
 
 
 @every
-def test_it_is_the_same_after_a_restart(lesson: Lesson) -> None:
-    model = model_of(lesson, 40)
+def test_it_is_the_same_after_a_restart(case: Case) -> None:
+    model = model_of(case, 40)
     again = restore(skops.io.loads(skops.io.dumps(model.state()), trusted=[]))
     assert same(said_by(again, tasks(range(60, 80))), said_by(model, tasks(range(60, 80))))
 
 
 @every
-def test_the_same_labels_and_seed_give_the_same_model(lesson: Lesson) -> None:
-    first, second = (said_by(model_of(lesson, 40, seed=3), tasks(range(60, 80))) for _ in range(2))
+def test_the_same_labels_and_seed_give_the_same_model(case: Case) -> None:
+    first, second = (said_by(model_of(case, 40, seed=3), tasks(range(60, 80))) for _ in range(2))
     assert same(first, second)
 
 
 @every
-def test_tasks_that_lack_their_field_or_hold_something_odd_break_nothing(lesson: Lesson) -> None:
-    field = lesson.target.inputs[0].field
+def test_tasks_that_lack_their_field_or_hold_something_odd_break_nothing(case: Case) -> None:
+    field = case.target.inputs[0].field
     odd: list[object] = [None, "", 4, float("nan"), [], {}, {"degrees": None}, {"degrees": "12"}, ["x"], "\ud800 \x00"]
     asked = [Task(TaskId("none"), {}), *(Task(TaskId(str(n)), {field: value}) for n, value in enumerate(odd))]
-    said = said_by(model_of(lesson, 40), [*asked, *tasks([70])])
-    assert len(said) == len(odd) + 2
-    for figure in (said.confidence, said.uncertainty):
+    answered = said_by(model_of(case, 40), [*asked, *tasks([70])])
+    assert len(answered) == len(odd) + 2
+    for figure in (answered.confidence, answered.uncertainty):
         assert ((figure >= 0) & (figure <= 1)).all()
-    assert all(lesson.target.read(guess.label) is not None for guess in said.guesses("t"))
+    assert all(case.target.read(guess.label) is not None for guess in answered.guesses("t"))
 
 
 @every
-def test_a_task_is_told_the_same_whatever_is_asked_with_it(lesson: Lesson) -> None:
-    model, asked = model_of(lesson, 40), tasks(range(60, 90))
+def test_a_task_is_told_the_same_whatever_is_asked_with_it(case: Case) -> None:
+    model, asked = model_of(case, 40), tasks(range(60, 90))
     together = said_by(model, asked)
     alone = [said_by(model, [one]) for one in asked]
     assert [one.guesses("t")[0].label for one in alone] == [guess.label for guess in together.guesses("t")]
@@ -188,35 +186,35 @@ def test_a_task_is_told_the_same_whatever_is_asked_with_it(lesson: Lesson) -> No
 
 @every
 @pytest.mark.parametrize("labels", [2, 40])
-def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(lesson: Lesson, labels: int) -> None:
-    field = lesson.target.inputs[0].field
+def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(case: Case, labels: int) -> None:
+    field = case.target.inputs[0].field
     empty = [Task(TaskId(str(n)), {field: ""}) for n in range(labels)]
-    encoder = encoder_for(lesson.target, empty, SOURCE)
+    encoder = encoder_for(case.target, empty, SOURCE)
     features = encoder.encode(empty, SOURCE)
-    given = [lesson.label(n) for n in range(labels)]  # task 0 is of the one season, task 1 of the other
-    fitted = fit(lesson.target, empty, features, given, encoder.space(features), 0)
-    assert fitted.model.informative == (lesson.target.inputs[0].kind != "metadata" and lesson.target.kind != "spans")
+    given = [case.label(n) for n in range(labels)]  # task 0 is of the one season, task 1 of the other
+    fitted = fit(case.target, empty, features, given, encoder.space(features), 0)
+    assert fitted.model.informative == (case.target.inputs[0].kind != "metadata" and case.target.kind != "spans")
     asked = [*empty[:1], *tasks([70])]
     again = restore(ProjectModel({"t": Learned(encoder, fitted.model)}).state())
-    said = said_by(again, asked)
-    assert ((said.uncertainty >= 0) & (said.uncertainty <= 1)).all()
+    answered = said_by(again, asked)
+    assert ((answered.uncertainty >= 0) & (answered.uncertainty <= 1)).all()
     if fitted.model.informative:
-        assert all(lesson.target.read(guess.label) is not None for guess in said.guesses("t"))
+        assert all(case.target.read(guess.label) is not None for guess in answered.guesses("t"))
 
 
 @every
-def test_no_tasks_have_no_opinions(lesson: Lesson) -> None:
-    said = said_by(model_of(lesson, 40), [])
-    assert len(said) == len(said.guesses("t")) == len(said.uncertainty) == len(said.probabilities) == 0
+def test_no_tasks_have_no_opinions(case: Case) -> None:
+    answered = said_by(model_of(case, 40), [])
+    assert len(answered) == len(answered.guesses("t")) == len(answered.uncertainty) == len(answered.probabilities) == 0
 
 
 @every
-def test_until_labels_differ_it_says_that_it_knows_nothing(lesson: Lesson) -> None:
-    nothing: Label = () if lesson.target.kind in ("choices", "spans") else lesson.label(0)
-    encoder, _ = taught(lesson, 40)
+def test_until_labels_differ_it_says_that_it_knows_nothing(case: Case) -> None:
+    nothing: Label = () if case.target.kind in ("choices", "spans") else case.label(0)
+    encoder, _ = taught(case, 40)
     known = tasks([0, 1, 2])
     space = encoder.space(encoder.encode(known, SOURCE))
-    fitted = fit(lesson.target, known, encoder.encode(known, SOURCE), [nothing] * 3, space, 0)
+    fitted = fit(case.target, known, encoder.encode(known, SOURCE), [nothing] * 3, space, 0)
     assert isinstance(fitted.model, Prior | NoSpans)
     assert not fitted.model.informative
 
@@ -229,23 +227,23 @@ def numbers(n: int, seed: int) -> tuple[list[Task], list[float]]:
     return known, [float(3 * x + rng.normal()) for x in values]
 
 
-def predicted(asked: Sequence[Task]) -> NumberOpinions:
+def predicted(asked: Sequence[Task]) -> NumberPredictions:
     target = Target("number", "number", (Input("record", "table"),), scale=Scale())
     known, truth = numbers(100, seed=1)
     encoder = encoder_for(target, known, SOURCE)
     features = encoder.encode(known, SOURCE)
-    said = fit(target, known, features, truth, encoder.space(features), 0).model.predict(
+    answered = fit(target, known, features, truth, encoder.space(features), 0).model.predict(
         asked, encoder.encode(asked, SOURCE)
     )
-    assert isinstance(said, NumberOpinions)
-    return said
+    assert isinstance(answered, NumberPredictions)
+    return answered
 
 
 def test_two_thirds_of_all_numbers_lie_within_the_spread_of_their_prediction() -> None:
     asked, truth = numbers(400, seed=2)
-    said = predicted(asked)
-    assert 0.6 < np.mean(np.abs(said.mean - truth) < said.spread) < 0.76
-    assert said.spread.mean() == pytest.approx(1, abs=0.25)
+    answered = predicted(asked)
+    assert 0.6 < np.mean(np.abs(answered.mean - truth) < answered.spread) < 0.76
+    assert answered.spread.mean() == pytest.approx(1, abs=0.25)
 
 
 def test_a_number_is_less_certain_where_no_label_is_near() -> None:
@@ -268,8 +266,8 @@ def test_the_mean_chance_of_a_label_is_the_share_of_tasks_that_have_it() -> None
     encoder = encoder_for(target, known, SOURCE)
     features = encoder.encode(known, SOURCE)
     fitted = fit(target, known, features, given, encoder.space(features), 0)
-    said = fitted.model.predict(known, features)
-    assert isinstance(said, ChoicesOpinions)
-    assert said.chances.mean(axis=0) == pytest.approx(
+    answered = fitted.model.predict(known, features)
+    assert isinstance(answered, ChoicesPredictions)
+    assert answered.chances.mean(axis=0) == pytest.approx(
         [np.mean([label in one for one in given]) for label in target.labels], abs=0.08
     )

@@ -50,9 +50,9 @@ def test_while_all_labels_are_the_same_nothing_is_known_of_any_kind_of_target(
     fitted = fit(target, tasks(n), csr_matrix((n, 9)), [label] * n, AsItIs(9), seed=0)
     assert not fitted.model.informative
     assert fitted.out_of_fold is None
-    said = fitted.model.predict(tasks(3), csr_matrix((3, 9)))
-    assert len(said) == 3
-    assert len(set(said.uncertainty.tolist())) == 1
+    predicted = fitted.model.predict(tasks(3), csr_matrix((3, 9)))
+    assert len(predicted) == 3
+    assert len(set(predicted.uncertainty.tolist())) == 1
 
 
 def test_no_tasks_get_no_predictions() -> None:

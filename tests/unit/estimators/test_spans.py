@@ -20,7 +20,7 @@ from nextlabel.estimators.spans import NoSpans, SpanTagger, decode, encode, fit_
 from nextlabel.evaluation.spans import span_f1
 from nextlabel.features.tokens import tokenize
 from nextlabel.labeling import Input, Span, Target, Task, TaskId
-from nextlabel.measures.opinions import SpanOpinions
+from nextlabel.measures.target_predictions import SpanPredictions
 
 TARGET = Target("names", "spans", (Input("text"),), ("person", "place", "never used"))
 PEOPLE = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tim", "Margaret", "Leslie"]
@@ -55,7 +55,7 @@ def tagger() -> SpanTagger:
     return fit_spans(TARGET, *letters(60, people=5), judged=False)[0]
 
 
-def same(left: SpanOpinions, right: SpanOpinions) -> bool:
+def same(left: SpanPredictions, right: SpanPredictions) -> bool:
     return (left.spans, left.chances, left.uncertainty.tolist()) == (
         right.spans,
         right.chances,
@@ -65,9 +65,9 @@ def same(left: SpanOpinions, right: SpanOpinions) -> bool:
 
 def test_a_simple_grammar_is_learned_and_found_around_names_never_seen() -> None:
     tasks, truth = letters(60, seed=1)
-    said = tagger().predict(tasks)
-    assert span_f1(truth, said.spans)[2] > 0.95
-    assert all(0.5 < chance <= 1 for chances in said.chances for chance in chances)
+    predicted = tagger().predict(tasks)
+    assert span_f1(truth, predicted.spans)[2] > 0.95
+    assert all(0.5 < chance <= 1 for chances in predicted.chances for chance in chances)
 
 
 @st.composite
@@ -130,25 +130,25 @@ def test_what_words_cannot_say_becomes_the_nearest_that_they_can(
 
 @given(st.text(st.characters()))
 def test_of_any_text_what_is_said_is_well_formed(text: str) -> None:
-    said = tagger().predict([Task(TaskId("1"), {"text": text})])
-    [spans], [chances] = said.spans, said.chances
+    predicted = tagger().predict([Task(TaskId("1"), {"text": text})])
+    [spans], [chances] = predicted.spans, predicted.chances
     places = tokenize(text)
     assert list(spans) == sorted(spans)
     assert {span.start for span in spans} <= {start for start, _ in places}
     assert {span.end for span in spans} <= {end for _, end in places}
     assert len(chances) == len(spans)
     assert all(0 <= chance <= 1 for chance in chances)
-    assert 0 <= said.uncertainty[0] <= 1
+    assert 0 <= predicted.uncertainty[0] <= 1
 
 
 def test_a_task_without_text_is_no_trouble_to_the_others() -> None:
     tasks = letters(2, seed=3)[0]
     data: list[dict[str, object]] = [{}, {"text": None}, {"text": 5}, {"text": ["Ada"]}]
     odd = [Task(TaskId("odd"), one) for one in data]
-    said = tagger().predict([*odd, *tasks])
-    assert said.spans[:4] == [()] * 4
-    assert said.uncertainty[:4].tolist() == [0] * 4  # nobody should be asked for them first
-    assert same(said.of([4, 5]), tagger().predict(tasks))
+    predicted = tagger().predict([*odd, *tasks])
+    assert predicted.spans[:4] == [()] * 4
+    assert predicted.uncertainty[:4].tolist() == [0] * 4  # nobody should be asked for them first
+    assert same(predicted.of([4, 5]), tagger().predict(tasks))
     assert len(tagger().predict([])) == 0
     labeled, spans = letters(30)
     model, held_out = fit_spans(TARGET, [*odd, *labeled], [()] * 4 + spans)
@@ -158,15 +158,15 @@ def test_a_task_without_text_is_no_trouble_to_the_others() -> None:
 
 
 def test_an_empty_text_has_nothing_to_be_unsure_of() -> None:
-    said = tagger().predict([Task(TaskId("1"), {"text": text}) for text in ("", " \r\n")])
-    assert said.spans == [(), ()]
-    assert said.uncertainty.tolist() == [0, 0]
+    predicted = tagger().predict([Task(TaskId("1"), {"text": text}) for text in ("", " \r\n")])
+    assert predicted.spans == [(), ()]
+    assert predicted.uncertainty.tolist() == [0, 0]
 
 
 def test_what_is_unlike_anything_seen_is_less_sure() -> None:
     known, strange = letters(10, seed=2)[0], "Xylo ##9 met Zed zu Brno yesterday, allegedly"
-    said = tagger().predict([*known, Task(TaskId("x"), {"text": strange})])
-    assert said.uncertainty[10] > said.uncertainty[:10].max()
+    predicted = tagger().predict([*known, Task(TaskId("x"), {"text": strange})])
+    assert predicted.uncertainty[10] > predicted.uncertainty[:10].max()
 
 
 def test_the_length_of_a_text_does_not_make_it_unsure() -> None:
@@ -183,9 +183,9 @@ def test_in_a_long_document_every_span_is_found_where_it_stands_in_linear_time()
         truth += [Span(len(text) + start, len(text) + end, label) for start, end, label in found]
         text += f"{task.data['text']}\n"
     began = time.process_time()
-    said = tagger().predict([Task(TaskId("1"), {"text": text})])
+    predicted = tagger().predict([Task(TaskId("1"), {"text": text})])
     assert time.process_time() - began < 5
-    assert span_f1([truth], said.spans)[2] > 0.9
+    assert span_f1([truth], predicted.spans)[2] > 0.9
     endless = tagger().predict([Task(TaskId("1"), {"text": "Ada lives in Oslo now " * 50_000})]).spans[0]
     assert 99_900 < endless[-1].end <= 100_000  # what lies beyond is not read
 
@@ -206,8 +206,8 @@ def test_a_chance_is_the_share_of_such_spans_that_are_right(share: float, end: i
     tasks = [Task(TaskId(str(n)), {"text": "Ada Oslo"}) for n in range(200)]
     usual, other = (Span(0, end, "person"),), (Span(0, 11 - end, "person"),)
     model, _ = fit_spans(TARGET, tasks, [usual if n < 200 * share else other for n in range(200)], judged=False)
-    said = model.predict(tasks[:1])
-    p = dict(zip(said.spans[0], said.chances[0], strict=True))
+    predicted = model.predict(tasks[:1])
+    p = dict(zip(predicted.spans[0], predicted.chances[0], strict=True))
     shares = {usual[0]: share, other[0]: 1 - share}
     assert len(p) == 1
     assert all(chance == pytest.approx(shares[span], abs=0.05) for span, chance in p.items())
@@ -295,10 +295,10 @@ def test_without_any_span_on_a_word_there_is_no_model(labels: list[tuple[Span, .
 
 
 def test_before_any_span_is_labeled_nothing_is_said() -> None:
-    said = NoSpans().predict(letters(3)[0])
+    predicted = NoSpans().predict(letters(3)[0])
     assert not NoSpans.informative
-    assert [guess.label for guess in said.guesses("names")] == [(), (), ()]
-    assert said.uncertainty.tolist() == [0.5] * 3
+    assert [guess.label for guess in predicted.guesses("names")] == [(), (), ()]
+    assert predicted.uncertainty.tolist() == [0.5] * 3
 
 
 @pytest.mark.parametrize("text", ["Ada", "Ada Oslo", "👍"])
@@ -325,7 +325,7 @@ def test_threads_can_share_a_tagger() -> None:
             together = list(pool.map(lambda _: tagger().predict(tasks), range(12)))
     finally:
         sys.setswitchinterval(interval)
-    assert all(same(said, alone) for said in together)
+    assert all(same(predicted, alone) for predicted in together)
 
 
 def test_other_threads_have_their_turns_while_crfsuite_trains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,34 +8,40 @@ import pytest
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.labeling import Label, Scale, Span
-from nextlabel.measures.opinions import ChoiceOpinions, ChoicesOpinions, NumberOpinions, Opinions, SpanOpinions
+from nextlabel.measures.target_predictions import (
+    ChoicePredictions,
+    ChoicesPredictions,
+    NumberPredictions,
+    SpanPredictions,
+    TargetPredictions,
+)
 
 PLACE, PERSON = Span(0, 6, "place"), Span(10, 13, "person")
-EVERY_KIND: list[tuple[Opinions, list[Label], str]] = [
-    (ChoiceOpinions(("a", "b"), np.eye(2)[[0, 1, 1, 1]]), ["a", "b", "b", "a"], "0.750 ± 0.217, on 4 labels"),
+EVERY_KIND: list[tuple[TargetPredictions, list[Label], str]] = [
+    (ChoicePredictions(("a", "b"), np.eye(2)[[0, 1, 1, 1]]), ["a", "b", "b", "a"], "0.750 ± 0.217, on 4 labels"),
     (
-        ChoicesOpinions(("a", "b"), np.eye(2), threshold=0.5),
+        ChoicesPredictions(("a", "b"), np.eye(2), threshold=0.5),
         [("a",), ("a", "b")],
         "F1 0.800, every label right in 50% of the tasks, on 2 labels",
     ),
     (
-        NumberOpinions(np.array([1.0, 2.0, 4.0]), np.ones(3), 1.0, Scale()),
+        NumberPredictions(np.array([1.0, 2.0, 4.0]), np.ones(3), 1.0, Scale()),
         [1.0, 2.5, 4.0],
         "off by 0.167 on average (correlation 0.98), on 3 labels",
     ),
     (
-        SpanOpinions([(PLACE, PERSON)], [(0.9, 0.9)], np.zeros(1)),
+        SpanPredictions([(PLACE, PERSON)], [(0.9, 0.9)], np.zeros(1)),
         [(PLACE,)],
         "F1 0.667 (precision 0.500, recall 1.000), on 1 label",
     ),
 ]
 
 
-@pytest.mark.parametrize(("opinions", "truth", "line"), EVERY_KIND)
+@pytest.mark.parametrize(("target_predictions", "truth", "line"), EVERY_KIND)
 def test_each_kind_of_target_has_a_line_with_its_number_of_labels(
-    opinions: Opinions, truth: list[Label], line: str
+    target_predictions: TargetPredictions, truth: list[Label], line: str
 ) -> None:
-    assert list(agreement.in_words(metrics_of(opinions, truth))) == [line]
+    assert list(agreement.in_words(metrics_of(target_predictions, truth))) == [line]
 
 
 def test_what_a_teams_own_model_is_measured_by_is_the_labels_that_were_new_to_it() -> None:
@@ -57,8 +63,8 @@ def test_a_target_that_could_not_be_measured_yet_is_not_passed_over() -> None:
 
 def test_of_several_targets_each_has_its_figures_and_none_is_called_accuracy() -> None:
     metrics: dict[str, float] = {}
-    for n, (opinions, truth, _) in enumerate(EVERY_KIND):
-        metrics |= {f"target.{n}.{name}": figure for name, figure in metrics_of(opinions, truth).items()}
+    for n, (target_predictions, truth, _) in enumerate(EVERY_KIND):
+        metrics |= {f"target.{n}.{name}": figure for name, figure in metrics_of(target_predictions, truth).items()}
     named = agreement.named(metrics)
     assert named["target.0.agreement"] == 0.75
     assert not any("accuracy" in name for name in named)

@@ -12,8 +12,8 @@ ROME, ROMEO = Span(0, 4, "place"), Span(0, 5, "place")
 
 def test_spans_are_counted_over_all_texts_together() -> None:
     truth = [(ROME, Span(9, 12, "person")), (Span(3, 6, "person"),), ()]
-    said = [(ROME,), (), (Span(1, 2, "place"),)]
-    assert span_f1(truth, said) == pytest.approx((1 / 2, 1 / 3, 2 / 5))
+    predicted = [(ROME,), (), (Span(1, 2, "place"),)]
+    assert span_f1(truth, predicted) == pytest.approx((1 / 2, 1 / 3, 2 / 5))
 
 
 @pytest.mark.parametrize("near", [ROMEO, ROME._replace(label="person")])

@@ -92,20 +92,20 @@ def test_blocks_that_were_computed_outlive_a_process_that_is_killed(
 
 def test_what_was_computed_before_an_error_is_kept_and_progress_is_told(tmp_path: Path) -> None:
     known = [n.to_bytes(16, "big") for n in range(1, 701)]
-    told: list[tuple[int, int]] = []
+    received: list[tuple[int, int]] = []
 
     def failing_at_the_third(places: Sequence[int]) -> np.ndarray:
         if places[0] >= 500:
             raise ArithmeticError
         return np.ones((len(places), 3))
 
-    def tell(done: int, total: int) -> None:
-        told.append((done, total))
+    def report(done: int, total: int) -> None:
+        received.append((done, total))
 
     for compute in (failing_at_the_third, lambda places: np.ones((len(places), 3))):
         with suppress(ArithmeticError):
-            VectorCache(tmp_path).get("model-1", known, 3, compute, lambda place: "a text", tell)
-    assert told == [(250, 700), (500, 700), (200, 200)]
+            VectorCache(tmp_path).get("model-1", known, 3, compute, lambda place: "a text", report)
+    assert received == [(250, 700), (500, 700), (200, 200)]
 
 
 @pytest.mark.parametrize("part", ["nothing left", "cut short", "head", "keys", "sums", "rows", "zeros", "another kind"])

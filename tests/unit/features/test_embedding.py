@@ -15,7 +15,7 @@ from nextlabel.features.embedding import EmbeddingEncoder, load_model, signature
 from nextlabel.features.encoders import Encoder, encoder_for, restore_encoder
 from nextlabel.features.source import Source
 from nextlabel.features.text import COLUMNS
-from nextlabel.features.work import Told, nobody
+from nextlabel.features.work import EmbedProgress, nobody
 from nextlabel.labeling import Input, Target, Task, TaskId
 from tiny_models import TABLE, sentences, shared_rows, static, write_safetensors
 
@@ -66,7 +66,7 @@ class Counting:
         width: int,
         compute: Callable[[Sequence[int]], np.ndarray],
         text: Callable[[int], str] | None = None,
-        told: Told = nobody,
+        received: EmbedProgress = nobody,
     ) -> np.ndarray:
         new = list({key: place for place, key in enumerate(keys) if (signature, key) not in self.kept}.values())
         if new:

@@ -178,8 +178,8 @@ def test_texts_are_learned_whatever_stands_beside_them(beside: str) -> None:
     encoder = encoder_for(target, tasks, SOURCE)
     features = encoder.encode(tasks, SOURCE)
     model = fit(target, tasks[:70], features[:70], labels[:70], encoder.space(features), 0).model
-    said = [guess.label for guess in model.predict(tasks[70:], features[70:]).guesses("t")]
-    assert said == labels[70:]
+    predicted = [guess.label for guess in model.predict(tasks[70:], features[70:]).guesses("t")]
+    assert predicted == labels[70:]
 
 
 def test_an_encoder_from_the_future_is_none() -> None:

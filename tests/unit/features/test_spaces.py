@@ -118,8 +118,8 @@ def test_with_curves_what_no_straight_line_parts_is_learned() -> None:
     accuracy = {}
     for space in (Centred.of(rows), Curved.of(rows)):
         model, _ = fit_choice(rows[:200], labels[:200], classes=("agree", "not"), space=space, judged=False)
-        said = [guess.label for guess in model.predict([], rows[200:]).guesses("")]
-        accuracy[type(space)] = np.mean([one == true for one, true in zip(said, labels[200:], strict=True)])
+        predicted = [guess.label for guess in model.predict([], rows[200:]).guesses("")]
+        accuracy[type(space)] = np.mean([one == true for one, true in zip(predicted, labels[200:], strict=True)])
     assert accuracy[Centred] < 0.75
     assert accuracy[Curved] > 0.95
 

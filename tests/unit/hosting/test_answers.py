@@ -61,7 +61,7 @@ def test_a_score_that_was_never_given_to_an_object_of_the_sdk_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "received"),
     [
         (None, r"returned nothing \(None\) for 2 tasks"),
         ("hello", "returned a text for 2 tasks"),
@@ -71,16 +71,16 @@ def test_a_score_that_was_never_given_to_an_object_of_the_sdk_is_none() -> None:
         ([{"result": []}, {"result": "sport"}], 'prediction 1 has a text as its "result"'),
     ],
 )
-def test_what_is_not_one_prediction_per_task_is_refused_with_what_it_is(answer: Any, told: str) -> None:
-    with pytest.raises(Unreadable, match=told):
+def test_what_is_not_one_prediction_per_task_is_refused_with_what_it_is(answer: Any, received: str) -> None:
+    with pytest.raises(Unreadable, match=received):
         read_predictions(answer, 2)
 
 
 def test_a_state_names_its_folder_wherever_it_lies_and_no_other(tmp_path: Any) -> None:
     here, there = tmp_path / "1", tmp_path / "elsewhere"
-    said = {"file": f"{here}/m.pkl", "all": [str(here), f"{here}0/m.pkl"], "n": 3, "json": f'{{"f": "{here}/x"}}'}
-    kept = portable(said, here)
+    predicted = {"file": f"{here}/m.pkl", "all": [str(here), f"{here}0/m.pkl"], "n": 3, "json": f'{{"f": "{here}/x"}}'}
+    kept = portable(predicted, here)
     assert kept["file"] == f"{FOLDER}/m.pkl"
-    assert at_home(kept, here) == said
+    assert at_home(kept, here) == predicted
     assert at_home(kept, there)["all"] == [str(there), f"{here}0/m.pkl"]
     assert at_home(kept, there)["json"] == f'{{"f": "{there}/x"}}'

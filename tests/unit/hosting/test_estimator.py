@@ -72,7 +72,7 @@ def taught(estimator: Any, target: Target, labeled: Sequence[tuple[Any, Any]], f
     return EstimatorModel(estimator, target, json.loads(json.dumps(state)))
 
 
-def said(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) -> list[HostedPrediction]:
+def answered(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) -> list[HostedPrediction]:
     """What it says of each task, through JSON."""
     answer = json.loads(json.dumps(model.predict([fields(data) for data in tasks])))
     predictions = read_labels(answer, len(tasks), target)
@@ -85,7 +85,7 @@ def said(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) ->
 
 
 def labels(model: EstimatorModel, tasks: Sequence[Any], target: Target = TOPIC) -> list[Label | None]:
-    return [one.label for one in said(model, tasks, target)]
+    return [one.label for one in answered(model, tasks, target)]
 
 
 class Embedder(TransformerMixin, BaseEstimator):
@@ -144,7 +144,7 @@ def test_a_classifier_learns_the_choice_of_texts_and_is_surest_of_what_it_has_se
     estimator: Any, tmp_path: Path
 ) -> None:
     model = taught(estimator, TOPIC, topics(), tmp_path)
-    *known, unknown = said(model, [*ASKED, "quite another thing"])
+    *known, unknown = answered(model, [*ASKED, "quite another thing"])
     assert [one.label for one in known] == list(ASKED.values())
     assert all((one.score or 0) >= (unknown.score or 1) for one in known)
     assert not hasattr(estimator, "n_features_in_"), "what was found must stay unfitted"
@@ -153,15 +153,15 @@ def test_a_classifier_learns_the_choice_of_texts_and_is_surest_of_what_it_has_se
 def test_the_score_is_the_probability_of_the_label_whether_there_are_two_or_more(tmp_path: Path) -> None:
     two = [(data, label) for data, label in topics() if label != "art"]
     for tasks, number in ((two, 2), (topics(), 3)):
-        [unknown] = said(taught(LogisticRegression(), TOPIC, tasks, tmp_path), [""])
+        [unknown] = answered(taught(LogisticRegression(), TOPIC, tasks, tmp_path), [""])
         assert unknown.score == pytest.approx(1 / number, abs=0.02)
-        *known, unknown = said(taught(LinearSVC(), TOPIC, tasks, tmp_path), [*(data for data, _ in tasks), ""])
+        *known, unknown = answered(taught(LinearSVC(), TOPIC, tasks, tmp_path), [*(data for data, _ in tasks), ""])
         assert unknown.score == pytest.approx(1 / number, abs=0.2)
         assert min(one.score or 0 for one in known) > max(0.5, unknown.score or 1)
 
 
 def test_an_estimator_that_does_not_say_how_sure_it_is_gives_no_score(tmp_path: Path) -> None:
-    answers = said(taught(Mute(), TOPIC, topics(), tmp_path), list(ASKED))
+    answers = answered(taught(Mute(), TOPIC, topics(), tmp_path), list(ASKED))
     assert [(one.label, one.score) for one in answers] == [(label, None) for label in ASKED.values()]
 
 
@@ -179,19 +179,19 @@ def test_without_two_different_labels_nothing_is_learned_and_nothing_said(
         model = EstimatorModel(learner, target, {})
         assert model.fit([{"text": "a b"}, {"text": "c d"}][: len(alike)], alike, tmp_path) == {}
         assert list(tmp_path.iterdir()) == []
-        assert all(one.says_nothing for one in said(model, ["a", "b"], target))
+        assert all(one.is_empty for one in answered(model, ["a", "b"], target))
 
 
 def test_a_state_of_another_target_or_with_labels_that_are_gone_says_nothing_of_them(tmp_path: Path) -> None:
     tasks, given = [data for data, _ in topics()], [label for _, label in topics()]
     state = EstimatorModel(LogisticRegression(), TOPIC, {}).fit(tasks, given, tmp_path)
     fewer = replace(TOPIC, labels=("sport", "art"))
-    sport, money, art = said(EstimatorModel(LogisticRegression(), fewer, state), list(ASKED), fewer)
+    sport, money, art = answered(EstimatorModel(LogisticRegression(), fewer, state), list(ASKED), fewer)
     assert (sport.label, art.label) == ("sport", "art")
-    assert money.says_nothing
+    assert money.is_empty
     for other in (TOPICS, replace(TOPIC, name="subject")):
-        answers = said(EstimatorModel(LogisticRegression(), other, state), list(ASKED), other)
-        assert all(one.says_nothing for one in answers)
+        answers = answered(EstimatorModel(LogisticRegression(), other, state), list(ASKED), other)
+        assert all(one.is_empty for one in answers)
 
 
 # --- several choices -------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_classifier_learns_several_choices_and_none(estimator: Any, tmp_path: 
     ]
     model = taught(estimator, TOPICS, tasks, tmp_path)
     asked = ["the bank bought paintings for the museum", "the weather will be fine"]
-    both, none = said(model, asked, TOPICS)
+    both, none = answered(model, asked, TOPICS)
     assert (both.label, none.label) == (("money", "art"), ())
     assert none.score is not None
     assert 0.5 < none.score <= 1
@@ -247,11 +247,11 @@ def test_a_regressor_gives_whole_stars_within_the_scale_and_is_less_sure_of_what
     process = GaussianProcessRegressor(RBF() + WhiteKernel(0.01), optimizer=None, normalize_y=True)
     for estimator in (process, make_pipeline(TfidfVectorizer(), FunctionTransformer(densely), BayesianRidge())):
         model = taught(estimator, STARS, tasks, tmp_path)
-        answers = said(model, [*(f"a {word} film" for word in words), "quite another thing"], STARS)
+        answers = answered(model, [*(f"a {word} film" for word in words), "quite another thing"], STARS)
         assert [one.label for one in answers[:4]] == [1, 2, 3, 4]
         assert all(one.score is not None and 0 < one.score < 1 for one in answers)
     asked = [*(text for text, _ in tasks), "quite another thing"]
-    [*known, unknown] = said(taught(process, STARS, tasks, tmp_path), asked, STARS)
+    [*known, unknown] = answered(taught(process, STARS, tasks, tmp_path), asked, STARS)
     assert min(one.score or 0 for one in known) > (unknown.score or 1)
 
 
@@ -260,7 +260,7 @@ def test_how_sure_a_regressor_is_does_not_depend_on_the_unit_of_what_it_learns(t
         tasks = [({"size": size}, float(unit * size**2)) for size in range(5)]
         process = GaussianProcessRegressor(RBF() + WhiteKernel(0.01), optimizer=None, normalize_y=True)
         model = taught(process, ANY_PRICE, tasks, tmp_path)
-        return [one.score for one in said(model, [{"size": size} for size in (2, 2.5, 40)], ANY_PRICE)]
+        return [one.score for one in answered(model, [{"size": size} for size in (2, 2.5, 40)], ANY_PRICE)]
 
     assert scores(1) == pytest.approx(scores(1000))
     assert scores(1)[2] == pytest.approx(0.5, abs=0.01), "of what it knows nothing it says that it may be any label"
@@ -271,7 +271,7 @@ def test_numbers_stay_within_the_targets_bounds_and_on_its_steps(tmp_path: Path)
     asked = [{"size": size} for size in (-5, 2.2, 2.3, 40)]
     model = taught(LinearRegression(), PRICE, tasks, tmp_path)
     assert labels(model, asked, PRICE) == [0.0, 2.0, 2.5, 10.0]
-    assert all(one.score is None for one in said(model, asked, PRICE)), "it does not say how sure it is"
+    assert all(one.score is None for one in answered(model, asked, PRICE)), "it does not say how sure it is"
     assert labels(model, asked, replace(PRICE, scale=Scale(0.1, 9, 3))) == [0.1, 3.1, 3.1, 6.1]
     assert labels(model, asked, ANY_PRICE)[3] == pytest.approx(40)
 
@@ -346,11 +346,14 @@ def test_a_text_beside_many_numbers_is_still_what_is_learned_from_and_so_are_sin
 
 def test_what_texts_are_missing_breaks_no_batch_and_only_words_that_are_shown_count(tmp_path: Path) -> None:
     shown = replace(TOPIC, inputs=(Input("title"),))
-    told = {"sport": "<b>goal</b> &amp; team won the match", "money": "the <i class='markup'>bank</i> raised its rates"}
-    tasks = [({"title": text, "year": 3, "month": 4, "text": "bank"}, label) for label, text in told.items()]
+    received = {
+        "sport": "<b>goal</b> &amp; team won the match",
+        "money": "the <i class='markup'>bank</i> raised its rates",
+    }
+    tasks = [({"title": text, "year": 3, "month": 4, "text": "bank"}, label) for label, text in received.items()]
     asked: list[Any] = [{"title": "goal", "text": "bank"}, {"title": "bank"}, {"title": ["bank"]}]
     nothing: list[Any] = [{"title": None}, {}, {"title": "markup"}]
-    *known, none, empty, markup = said(taught(LogisticRegression(), shown, tasks, tmp_path), asked + nothing, shown)
+    *known, none, empty, markup = answered(taught(LogisticRegression(), shown, tasks, tmp_path), asked + nothing, shown)
     assert [one.label for one in known] == ["sport", "money", "money"]
     assert none == empty == markup
 
@@ -430,8 +433,8 @@ def test_the_first_target_that_suits_is_learned_and_a_project_without_one_is_ref
     with pytest.raises(SchemaError, match=r"nothing for a regressor, which learns a number of .* asks for nothing"):
         hosted(Ridge())
     for none, kind in ((KMeans(), "clusterer"), (Plain(), "None")):
-        told = rf"{type(none).__name__} is neither a classifier nor a regressor by its tags \({kind}\)"
-        with pytest.raises(SettingsError, match=told):
+        received = rf"{type(none).__name__} is neither a classifier nor a regressor by its tags \({kind}\)"
+        with pytest.raises(SettingsError, match=received):
             hosted(none, TOPIC)
 
 
@@ -445,10 +448,10 @@ def test_an_estimator_is_a_class_an_object_or_a_function_and_comes_new_and_unfit
     assert fitted.C == 7
     made = estimator_of(lambda: make_pipeline(StandardScaler(), fitted), {"logisticregression__C": 2})
     assert made[-1].C == 2
-    for found, told in (
+    for found, received in (
         (3, r"neither a class of label-studio-ml nor a scikit-learn estimator: int has no fit, predict, get_params"),
         (MultiOutputClassifier, r"MultiOutputClassifier cannot be made without arguments .*'estimator'"),
         (dict, r"dict has no fit, predict, get_params"),
     ):
-        with pytest.raises(SettingsError, match=told):
+        with pytest.raises(SettingsError, match=received):
             estimator_of(found, {})

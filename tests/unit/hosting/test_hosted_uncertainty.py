@@ -12,7 +12,7 @@ from nextlabel.hosting.uncertainty import UNKNOWN, uncertainties
 from nextlabel.options import REGION_SCORES
 
 
-def said(score: object = None, *regions: object) -> HostedPrediction:
+def predicted(score: object = None, *regions: object) -> HostedPrediction:
     return HostedPrediction([], score, tuple(regions), None)  # type: ignore[arg-type]
 
 
@@ -24,7 +24,7 @@ scores = st.one_of(st.none(), st.floats(), st.text(max_size=5), st.integers())
 def test_whatever_a_model_says_gives_a_number_in_the_unit_interval(
     way: str, score: object, regions: list[object]
 ) -> None:
-    [unsure] = uncertainties([said(score, *regions)], way)
+    [unsure] = uncertainties([predicted(score, *regions)], way)
     assert 0 <= unsure <= 1
 
 
@@ -33,19 +33,19 @@ def test_whatever_a_model_says_gives_a_number_in_the_unit_interval(
     [("score", 0.1), ("mean", 0.3), ("min", 0.5), ("max", 0.1), ("product", 1 - 0.9 * 0.5), ("count", 0.6 / 1.6)],
 )
 def test_each_way_reads_the_regions_as_it_says(way: str, expected: float) -> None:
-    assert uncertainties([said(0.9, 0.9, 0.5)], way) == pytest.approx([expected])
+    assert uncertainties([predicted(0.9, 0.9, 0.5)], way) == pytest.approx([expected])
 
 
 def test_without_scores_of_regions_the_predictions_own_counts_and_without_that_theirs() -> None:
-    found = {way: uncertainties([said(0.8)], way)[0] for way in REGION_SCORES}
+    found = {way: uncertainties([predicted(0.8)], way)[0] for way in REGION_SCORES}
     assert found == pytest.approx(dict.fromkeys(REGION_SCORES, 0.2))
-    assert uncertainties([said(None, 0.9, 0.5)]) == pytest.approx([0.3])
+    assert uncertainties([predicted(None, 0.9, 0.5)]) == pytest.approx([0.3])
 
 
 def test_a_model_that_gives_no_score_puts_its_tasks_neither_first_nor_last() -> None:
-    nothing = [said(), said(float("nan")), said("high"), said(None, None, "low")]
+    nothing = [predicted(), predicted(float("nan")), predicted("high"), predicted(None, None, "low")]
     assert list(uncertainties(nothing)) == [UNKNOWN] * 4
-    assert list(uncertainties([said(7.2), said(-3.0), said("0.25")])) == [0.0, 1.0, 0.75]
+    assert list(uncertainties([predicted(7.2), predicted(-3.0), predicted("0.25")])) == [0.0, 1.0, 0.75]
     assert list(uncertainties([])) == []
 
 

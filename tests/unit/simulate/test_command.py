@@ -61,7 +61,7 @@ def test_options_reach_the_simulation(flowers: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "stated"),
     [
         (["nowhere.csv"], "There is no file nowhere.csv"),
         (["FLOWERS", "--strategy", "margn"], "There is no strategy 'margn'"),
@@ -77,16 +77,16 @@ def test_options_reach_the_simulation(flowers: Path) -> None:
         (["FLOWERS", "--resume", "FLOWERS"], "line 1, is no JSON"),
     ],
 )
-def test_what_is_for_the_user_to_mend_is_a_sentence(flowers: Path, arguments: list[str], said: str) -> None:
+def test_what_is_for_the_user_to_mend_is_a_sentence(flowers: Path, arguments: list[str], stated: str) -> None:
     done = simulate(*(str(flowers) if one == "FLOWERS" else one for one in arguments), *QUICK)
     assert done.exit_code == EXIT_CONFIGURATION
-    assert said in done.stderr
+    assert stated in done.stderr
     assert "Traceback" not in done.output
 
 
 def test_the_columns_that_are_taken_are_named(flowers: Path) -> None:
-    said = "The label is the column 'kind', learned from 'width', 'height'."
-    assert said in simulate(flowers, *QUICK, "--strategy", "random").stderr
+    stated = "The label is the column 'kind', learned from 'width', 'height'."
+    assert stated in simulate(flowers, *QUICK, "--strategy", "random").stderr
 
 
 def table(folder: Path, rows: int, classes: int) -> Path:

@@ -104,7 +104,7 @@ def test_of_rows_for_each_annotation_the_last_single_choice_of_a_task_counts(tmp
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "stated"),
     [
         ([f"channel {n % 2}" for n in range(8)], "'channel' with 'channel 0', 'channel 1'; 'kind' with 'a', 'b'"),
         (['"[{""rating"": 4}]"'] * 8, "'kind' with 'a', 'b'"),
@@ -112,12 +112,12 @@ def test_of_rows_for_each_annotation_the_last_single_choice_of_a_task_counts(tmp
     ids=["another column may be it", "it may be no choice of people's"],
 )
 def test_where_it_is_not_certain_which_column_of_an_export_is_the_label_it_is_asked(
-    tmp_path: Path, more: list[str], said: str
+    tmp_path: Path, more: list[str], stated: str
 ) -> None:
     rows: list[tuple[object, ...]] = [(n, more[n], n, "ab"[n % 2], f"text {n}", "2026-01") for n in range(8)]
     path = write(tmp_path, "export.csv", exported(rows, "channel"))
     with pytest.raises(
-        ConfigurationError, match=f"not certain which column is the label: {said}. Name it with --label"
+        ConfigurationError, match=f"not certain which column is the label: {stated}. Name it with --label"
     ):
         load(path)
     assert load(path, label="kind").labels == tuple("abababab")
@@ -126,8 +126,8 @@ def test_where_it_is_not_certain_which_column_of_an_export_is_the_label_it_is_as
 def test_in_json_min_people_s_words_stand_behind_the_task_s_id(tmp_path: Path) -> None:
     def row(n: int, **more: object) -> dict[str, object]:
         stamps = {"annotator": 1, "annotation_id": n, "created_at": "2026", "updated_at": "2026", "lead_time": 1.5}
-        said = {"kind": "ab"[n % 2], "notes": f"written freely {n}", "topics": {"choices": ["x", "y"]}}
-        return {"text": f"text {n}", "source": ("web", "mail")[n % 2], "id": n, **said, **stamps, **more}
+        stated = {"kind": "ab"[n % 2], "notes": f"written freely {n}", "topics": {"choices": ["x", "y"]}}
+        return {"text": f"text {n}", "source": ("web", "mail")[n % 2], "id": n, **stated, **stamps, **more}
 
     rows = [row(n) for n in range(8)]
     data = load(write(tmp_path, "export.json", json.dumps([*rows, {**row(7), "kind": "b", "updated_at": "2027"}])))
@@ -216,7 +216,7 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "stated"),
     [
         ("e.csv", "", "e.csv is empty"),
         ("e.jsonl", " \n\n", "e.jsonl is empty"),
@@ -237,8 +237,8 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
         ("e.jsonl.gz", "not packed", "cannot be read"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: str, stated: str) -> None:
+    with pytest.raises(ConfigurationError, match=stated):
         load(write(tmp_path, name, content))
 
 

@@ -251,9 +251,9 @@ def test_an_export_of_label_studio_is_read_for_every_kind(kind: TargetKind, labe
     whole = [
         {"id": n, "data": {"text": f"some words {n}"}, "annotations": [{"id": n, "result": result}]} for n in (1, 2)
     ]
-    said = value if kind == "choices" else [value]
+    stated = value if kind == "choices" else [value]
     stamps = {"annotator": 1, "annotation_id": 1, "created_at": "2026", "updated_at": "2026", "lead_time": 1.5}
-    short = [{"text": f"some words {n}", "id": n, "what": said, **stamps} for n in (1, 2)]
+    short = [{"text": f"some words {n}", "id": n, "what": stated, **stamps} for n in (1, 2)]
     for n, rows in enumerate((whole, short)):
         path = tmp_path / f"export-{n}.json"
         path.write_text(json.dumps(rows))

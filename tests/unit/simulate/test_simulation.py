@@ -268,11 +268,11 @@ def test_a_learner_that_saw_one_class_says_its_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "stated"),
     [({"budget": 0}, "budget is 0"), ({"batch": 0}, "batch is 0"), ({"seeds": 0}, "seeds must be")],
 )
-def test_bad_numbers_are_refused_by_name(change: dict[str, int], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def test_bad_numbers_are_refused_by_name(change: dict[str, int], stated: str) -> None:
+    with pytest.raises(ConfigurationError, match=stated):
         run(blobs(), **change)  # type: ignore[arg-type]
 
 

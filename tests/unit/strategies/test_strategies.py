@@ -14,7 +14,7 @@ from nextlabel.features.text import count_features
 from nextlabel.labeling import TaskId
 from nextlabel.labeling.ranking import CandidatePool, Features, Needs
 from nextlabel.learning.predictions import utilities_of
-from nextlabel.measures.opinions import ChoiceOpinions
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies import diverse, finding
 from nextlabel.strategies.needs import needs_of
@@ -185,11 +185,11 @@ def test_a_single_class_still_gives_an_order(case: Case) -> None:
 
 def test_utilities_of_single_tasks_are_in_the_unit_interval(case: Case) -> None:
     for k in (1, 2, 3):
-        opinions = ChoiceOpinions([str(n) for n in range(k)], pool_of(20, k).probabilities)
-        utilities = utilities_of(case.strategy, {"label": opinions})
+        target_predictions = ChoicePredictions([str(n) for n in range(k)], pool_of(20, k).probabilities)
+        utilities = utilities_of(case.strategy, {"label": target_predictions})
         assert utilities.shape == (20,)
         assert ((utilities >= 0) & (utilities <= 1)).all()
-        assert utilities_of(case.strategy, {"label": opinions.of([])}).shape == (0,)
+        assert utilities_of(case.strategy, {"label": target_predictions.of([])}).shape == (0,)
 
 
 @pytest.mark.parametrize("name", UNCERTAINTY)

@@ -70,7 +70,7 @@ def test_a_ten_line_file_in_the_folder_of_ones_own_is_a_strategy(
     (tmp_path / "empty.py").write_text("")
     monkeypatch.setattr(finding, "_folders", [])
     monkeypatch.setattr(sys, "path", [*sys.path])
-    finding.look_in(tmp_path)
+    finding.use_folder(tmp_path)
     assert {"cheapest", "margin"} <= set(finding.names())
     assert finding.about("cheapest") == "What is labeled soonest."
     pool = replace(blobs(3), costs=np.array([2.0, 1.0, 3.0]))

@@ -96,7 +96,7 @@ class Board:
         return bool(head)
 
     def collect(self) -> Iterator[tuple[int, bytes]]:
-        """Shards that came back, with their rows as `work.write` wrote them; each is told once."""
+        """Shards that came back, with their rows as `work.write` wrote them; each comes once."""
         while isinstance(found := self._redis.lpop(self._keys["rows"]), bytes):
             yield int.from_bytes(found[:4], "little"), found[4:]
 
@@ -132,9 +132,9 @@ class Board:
 
     def head(self) -> Head | None:
         """What the work is; None when it is over."""
-        told = self._redis.hget(self._keys["head"], "work")
-        if isinstance(told, bytes):
-            return Head(*json.loads(told))
+        received = self._redis.hget(self._keys["head"], "work")
+        if isinstance(received, bytes):
+            return Head(*json.loads(received))
         self._redis.srem(_OPEN, self.name)
         return None
 
@@ -149,8 +149,8 @@ class Board:
 
     def finish(self, shard: int, rows: bytes) -> bool:
         """Hand the rows to the owner; False when somebody else was quicker or it is over."""
-        told = shard.to_bytes(4, "little") + rows
-        return bool(self._run(_FINISH, ("taken", "items", "rows"), shard, told, KEPT_SECONDS))
+        received = shard.to_bytes(4, "little") + rows
+        return bool(self._run(_FINISH, ("taken", "items", "rows"), shard, received, KEPT_SECONDS))
 
     def _run(self, script: str, parts: Sequence[str], *arguments: bytes | float) -> object:
         result: object = self._redis.eval(script, len(parts), *(self._keys[part] for part in parts), *arguments)

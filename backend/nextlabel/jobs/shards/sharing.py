@@ -33,7 +33,7 @@ Compute = Callable[[str], Do | None]
 _LONGEST = 1_000_000  # characters in a shard of several items
 _MOST_BYTES = 8_000_000  # of a shard's rows; of more its owner makes them without a detour
 _MOST_OUT = 64  # shards of one computation in Redis at a time
-_EXCHANGE_SECONDS, _ASK_SECONDS, _AWAY_SECONDS, _LOOK_SECONDS = 0.2, 10.0, 30.0, 0.2
+_EXCHANGE_SECONDS, _ASK_SECONDS, _AWAY_SECONDS, _CHECK_SECONDS = 0.2, 10.0, 30.0, 0.2
 _AWAY = (redis.RedisError, JobQueueUnavailable)
 
 
@@ -75,12 +75,12 @@ class RedisShards:
         helper, done = _Helper(self._redis, self._computers), 0
         try:
             while not self._workers.learning_waits():
-                computed = helper.look()
+                computed = helper.check()
                 if computed is None:
                     break
                 done += computed
                 if not computed:  # all are taken: more may be published, or a lease run out
-                    time.sleep(_LOOK_SECONDS)
+                    time.sleep(_CHECK_SECONDS)
             else:
                 if Board.open(self._redis):
                     self._workers.request_help(self._workers.other_workers())
@@ -176,14 +176,14 @@ class _Owner(Generic[Rows]):
             self._go_alone(error)
 
     def _collect(self) -> None:
-        for shard, told in self._board.collect():
-            self._take_in(shard, told)
+        for shard, received in self._board.collect():
+            self._take_in(shard, received)
         if self._out and not self._board.stay():  # Redis was flushed: nobody has these any more
             self._take_back()
 
-    def _take_in(self, shard: int, told: bytes) -> None:
+    def _take_in(self, shard: int, received: bytes) -> None:
         """Rows that came twice, or are not what they should be, are left alone: the latter are computed here."""
-        rows = self._work.read(told, len(self._shards[shard])) if shard in self._left else None
+        rows = self._work.read(received, len(self._shards[shard])) if shard in self._left else None
         if rows is not None:
             self._settle(shard)
             self._arrived.append((self._shards[shard], rows))
@@ -217,7 +217,7 @@ class _Helper:
         self._redis, self._computers = client, computers
         self._known: dict[str, _Known | None] = {}
 
-    def look(self) -> int | None:
+    def check(self) -> int | None:
         """Compute a shard of each computation that is open; returns how many, or None where there is none to help."""
         done = None
         for board in Board.open(self._redis):

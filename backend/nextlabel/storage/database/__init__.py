@@ -109,26 +109,26 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        said = str(error.orig).strip()
-        if any(sign in said.lower() for sign in _LOCKED):
+        stated = str(error.orig).strip()
+        if any(sign in stated.lower() for sign in _LOCKED):
             raise StorageBusy(
-                f"Somebody else keeps the database locked ({said}): nextlabel tries again, and nothing is lost. If it "
-                "happens often, see what else writes to it for long, such as a backup."
+                f"Somebody else keeps the database locked ({stated}): nextlabel tries again, and nothing is lost. If "
+                "it happens often, see what else writes to it for long, such as a backup."
             ) from error
-        if error.connection_invalidated or any(sign in said.lower() for sign in _AWAY):
+        if error.connection_invalidated or any(sign in stated.lower() for sign in _AWAY):
             raise StorageBusy(
-                f"The database cannot be reached ({said}): check that it runs and has connections left. nextlabel "
+                f"The database cannot be reached ({stated}): check that it runs and has connections left. nextlabel "
                 "tries again, and nothing is lost."
             ) from error
-        if any(sign in said.lower() for sign in _DAMAGED):
+        if any(sign in stated.lower() for sign in _DAMAGED):
             raise StorageError(
-                f"The database is damaged ({said}): stop nextlabel and restore a copy, or move it away and connect the "
-                "projects again: all labels are in the tool."
+                f"The database is damaged ({stated}): stop nextlabel and restore a copy, or move it away and connect "
+                "the projects again: all labels are in the tool."
             ) from error
-        if not any(sign in said.lower() for sign in _NO_ROOM):
+        if not any(sign in stated.lower() for sign in _NO_ROOM):
             raise
         raise StorageError(
-            f"The database takes nothing more ({said}): make room on its disk, or make it writable. Nothing is lost "
+            f"The database takes nothing more ({stated}): make room on its disk, or make it writable. Nothing is lost "
             "meanwhile, and nextlabel goes on by itself."
         ) from error
 
@@ -185,11 +185,11 @@ def _check_driver() -> None:
 def _hide_row(context: ExceptionContext) -> None:
     """PostgreSQL's errors show the row that was refused in the lines after the first, and rows hold secrets."""
     original, wrapped = context.original_exception, context.sqlalchemy_exception
-    said = str(original)
-    short = said.partition("\n")[0]
+    stated = str(original)
+    short = stated.partition("\n")[0]
     original.args = (short,)
     if wrapped is not None:
-        wrapped.args = tuple(str(arg).replace(said, short) for arg in wrapped.args)
+        wrapped.args = tuple(str(arg).replace(stated, short) for arg in wrapped.args)
 
 
 def _standard_json(value: object) -> str:

@@ -116,7 +116,7 @@ annotations = Table(
     Index("annotations_by_task", "project", "task"),
 )
 
-# What the tool told and could not be read: a task ("" for the annotation), or an annotation.
+# What the tool has and could not be read: a task ("" for the annotation), or an annotation.
 unreadable = Table(
     "unreadable",
     metadata,

@@ -50,7 +50,7 @@ class CoreContract(WithScene):
 
     def test_a_new_task_is_open_and_carries_its_text(self, scene: Scene) -> None:
         scene.pull()
-        seen = scene.told[scene.tasks[3]]
+        seen = scene.received[scene.tasks[3]]
         assert (seen.task.data[FIELD], seen.annotations, seen.closed) == ("mail number 3", (), False)
 
     def test_the_last_label_wins(self, scene: Scene) -> None:
@@ -67,16 +67,16 @@ class CoreContract(WithScene):
         task = scene.tasks[0]
         annotation = scene.submit(task, "spam")
         scene.pull()
-        assert (scene.label_of(task), scene.told[task].closed) == ("spam", True)
+        assert (scene.label_of(task), scene.received[task].closed) == ("spam", True)
         scene.harness.withdraw(scene.project, annotation)
         scene.pull()
-        assert (scene.label_of(task), scene.told[task].closed) == (None, False)
+        assert (scene.label_of(task), scene.received[task].closed) == (None, False)
 
     def test_a_labeled_task_is_closed_and_nobody_gets_it_again(self, scene: Scene) -> None:
         task = scene.tasks[2]
         scene.submit(task)
         scene.pull()
-        assert scene.told[task].closed
+        assert scene.received[task].closed
         assert task not in ids(scene.work(len(scene.tasks), by="ben"))
 
     def test_a_label_made_after_the_cursor_comes_with_the_next_pull(self, scene: Scene) -> None:
@@ -95,23 +95,23 @@ class CoreContract(WithScene):
         scene.harness.delete_task(scene.project, scene.tasks[1])
         scene.harness.add_tasks(scene.project, ["one more"])
         scene.pull()
-        assert set(scene.connector.vanished_tasks(set(scene.told))) == {scene.tasks[1]}
+        assert set(scene.connector.vanished_tasks(set(scene.received))) == {scene.tasks[1]}
 
     def test_a_full_pull_tells_every_task_exactly_once(self, crowd: Crowd) -> None:
-        assert sorted(crowd.told) == sorted(crowd.tasks)
+        assert sorted(crowd.received) == sorted(crowd.tasks)
 
     def test_only_what_changed_since_the_cursor_is_told(self, crowd: Crowd) -> None:
         scene = replace(crowd.scene)
         changed = crowd.tasks[100:103]
         for task in changed:
             scene.submit(task)
-        told = set(scene.pull())
-        assert set(changed) <= told
+        received = set(scene.pull())
+        assert set(changed) <= received
         # Connectors may read the last moments again, but not the past.
-        assert len(told) < 20
+        assert len(received) < 20
 
     def test_nothing_is_missed_when_tasks_change_between_pages(self, crowd: Crowd) -> None:
-        scene = replace(crowd.scene, told={}, cursor=None)
+        scene = replace(crowd.scene, received={}, cursor=None)
         pages = scene.connector.changed_tasks(None)
         first = next(pages)
         early, gone, late = first.tasks[0].task.id, first.tasks[1].task.id, _untold(first.tasks, crowd.tasks)
@@ -122,7 +122,7 @@ class CoreContract(WithScene):
         for page in pages:
             scene.note(page)
         scene.pull()
-        assert set(crowd.tasks) <= set(scene.told)
+        assert set(crowd.tasks) <= set(scene.received)
         assert (scene.label_of(early), scene.label_of(late)) == ("spam", "spam")
 
     def test_vanished_tasks_are_found_among_many(self, crowd: Crowd) -> None:
@@ -233,7 +233,7 @@ class CoreContract(WithScene):
         assert ids(scene.work(4)) == order[::-1]
 
 
-def _untold(told: Sequence[TaskSeen], tasks: Sequence[TaskId]) -> TaskId:
-    """A task that was not told yet, or the last one where all were."""
-    known = {seen.task.id for seen in told}
+def _untold(received: Sequence[TaskSeen], tasks: Sequence[TaskId]) -> TaskId:
+    """A task that did not come yet, or the last one where all were."""
+    known = {seen.task.id for seen in received}
     return next((task for task in reversed(tasks) if task not in known), tasks[-1])

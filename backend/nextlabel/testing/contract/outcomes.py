@@ -43,15 +43,15 @@ def calls(scene: Scene) -> Calls:
     return found
 
 
-def outcomes(scene: Scene, *told_apart: type[NextlabelError]) -> dict[str, object]:
+def outcomes(scene: Scene, *kept_apart: type[NextlabelError]) -> dict[str, object]:
     """What becomes of each call of the connector."""
-    return {name: outcome(partial(call, scene), *told_apart) for name, call in calls(scene).items()}
+    return {name: outcome(partial(call, scene), *kept_apart) for name, call in calls(scene).items()}
 
 
-def outcome(call: Callable[[], object], *told_apart: type[NextlabelError]) -> object:
+def outcome(call: Callable[[], object], *kept_apart: type[NextlabelError]) -> object:
     """What a call returns, or what kind of error it raises."""
     try:
         return call()
     except NextlabelError as error:
-        kinds = (*told_apart, ToolUnavailable, ToolRejected, PayloadError)
+        kinds = (*kept_apart, ToolUnavailable, ToolRejected, PayloadError)
         return next((kind for kind in kinds if isinstance(error, kind)), type(error))

@@ -23,8 +23,8 @@ class SkippingContract(WithScene):
         scene.pull()
         scene.skip(task)
         assert task in scene.pull()
-        assert all(annotation.skipped for annotation in scene.told[task].annotations)
-        assert (scene.label_of(task), scene.told[task].closed) == (None, False)
+        assert all(annotation.skipped for annotation in scene.received[task].annotations)
+        assert (scene.label_of(task), scene.received[task].closed) == (None, False)
         assert task in ids(scene.work(len(scene.tasks), by="ben"))
 
 
@@ -39,11 +39,11 @@ class UnreadableContract(WithScene):
         scene.submit(labeled, "spam")
         scene.pull()
         assert {task: bool(one.reason) for task, one in scene.set_aside.items()} == {spoiled: True}
-        assert set(scene.told) == set(scene.tasks) - {spoiled}
+        assert set(scene.received) == set(scene.tasks) - {spoiled}
         assert scene.label_of(labeled) == "spam"
         harness.mend(scene.project, spoiled)
         scene.pull()
-        assert (scene.set_aside, set(scene.told)) == ({}, set(scene.tasks))
+        assert (scene.set_aside, set(scene.received)) == ({}, set(scene.tasks))
 
 
 class WordsContract(WithScene):
@@ -55,11 +55,11 @@ class WordsContract(WithScene):
         labeled = scene.tasks[1]
         scene.submit(labeled, "spam")
         scene.pull()
-        assert all(one.whole is None for one in scene.told[labeled].annotations)
+        assert all(one.whole is None for one in scene.received[labeled].annotations)
         pages = scene.connector.changed_tasks(scene.cursor, whole=True)
-        told = {seen.task.id: seen for page in pages for seen in page.tasks}
-        assert set(told) == set(scene.tasks)
-        (annotation,) = told[labeled].annotations
+        received = {seen.task.id: seen for page in pages for seen in page.tasks}
+        assert set(received) == set(scene.tasks)
+        (annotation,) = received[labeled].annotations
         assert annotation.whole is not None
         schema, result = scene.connector.label_schema(), annotation.whole["result"]
         assert isinstance(result, list)

@@ -165,7 +165,7 @@ class LabelStudioPerson:
     def next_task(self, project: int) -> dict[str, Any] | None:
         """What "Label All Tasks" opens, taking it; None when there is nothing left for this person."""
         response = self._send("GET", f"/api/projects/{project}/next")
-        if response.status_code == httpx.codes.NOT_FOUND and any(said in response.text for said in _NOTHING_LEFT):
+        if response.status_code == httpx.codes.NOT_FOUND and any(stated in response.text for stated in _NOTHING_LEFT):
             return None
         return dict(self._checked(response).json())
 

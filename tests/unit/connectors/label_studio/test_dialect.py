@@ -95,9 +95,9 @@ def setup_body(**changes: object) -> bytes:
     ],
 )
 def test_an_event_tells_what_changed_in_which_project(dialect: LabelStudioDialect, action: str, kind: str) -> None:
-    told = dialect.read_event(event(action))
-    assert told is not None
-    assert (told.project, told.kind, told.queue_version) == ("2", kind, None)
+    received = dialect.read_event(event(action))
+    assert received is not None
+    assert (received.project, received.kind, received.queue_version) == ("2", kind, None)
 
 
 def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_recognised(
@@ -114,15 +114,15 @@ def test_a_change_of_the_project_tells_what_is_in_force_so_that_our_own_echo_is_
 def test_no_version_is_in_force_under_another_sampling_or_without_one(
     dialect: LabelStudioDialect, changes: dict[str, object]
 ) -> None:
-    told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | changes))
-    assert told is not None
-    assert told.queue_version is None
+    received = dialect.read_event(event("PROJECT_UPDATED", PROJECT | changes))
+    assert received is not None
+    assert received.queue_version is None
 
 
 def test_a_project_whose_config_cannot_be_read_has_no_digest(dialect: LabelStudioDialect) -> None:
-    told = dialect.read_event(event("PROJECT_UPDATED", PROJECT | {"label_config": "<View"}))
-    assert told is not None
-    assert told.schema_digests == frozenset()
+    received = dialect.read_event(event("PROJECT_UPDATED", PROJECT | {"label_config": "<View"}))
+    assert received is not None
+    assert received.schema_digests == frozenset()
 
 
 def test_an_event_of_no_concern_is_none(dialect: LabelStudioDialect) -> None:

@@ -95,7 +95,7 @@ def moment(second: int) -> str:
     return f"2026-11-22T06:42:46.{second:06d}Z"
 
 
-def told(tool: FakeLabelStudio, since: str | None, page: int) -> list[int]:
+def received(tool: FakeLabelStudio, since: str | None, page: int) -> list[int]:
     pages = TaskListing(tool.client(), PROJECT).changed_since(since, "id,updated_at", page)
     return [int(str(task["id"])) for one in pages for task in one.tasks]
 
@@ -110,7 +110,7 @@ def test_every_task_changed_since_then_is_told_however_many_changed_at_once(
 ) -> None:
     tool = FakeLabelStudio({n + 1: moment(second) for n, second in enumerate(seconds)})
     wanted = {n + 1 for n, second in enumerate(seconds) if second >= (since or 0)}
-    assert set(told(tool, None if since is None else moment(since), page)) == wanted
+    assert set(received(tool, None if since is None else moment(since), page)) == wanted
 
 
 @relaxed
@@ -126,7 +126,7 @@ def test_no_task_is_passed_over_while_others_change_between_two_pages(
             tool.tasks[changing[change] + 1] = moment(100 + change)
 
     tool.meanwhile = meanwhile
-    assert set(told(tool, None, page)) == set(tool.tasks)
+    assert set(received(tool, None, page)) == set(tool.tasks)
 
 
 def set_aside(tool: FakeLabelStudio, since: str | None, page: int) -> tuple[set[int], set[int]]:
@@ -198,7 +198,7 @@ def test_a_broken_task_of_a_project_that_is_young_is_named_in_a_few_dozen_reques
 
 def test_a_tool_that_is_well_is_asked_no_more_than_for_its_pages() -> None:
     tool = FakeLabelStudio({n: moment(n) for n in range(1, 1001)})
-    told(tool, None, 300)
+    received(tool, None, 300)
     assert tool.listings == 4
 
 
@@ -252,7 +252,7 @@ def test_ids_are_told_of_broken_tasks_too() -> None:
 
 def test_a_task_is_told_once_when_nothing_changes_meanwhile() -> None:
     tool = FakeLabelStudio({n: moment(n // 3) for n in range(1, 50)})
-    assert told(tool, None, 7) == list(range(1, 50))
+    assert received(tool, None, 7) == list(range(1, 50))
 
 
 def items(*tasks: int) -> list[dict[str, object]]:

@@ -71,11 +71,11 @@ def test_an_annotation_says_which_label_was_chosen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("received", "seconds"),
     [(12.5, 12.5), (3, 3.0), *((one, None) for one in (0, -1.0, None, "9", True, float("nan"), 10**400, 1e9))],
 )
-def test_how_long_an_annotation_took_is_read_where_it_can_be(told: object, seconds: float | None) -> None:
-    assert read_annotation(annotation(lead_time=told), CONFIG).seconds == seconds
+def test_how_long_an_annotation_took_is_read_where_it_can_be(received: object, seconds: float | None) -> None:
+    assert read_annotation(annotation(lead_time=received), CONFIG).seconds == seconds
     assert read_annotation(annotation(), CONFIG).seconds is None
 
 
@@ -106,9 +106,9 @@ def test_what_is_predicted_is_read_back_when_an_annotator_submits_it_unchanged(k
 
 
 def test_a_label_that_the_config_no_longer_has_is_told_so_that_it_can_be_counted() -> None:
-    said = read_labels([item("kind", "no longer a choice")], CONFIG)
-    assert said == {"kind": "no longer a choice"}
-    assert CONFIG.schema.targets[0].read(said["kind"]) is None
+    stated = read_labels([item("kind", "no longer a choice")], CONFIG)
+    assert stated == {"kind": "no longer a choice"}
+    assert CONFIG.schema.targets[0].read(stated["kind"]) is None
 
 
 EVERY = parse_label_config(
@@ -128,7 +128,7 @@ EVERY = parse_label_config(
 SILENT: dict[str, Label] = {"tags": (), "tree": (), "who": ()}
 
 
-def said(name: str, type_: str, **value: object) -> dict[str, object]:
+def stated(name: str, type_: str, **value: object) -> dict[str, object]:
     return {"from_name": name, "to_name": "text", "type": type_, "value": value}
 
 
@@ -169,26 +169,26 @@ def test_stars_are_written_as_a_whole_number_because_the_import_takes_no_other()
 @pytest.mark.parametrize(
     "item",
     [
-        *(said("stars", "rating", rating=stars) for stars in (0, 2.5, True, "2", None, float("nan"), -1, 10**400)),
-        *(said("age", "number", number=number) for number in ("3", None, True, float("inf"))),
-        said("age", "rating", number=3),
-        said("tags", "choices", choices=[["a", "b"]]),
-        said("tags", "choices", choices="A"),
-        said("tags", "choices"),
-        said("tags", "taxonomy", choices=["A"]),
-        said("tree", "taxonomy", taxonomy=["a"]),
-        said("tree", "taxonomy", taxonomy=[[]]),
-        said("leaf", "taxonomy", taxonomy=[["a"], ["a", "b"]]),
-        said("better", "pairwise", selected="none"),
+        *(stated("stars", "rating", rating=stars) for stars in (0, 2.5, True, "2", None, float("nan"), -1, 10**400)),
+        *(stated("age", "number", number=number) for number in ("3", None, True, float("inf"))),
+        stated("age", "rating", number=3),
+        stated("tags", "choices", choices=[["a", "b"]]),
+        stated("tags", "choices", choices="A"),
+        stated("tags", "choices"),
+        stated("tags", "taxonomy", choices=["A"]),
+        stated("tree", "taxonomy", taxonomy=["a"]),
+        stated("tree", "taxonomy", taxonomy=[[]]),
+        stated("leaf", "taxonomy", taxonomy=[["a"], ["a", "b"]]),
+        stated("better", "pairwise", selected="none"),
         *(
-            said("who", "labels", start=s, end=e, labels=["ORG"])
+            stated("who", "labels", start=s, end=e, labels=["ORG"])
             for s, e in ((3, 3), (4, 3), (-1, 2), (0, 1.5), (0, True))
         ),
-        said(
+        stated(
             "who", "labels", start="/p[1]/text()[1]", end="/p[1]/text()[1]", startOffset=1, endOffset=2, labels=["ORG"]
         ),
-        said("who", "labels", start=0, end=3),
-        said("who", "hypertextlabels", start=0, end=3, labels=["ORG"]),
+        stated("who", "labels", start=0, end=3),
+        stated("who", "hypertextlabels", start=0, end=3, labels=["ORG"]),
     ],
 )
 def test_what_is_no_label_of_its_control_says_nothing_rather_than_that_there_is_none(item: dict[str, object]) -> None:
@@ -197,16 +197,19 @@ def test_what_is_no_label_of_its_control_says_nothing_rather_than_that_there_is_
 
 def test_a_region_with_several_labels_is_several_spans() -> None:
     regions = [
-        said("who", "labels", start=4, end=9, text="Jones", labels=["PER", "ORG"]),
-        said("who", "labels", start="0", end=3.0, labels=["gone"]),
-        said("who", "labels", start=1, end=2, labels=[]),
+        stated("who", "labels", start=4, end=9, text="Jones", labels=["PER", "ORG"]),
+        stated("who", "labels", start="0", end=3.0, labels=["gone"]),
+        stated("who", "labels", start=1, end=2, labels=[]),
     ]
     label = read_labels(regions, EVERY)["who"]
     assert label == (Span(4, 9, "PER"), Span(4, 9, "ORG"), Span(0, 3, "gone"))
 
 
 def test_half_a_label_is_none() -> None:
-    good, bad = said("who", "labels", start=0, end=3, labels=["ORG"]), said("who", "labels", start=5, labels=["ORG"])
+    good, bad = (
+        stated("who", "labels", start=0, end=3, labels=["ORG"]),
+        stated("who", "labels", start=5, labels=["ORG"]),
+    )
     assert "who" not in read_labels([good, bad], EVERY)
 
 
@@ -305,8 +308,8 @@ def test_of_nested_choices_the_innermost_shows_another_control(value: str, shown
 
 def test_the_confidence_is_that_of_what_is_shown() -> None:
     config = parse_label_config(ASKING.format(asking("b", f'{TAG_A} whenChoiceValue="x"')))
-    said = Prediction(TaskId("5"), VERSION, (Guess("a", "Y", 0.9), Guess("b", "1", 0.6)), 0.4, 0.3)
-    answer = write_answer(said, config, VERSION)
+    stated = Prediction(TaskId("5"), VERSION, (Guess("a", "Y", 0.9), Guess("b", "1", 0.6)), 0.4, 0.3)
+    answer = write_answer(stated, config, VERSION)
     assert (answer["confidence"], answer["score"]) == (0.9, 0.9)
 
 
@@ -318,7 +321,7 @@ def test_however_many_controls_hang_on_one_another_it_is_found_out_soon() -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "counts"),
+    ("received", "counts"),
     [
         ({"ground_truth": True, "updated_by": 1}, True),
         ({"ground_truth": True, "updated_by": None}, False),
@@ -327,8 +330,8 @@ def test_however_many_controls_hang_on_one_another_it_is_found_out_soon() -> Non
         ({"updated_by": 1}, False),
     ],
 )
-def test_only_a_person_marks_what_is_true(told: dict[str, object], counts: bool) -> None:
-    assert read_annotation(annotation(**told), CONFIG).ground_truth is counts
+def test_only_a_person_marks_what_is_true(received: dict[str, object], counts: bool) -> None:
+    assert read_annotation(annotation(**received), CONFIG).ground_truth is counts
 
 
 @relaxed
@@ -423,7 +426,7 @@ def test_a_task_is_seen_with_all_its_annotations_and_label_studios_own_word_that
         {"id": 5, "data": {"text": "hi"}, "is_labeled": True, "annotations": [annotation(), annotation(id=4)]}, CONFIG
     )
     assert (seen.task.id, seen.task.data, seen.closed) == ("5", {"text": "hi"}, True)
-    assert [said.id for said in seen.annotations] == ["3", "4"]
+    assert [stated.id for stated in seen.annotations] == ["3", "4"]
     assert not unreadable
 
 

@@ -116,11 +116,11 @@ class FakeSetup:
         return httpx.Response(200, json=row)
 
 
-def refusal(status: int, said: object) -> httpx.Response:
-    return httpx.Response(status, json={"detail": "Validation error", "validation_errors": said})
+def refusal(status: int, stated: object) -> httpx.Response:
+    return httpx.Response(status, json={"detail": "Validation error", "validation_errors": stated})
 
 
-def told(findings: list[Finding], level: str) -> str:
+def received(findings: list[Finding], level: str) -> str:
     return " ".join(finding.message for finding in findings if finding.level == level)
 
 
@@ -159,7 +159,7 @@ def test_a_second_time_changes_nothing() -> None:
 def test_a_webhook_without_the_secret_is_corrected_and_not_doubled() -> None:
     open_one = {"id": 5, "url": "http://nextlabel.internal:9090/webhook", "headers": {}, "send_for_all_actions": True}
     tool = FakeSetup(webhooks=[open_one])
-    assert "corrected" in told(tool.connect(), "done")
+    assert "corrected" in received(tool.connect(), "done")
     assert len(tool.webhooks) == 1
     assert tool.webhooks[0]["headers"] == {"x-nextlabel-secret": "webhook-secret"}
 
@@ -168,7 +168,7 @@ def test_credentials_that_nextlabel_no_longer_takes_are_corrected() -> None:
     tool = FakeSetup()
     tool.connect()
     tool.backends[0]["state"] = "ER"
-    assert "ML backend 'nextlabel'" in told(tool.connect(), "done")
+    assert "ML backend 'nextlabel'" in received(tool.connect(), "done")
     assert tool.backends[0]["basic_auth_pass"] == "basic-password"
     assert len(tool.backends) == 1
 
@@ -192,14 +192,14 @@ def test_a_backend_that_cannot_be_connected_is_a_problem_with_its_remedy_and_not
 ) -> None:
     tool = FakeSetup(refusals={"/api/ml": answer})
     before = dict(tool.project)
-    assert remedy in told(tool.connect(), "problem")
+    assert remedy in received(tool.connect(), "problem")
     assert (tool.calls, tool.project) == ([], before)
 
 
 def test_a_host_without_a_dot_gets_no_webhook_and_that_is_told_with_the_remedy() -> None:
     tool = FakeSetup(refusals={"/api/webhooks": refusal(400, {"url": ["Enter a valid URL."]})})
     findings = tool.connect()
-    assert "nextlabel.internal" in told(findings, "warning")
+    assert "nextlabel.internal" in received(findings, "warning")
     assert len(tool.backends) == 1
 
 
@@ -207,7 +207,7 @@ def test_a_host_without_a_dot_gets_no_webhook_and_that_is_told_with_the_remedy()
     "release", ["1.13.1", "1.15.0", "1.18.0.post1", "1.20.0", "1.21.0", "1.22.0", "1.23.0", "1.23.2"]
 )
 def test_a_version_that_was_tried_needs_no_warning_nor_a_release_that_only_mends_it(release: str) -> None:
-    assert f"Label Studio {release}" in told(FakeSetup(release=release).connect(), "unchanged")
+    assert f"Label Studio {release}" in received(FakeSetup(release=release).connect(), "unchanged")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_version_that_was_tried_needs_no_warning_nor_a_release_that_only_mends
     ],
 )
 def test_what_weakens_the_loop_is_a_warning(tool: FakeSetup, warning: str) -> None:
-    assert warning in told(tool.connect(), "warning")
+    assert warning in received(tool.connect(), "warning")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_weakens_the_loop_is_a_warning(tool: FakeSetup, warning: str) -> No
 def test_a_setting_that_weakens_the_loop_is_a_warning(setting: dict[str, object], warning: str) -> None:
     tool = FakeSetup()
     tool.project |= setting
-    assert warning in told(tool.connect(), "warning")
+    assert warning in received(tool.connect(), "warning")
 
 
 # --- another address, and the way back ---------------------------------------------------------------------
@@ -256,9 +256,9 @@ def test_another_address_takes_the_place_of_the_old_one() -> None:
     tool = FakeSetup(webhooks=[dict(one) for one in THEIRS], backends=[dict(BERT)])
     tool.connect(OLD)
     tool.backends[1]["title"] = "our ranking"
-    said = told(tool.connect(NEW), "done")
-    assert "put in the place of the one to http://old.example:1/webhook" in said
-    assert "put in the place of the one at http://old.example:1" in said
+    stated = received(tool.connect(NEW), "done")
+    assert "put in the place of the one to http://old.example:1/webhook" in stated
+    assert "put in the place of the one at http://old.example:1" in stated
     assert (tool.webhooks[:3], tool.backends[0]) == (THEIRS, BERT)
     assert tool.calls[3:] == ["http://new.example:2/webhook", "http://bert:9090", "http://new.example:2"]
     assert tool.backends[1]["title"] == "our ranking"
@@ -284,7 +284,7 @@ def test_an_address_that_does_not_answer_leaves_the_old_one_in_its_place(path: s
     tool.project["sampling"] = "Uniform sampling"
     before = json.dumps([tool.webhooks, tool.backends, tool.project])
     tool.refusals[path] = refusal(400, {"e": ["Can't connect to ML backend, health check failed."]})
-    assert told(tool.connect(NEW), "problem")
+    assert received(tool.connect(NEW), "problem")
     assert json.dumps([tool.webhooks, tool.backends, tool.project]) == before
 
 
@@ -294,13 +294,13 @@ def test_a_refusal_at_the_very_end_still_leaves_nothing_behind() -> None:
     tool.versions["2023"] = 40
     tool.project |= {"show_collab_predictions": False, "model_version": "2023"}
     before = json.dumps([[one["url"] for one in tool.webhooks], tool.backends, tool.project])
-    assert "Not yours." in told(tool.connect(NEW), "problem")
+    assert "Not yours." in received(tool.connect(NEW), "problem")
     assert json.dumps([[one["url"] for one in tool.webhooks], tool.backends, tool.project]) == before
 
 
 def test_a_webhook_that_cannot_be_made_leaves_no_backend_behind() -> None:
     tool = FakeSetup(refusals={"/api/webhooks": httpx.Response(403, json={"detail": "reserved network address"})})
-    assert "SSRF_PROTECTION_ENABLED=false" in told(tool.connect(), "problem")
+    assert "SSRF_PROTECTION_ENABLED=false" in received(tool.connect(), "problem")
     assert tool.calls == []
 
 
@@ -325,7 +325,7 @@ def test_what_merely_resembles_ours_is_named_and_removed_only_on_wish() -> None:
     alike = {"id": 5, "url": "http://elsewhere.example", "title": "nextlabel", "basic_auth_user": "user"}
     tool = FakeSetup(backends=[alike])
     tool.connect()
-    assert "'nextlabel' at http://elsewhere.example" in told(tool.disconnect(), "warning")
+    assert "'nextlabel' at http://elsewhere.example" in received(tool.disconnect(), "warning")
     assert tool.backends == [alike]
     tool.disconnect(similar=True)
     assert tool.backends == []
@@ -335,7 +335,7 @@ def test_a_version_that_has_no_predictions_any_more_cannot_be_put_back_and_that_
     tool = FakeSetup()
     tool.connect()
     findings = tool.disconnect({"model_version": "bert-v1", "sampling": "Sequential sampling"})
-    assert "'bert-v1'" in told(findings, "warning")
+    assert "'bert-v1'" in received(findings, "warning")
     assert (tool.project["model_version"], tool.project["sampling"]) == ("", "Sequential sampling")
 
 
@@ -366,6 +366,6 @@ def test_settings_say_what_is_ours_and_what_else_they_may_be() -> None:
 
 def test_no_finding_holds_a_secret() -> None:
     tool = FakeSetup(webhooks=[{"id": 5, "url": "http://nextlabel.internal:9090/webhook", "headers": {}}])
-    said = " ".join(finding.message for finding in tool.connect())
+    stated = " ".join(finding.message for finding in tool.connect())
     for secret in ("basic-password", "webhook-secret", "token-of-the-tool"):
-        assert secret not in said
+        assert secret not in stated

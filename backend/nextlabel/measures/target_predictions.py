@@ -18,12 +18,12 @@ Rows = Sequence[int] | NDArray[np.integer]
 _RAREST = 1e-6  # a miss costs at most −ln of this
 
 
-class Opinions(Protocol):
+class TargetPredictions(Protocol):
     """What a model says of n tasks about one target, row by row."""
 
     def __len__(self) -> int: ...
 
-    def of(self, rows: Rows) -> Opinions:
+    def of(self, rows: Rows) -> TargetPredictions:
         """Those of some rows, in that order."""
 
     @property
@@ -47,7 +47,7 @@ class Opinions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ChoiceOpinions:
+class ChoicePredictions:
     """One of k classes: n × k probabilities, rows summing to 1."""
 
     classes: Sequence[str]
@@ -56,8 +56,8 @@ class ChoiceOpinions:
     def __len__(self) -> int:
         return len(self.probabilities)
 
-    def of(self, rows: Rows) -> ChoiceOpinions:
-        return ChoiceOpinions(self.classes, self.probabilities[rows])
+    def of(self, rows: Rows) -> ChoicePredictions:
+        return ChoicePredictions(self.classes, self.probabilities[rows])
 
     @property
     def confidence(self) -> Floats:
@@ -82,7 +82,7 @@ class ChoiceOpinions:
 
 
 @dataclass(frozen=True, slots=True)
-class ChoicesOpinions:
+class ChoicesPredictions:
     """Any number of l labels: n × l chances, each label's by itself. From ``threshold`` on a label is given."""
 
     labels: Sequence[str]
@@ -92,8 +92,8 @@ class ChoicesOpinions:
     def __len__(self) -> int:
         return len(self.chances)
 
-    def of(self, rows: Rows) -> ChoicesOpinions:
-        return ChoicesOpinions(self.labels, self.chances[rows], self.threshold)
+    def of(self, rows: Rows) -> ChoicesPredictions:
+        return ChoicesPredictions(self.labels, self.chances[rows], self.threshold)
 
     @property
     def given(self) -> NDArray[np.bool_]:
@@ -133,7 +133,7 @@ class ChoicesOpinions:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberOpinions:
+class NumberPredictions:
     """A number: n means and n standard deviations. ``typical`` is how far the labels themselves spread."""
 
     mean: Floats
@@ -144,8 +144,8 @@ class NumberOpinions:
     def __len__(self) -> int:
         return len(self.mean)
 
-    def of(self, rows: Rows) -> NumberOpinions:
-        return NumberOpinions(self.mean[rows], self.spread[rows], self.typical, self.scale)
+    def of(self, rows: Rows) -> NumberPredictions:
+        return NumberPredictions(self.mean[rows], self.spread[rows], self.typical, self.scale)
 
     @property
     def confidence(self) -> Floats:
@@ -179,7 +179,7 @@ class NumberOpinions:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanOpinions:
+class SpanPredictions:
     """Spans of n texts, with each span's chance to be right as a whole, and n uncertainties in [0, 1]."""
 
     spans: Sequence[tuple[Span, ...]]
@@ -189,8 +189,8 @@ class SpanOpinions:
     def __len__(self) -> int:
         return len(self.spans)
 
-    def of(self, rows: Rows) -> SpanOpinions:
-        return SpanOpinions([self.spans[n] for n in rows], [self.chances[n] for n in rows], self.uncertainty[rows])
+    def of(self, rows: Rows) -> SpanPredictions:
+        return SpanPredictions([self.spans[n] for n in rows], [self.chances[n] for n in rows], self.uncertainty[rows])
 
     @property
     def confidence(self) -> Floats:
@@ -208,11 +208,12 @@ class SpanOpinions:
 
     def losses(self, truth: Sequence[Label]) -> Floats:
         """1 − F1 of the spans of each text; 0 where there is none and none was found."""
-        return np.array([1 - _agreement(set(said), set(true)) for said, true in zip(self.spans, truth, strict=True)])  # type: ignore[arg-type]
+        pairs = zip(self.spans, truth, strict=True)
+        return np.array([1 - _agreement(set(found), set(true)) for found, true in pairs])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
-class OwnOpinions:
+class OwnPredictions:
     """What a team's own model says of n tasks, whatever it is about, with n uncertainties in [0, 1].
 
     A `Result` without items says nothing. ``scored`` is of which tasks it says how sure it is.
@@ -225,8 +226,8 @@ class OwnOpinions:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of(self, rows: Rows) -> OwnOpinions:
-        return OwnOpinions([self.labels[n] for n in rows], self.uncertainty[rows], [self.scored[n] for n in rows])
+    def of(self, rows: Rows) -> OwnPredictions:
+        return OwnPredictions([self.labels[n] for n in rows], self.uncertainty[rows], [self.scored[n] for n in rows])
 
     @property
     def confidence(self) -> Floats:
@@ -256,10 +257,10 @@ def as_two_classes(uncertainty: Floats) -> Floats:
 
 def membership(truth: Sequence[Label], labels: Sequence[str]) -> NDArray[np.bool_]:
     """n × l: which label was given to which task."""
-    return np.array([[label in said for label in labels] for said in truth if isinstance(said, tuple)]).reshape(
+    return np.array([[label in given for label in labels] for given in truth if isinstance(given, tuple)]).reshape(
         len(truth), len(labels)
     )
 
 
-def _agreement(said: set[Span], true: set[Span]) -> float:
-    return 2 * len(said & true) / (len(said) + len(true)) if said or true else 1.0
+def _agreement(predicted: set[Span], true: set[Span]) -> float:
+    return 2 * len(predicted & true) / (len(predicted) + len(true)) if predicted or true else 1.0
