@@ -57,7 +57,7 @@ class Model(Protocol):
     def predict(
         self, tasks: Sequence[Task], source: Source, context: Mapping[str, object] | None = None
     ) -> Mapping[str, TargetPredictions]:
-        """n predictions for n tasks, by target. ``context`` is what an annotator has just drawn, as the tool tells it."""
+        """n predictions for n tasks, by target. ``context`` is what an annotator has just drawn, as the tool has it."""
 
     def state(self) -> dict[str, object]:
         """Plain values and arrays from which it can be restored; no code."""
