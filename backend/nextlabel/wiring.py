@@ -22,7 +22,7 @@ from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
 from nextlabel.jobs.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
 from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.jobs.shards import Compute, RedisShards
+from nextlabel.jobs.shards import Compute, Helper, RqShards
 from nextlabel.labeling import ProjectId
 from nextlabel.learning import scoring
 from nextlabel.loop.turn import ActiveLearning
@@ -120,13 +120,17 @@ class Parts:
         return Alarms(self.redis, _folders(self.settings, self.database))
 
     @cached_property
-    def shards(self) -> RedisShards:
+    def shards(self) -> RqShards:
+        return RqShards(self.redis, self.job_queue.other_workers)
+
+    @cached_property
+    def helper(self) -> Helper:
         embeddings = Path(self.settings.embeddings).expanduser() if self.settings.embeddings else None
-        helping: dict[str, Compute] = {
+        computers: dict[str, Compute] = {
             EMBED: partial(embedder, embeddings),
             SCORE: scoring.helper(self.models.load, self.hosts.learner),
         }
-        return RedisShards(self.redis, self.job_queue, helping)
+        return Helper(self.redis, computers)
 
     # --- learning ------------------------------------------------------------------------------------------
 
@@ -280,7 +284,7 @@ def _hosts(settings: Settings, connections: SqlConnections) -> Hosts:
 class _Sources:
     """What encoders need beside the tasks of a project."""
 
-    def __init__(self, settings: Settings, connections: SqlConnections, shards: RedisShards) -> None:
+    def __init__(self, settings: Settings, connections: SqlConnections, shards: RqShards) -> None:
         self._settings, self._connections, self._shards = settings, connections, shards
         self._texts = lru_cache(maxsize=_FOLDERS)(TextFeatureCache)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import redis
+from rq import Retry
 from rq.serializers import JSONSerializer
 
-from nextlabel.jobs.allowed import OurWorker
 from nextlabel.jobs.job_queue import QUEUES
+from nextlabel.jobs.shards import HelpingWorker
 from nextlabel.labeling import ProjectId
 from nextlabel.service.memory import spare_what_stays
 from nextlabel.settings import Settings
@@ -36,11 +39,11 @@ def prune(project: str) -> int:
     return _parts().pruning.run(ProjectId(project))
 
 
-def help_out() -> int:
-    """Job: take shards of what others compute, such as embeddings. Returns how many were computed."""
-    parts = _parts()
+def shard(kind: str, needs: str, items: Sequence[str], step: int) -> str | Retry | None:
+    """Job: compute a share of what another worker wants (`Helper.do`), such as embeddings."""
+    parts = _lasting_parts()
     try:
-        return parts.shards.help()
+        return parts.helper.do(kind, needs, items, step)
     finally:
         parts.database.dispose()
 
@@ -55,9 +58,15 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     parts = build(settings, redis_url)
     _wait_for_redis(parts)
     parts.upkeep.ask_again_for_the_killed()
-    worker = OurWorker(
+    worker = worker_on(parts.redis)
+    spare_what_stays()
+    worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def worker_on(client: redis.Redis) -> HelpingWorker:
+    worker = HelpingWorker(
         list(QUEUES),
-        connection=parts.redis,
+        connection=client,
         serializer=JSONSerializer,
         worker_ttl=25,
         maintenance_interval=5,
@@ -65,8 +74,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
         log_job_description=False,
     )
     worker.log_result_lifespan = False
-    spare_what_stays()
-    worker.work(logging_level="WARNING", with_scheduler=False)
+    return worker
 
 
 def _yield_to_the_web() -> None:
@@ -93,3 +101,9 @@ def _wait_for_redis(parts: Parts) -> None:
 def _parts() -> Parts:
     settings = Settings.from_env(os.environ)
     return build(settings, settings.redis_url or embedded_redis(settings).url)
+
+
+@cache
+def _lasting_parts() -> Parts:
+    """Those of a process that does one shard after the other."""
+    return _parts()

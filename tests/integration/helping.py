@@ -1,43 +1,55 @@
-"""A process that takes shards, as a worker does in its job, but notes what it does and waits where a test wants it to.
+"""A worker as on another host, that notes what it embeds and waits, or fails, where a test wants it to.
 
-``python helping.py REDIS_URL MODEL NOTES``: it appends the first text of each step to ``NOTES/texts``,
-waits for ``NOTES/hold`` to go before it computes, and writes into ``NOTES/done`` how many shards it did.
+``python helping.py REDIS_URL NOTES`` with the variables of an installation: it appends the number of the process and
+the first text of each step to ``NOTES/steps``. From the step on that ``NOTES/hold`` names it waits for that file to go
+before it computes, and it fails or gives rows of another width where ``NOTES/answer`` says so.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
+from nextlabel import wiring
 from nextlabel.features.embedding import embedder
-from nextlabel.features.work import EMBED
-from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.jobs.shards import RedisShards
+from nextlabel.jobs.shards import helping
 from nextlabel.labeling.ranking import Floats
-from nextlabel.wiring import connect_redis
+from nextlabel.worker import worker_on
 
 
-def main(url: str, model: str, notes: Path) -> None:
-    def watched(wanted: str) -> Callable[[Sequence[str]], Floats] | None:
-        embed = embedder(Path(model), wanted)
+def main(url: str, notes: Path) -> None:
+    def noted(name: str) -> str:
+        with suppress(FileNotFoundError):
+            return (notes / name).read_text()
+        return ""
+
+    def watched(model: Path | None, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
+        embed, begun = embedder(model, wanted), list[str]()
 
         def compute(texts: Sequence[str]) -> Floats:
-            with (notes / "texts").open("a") as file:
-                file.write(f"{texts[0]}\n")
-            while (notes / "hold").exists():
-                time.sleep(0.02)
             assert embed is not None
-            return embed(texts)
+            with (notes / "steps").open("a") as file:
+                file.write(f"{os.getpid()} {texts[0]}\n")
+            begun.append(texts[0])
+            while len(begun) >= int(noted("hold") or sys.maxsize):
+                time.sleep(0.02)
+            answer = noted("answer")
+            if answer == "an error":
+                raise ArithmeticError
+            return embed(texts) if not answer else np.ones((len(texts), 2), dtype=np.float32)
 
         return None if embed is None else compute
 
-    client = connect_redis(url)
-    done = RedisShards(client, RqJobQueue(client), {EMBED: watched}).help()
-    (notes / "writing").write_text(str(done))
-    (notes / "writing").rename(notes / "done")
+    vars(wiring)["embedder"] = watched
+    vars(helping).update(LEASE_SECONDS=2, _BEAT_SECONDS=0.5)
+    worker_on(wiring.connect_redis(url)).work(logging_level="WARNING")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]))

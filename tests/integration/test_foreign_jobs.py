@@ -18,27 +18,29 @@ from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from nextlabel.jobs.job_queue import HELP_QUEUE, LEARN_QUEUE, RqJobQueue
+from nextlabel.jobs.job_queue import LEARN_QUEUE, SHARD_QUEUE, RqJobQueue
 from nextlabel.settings import Settings
 
 PLANTED = "planted_job"
-OURS = "nextlabel.worker.help_out"
+OURS, SHARE = "nextlabel.worker.shard", ["embed", "a model", ["a text"], 1]  # of a computation that is over
 FOREIGN: Mapping[str, Mapping[str, object]] = {
     "another function": {"data": [f"{PLANTED}.run", None, [], {}]},
     "a method of what it brings": {"data": ["format", "{0.__class__}", [1], {}]},
-    "ours with more": {"data": [OURS, None, ["more"], {}]},
-    "ours with names": {"data": [OURS, None, [], {"more": 1}]},
+    "ours with more": {"data": [OURS, None, [*SHARE, "more"], {}]},
+    "ours with names": {"data": [OURS, None, SHARE, {"more": 1}]},
+    "a number for a text": {"data": [OURS, None, ["embed", "a model", [1], 1], {}]},
+    "steps without end": {"data": [OURS, None, ["embed", "a model", ["a text"], 0], {}]},
     "a list for a project": {"data": ["nextlabel.worker.learn", None, [["1"]], {}]},
     "no list": {"data": {"a": 1}},
     "no text": {"data": b"\x80\x04\xff"},
     "pickled": {"data": pickle.dumps((f"{PLANTED}.run", None, (), {}))},
     "no data": {},
-    "called at success": {"data": [OURS, None, [], {}], "success_callback_name": f"{PLANTED}.run"},
-    "called at failure": {"data": [OURS, None, [], {}], "failure_callback_name": f"{PLANTED}.run"},
-    "called when stopped": {"data": [OURS, None, [], {}], "stopped_callback_name": f"{PLANTED}.run"},
-    "an address to notify": {"data": [OURS, None, [], {}], "webhooks": b'[{"url": "http://127.0.0.1:9/"}]'},
-    "no number": {"data": [OURS, None, [], {}], "result_ttl": b"soon"},
-    "no status": {"data": [OURS, None, [], {}], "status": b"dancing"},
+    "called at success": {"data": [OURS, None, SHARE, {}], "success_callback_name": f"{PLANTED}.run"},
+    "called at failure": {"data": [OURS, None, SHARE, {}], "failure_callback_name": f"{PLANTED}.run"},
+    "called when stopped": {"data": [OURS, None, SHARE, {}], "stopped_callback_name": f"{PLANTED}.run"},
+    "an address to notify": {"data": [OURS, None, SHARE, {}], "webhooks": b'[{"url": "http://127.0.0.1:9/"}]'},
+    "no number": {"data": [OURS, None, SHARE, {}], "result_ttl": b"soon"},
+    "no status": {"data": [OURS, None, SHARE, {}], "status": b"dancing"},
 }
 
 
@@ -69,7 +71,7 @@ def test_a_worker_passes_over_every_foreign_job_and_does_ours(
     foreign = [put(redis_client, name, job) for name, job in FOREIGN.items()]
     abandoned = put(redis_client, "abandoned", {**FOREIGN["called at failure"], "status": "started"})
     redis_client.zadd(StartedJobRegistry(LEARN_QUEUE, connection=redis_client).key, {abandoned: time.time() - 60})
-    ours = Queue(HELP_QUEUE, connection=redis_client, serializer=JSONSerializer).enqueue(OURS)
+    ours = Queue(SHARD_QUEUE, connection=redis_client, serializer=JSONSerializer).enqueue(OURS, *SHARE)
     jobs = RqJobQueue(redis_client)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(planted)])}
     environ |= {"NEXTLABEL_HOME": str(settings.home), "NEXTLABEL_DATABASE_URL": settings.database_url}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rq import Queue
 
 from integration.conftest import Team
 from integration.test_hosted_loop import MODELS
@@ -20,6 +21,7 @@ from nextlabel import wiring
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import ProjectModel, SlowModel
 from nextlabel.features.work import InPlace, Shards
+from nextlabel.jobs.job_queue import SHARD_QUEUE
 from nextlabel.labeling import Input, Label, ModelVersion, ProjectId, Result, Span, Target, Task, TaskId
 from nextlabel.learning import scoring
 from nextlabel.learning.scoring import Scorer
@@ -144,18 +146,18 @@ def test_what_two_workers_say_together_is_what_one_says_alone(
     places, labels, doubt, asked = version.ask(InPlace())
     assert asked == len(parts.store.open(version.team.project))
     assert len(set(map(str, labels))) > 1, "it says the same of all, so nothing could go astray"
-    helped: list[int] = []
+    helped, shards = list[int](), Queue(SHARD_QUEUE, connection=parts.redis)
 
     def wait_for_help(step: str, n: int) -> None:
         if n > 5 * scoring._FIRST_PIECE and not helped:  # four and sixteen alone, and a shard
-            eventually(lambda: any(parts.redis.scan_iter("nextlabel:shards:*:rows")))
+            eventually(lambda: bool(shards.finished_job_registry.get_job_ids(cleanup=False)))
             helped.append(n)
 
     with another_worker(version.settings, tmp_path / "another host", parts, eventually):
         *together, asked_here = version.ask(parts.shards, wait_for_help)
     assert together == [places, labels, doubt]
     assert asked_here < asked
-    assert not list(parts.redis.scan_iter("nextlabel:shards*"))
+    assert not list(parts.redis.scan_iter("rq:group:*"))
 
 
 @pytest.mark.usefixtures("shared_at_once")

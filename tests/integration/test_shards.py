@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import redis
-from rq import Queue
+from rq import Queue, Worker
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from nextlabel import wiring
 from nextlabel.features.cache import VectorCache
-from nextlabel.features.embedding import embedder, load_model, signature
+from nextlabel.features.embedding import load_model, signature
 from nextlabel.features.text import content_hash, read_text
-from nextlabel.features.work import EMBED, SHARD, Work, numbers
+from nextlabel.features.work import EMBED, SHARD, STEP, Work, numbers
+from nextlabel.jobs.allowed import LEARN, OurJob
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
-from nextlabel.jobs.job_queue import HELP_QUEUE, RqJobQueue
-from nextlabel.jobs.shards import RedisShards, sharing
-from nextlabel.jobs.shards.board import Board, read
+from nextlabel.jobs.job_queue import LEARN_QUEUE, SHARD_QUEUE, RqJobQueue
+from nextlabel.jobs.shards import RqShards, sharing
 from nextlabel.labeling.ranking import Floats
 from nextlabel.ports.requests import LabelEvent
 from nextlabel.settings import Settings
-from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
+from nextlabel.testing.waiting import wait_for
 from nextlabel.wiring import Parts
 from tiny_models import WORDS, sentences, static
 
@@ -47,61 +48,75 @@ def _texts(n: int) -> list[str]:
 
 
 TEXTS = _texts(2_000)
-SHARDS = len(TEXTS) // SHARD
+ENDED = (JobStatus.FINISHED, JobStatus.FAILED)
 
 
 @dataclass
-class Helper:
-    """A process on another host, by its notes."""
+class OtherWorker:
+    """A worker as on another host (`helping.py`), by its notes."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     notes: Path
 
     @property
     def steps(self) -> list[str]:
         """The first text of each step that it began."""
-        return (self.notes / "texts").read_text().splitlines() if (self.notes / "texts").exists() else []
+        return [line.partition(" ")[2] for line in self._noted()]
+
+    @property
+    def at_work(self) -> int:
+        """The process that began the last step."""
+        return int(self._noted()[-1].partition(" ")[0])
 
     def release(self) -> None:
         (self.notes / "hold").unlink()
 
-    def done(self) -> int:
-        """How many shards it did, once it has ended."""
-        self.process.wait(timeout=CEILING_SECONDS)
-        return int((self.notes / "done").read_text())
+    def errors(self) -> str:
+        return (self.notes / "errors").read_text()
+
+    def kill(self) -> None:
+        """All of it, as when its machine goes down."""
+        self.process.kill()
+        self.process.wait()
+        if self._noted():
+            with suppress(ProcessLookupError):
+                os.kill(self.at_work, signal.SIGKILL)
+
+    def _noted(self) -> list[str]:
+        return (self.notes / "steps").read_text().splitlines() if (self.notes / "steps").exists() else []
 
 
 @dataclass
 class Crew:
-    """Workers that are there at once when they are asked for."""
+    """Starts workers, and kills them in the end."""
 
-    url: str
+    settings: Settings
+    client: redis.Redis
     model: Path
     folder: Path
-    holding: bool = False
-    size: int = 1
-    busy: bool = False
-    helpers: list[Helper] = field(default_factory=list)
+    workers: list[OtherWorker] = field(default_factory=list)
 
-    def other_workers(self) -> int:
-        return self.size
-
-    def request_help(self, most: int) -> None:
-        while len(self.helpers) < most:
-            self.send_one()
-
-    def learning_waits(self) -> bool:
-        return self.busy
-
-    def send_one(self, *, holding: bool | None = None) -> None:
-        notes = self.folder / f"helper {len(self.helpers)}"
+    def start(self, *, model: Path | None = None, hold: int = 0, answer: str = "") -> OtherWorker:
+        notes = self.folder / f"worker {len(self.workers)}"
         notes.mkdir()
-        if self.holding if holding is None else holding:
-            (notes / "hold").touch()
-        program = [sys.executable, str(Path(__file__).with_name("helping.py"))]
-        arguments = [self.url, str(self.model), str(notes)]
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        self.helpers.append(Helper(subprocess.Popen([*program, *arguments], env=environ), notes))
+        if hold:
+            (notes / "hold").write_text(str(hold))
+        if answer:
+            (notes / "answer").write_text(answer)
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "NEXTLABEL_HOME": str(notes / "home")}
+        environ |= {"REDIS_URL": self.settings.redis_url or "", "NEXTLABEL_EMBEDDINGS": str(model or self.model)}
+        environ |= {"NEXTLABEL_DATABASE_URL": self.settings.database_url}
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("helping.py")),
+            self.settings.redis_url or "",
+            str(notes),
+        ]
+        with (notes / "errors").open("w") as errors:
+            process = subprocess.Popen(command, env=environ, stderr=errors, text=True)
+        self.workers.append(OtherWorker(process, notes))
+        wait_until(lambda: Worker.count(self.client) == len(self.workers))
+        return self.workers[-1]
 
 
 @pytest.fixture
@@ -111,29 +126,40 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def crew(redis_url: str, model: Path, tmp_path: Path) -> Iterator[Crew]:
-    crew = Crew(redis_url, model, tmp_path)
+def crew(settings: Settings, redis_client: redis.Redis, model: Path, tmp_path: Path) -> Iterator[Crew]:
+    crew = Crew(settings, redis_client, model, tmp_path)
     yield crew
-    for helper in crew.helpers:
-        helper.process.kill()
-        helper.process.wait()
+    for worker in crew.workers:
+        worker.kill()
 
 
 class Owner:
     """Has texts embedded in this process, and lets a test do something before a step of its own."""
 
-    def __init__(self, client: redis.Redis, crew: sharing.Workers, model: Path, texts: Sequence[str] = TEXTS) -> None:
-        self.shards, self.texts = RedisShards(client, crew, {}), texts
+    def __init__(self, client: redis.Redis, model: Path, texts: Sequence[str] = TEXTS, others: int = 1) -> None:
+        self.shards, self.texts = RqShards(client, lambda: others), texts
         self.embed = load_model(model).embed
         self.work = Work(EMBED, signature(model), texts, numbers(load_model(model).width))
         self.width = load_model(model).width
         self.steps: list[range] = []
         self.before: Callable[[], None] = lambda: None
+        self.awaited: list[Callable[[], bool]] = []
 
     def compute(self, places: range) -> Floats:
         self.before()
+        if self.awaited and self.steps:
+            self._wait_a_little()
         self.steps.append(places)
         return self.embed([self.texts[place] for place in places])
+
+    def _wait_a_little(self) -> None:
+        """No longer than until it is to see to Redis again."""
+        until = time.monotonic() + 2 * sharing._EXCHANGE_SECONDS
+        while time.monotonic() < until:
+            if self.awaited[0]():
+                self.awaited.pop(0)
+                return
+            time.sleep(0.01)
 
     def run(self) -> Floats:
         rows = np.full((len(self.texts), self.width), np.nan, dtype=np.float32)
@@ -144,275 +170,275 @@ class Owner:
 
     def assert_right(self) -> None:
         assert self.run().tobytes() == self.embed(self.texts).tobytes()
+        assert not self.awaited, "it was done before this happened"
 
-    def once(self, act: Callable[[], None]) -> None:
-        """Do this before the second step: by then something has been published."""
-
-        def before() -> None:
-            if len(self.steps) == 1:
-                self.before = lambda: None
-                act()
-
-        self.before = before
+    def slowly_until(self, *happened: Callable[[], bool]) -> None:
+        """Go on text by text, each for as long as it takes to see to Redis, until all of this came about in turn."""
+        self.work = replace(self.work, step=1)
+        self.awaited += happened
 
 
 @pytest.fixture
-def owner(redis_client: redis.Redis, crew: Crew, model: Path) -> Owner:
-    return Owner(redis_client, crew, model)
+def owner(redis_client: redis.Redis, model: Path) -> Owner:
+    return Owner(redis_client, model)
+
+
+def queue_of(client: redis.Redis) -> Queue:
+    return Queue(SHARD_QUEUE, connection=client, job_class=OurJob, serializer=JSONSerializer)
 
 
 def left_behind(client: redis.Redis) -> list[bytes]:
-    return list(client.scan_iter("nextlabel:shards*"))
+    """What does not expire by itself, and computations that are still open."""
+    keys = [*client.scan_iter("rq:job:*"), *client.scan_iter("rq:results:*")]
+    lasting = [key for key in keys if client.ttl(key) == -1]
+    return [*lasting, *client.scan_iter("rq:group:*"), *client.lrange(queue_of(client).key, 0, -1)]
 
 
 def came_back(client: redis.Redis) -> bool:
-    return any(client.scan_iter("nextlabel:shards:*:rows"))
+    return bool(queue_of(client).finished_job_registry.get_job_ids(cleanup=False))
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    wait_for(happened, every=0.02)
 
 
 # --- the same rows -----------------------------------------------------------------------------------------
 
 
-def test_one_worker_alone_does_it_all_and_puts_nothing_into_redis(
-    owner: Owner, crew: Crew, redis_client: redis.Redis
-) -> None:
-    crew.size = 0
+def test_one_worker_alone_does_it_all_and_puts_nothing_into_redis(redis_client: redis.Redis, model: Path) -> None:
+    owner = Owner(redis_client, model, others=0)
     owner.before = lambda: assert_empty(redis_client)
     owner.assert_right()
     assert sum(map(len, owner.steps)) == len(TEXTS)
 
 
 def assert_empty(client: redis.Redis) -> None:
-    assert left_behind(client) == []
+    assert list(client.scan_iter()) == []
 
 
 def test_two_workers_share_and_the_rows_are_the_same_bit_by_bit(
-    owner: Owner, crew: Crew, redis_client: redis.Redis, eventually: Waiting
+    owner: Owner, crew: Crew, redis_client: redis.Redis
 ) -> None:
-    owner.once(lambda: eventually(lambda: came_back(redis_client)))
+    worker = crew.start()
+    owner.slowly_until(lambda: came_back(redis_client))
     owner.assert_right()
-    (helper,) = crew.helpers
-    assert 1 <= helper.done() < SHARDS
+    assert worker.steps
     assert sum(map(len, owner.steps)) < len(TEXTS)
-    assert left_behind(redis_client) == []
+    wait_until(lambda: left_behind(redis_client) == [])
 
 
-def test_what_is_soon_done_is_not_shared(redis_client: redis.Redis, crew: Crew, model: Path) -> None:
-    few = Owner(redis_client, crew, model, TEXTS[: 2 * SHARD])
+def test_what_is_soon_done_is_not_shared(redis_client: redis.Redis, model: Path) -> None:
+    few = Owner(redis_client, model, TEXTS[: 2 * SHARD])
     few.before = lambda: assert_empty(redis_client)
     few.assert_right()
-    assert crew.helpers == []
 
 
-def test_any_text_reaches_a_helper_as_it_is(redis_client: redis.Redis) -> None:
+def test_any_text_reaches_another_worker_as_it_is(redis_client: redis.Redis) -> None:
     """Also half of a surrogate pair, which UTF-8 has no place for."""
-    board, odd = Board(redis_client, "one"), ["\ud800", "👍 é", '"\x00\\\n', ""]
-    board.publish(Work(EMBED, "a model", odd, numbers(3)), {5: odd})
-    taken = board.take(1.0)
-    assert taken is not None
-    assert (taken[0], read(taken[1])) == (5, odd)
-    board.close()
+    odd = ["\ud800", "👍 é", '"\x00\\\n', ""]
+    jobs = sharing._Jobs(redis_client, Work(EMBED, "a model", odd, numbers(3)), [range(4)])
+    jobs.enqueue([0])
+    (job,) = queue_of(redis_client).jobs
+    assert list(job.args) == [EMBED, "a model", odd, STEP]
+    jobs.close()
+    assert left_behind(redis_client) == []
 
 
 # --- what may go wrong -------------------------------------------------------------------------------------
 
 
-def test_a_helper_that_is_killed_with_a_shard_in_its_hands_loses_nothing(
-    owner: Owner, crew: Crew, eventually: Waiting
+@pytest.mark.parametrize("step", [1, SHARD + 1], ids=["the first", "a later one"])
+def test_a_shard_whose_process_was_killed_is_done_again_at_once(owner: Owner, crew: Crew, step: int) -> None:
+    worker, killed = crew.start(hold=step), list[str]()
+
+    def kill() -> bool:
+        if len(worker.steps) == step:
+            killed.append(worker.steps[-1])
+            os.kill(worker.at_work, signal.SIGKILL)
+            worker.release()
+        return bool(killed)
+
+    owner.slowly_until(kill, lambda: worker.steps.count(killed[0]) == 2)
+    owner.assert_right()
+
+
+def test_a_shard_of_a_worker_that_was_killed_is_done_by_another(owner: Owner, crew: Crew) -> None:
+    killed, other = crew.start(hold=1), crew.start(hold=1)
+
+    def kill() -> bool:
+        if killed.steps and other.steps:
+            killed.kill()
+            other.release()
+        return killed.process.poll() is not None
+
+    owner.slowly_until(kill, lambda: killed.steps[0] in other.steps)
+    owner.assert_right()
+
+
+def test_a_worker_that_was_killed_is_not_waited_for(owner: Owner, crew: Crew) -> None:
+    worker = crew.start(hold=1)
+
+    def kill() -> bool:
+        if worker.steps:
+            worker.kill()
+        return worker.process.poll() is not None
+
+    owner.slowly_until(kill)
+    owner.assert_right()
+
+
+def test_a_worker_that_does_not_come_back_is_not_waited_for(
+    owner: Owner, crew: Crew, redis_client: redis.Redis
 ) -> None:
-    crew.holding = True
-
-    def kill() -> None:
-        (helper,) = crew.helpers
-        eventually(lambda: bool(helper.steps))
-        os.kill(helper.process.pid, signal.SIGKILL)
-
-    owner.once(kill)
+    """It holds its shard and lives; when it goes on at last, it finds that nobody wants it."""
+    worker = crew.start(hold=1)
+    owner.slowly_until(lambda: bool(worker.steps))
     owner.assert_right()
+    worker.release()
+    wait_until(lambda: not queue_of(redis_client).started_job_registry.get_job_ids(cleanup=False))
+    assert len(worker.steps) == 1
 
 
-def test_a_shard_of_a_helper_that_was_killed_is_taken_by_another_once_its_lease_ran_out(
-    owner: Owner, crew: Crew, redis_client: redis.Redis, eventually: Waiting
-) -> None:
-    crew.holding, owner.work = True, replace(owner.work, lease=0.5)
-
-    def kill_and_send_another() -> None:
-        (killed,) = crew.helpers
-        eventually(lambda: bool(killed.steps))
-        os.kill(killed.process.pid, signal.SIGKILL)
-        crew.send_one(holding=False)
-        eventually(lambda: killed.steps[0] in crew.helpers[1].steps)
-
-    owner.once(kill_and_send_another)
-    owner.assert_right()
-
-
-def test_a_helper_that_does_not_come_back_is_not_waited_for(owner: Owner, crew: Crew, eventually: Waiting) -> None:
-    """It holds its shard and lives; when it goes on at last, it finds that it is over."""
-    crew.holding = True
-    owner.once(lambda: eventually(lambda: bool(crew.helpers[0].steps)))
-    owner.assert_right()
-    crew.helpers[0].release()
-    assert crew.helpers[0].done() == 0
-
-
-def test_a_helper_with_another_model_leaves_the_shards_to_others(owner: Owner, crew: Crew, tmp_path: Path) -> None:
+def test_a_worker_with_another_model_leaves_the_shards_to_others(owner: Owner, crew: Crew, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    crew.model = static(tmp_path / "other")
-    declined: list[int] = []
-    owner.once(lambda: declined.append(crew.helpers[0].done()))
+    other = crew.start(model=static(tmp_path / "other"))
+    able: list[OtherWorker] = []
+
+    def declined() -> bool:
+        if "leaves a shard of embed to others" in other.errors():
+            able.append(crew.start())
+        return bool(able)
+
+    owner.slowly_until(declined, lambda: bool(able[0].steps))
     owner.assert_right()
-    assert declined == [0]
-    assert crew.helpers[0].steps == []
+    assert other.steps == []
+    assert "Traceback" not in other.errors()
 
 
-def test_redis_may_be_flushed_midway_and_help_comes_back(
-    owner: Owner, crew: Crew, redis_client: redis.Redis, eventually: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sharing, "_EXCHANGE_SECONDS", 0)
-    crew.holding = True
+def test_redis_may_be_flushed_midway_and_help_comes_back(owner: Owner, crew: Crew, redis_client: redis.Redis) -> None:
+    worker = crew.start(hold=1)
 
-    def flush() -> None:
-        (helper,) = crew.helpers
-        eventually(lambda: bool(helper.steps))
-        redis_client.flushall()
-        helper.release()
-        assert helper.done() == 0
-        owner.before = send_another
+    def flush() -> bool:
+        if worker.steps:
+            redis_client.flushall()
+            worker.release()
+        return bool(worker.steps)
 
-    def send_another() -> None:
-        owner.before = lambda: None
-        crew.send_one(holding=False)
-        eventually(lambda: came_back(redis_client))
-
-    owner.once(flush)
+    owner.slowly_until(flush, lambda: len(worker.steps) > SHARD)  # one more than it had begun
     owner.assert_right()
-    assert crew.helpers[1].done() >= 1
+    assert sum(map(len, owner.steps)) < len(TEXTS)
 
 
 def test_redis_may_go_away_midway_and_nobody_waits_for_it(
-    crew: Crew,
-    model: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    eventually: Waiting,
-    caplog: pytest.LogCaptureFixture,
+    crew: Crew, model: Path, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = EmbeddedRedis(tmp_path_factory.mktemp("r"))
-    crew.url, crew.holding = server.ensure(), True
-    owner = Owner(wiring.connect_redis(crew.url), crew, model)
+    crew.settings = replace(crew.settings, redis_url=server.ensure())
+    crew.client = wiring.connect_redis(server.ensure())
+    worker, owner = crew.start(hold=1), Owner(crew.client, model)
 
-    def stop() -> None:
-        eventually(lambda: bool(crew.helpers[0].steps))
-        server.stop()
+    def stop() -> bool:
+        if worker.steps:
+            server.stop()
+        return bool(worker.steps)
 
-    owner.once(stop)
+    owner.slowly_until(stop)
     try:
         owner.assert_right()
     finally:
         server.stop()
     assert caplog.text.count("without help for now") == 1  # and is not asked at every step
-    crew.helpers[0].release()
-    assert crew.helpers[0].done() == 0
 
 
-def test_without_redis_from_the_start_it_is_computed_all_the_same(crew: Crew, model: Path) -> None:
+def test_without_redis_from_the_start_it_is_computed_all_the_same(model: Path) -> None:
     with wiring.connect_redis("redis://127.0.0.1:1") as client:
-        Owner(client, RqJobQueue(client), model).assert_right()
+        owner = Owner(client, model)
+        owner.shards = RqShards(client, RqJobQueue(client).other_workers)
+        owner.assert_right()
 
 
 def test_what_cannot_be_computed_is_raised_where_it_is_wanted(
     owner: Owner, redis_client: redis.Redis, crew: Crew
 ) -> None:
-    """As without helpers: a helper hands it back."""
-    bad, tried = TEXTS[-1], threading.Event()
+    """As without other workers: they hand it back."""
+    worker, embed = crew.start(answer="an error"), owner.embed
 
     def failing(texts: Sequence[str]) -> Floats:
-        if bad in texts:
-            tried.set()
-            raise ArithmeticError(f"{bad} is too much")
+        if owner.texts[-1] in texts:
+            raise ArithmeticError("too much")
         return embed(texts)
 
-    embed, owner.embed = owner.embed, failing
-    helper = helping(redis_client, crew, lambda needs: failing)
-    owner.once(lambda: wait_until(tried.is_set))
+    owner.embed = failing
+    owner.slowly_until(lambda: "ArithmeticError" in worker.errors())
     with pytest.raises(ArithmeticError, match="too much"):
         owner.run()
-    assert helper.result() == 0
-    assert left_behind(redis_client) == []
+    assert not owner.awaited
+    wait_until(lambda: left_behind(redis_client) == [])
 
 
 @pytest.mark.parametrize("answer", ["another width", "an error"])
-def test_a_helper_that_fails_or_answers_nonsense_is_made_good(
-    owner: Owner, redis_client: redis.Redis, crew: Crew, answer: str
-) -> None:
-    asked: list[int] = []
-
-    def compute(texts: Sequence[str]) -> Floats:
-        asked.append(len(texts))
-        if answer == "an error":
-            raise ArithmeticError
-        return np.ones((len(texts), 2), dtype=np.float32)
-
-    helper = helping(redis_client, crew, lambda needs: compute)
-    owner.once(lambda: wait_until(lambda: bool(asked)))
+def test_a_worker_that_fails_or_answers_nonsense_is_made_good(owner: Owner, crew: Crew, answer: str) -> None:
+    worker = crew.start(answer=answer)
+    owner.slowly_until(lambda: bool(worker.steps))
     owner.assert_right()
-    assert (helper.result() > 0) is (answer == "another width")
-
-
-def helping(client: redis.Redis, crew: Crew, compute: sharing.Compute) -> Future[int]:
-    """A helper in this process, from the moment when there is something to be done; nobody else is asked."""
-    crew.request_help = lambda most: None  # type: ignore[method-assign]
-
-    def run() -> int:
-        wait_until(lambda: bool(left_behind(client)))
-        return RedisShards(client, crew, {EMBED: compute}).help()
-
-    return ThreadPoolExecutor(1).submit(run)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    wait_for(happened, every=0.005)
 
 
 # --- what it costs others ----------------------------------------------------------------------------------
 
 
-def test_few_shards_are_in_redis_at_a_time_and_all_of_it_runs_out_by_itself(
-    owner: Owner, crew: Crew, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+def test_few_shards_are_in_redis_at_a_time_and_all_of_it_expires_by_itself(
+    owner: Owner, redis_client: redis.Redis
 ) -> None:
-    monkeypatch.setattr(crew, "request_help", lambda most: None)
-    seen: list[int] = []
+    waiting: list[int] = []
 
-    def check() -> None:
-        keys = set(left_behind(redis_client)) - {b"nextlabel:shards"}
-        assert all(0 < redis_client.ttl(key) <= 30 for key in keys)
-        seen.extend(redis_client.llen(key) for key in keys if key.endswith(b":waiting"))
+    def note() -> None:
+        if queue_of(redis_client).count:
+            waiting.append(queue_of(redis_client).count)
+            keys = [*redis_client.scan_iter("rq:job:*"), *redis_client.scan_iter("rq:group:*")]
+            assert all(0 < redis_client.ttl(key) <= 30 for key in keys)
 
-    owner.before = check
+    owner.before = note
     owner.assert_right()
-    assert max(seen) == 2
+    assert max(waiting) == 2
 
 
-def test_helping_ends_at_once_where_there_is_nothing_to_do_or_a_training_waits_and_is_asked_for_again_after_that(
-    owner: Owner, crew: Crew, redis_client: redis.Redis, model: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_an_owner_that_died_left_behind_is_computed_by_nobody(
+    crew: Crew, redis_client: redis.Redis, model: Path
 ) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(crew, "request_help", asked.append)
-    shards = RedisShards(redis_client, crew, {EMBED: lambda needs: embedder(model, needs)})
-    redis_client.sadd("nextlabel:shards", "of an owner that died")
-    assert shards.help() == 0
-    assert left_behind(redis_client) == []
-    crew.busy = True
-    assert shards.help() == 0
-    assert asked == []
-    helped: list[int] = []
+    jobs = sharing._Jobs(redis_client, Work(EMBED, signature(model), TEXTS, numbers(3)), [range(9), range(9, 99)])
+    jobs.enqueue([0, 1])
+    redis_client.delete(jobs._group.key, *redis_client.keys("rq:job:*")[:1])  # as they expire
+    worker = crew.start()
+    wait_until(lambda: left_behind(redis_client) == [])
+    assert worker.steps == []
 
-    def help_while_a_training_waits() -> None:
-        asked.clear()
-        helped.append(shards.help())
 
-    owner.once(help_while_a_training_waits)
+def test_a_worker_leaves_the_shards_for_a_training_and_helps_again_after_it(
+    owner: Owner, crew: Crew, redis_client: redis.Redis
+) -> None:
+    worker, queue = crew.start(), Queue(LEARN_QUEUE, connection=redis_client, serializer=JSONSerializer)
+    training: list[tuple[Job, int]] = []
+
+    def asked() -> bool:
+        if worker.steps:
+            training.append((queue.enqueue(LEARN, "nobody", result_ttl=600, failure_ttl=600), worker.at_work))
+        return bool(worker.steps)
+
+    owner.slowly_until(asked, lambda: training[0][0].get_status() in ENDED, lambda: worker.at_work != training[0][1])
     owner.assert_right()
-    assert (helped, asked) == ([0], [1])
+
+
+def test_a_worker_that_is_to_stop_does_so_after_the_shard_at_hand(owner: Owner, crew: Crew) -> None:
+    worker = crew.start()
+
+    def asked() -> bool:
+        if worker.steps:
+            worker.process.terminate()
+        return bool(worker.steps)
+
+    owner.slowly_until(asked, lambda: worker.process.poll() is not None)
+    owner.assert_right()
+    assert worker.process.returncode == 0
 
 
 def test_long_texts_make_small_shards() -> None:
@@ -420,14 +446,7 @@ def test_long_texts_make_small_shards() -> None:
     assert lengths == [3, 3, 250, 51, 1, 1]
 
 
-# --- jobs --------------------------------------------------------------------------------------------------
-
-
-def test_as_many_workers_are_asked_as_there_are_and_not_again_while_those_jobs_wait(redis_client: redis.Redis) -> None:
-    jobs = RqJobQueue(redis_client)
-    for most in (2, 2, 3):
-        jobs.request_help(most)
-    assert Queue(HELP_QUEUE, connection=redis_client, serializer=JSONSerializer).count == 3
+# --- as part of learning -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -450,19 +469,19 @@ def test_an_idle_worker_takes_a_share_of_a_first_pass_and_the_progress_is_told(
     team: Team, settings: Settings, another_worker: Parts, model: Path, eventually: Waiting
 ) -> None:
     team.import_mails(1_500)
-    parts, received = another_worker, list[int]()
+    parts, reported = another_worker, list[int]()
 
     def progress(step: str, n: int) -> None:
         if step == "embed":
-            if not received:  # the first shard is done: now the worker has one
+            if not reported:  # the first shard is done: now the worker has one
                 eventually(lambda: came_back(parts.redis))
-            received.append(n)
+            reported.append(n)
 
     eventually(lambda: parts.job_queue.other_workers() == 1)
     parts.loop.run(team.project, parts.fences.next(team.project), progress)
     texts = list({read_text(task.data, ["text"]) for task in team.parts.store.open(team.project)})
-    assert received == sorted(received)
-    assert (len(received) > 5, received[-1]) == (True, len(texts))
+    assert reported == sorted(reported)
+    assert (len(reported) > 5, reported[-1]) == (True, len(texts))
     kept = VectorCache(settings.home / "features" / team.project)
     rows = kept.get(signature(model), [content_hash(text) for text in texts], 3, lambda places: np.zeros((0, 3)))
     assert rows.tobytes() == load_model(model).embed(texts).tobytes()

@@ -15,7 +15,6 @@ Rows = TypeVar("Rows", bound="Numbers | Sequence[object]")
 
 SHARD = 250  # items: three seconds of MiniLM, and 384 kB of its vectors
 STEP = 25
-LEASE_SECONDS = 10.0
 
 EMBED = "embed"
 """The kind of `Work` that gives texts their vectors; it needs the model of that signature."""
@@ -42,8 +41,7 @@ class Work(Generic[Rows]):
     on nothing else: not on the other items, nor on who computes it. ``read`` makes rows of what `write` made of them;
     None for anything but as many rows as asked for.
 
-    A ``shard`` of so many items is taken at a time and computed in pieces of ``step``; whoever has taken one is taken
-    for dead if a step takes longer than ``lease`` seconds.
+    A ``shard`` of so many items is taken at a time and computed in pieces of ``step``.
     """
 
     kind: str
@@ -52,7 +50,6 @@ class Work(Generic[Rows]):
     read: Callable[[bytes, int], Rows | None]
     shard: int = SHARD
     step: int = STEP
-    lease: float = LEASE_SECONDS
 
 
 class Shards(Protocol):

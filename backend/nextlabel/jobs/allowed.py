@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import redis
@@ -19,11 +21,30 @@ from rq.serializers import JSONSerializer
 
 log = logging.getLogger("nextlabel.jobs.allowed")
 
-LEARN, PRUNE, HELP_OUT = "nextlabel.worker.learn", "nextlabel.worker.prune", "nextlabel.worker.help_out"
-_ARGUMENTS = {LEARN: 1, PRUNE: 1, HELP_OUT: 0}
-_LONGEST_ARGUMENT = 200
+LEARN, PRUNE, SHARD = "nextlabel.worker.learn", "nextlabel.worker.prune", "nextlabel.worker.shard"
+
+_MOST_ITEMS = 10_000  # of a shard
 _CALLBACKS = (b"success_callback_name", b"failure_callback_name", b"stopped_callback_name", b"webhooks")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+def _is_text(given: object, longest: int = 200) -> bool:
+    return isinstance(given, str) and len(given) <= longest
+
+
+def _are_items(given: object) -> bool:
+    return isinstance(given, list) and len(given) <= _MOST_ITEMS and all(isinstance(one, str) for one in given)
+
+
+def _is_step(given: object) -> bool:
+    return type(given) is int and given > 0
+
+
+_ARGUMENTS: Mapping[str, Sequence[Callable[[object], bool]]] = {
+    LEARN: (_is_text,),
+    PRUNE: (_is_text,),
+    SHARD: (_is_text, partial(_is_text, longest=10_000), _are_items, _is_step),
+}
 
 
 class OurJob(Job):
@@ -46,10 +67,11 @@ class OurJob(Job):
         name, arguments = self.func_name, self.args
         if not isinstance(name, str) or name not in _ARGUMENTS:
             return f"it names the function {str(name)[:80]!r}"
-        plain = all(isinstance(one, str) and len(one) <= _LONGEST_ARGUMENT for one in arguments)
-        if self.instance is not None or self.kwargs or len(arguments) != _ARGUMENTS[name] or not plain:
-            return f"{name} does not take what it gives"
-        return ""
+        takes = _ARGUMENTS[name]
+        fits = len(arguments) == len(takes) and all(
+            is_one(given) for is_one, given in zip(takes, arguments, strict=True)
+        )
+        return "" if fits and self.instance is None and not self.kwargs else f"{name} does not take what it gives"
 
 
 def fetched(connection: redis.Redis, job: str) -> OurJob:

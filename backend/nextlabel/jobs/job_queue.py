@@ -20,13 +20,13 @@ from rq.job import JobStatus as RqStatus
 from rq.serializers import JSONSerializer
 
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.jobs.allowed import HELP_OUT, LEARN, PRUNE, fetched
+from nextlabel.jobs.allowed import LEARN, PRUNE, fetched
 from nextlabel.jobs.leases import Leases, RedisLease
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.jobs import JobStatus
 
-LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-help", "nextlabel-prune"
-QUEUES = (LEARN_QUEUE, HELP_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
+LEARN_QUEUE, SHARD_QUEUE, PRUNE_QUEUE = "nextlabel-learn", "nextlabel-shards", "nextlabel-prune"
+QUEUES = (LEARN_QUEUE, SHARD_QUEUE, PRUNE_QUEUE)  # in the order in which workers look at them
 
 _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job", "nextlabel:taken"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
@@ -125,13 +125,6 @@ class RqJobQueue:
         with redis_errors():
             workers = Worker.count(self._redis)
         return max(0, workers - (get_current_job() is not None))
-
-    def request_help(self, most: int) -> None:
-        """Have up to so many workers take shards of what others compute, once they are idle."""
-        with redis_errors():
-            queue = self._queue(HELP_QUEUE)
-            for _ in range(most - queue.count):
-                queue.enqueue(HELP_OUT, job_timeout=self._job_timeout, result_ttl=60, failure_ttl=3600)
 
     def is_first_in(self, seconds: int, what: str, project: ProjectId) -> bool:
         """Whether nobody has asked this of the project for so many seconds, on whatever machine."""

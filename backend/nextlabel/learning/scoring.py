@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nextlabel.estimators.hosted import HostedProject
 from nextlabel.estimators.project import Model, ProjectModel, SlowModel
-from nextlabel.features.work import LEASE_SECONDS, SCORE, Progress, Shards, Work, values
+from nextlabel.features.work import SCORE, Progress, Shards, Work, values
 from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId
 from nextlabel.measures.target_predictions import TargetPredictions
 
@@ -100,7 +100,7 @@ def _shared(model: SlowModel, needs: str, tasks: Sequence[Task], shards: Shards,
     size = max(1, min(int(rate * _PIECE_SECONDS), _LARGEST_SHARD))
     step = min(size, _LARGEST_PIECE)
     items = [_item(task) for task in tasks[start:]]
-    work = Work(SCORE, needs, items, values, size, step, lease=max(LEASE_SECONDS, 5 * step / rate))
+    work = Work(SCORE, needs, items, values, size, step)
 
     def plain_answers(places: range) -> Sequence[object]:
         return model.plain_answers(tasks[start + places.start : start + places.stop])

@@ -1,92 +1,156 @@
-"""`Shards` over Redis: the owner of a computation works it off, and whoever has time takes shards away from it.
+"""`Shards` on RQ: the owner of a computation works it off, and each shard that it has no time for is a job of RQ.
 
-The owner publishes a few shards ahead and never waits for any of them. When nothing else is left it does those itself
-that helpers have not brought back yet (backup tasks, Dean & Ghemawat, 2004), the one first that was heard of longest
-ago. So it finishes with one worker as with many, and without Redis too.
+The owner enqueues a few shards ahead and never waits for any of them. When nothing else is left it does those itself
+that no worker has brought back yet (backup tasks, Dean & Ghemawat, 2004): those that wait first, then the one whose
+worker gave a sign of life longest ago. So it finishes with one worker as with many, and without Redis too.
+
+RQ hands out the jobs, knows from its registry which workers died, and gives their shards to others. Everything in
+Redis expires by itself unless the owner renews it, so that nothing is left of an owner that died.
 """
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Generic, NamedTuple, Protocol
-from uuid import uuid4
+from typing import Generic
 
 import redis
+from rq import Queue, Retry
+from rq.group import Group
+from rq.job import Job, JobStatus
+from rq.queue import EnqueueData
+from rq.registry import StartedJobRegistry
+from rq.results import Result
+from rq.serializers import JSONSerializer
 
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.features.work import InPlace, Numbers, Rows, Work, slices, write
-from nextlabel.jobs.shards.board import Board, Head, read
+from nextlabel.features.work import InPlace, Rows, Work, slices
+from nextlabel.jobs.allowed import SHARD, OurJob
+from nextlabel.jobs.job_queue import SHARD_QUEUE
+from nextlabel.jobs.shards.helping import TRIES
 
 log = logging.getLogger("nextlabel.jobs.shards")
 
-Do = Callable[[Sequence[str]], Numbers | Sequence[object]]
-"""Items → a row of each."""
-
-Compute = Callable[[str], Do | None]
-"""From what a kind of work needs to how it is done; None where this process cannot."""
+KEPT_SECONDS = 30  # after the owner's last sign of life
 
 _LONGEST = 1_000_000  # characters in a shard of several items
-_MOST_BYTES = 8_000_000  # of a shard's rows; of more its owner makes them without a detour
 _MOST_OUT = 64  # shards of one computation in Redis at a time
-_EXCHANGE_SECONDS, _ASK_SECONDS, _AWAY_SECONDS, _CHECK_SECONDS = 0.2, 10.0, 30.0, 0.2
+_JOB_SECONDS = 3600  # that a shard may take, the start of a team's own model among them
+_EXCHANGE_SECONDS, _ASK_SECONDS, _AWAY_SECONDS = 0.2, 10.0, 30.0
 _AWAY = (redis.RedisError, JobQueueUnavailable)
+_ENDED = (JobStatus.FINISHED.encode(), JobStatus.FAILED.encode(), JobStatus.STOPPED.encode())
 
 
-class Workers(Protocol):
-    """The workers that may help. All methods raise `JobQueueUnavailable`."""
+class RqShards:
+    """Computes in shards with the help of all workers of one Redis; fulfils `work.Shards`."""
 
-    def other_workers(self) -> int:
-        """How many there are beside the one that asks."""
-
-    def request_help(self, most: int) -> None:
-        """Have up to so many call `RedisShards.help` once they are idle."""
-
-    def learning_waits(self) -> bool:
-        """Whether a worker is wanted for something better."""
-
-
-class RedisShards:
-    """Computes in shards with the help of all workers of one Redis; fulfils `work.Shards`.
-
-    ``computers`` says by kind of work how this process does it for others.
-    """
-
-    def __init__(self, client: redis.Redis, workers: Workers, computers: Mapping[str, Compute]) -> None:
-        self._redis, self._workers, self._computers = client, workers, computers
+    def __init__(self, client: redis.Redis, other_workers: Callable[[], int]) -> None:
+        """``other_workers``: how many there are beside this one. It raises `JobQueueUnavailable`."""
+        self._redis, self._other_workers = client, other_workers
 
     def rows(self, work: Work[Rows], compute: Callable[[range], Rows]) -> Generator[tuple[range, Rows], None, None]:
-        """As `Shards.rows`. What fits into two shards is computed here; what a helper failed at, too, so that it is
-        raised here if it fails again. Redis may go away or lose everything meanwhile."""
+        """As `Shards.rows`. What fits into two shards is computed here; what other workers failed at, too, so that it
+        is raised here if it fails again. Redis may go away or lose everything meanwhile."""
         shards = _cut(work.items, work.shard)
         if len(shards) <= 2:
             return InPlace().rows(work, compute)
-        return _Owner(Board(self._redis, uuid4().hex), self._workers, work, shards, compute).rows()
+        return _Owner(_Jobs(self._redis, work, shards), self._other_workers, work, shards, compute).rows()
 
-    def help(self) -> int:
-        """Take shards of others until nothing is left to do or a training waits; returns how many were computed.
 
-        After that training somebody helps again where there is something left to do.
-        """
-        helper, done = _Helper(self._redis, self._computers), 0
-        try:
-            while not self._workers.learning_waits():
-                computed = helper.check()
-                if computed is None:
-                    break
-                done += computed
-                if not computed:  # all are taken: more may be published, or a lease run out
-                    time.sleep(_CHECK_SECONDS)
-            else:
-                if Board.open(self._redis):
-                    self._workers.request_help(self._workers.other_workers())
-        except _AWAY as error:
-            log.warning("stopped helping: Redis cannot be reached (%s)", type(error).__name__)
-        return done
+class _Jobs:
+    """The shards of one computation that are jobs of RQ now, by number. All methods raise `redis.RedisError`."""
+
+    def __init__(self, client: redis.Redis, work: Work[Rows], shards: Sequence[range]) -> None:
+        self._redis, self._work, self._shards = client, work, shards
+        self._queue = Queue(SHARD_QUEUE, connection=client, job_class=OurJob, serializer=JSONSerializer)
+        self._started = StartedJobRegistry(queue=self._queue, job_class=OurJob)
+        self._group = Group.create(client)
+        self._out: dict[int, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._out)
+
+    def __contains__(self, shard: int) -> bool:
+        return shard in self._out
+
+    def enqueue(self, shards: Sequence[int]) -> None:
+        """Let other workers do these."""
+        jobs = self._group.enqueue_many(self._queue, map(self._data, shards))
+        self._redis.expire(self._group.key, KEPT_SECONDS)
+        self._out |= zip(shards, jobs, strict=True)
+
+    def ended(self) -> dict[int, bytes | None]:
+        """Those that are over, with their rows as `work.write` wrote them; None where no other worker can do it or
+        it is lost. All others are kept for another while, and those of workers that died are enqueued again."""
+        if not self._out:
+            return {}
+        self._started.cleanup()
+        with self._redis.pipeline() as pipe:
+            pipe.expire(self._group.key, KEPT_SECONDS)
+            for job in self._out.values():
+                pipe.expire(job.key, KEPT_SECONDS)
+                pipe.hget(job.key, "status")
+            _, *found = pipe.execute()
+        ended = [
+            shard
+            for shard, kept, status in zip(self._out, found[::2], found[1::2], strict=True)
+            if not kept or status in _ENDED
+        ]
+        rows = {shard: _rows(self._out[shard]) for shard in ended}
+        self.drop(ended)
+        return rows
+
+    def reclaim(self) -> int | None:
+        """A shard that its owner had best do itself: one that waits, else one that a worker has had for long."""
+        for shard, job in reversed(self._out.items()):
+            if self._queue.remove(job):
+                return shard
+        started = {job.id: shard for shard, job in self._out.items()}
+        return next((started[id] for id in self._started.get_job_ids(cleanup=False) if id in started), None)  # noqa: A001
+
+    def drop(self, shards: Sequence[int]) -> None:
+        """Nobody needs to do these any more. A worker that has one notices that it left the group."""
+        jobs = [self._out.pop(shard) for shard in shards if shard in self._out]
+        with self._redis.pipeline() as pipe:
+            for job in jobs:
+                self._group.delete_job(job.id, pipeline=pipe)
+                self._queue.remove(job, pipeline=pipe)
+                self._queue.finished_job_registry.remove(job, pipeline=pipe)
+                self._queue.failed_job_registry.remove(job, pipeline=pipe)
+                pipe.delete(job.key)
+            pipe.execute()
+
+    def forget(self) -> list[int]:
+        """Leave all of them as they are; returns which."""
+        shards = sorted(self._out)
+        self._out.clear()
+        return shards
+
+    def close(self) -> None:
+        """It is over."""
+        self.drop(list(self._out))
+        with self._redis.pipeline() as pipe:
+            pipe.delete(self._group.key)
+            pipe.srem(Group.REDIS_GROUP_KEY, self._group.name)
+            pipe.execute()
+
+    def _data(self, shard: int) -> EnqueueData:
+        items = [self._work.items[place] for place in self._shards[shard]]
+        return Queue.prepare_data(
+            SHARD,
+            args=[self._work.kind, self._work.needs, items, self._work.step],
+            description=f"a shard of {self._work.kind}",
+            retry=Retry(max=TRIES),  # where a worker dies
+            timeout=_JOB_SECONDS,
+            ttl=KEPT_SECONDS,
+            result_ttl=KEPT_SECONDS,
+            failure_ttl=KEPT_SECONDS,
+        )
 
 
 class _Owner(Generic[Rows]):
@@ -94,17 +158,17 @@ class _Owner(Generic[Rows]):
 
     def __init__(
         self,
-        board: Board,
-        workers: Workers,
+        jobs: _Jobs,
+        other_workers: Callable[[], int],
         work: Work[Rows],
         shards: Sequence[range],
         compute: Callable[[range], Rows],
     ) -> None:
-        self._board, self._workers, self._work, self._compute = board, workers, work, compute
+        self._jobs, self._other_workers, self._work, self._compute = jobs, other_workers, work, compute
         self._shards = shards
         self._left = set(range(len(shards)))  # their rows are not here yet; of those,
-        self._todo = deque(range(len(shards)))  # the ones that nobody else knows of
-        self._out: set[int] = set()  # and the ones that were published
+        self._todo = deque(range(len(shards)))  # the ones that nobody else knows of,
+        self._mine: list[int] = []  # and of those the ones that nobody else could do
         self._arrived: list[tuple[range, Rows]] = []
         self._helpers = 0
         self._exchange_at = self._ask_at = self._away_until = 0.0  # monotonic seconds
@@ -118,23 +182,24 @@ class _Owner(Generic[Rows]):
                 if self._left:
                     yield from self._do(self._next())
         finally:
-            with suppress(redis.RedisError):  # everything there runs out by itself
-                self._board.close()
+            with suppress(redis.RedisError):  # everything there expires by itself
+                self._jobs.close()
 
     def _next(self) -> int:
-        """What to do now: what nobody else knows of, what waits for a helper, what a helper has not brought back."""
+        """What to do now: what nobody else could do or knows of, then what no worker has brought back."""
+        if self._mine:
+            return self._mine.pop()
         if self._todo:
             return self._todo.popleft()
-        shard = None
-        if self._out:
-            try:
-                shard = self._board.reclaim()
-            except redis.RedisError as error:
-                self._go_alone(error)
-        return shard if shard in self._left else min(self._left)
+        try:
+            shard = self._jobs.reclaim()
+        except redis.RedisError as error:
+            self._go_alone(error)
+            shard = None
+        return min(self._left) if shard is None else shard
 
     def _do(self, shard: int) -> list[tuple[range, Rows]]:
-        """A shard's rows, step by step; nothing where a helper was quicker."""
+        """A shard's rows, step by step; nothing where another worker was quicker."""
         parts = []
         for step in slices(self._shards[shard], self._work.step):
             parts.append((step, self._compute(step)))
@@ -142,9 +207,9 @@ class _Owner(Generic[Rows]):
                 self._exchange()
             if shard not in self._left:
                 return []
-        if shard in self._out:
+        if shard in self._jobs:
             try:
-                self._board.drop(shard)
+                self._jobs.drop([shard])
             except redis.RedisError as error:
                 self._go_alone(error)
         self._settle(shard)
@@ -153,127 +218,61 @@ class _Owner(Generic[Rows]):
     def _settle(self, shard: int) -> None:
         """Its rows are here."""
         self._left.remove(shard)
-        self._out.discard(shard)
-        if shard in self._todo:  # it was taken back meanwhile
-            self._todo.remove(shard)
+        for waiting in (self._todo, self._mine):
+            if shard in waiting:  # it was taken back meanwhile
+                waiting.remove(shard)
 
     def _exchange(self) -> None:
-        """Take in what came back, and publish more; not while Redis is away."""
+        """Take in what came back, and enqueue more; not while Redis is away."""
         now = time.monotonic()
         self._exchange_at = now + _EXCHANGE_SECONDS
         if now < self._away_until:
             return
         try:
-            self._collect()
-            asking = now >= self._ask_at and bool(self._todo)
-            if asking:
+            for shard, written in self._jobs.ended().items():
+                self._take_in(shard, written)
+            if now >= self._ask_at and self._todo:
                 self._ask_at = now + _ASK_SECONDS
-                self._helpers = self._workers.other_workers()
-            self._publish()
-            if asking:  # now that there is something to be taken
-                self._workers.request_help(self._helpers)
+                self._helpers = self._other_workers()
+            self._enqueue()
         except _AWAY as error:
             self._go_alone(error)
 
-    def _collect(self) -> None:
-        for shard, received in self._board.collect():
-            self._take_in(shard, received)
-        if self._out and not self._board.stay():  # Redis was flushed: nobody has these any more
-            self._take_back()
-
-    def _take_in(self, shard: int, received: bytes) -> None:
-        """Rows that came twice, or are not what they should be, are left alone: the latter are computed here."""
-        rows = self._work.read(received, len(self._shards[shard])) if shard in self._left else None
-        if rows is not None:
+    def _take_in(self, shard: int, written: bytes | None) -> None:
+        """Rows that are not what they should be are computed here."""
+        if shard not in self._left:
+            return
+        rows = None if written is None else self._work.read(written, len(self._shards[shard]))
+        if rows is None:
+            self._mine.append(shard)
+        else:
             self._settle(shard)
             self._arrived.append((self._shards[shard], rows))
 
-    def _publish(self) -> None:
-        """From the end, as this process works from the beginning: two for each helper, so that none has to wait."""
-        room = min(2 * self._helpers, _MOST_OUT) - len(self._out)
+    def _enqueue(self) -> None:
+        """From the end, as this process works from the beginning: two for each worker, so that none has to wait."""
+        room = min(2 * self._helpers, _MOST_OUT) - len(self._jobs)
         chosen = list(islice(reversed(self._todo), max(0, room)))
         if chosen:
-            items = {n: [self._work.items[place] for place in self._shards[n]] for n in chosen}
-            self._board.publish(self._work, items)
-            self._out.update(chosen)
+            self._jobs.enqueue(chosen)
             for _ in chosen:
                 self._todo.pop()
 
     def _go_alone(self, error: Exception) -> None:
-        """For a while; helpers may go on with what they have, and what they bring is welcome later."""
+        """For a while; what other workers do meanwhile is not waited for."""
         log.warning("goes on without help for now: Redis cannot be reached (%s)", type(error).__name__)
         self._away_until = time.monotonic() + _AWAY_SECONDS
-        self._take_back()
-
-    def _take_back(self) -> None:
-        self._todo.extend(sorted(self._out))
-        self._out.clear()
+        self._todo.extend(self._jobs.forget())
 
 
-class _Helper:
-    """What one worker does for the computations of others."""
-
-    def __init__(self, client: redis.Redis, computers: Mapping[str, Compute]) -> None:
-        self._redis, self._computers = client, computers
-        self._known: dict[str, _Known | None] = {}
-
-    def check(self) -> int | None:
-        """Compute a shard of each computation that is open; returns how many, or None where there is none to help."""
-        done = None
-        for board in Board.open(self._redis):
-            known = self._known_of(board)
-            if known is not None:
-                done = (done or 0) + self._do(board, *known)
-        return done
-
-    def _known_of(self, board: Board) -> _Known | None:
-        """How the work is done; None where it is over, or left to others who have what it needs."""
-        head = board.head()
-        if head is None:
-            return None
-        if board.name not in self._known:
-            self._known[board.name] = self._prepare(board, head)
-        return self._known[board.name]
-
-    def _prepare(self, board: Board, head: Head) -> _Known | None:
-        try:
-            do = make(head.needs) if (make := self._computers.get(head.kind)) else None
-        except Exception as error:
-            log.warning("leaves %s to its owner: %s", board.name, error)
-            return None
-        return None if do is None else _Known(head, do)
-
-    def _do(self, board: Board, head: Head, do: Do) -> int:
-        taken = board.take(head.lease)
-        if taken is None:
-            return 0
-        shard, coded = taken
-        try:
-            rows = self._rows(board, shard, head, do, read(coded))
-        except redis.RedisError:
-            raise
-        except Exception as error:
-            log.warning("leaves shards of %s to their owner: %s", board.name, error)
-            self._known[board.name] = None
-            board.drop(shard)
-            return 0
-        return int(board.finish(shard, rows)) if rows is not None else 0
-
-    def _rows(self, board: Board, shard: int, head: Head, do: Do, items: Sequence[str]) -> bytes | None:
-        """Those of a shard, written; None when nobody wants it any more."""
-        parts: list[bytes] = []
-        for step in slices(range(len(items)), head.step):
-            parts.append(write(do(items[step.start : step.stop])))
-            if not board.renew(shard, head.lease):
-                return None
-        if (size := sum(map(len, parts))) > _MOST_BYTES:
-            raise OverflowError(f"{size:,} bytes are too many to hand over")
-        return b"".join(parts)
-
-
-class _Known(NamedTuple):
-    head: Head
-    do: Do
+def _rows(job: Job) -> bytes | None:
+    """What another worker made of a shard; None where it made nothing."""
+    found = job.return_value(refresh=True)
+    Result.delete_all(job)
+    try:
+        return base64.b64decode(found) if isinstance(found, str) else None
+    except ValueError:
+        return None
 
 
 def _cut(items: Sequence[str], most: int) -> list[range]:
