@@ -83,7 +83,7 @@ def test_its_probabilities_sum_to_one_and_order_tasks_as_its_uncertainty_does(
 
 
 @every_kind
-def test_some_rows_in_another_order_are_the_same_opinions(
+def test_some_rows_in_another_order_are_the_same_predictions(
     target: Target, predicted: TargetPredictions, right: list[Label], wrong: list[Label]
 ) -> None:
     some = predicted.of([2, 0])

@@ -1,30 +1,16 @@
-"""From labels to a model: which estimator fits a target, and what is known of it so far."""
+"""From labels to a model: what is known of a target so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from nextlabel.estimators.choice import fit_choice
-from nextlabel.estimators.choices import fit_choices
-from nextlabel.estimators.number import fit_number
+from nextlabel.estimators.by_kind import BY_KIND, Fitted, Known
 from nextlabel.estimators.prior import Prior
-from nextlabel.estimators.project import Estimator
-from nextlabel.estimators.spans import NoSpans, NothingMarked, fit_spans
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Label, Scale, Span, Target, Task
+from nextlabel.labeling import Label, Target, Task
 from nextlabel.labeling.ranking import Features
-from nextlabel.measures.target_predictions import TargetPredictions
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A fitted model, and what one that had not seen the row predicts for each (None: too few labels)."""
-
-    model: Estimator
-    out_of_fold: TargetPredictions | None = None
 
 
 def fit(
@@ -44,25 +30,10 @@ def fit(
     it stays where tasks hold recordings and nothing else. ``space`` knows all tasks of the project, labeled
     or not. Labels must be such as `Target.read` gives.
     """
-    if target.kind == "spans":
-        marked: list[tuple[Span, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
-        try:
-            return Fitted(*fit_spans(target, tasks, marked, seed=seed, judged=judged))
-        except NothingMarked:
-            return Fitted(NoSpans())
-    if len(set(labels)) < 2 or _report_nothing(target, features):
+    of_kind = BY_KIND[target.kind]
+    if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
-    match target.kind:
-        case "choice":
-            texts = [label for label in labels if isinstance(label, str)]
-            return Fitted(*fit_choice(features, texts, classes=target.labels, space=space, seed=seed, judged=judged))
-        case "choices":
-            given: list[tuple[str, ...]] = [label for label in labels if isinstance(label, tuple)]  # type: ignore[misc]
-            return Fitted(*fit_choices(features, given, labels=target.labels, space=space, seed=seed))
-        case _:
-            numbers = [label for label in labels if isinstance(label, float)]
-            scale = target.scale or Scale()
-            return Fitted(*fit_number(features, numbers, scale=scale, space=space, seed=seed, judged=judged))
+    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged))
 
 
 def _report_nothing(target: Target, features: Features) -> bool:

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from nextlabel.errors import OutdatedModel
-from nextlabel.estimators.choice import LinearChoice
-from nextlabel.estimators.choices import LinearChoices
-from nextlabel.estimators.number import LinearNumber
+from nextlabel.estimators.by_kind import BY_KIND, Restored
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Estimator, Learned, ProjectModel
-from nextlabel.estimators.spans import NoSpans, SpanTagger
 from nextlabel.features.encoders import restore_encoder
 
 _State = Mapping[str, object]
-_KINDS = {kind.kind: kind for kind in (Prior, LinearChoice, LinearChoices, LinearNumber, NoSpans, SpanTagger)}
+_STORED: tuple[type[Restored], ...] = (Prior, *(model for one in BY_KIND.values() for model in one.models))
+_MODELS = {model.kind: model for model in _STORED}
 
 
 def restore(state: _State) -> ProjectModel:
@@ -35,7 +33,7 @@ def restore(state: _State) -> ProjectModel:
 
 
 def _estimator(state: _State) -> Estimator:
-    return _KINDS[str(state["kind"])].from_state(state)
+    return _MODELS[str(state["kind"])].from_state(state)
 
 
 def _unknown(kind: object) -> OutdatedModel:

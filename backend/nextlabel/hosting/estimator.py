@@ -20,12 +20,11 @@ from nextlabel.hosting.estimator_steps import reads, tags_of, with_vectoriser
 from nextlabel.hosting.estimator_tables import Columns
 from nextlabel.hosting.plain_targets import read_target
 from nextlabel.hosting.state import fingerprints
-from nextlabel.labeling import Target
+from nextlabel.labeling import KINDS, Target
 
 _FILE = "estimator.joblib"
 _NAMED = 10  # targets in a message
 _LEARNED = {"classifier": (("choice", "choices"), "one or several labels"), "regressor": (("number",), "a number")}
-_KINDS = {"choice": "a single choice", "choices": "several labels at once", "number": "a number", "spans": "spans"}
 
 Learned = OneLabel | SomeLabels | Amount
 
@@ -146,7 +145,9 @@ def target_for(learner: str, targets: Sequence[Target], left_out: Mapping[str, s
     for target in targets:
         if target.kind in kinds and not target.compared:
             return target
-    reasons = [f"'{one.name}' is {'a comparison' if one.compared else _KINDS[one.kind]}" for one in targets[:_NAMED]]
+    reasons = [
+        f"'{one.name}' is {'a comparison' if one.compared else KINDS[one.kind].words}" for one in targets[:_NAMED]
+    ]
     reasons += [f"'{name}' is not read: {why}" for name, why in left_out.items()]
     raise SchemaError(
         f"The project has nothing for a {learner}, which learns {what} of a task as a whole: "

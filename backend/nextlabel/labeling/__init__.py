@@ -10,12 +10,15 @@ from nextlabel.labeling.ids import (
     TaskId,
     ToolProjectId,
 )
+from nextlabel.labeling.kinds import KINDS, Label, Result, Span, TargetKind
 from nextlabel.labeling.predictions import Guess, Prediction
-from nextlabel.labeling.targets import Input, InputKind, Label, LabelSchema, Result, Scale, Span, Target, TargetKind
+from nextlabel.labeling.scales import Scale
+from nextlabel.labeling.targets import Input, InputKind, LabelSchema, Target
 from nextlabel.labeling.tasks import Task, read_field
 from nextlabel.labeling.wording import counted, number_in
 
 __all__ = [
+    "KINDS",
     "Annotation",
     "AnnotationId",
     "Cursor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nextlabel.labeling.ids import QueueVersion, TaskId
-from nextlabel.labeling.targets import Label
+from nextlabel.labeling.kinds import Label
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from nextlabel.labeling import TaskId
+from nextlabel.labeling.needs import Needs as Needs  # noqa: PLC0414  # strategies import it from here
 
 Floats = NDArray[np.floating]
 
@@ -61,18 +62,6 @@ class Group(Enum):
     AROUND = "Around another strategy. Choose one of these to change the order of the strategy that you name in it."
     ELSEWHERE = "Made elsewhere. Choose one of these to use a package or a function that you know already."
     OWN = "Your own, and those of other packages."
-
-
-class Needs(Enum):
-    """What a query strategy may need of a project, in words; it declares them as its ``needs``."""
-
-    FEATURES = "fields of the task that nextlabel can read"
-    CLASSES = "labels to choose from, with a chance for each"
-    LABEL_CHANCES = "several labels at once, with a chance for each of them by itself"
-    NUMBERS = "numbers, with a mean and a deviation for each task"
-    LEARNER = "a model of one control that can be fitted again"
-    CLASSIFIER = "a classifier of one single choice that can be fitted again"
-    COSTS = "labels of which the tool tells how long they took"
 
 
 class Learner(Protocol):

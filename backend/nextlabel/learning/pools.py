@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import siegelslopes
 
-from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
+from nextlabel.estimators.by_kind import BY_KIND
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Input, Label, Span, Target, Task, read_field
-from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Floats, Numbers
+from nextlabel.labeling import KINDS, Input, Label, Target, Task, read_field
+from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.learning.predictions import overall_probabilities
-from nextlabel.measures.target_predictions import ChoicesPredictions, NumberPredictions, TargetPredictions, membership
+from nextlabel.measures.target_predictions import TargetPredictions
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
 _READ = ("text", "dialogue", "table")
@@ -64,29 +64,11 @@ def candidate_pool(
     them several labels or a number by themselves are handed over as what they are.
     """
     target, labels = examples.target, examples.labels
-    codes, k = classes_of(target, labels)
-    predicted = next(iter(target_predictions.values())) if len(target_predictions) == 1 else None
-    if predicted is None or target.kind != "choice":
-        pool = unlike_pool(tasks, features, target_predictions, (codes, k), examples.features, seed, costs)
-        match predicted:
-            case ChoicesPredictions():
-                given, learner = membership(labels, predicted.labels), ChancesLearner(space, predicted.labels)
-                return replace(pool, chances=Chances(predicted.chances, given, learner))
-            case NumberPredictions():
-                numbers = np.array([label for label in labels if isinstance(label, float)])
-                known = Numbers(predicted.mean, predicted.spread, numbers, predicted.typical, NumbersLearner(space))
-                return replace(pool, numbers=known)
+    pool = unlike_pool(tasks, features, target_predictions, classes_of(target, labels), examples.features, seed, costs)
+    if len(target_predictions) != 1:
         return pool
-    return CandidatePool(
-        [task.id for task in tasks],
-        overall_probabilities(target_predictions),
-        features,
-        labeled_features=examples.features,
-        labels=codes,
-        learner=LinearLearner(space(), len(target.labels)),
-        costs=costs,
-        seed=seed,
-    )
+    (predicted,) = target_predictions.values()
+    return BY_KIND[target.kind].offer(pool, predicted, target, labels, space)
 
 
 def unlike_pool(
@@ -143,15 +125,11 @@ def _lengths(tasks: Sequence[Task], inputs: Sequence[Input]) -> Floats:
 def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp], int]:
     """A class for each label, and how many there may be: of several labels or spans the rarest one, so that new kinds
     stand out; of numbers the lower and the upper half."""
-    match target.kind:
-        case "number":
-            numbers = np.array([label for label in labels if isinstance(label, float)])
-            return (numbers > np.median(numbers) if len(numbers) else numbers).astype(np.intp), 2
-        case "choice":
-            names = [[str(label)] for label in labels]
-        case "choices" | "spans":
-            names = [[str(one.label if isinstance(one, Span) else one) for one in _tuple(label)] for label in labels]
-    codes, k = rarest_of(names, target.labels)
+    names = KINDS[target.kind].names
+    if names is None:
+        numbers = np.array([label for label in labels if isinstance(label, float)])
+        return (numbers > np.median(numbers) if len(numbers) else numbers).astype(np.intp), 2
+    codes, k = rarest_of([names(label) for label in labels], target.labels)
     return codes, k - (target.kind == "choice")
 
 
@@ -163,10 +141,6 @@ def rarest_of(names: Sequence[Sequence[str]], known: Sequence[str]) -> tuple[NDA
     none = len(place)  # nothing was given at all, which is a kind too
     codes = [min((counts[name], place[name]) for name in given)[1] if given else none for given in names]
     return np.array(codes, dtype=np.intp), none + 1
-
-
-def _tuple(label: Label) -> tuple[object, ...]:
-    return label if isinstance(label, tuple) else ()
 
 
 def _widened(probabilities: Floats, k: int) -> Floats:

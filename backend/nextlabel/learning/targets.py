@@ -10,7 +10,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.estimators.fitting import Fitted, fit
+from nextlabel.estimators.by_kind import Fitted
+from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Promotion, judge
@@ -18,7 +19,7 @@ from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Label, LabelSchema, Target, Task, TaskId
+from nextlabel.labeling import KINDS, Label, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
@@ -96,7 +97,7 @@ class TargetsWorkbench:
 
     @property
     def ranks_all(self) -> bool:
-        return all(target.kind != "spans" for target in self.schema.targets)
+        return not any(KINDS[target.kind].slow for target in self.schema.targets)
 
     def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger:
         """Fit every target's estimator, and judge the model against the one in service."""

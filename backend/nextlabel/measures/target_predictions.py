@@ -8,10 +8,12 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, pearsonr
+from sklearn.metrics import f1_score
 
 from nextlabel.labeling import Guess, Label, Scale, Span
 from nextlabel.labeling.ranking import Floats
+from nextlabel.measures.span_f1 import span_f1
 
 Rows = Sequence[int] | NDArray[np.integer]
 
@@ -44,6 +46,9 @@ class TargetPredictions(Protocol):
 
     def losses(self, truth: Sequence[Label]) -> Floats:
         """n, what each miss costs, lower is better; 0 at best for all but numbers, which may fall below."""
+
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        """How good they are, by the figures that suit the kind of target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,17 @@ class ChoicePredictions:
         place = {label: column for column, label in enumerate(self.classes)}
         p = self.probabilities[np.arange(len(truth)), [place[str(label)] for label in truth]]
         return -np.log(np.clip(p, _RAREST, 1))
+
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        """Accuracy with its standard error, macro-F1 and log loss."""
+        true, best = [str(label) for label in truth], [self.classes[n] for n in self.probabilities.argmax(axis=1)]
+        accuracy = float(np.mean([one == other for one, other in zip(best, true, strict=True)]))
+        return {
+            "accuracy": accuracy,
+            "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(true))),
+            "macro_f1": float(f1_score(true, best, average="macro", zero_division=0)),
+            "log_loss": float(self.losses(true).mean()),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,16 @@ class ChoicesPredictions:
         p = np.where(is_true, self.chances, 1 - self.chances)
         return np.asarray(-np.log(np.clip(p, _RAREST, 1)).mean(axis=1))
 
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        """F1 over all labels of all tasks, over labels, and the share of tasks that are right in every label."""
+        true = membership(truth, self.labels)
+        return {
+            "micro_f1": float(f1_score(true, self.given, average="micro", zero_division=0)),
+            "macro_f1": float(f1_score(true, self.given, average="macro", zero_division=0)),
+            "all_right": float((self.given == true).all(axis=1).mean()),
+            "log_loss": float(self.losses(truth).mean()),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class NumberPredictions:
@@ -177,6 +203,17 @@ class NumberPredictions:
         off = (np.array([float(number) for number in truth if isinstance(number, float | int)]) - mean) / unit
         return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(_RAREST)))
 
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        """Mean absolute and root mean square error, and Pearson's correlation (0 where one side never changes)."""
+        true = np.array([label for label in truth if isinstance(label, float)])
+        off = self.mean - true
+        constant = len(true) < 2 or np.ptp(self.mean) == 0 or np.ptp(true) == 0
+        return {
+            "mean_absolute_error": float(np.abs(off).mean()),
+            "root_mean_square_error": float(np.sqrt((off**2).mean())),
+            "correlation": 0.0 if constant else float(pearsonr(self.mean, true).statistic),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SpanPredictions:
@@ -210,6 +247,10 @@ class SpanPredictions:
         """1 − F1 of the spans of each text; 0 where there is none and none was found."""
         pairs = zip(self.spans, truth, strict=True)
         return np.array([1 - _agreement(set(found), set(true)) for found, true in pairs])  # type: ignore[arg-type]
+
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        precision, recall, f1 = span_f1(truth, self.spans)  # type: ignore[arg-type]
+        return {"precision": precision, "recall": recall, "f1": f1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +287,9 @@ class OwnPredictions:
     def losses(self, truth: Sequence[Label]) -> Floats:
         """Unknown, NaN: only the model itself knows how it came to say so."""
         return np.full(len(truth), np.nan)
+
+    def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
+        return {}
 
 
 def as_two_classes(uncertainty: Floats) -> Floats:

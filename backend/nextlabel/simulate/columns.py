@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Input, Label, TargetKind, number_in
+from nextlabel.labeling import KINDS, Input, Label, TargetKind, number_in
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.label_studio import Record, Table
-from nextlabel.simulate.labels import READERS, kind_of
+from nextlabel.simulate.labels import kind_of
 
 _LABELS = ("label", "labels", "class", "category", "target", "y", "choice", "sentiment", "entities")
 _TEXTS = ("text", "body", "message", "content", "review", "sentence", "document", "comment", "description", "title")
@@ -168,11 +168,10 @@ def _number(record: Record, column: str) -> float | None:
 
 
 def _label(name: str, column: str, kind: TargetKind, record: Record) -> Label:
-    label = READERS[kind](record.fields[column])
+    label = KINDS[kind].read_cell(record.fields[column])
     if label is None:
-        what = {"choice": "a single label", "choices": "a list of labels", "number": "a number", "spans": "spans"}
         raise ConfigurationError(
-            f"{name}, {record.place}, column '{column}': {record.fields[column]!r:.60} is not {what[kind]}."
+            f"{name}, {record.place}, column '{column}': {record.fields[column]!r:.60} is not {KINDS[kind].in_file}."
         )
     return label
 

@@ -12,16 +12,10 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.text import content_hash
-from nextlabel.labeling import Input, Label, Target, TargetKind, Task, TaskId
+from nextlabel.labeling import KINDS, Input, Label, Target, TargetKind, Task, TaskId
 from nextlabel.labeling.ranking import Floats
-from nextlabel.simulate.labels import READERS, kind_of
+from nextlabel.simulate.labels import kind_of
 
-_LABELS: Mapping[TargetKind, str] = {
-    "choice": "{} classes",
-    "choices": "any number of {} labels",
-    "number": "a number each",
-    "spans": "spans of {} labels",
-}
 _FEW = 8  # rows, of which more than half may be of a class of their own by chance
 
 
@@ -63,13 +57,11 @@ class LabeledData:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Every label there is, those of the test set included, sorted."""
-        if self.kind == "number":
+        names = KINDS[self.kind].names
+        if names is None:
             return ()
         labels = [*self.labels, *(self.test.labels if self.test else ())]
-        if self.kind == "choice":
-            return tuple(sorted(map(str, set(labels))))
-        parts = [part for label in labels if isinstance(label, tuple) for part in label]
-        return tuple(sorted({part if isinstance(part, str) else part.label for part in parts}))
+        return tuple(sorted({name for label in set(labels) for name in names(label)}))
 
     @cached_property
     def target(self) -> Target:
@@ -92,7 +84,7 @@ class LabeledData:
     @property
     def learned(self) -> str:
         """What is learned of them, in words."""
-        return _LABELS[self.kind].format(len(self.classes))
+        return KINDS[self.kind].counted.format(len(self.classes))
 
     def tasks(self) -> list[Task]:
         """As a labeling tool would hold them."""
@@ -143,7 +135,7 @@ class LabeledData:
                 f"{self.name}: {len(set(self.labels))} classes in {len(self)} rows are no classes to learn"
                 f"{f': is {self.label!r} the label column? Name it with --label' if self.label else ''}."
             )
-        if self.kind == "spans" and [one.kind for one in self._fields] != ["text"]:
+        if KINDS[self.kind].of_text and [one.kind for one in self._fields] != ["text"]:
             raise ConfigurationError(f"{self.name}: spans are pieces of a text: name the column with --text.")
         if self.test is not None:
             self._check_test(self.test)
@@ -163,7 +155,7 @@ def of_arrays(rows: object, labels: object, name: str = "data") -> LabeledData:
     many = isinstance(labels, Sequence) and any(isinstance(one, list | tuple) for one in labels)
     values = list(labels) if many and isinstance(labels, Sequence) else np.asarray(labels).tolist()
     kind = kind_of(values)
-    read = [READERS[kind](value) for value in values]
+    read = [KINDS[kind].read_cell(value) for value in values]
     if None in read:
         raise ConfigurationError(f"{name}: {values[read.index(None)]!r:.60} is no label.")
     named = tuple(label for label in read if label is not None)

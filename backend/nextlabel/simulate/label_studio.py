@@ -10,14 +10,15 @@ truth stand in JSON alone, and so count in none of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, takewhile
 from typing import Any
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.labeling import Annotation, AnnotationId, Label, TargetKind, labels_in_force
-from nextlabel.simulate.labels import READERS, choice_of, kind_of, parsed, spans_of
+from nextlabel.labeling import KINDS, Annotation, AnnotationId, TargetKind, labels_in_force
+from nextlabel.labeling.kinds import Kind, choice_in, parsed
+from nextlabel.simulate.labels import kind_of
 
 _OF_ANNOTATIONS = ("annotator", "annotation_id", "lead_time")
 _NO_DATA = frozenset({*_OF_ANNOTATIONS, "id", "created_at", "updated_at", "agreement", "history"})
@@ -26,7 +27,7 @@ _RENAMED = "_data_"  # before a field that is called like a control
 _OF_CONTROLS = frozenset({"rating", "number", "selected", "taxonomy", "datetime", "labels", "hypertextlabels"})
 _USE = "export the project from Label Studio as JSON, JSON_MIN, CSV or TSV"
 
-Readers = Mapping[str, Callable[[object], Label | None]]
+Columns = Mapping[str, Kind]
 """How each column's labels are read."""
 
 
@@ -101,16 +102,16 @@ def of_annotations(records: Sequence[Record], label: str | None, kind: TargetKin
 
 def _learnable(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> tuple[str, ...]:
     """The columns of which every value is a label of that kind, or of any kind."""
-    read = {name: READERS[kind or kind_of(values)] for name, values in columns.items()}
+    read = {name: KINDS[kind or kind_of(values)].read_cell for name, values in columns.items()}
     return tuple(
         name for name, values in columns.items() if values and all(read[name](one) is not None for one in values)
     )
 
 
-def _readers(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> Readers:
+def _readers(columns: Mapping[str, Sequence[object]], kind: TargetKind | None) -> Columns:
     """Columns are read as single choices, where there are any and no other ``kind`` is wanted."""
     return {
-        name: READERS[kind or ("choice" if any(map(choice_of, values)) else kind_of(values))]
+        name: KINDS[kind or ("choice" if any(map(choice_in, values)) else kind_of(values))]
         for name, values in columns.items()
     }
 
@@ -168,7 +169,7 @@ def _as_in_tables(parts: Sequence[Mapping[str, Any]]) -> object:
     return str(chosen[0]) if len(chosen) == 1 else {"choices": list(chosen)}
 
 
-def _in_force(annotations: Sequence[Annotation], read: Readers) -> dict[str, object]:
+def _in_force(annotations: Sequence[Annotation], read: Columns) -> dict[str, object]:
     """The last label in each control; None in those in which people made none of its kind. Who marks no span says that
     there is none."""
     kept = [
@@ -176,8 +177,8 @@ def _in_force(annotations: Sequence[Annotation], read: Readers) -> dict[str, obj
             one,
             labels={
                 name: value
-                for name, reader in read.items()
-                if reader(value := one.labels.get(name, [] if reader is spans_of else None)) is not None
+                for name, column in read.items()
+                if column.read_cell(value := one.labels.get(name, [] if column.of_text else None)) is not None
             },
         )
         for one in annotations
@@ -192,7 +193,7 @@ def _received(spoken: Iterable[Iterable[Annotation]], name: str) -> list[object]
 def _single(received: Mapping[str, Sequence[object]]) -> tuple[str, ...]:
     """The columns in which nobody made several choices; where there are none, those with some single choices."""
     shares = {
-        name: sum(choice_of(one) is not None for one in values) / len(values)
+        name: sum(choice_in(one) is not None for one in values) / len(values)
         for name, values in received.items()
         if values
     }
@@ -212,7 +213,7 @@ def _by_task(records: Sequence[Record]) -> Iterable[tuple[str, Iterable[Record]]
     return ((f"task {task}", group) for task, group in groupby(records, key=lambda one: one.fields["id"]))
 
 
-def _row(place: str, group: Sequence[Record], read: Readers) -> Record:
+def _row(place: str, group: Sequence[Record], read: Columns) -> Record:
     annotations = [
         Annotation(
             AnnotationId(str(one.fields.get("annotation_id", ""))),

@@ -18,11 +18,11 @@ from sklearn.base import BaseEstimator
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import signature
+from nextlabel.labeling import KINDS
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
 from nextlabel.simulate.datasets import load
 from nextlabel.simulate.journal import Journal
-from nextlabel.simulate.labels import METRICS
 from nextlabel.simulate.learning import Problem
 from nextlabel.simulate.naming import named_strategies
 from nextlabel.simulate.results import Results
@@ -61,7 +61,7 @@ def simulate(
     or names to either; all start from the same ``initial`` labels under one seed (default: one batch), which count
     towards the budget (default: 500 or all there are). ``seeds``: how many, or which. A test set that comes with the
     data is used, otherwise each seed splits off ``test_share``. All is learned as in the service, whatever the kind of
-    target (``metric``: one of `METRICS` for that kind); ``embeddings`` is a folder with a model for texts. In its place
+    target (``metric``: one of the kind's `metrics`); ``embeddings`` is a folder with a model for texts. In its place
     ``estimator`` may be any scikit-learn classifier of one single choice, for which numbers are standardised unless
     ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes strategies of specs.
 
@@ -99,7 +99,7 @@ def _as_data(data: LabeledData | str | Path | tuple[object, object]) -> LabeledD
 
 
 def _metric(data: LabeledData, metric: str | None, estimator: BaseEstimator | None) -> str:
-    known = METRICS[data.kind]
+    known = KINDS[data.kind].metrics
     if metric is not None and metric not in known:
         raise ConfigurationError(f"metric is {metric!r}: choose from {', '.join(known)}.")
     if estimator is not None and data.kind != "choice":

@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 from nextlabel.errors import SettingsError
-from nextlabel.labeling import LabelSchema
+from nextlabel.labeling import KINDS, LabelSchema
 from nextlabel.labeling.ranking import CandidatePool, Needs
 from nextlabel.strategies import finding
-
-_KINDS = {
-    "choice": "a single choice",
-    "choices": "several labels at once",
-    "number": "a number",
-    "spans": "spans of a text",
-}
-_GIVEN = {
-    "choice": {Needs.CLASSES, Needs.LEARNER, Needs.CLASSIFIER},
-    "choices": {Needs.CLASSES, Needs.LABEL_CHANCES, Needs.LEARNER},
-    "number": {Needs.NUMBERS, Needs.LEARNER},
-    "spans": set(),
-}
 
 
 def needs_of(strategy: object) -> frozenset[Needs]:
@@ -54,14 +41,14 @@ def check_pool(strategy: object, name: str, pool: CandidatePool) -> None:
 def _given(schema: LabelSchema, hosted: str) -> frozenset[Needs]:
     """Several targets together give only how unsure the model is of them all, and so does a team's own model."""
     readable = {Needs.FEATURES} if not hosted or schema.shown else set()
-    alone = schema.targets[0].kind if len(schema.targets) == 1 and not hosted else ""
-    return frozenset({Needs.COSTS} | readable | _GIVEN.get(alone, set()))
+    alone = len(schema.targets) == 1 and not hosted
+    return frozenset({Needs.COSTS} | readable | (KINDS[schema.targets[0].kind].gives if alone else set()))
 
 
 def _has(schema: LabelSchema, hosted: str) -> str:
     if hosted:
         return f"your own model '{hosted}', which says of each task how unsure it is"
-    kinds = [f"{_KINDS[target.kind]} ('{target.name[:60]}')" for target in schema.targets[:5]]
+    kinds = [f"{KINDS[target.kind].words} ('{target.name[:60]}')" for target in schema.targets[:5]]
     return " and ".join([*kinds, *(["more"] if schema.targets[5:] else [])])
 
 

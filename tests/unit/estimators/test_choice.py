@@ -11,7 +11,8 @@ from scipy.sparse import csr_matrix
 
 from nextlabel.errors import ArtifactError
 from nextlabel.estimators import choice, linear
-from nextlabel.estimators.fitting import Fitted, fit
+from nextlabel.estimators.by_kind import Fitted
+from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.estimators.restoring import restore
 from nextlabel.features.encoders import TextEncoder

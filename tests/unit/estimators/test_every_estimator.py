@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import skops.io
 
-from nextlabel.estimators.fitting import Fitted, fit
+from nextlabel.estimators.by_kind import Fitted
+from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.estimators.restoring import restore
@@ -203,7 +204,7 @@ def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(case: Case, 
 
 
 @every
-def test_no_tasks_have_no_opinions(case: Case) -> None:
+def test_no_tasks_have_no_predictions(case: Case) -> None:
     answered = said_by(model_of(case, 40), [])
     assert len(answered) == len(answered.guesses("t")) == len(answered.uncertainty) == len(answered.probabilities) == 0
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from nextlabel.estimators import spans as spans_module
 from nextlabel.estimators.spans import NoSpans, SpanTagger, decode, encode, fit_spans
-from nextlabel.evaluation.spans import span_f1
 from nextlabel.features.tokens import tokenize
 from nextlabel.labeling import Input, Span, Target, Task, TaskId
+from nextlabel.measures.span_f1 import span_f1
 from nextlabel.measures.target_predictions import SpanPredictions
 
 TARGET = Target("names", "spans", (Input("text"),), ("person", "place", "never used"))

@@ -21,6 +21,7 @@ from nextlabel.features.embedding import signature
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace
 from nextlabel.labeling import (
+    KINDS,
     Input,
     Label,
     LabelSchema,
@@ -35,7 +36,6 @@ from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.ports.state import Labeled
 from nextlabel.simulate import LabeledData, simulate
 from nextlabel.simulate.datasets import load
-from nextlabel.simulate.labels import METRICS
 from nextlabel.simulate.learning import Problem, ServiceLearning, Split
 from nextlabel.simulate.runs import Curve, Plan, run
 from nextlabel.strategies.builtin import built_in
@@ -106,7 +106,7 @@ class Watched:
 def ran(
     data: LabeledData, cache: Path, spec: str, *, fast: bool, embeddings: str = "", metric: str | None = None
 ) -> tuple[Curve, Sequence[CandidatePool]]:
-    plan = Plan(40, 10, 10, "diverse", metric or METRICS[data.kind][0], 0.3, scale=True)
+    plan = Plan(40, 10, 10, "diverse", metric or KINDS[data.kind].metrics[0], 0.3, scale=True)
     watched = Watched(spec)
     return run(Problem(data, cache, embeddings=embeddings), plan, watched, spec, 5, fast=fast), watched.pools
 
@@ -170,7 +170,7 @@ def of_kind(kind: TargetKind) -> LabeledData:
 @pytest.mark.parametrize("kind", get_args(TargetKind))
 def test_every_kind_of_target_is_simulated(kind: TargetKind) -> None:
     results = simulate(of_kind(kind), ("adaptive", "random"), budget=40, seeds=1, workers=1, progress=False)
-    assert results.metric == METRICS[kind][0]
+    assert results.metric == KINDS[kind].metrics[0]
     assert {curve.labels for curve in results.curves} == {(10, 20, 30, 40)}
     assert min(curve.scores[-1] for curve in results.curves) > 0.7
     assert results.full[0] > 0.7
@@ -182,7 +182,7 @@ def test_a_model_that_is_not_judged_answers_the_same(kind: TargetKind, tmp_path:
     split = Split(data.target, data.part(rows), data.part(np.arange(60, N)))
     scores = []
     for chances in (True, False):
-        learning = ServiceLearning(Problem(data, tmp_path), split, METRICS[kind][0], 0, chances=chances)
+        learning = ServiceLearning(Problem(data, tmp_path), split, KINDS[kind].metrics[0], 0, chances=chances)
         learning.learn(rows[:40])
         scores.append(learning.score())
     assert scores[0] == scores[1] > 0.7
@@ -233,7 +233,7 @@ def test_the_command_takes_every_kind_from_a_file(kind: TargetKind, tmp_path: Pa
     quick = ["--seeds", "1", "--budget", "20", "--workers", "1", "--json", "-"]
     done = CliRunner().invoke(cli, ["simulate", str(path), *quick, "--strategy", "random"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["metric"] == METRICS[kind][0]
+    assert json.loads(done.stdout)["metric"] == KINDS[kind].metrics[0]
 
 
 RESULTS: Mapping[TargetKind, tuple[str, Mapping[str, object]]] = {

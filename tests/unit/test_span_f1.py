@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nextlabel.evaluation.spans import span_f1
 from nextlabel.labeling import Span
+from nextlabel.measures.span_f1 import span_f1
 
 ROME, ROMEO = Span(0, 4, "place"), Span(0, 5, "place")
 

@@ -1,0 +1,155 @@
+"""For each kind of target: how its estimator is fitted and read back, and what it gives query strategies.
+
+A new kind has a line in `BY_KIND`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from nextlabel.estimators.choice import LinearChoice, fit_choice
+from nextlabel.estimators.choices import LinearChoices, fit_choices
+from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
+from nextlabel.estimators.number import LinearNumber, fit_number
+from nextlabel.estimators.project import Estimator
+from nextlabel.estimators.spans import NoSpans, NothingMarked, SpanTagger, fit_spans
+from nextlabel.features.spaces import Space
+from nextlabel.labeling import Label, Scale, Span, Target, TargetKind, Task
+from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Numbers
+from nextlabel.measures.target_predictions import (
+    ChoicesPredictions,
+    NumberPredictions,
+    TargetPredictions,
+    membership,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model, and what one that had not seen the row predicts for each (None: too few labels)."""
+
+    model: Estimator
+    out_of_fold: TargetPredictions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a model of one target is fitted on: n labeled tasks, and how."""
+
+    target: Target
+    tasks: Sequence[Task]
+    features: Features
+    labels: Sequence[Label]
+    space: Space
+    seed: int
+    judged: bool
+
+
+class Restored(Protocol):
+    """The class of a model that is stored: ``kind`` names it there."""
+
+    kind: str
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> Estimator: ...
+
+
+Offer = Callable[[CandidatePool, TargetPredictions, Target, Sequence[Label], Callable[[], Space]], CandidatePool]
+"""A pool of which only the margin says how unsure the model is, what that model predicts of the only target, that
+target, its labels, and the space of its features → the pool with what the kind has beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfKind:
+    """What a kind of target needs here."""
+
+    fit: Callable[[Known], Fitted]
+    models: tuple[type[Restored], ...]
+    offer: Offer = lambda pool, predicted, target, labels, space: pool
+    from_two: bool = True
+    """Whether there is nothing to fit until two labels differ."""
+
+
+# --- fitting ----------------------------------------------------------------------------------------------------------
+
+
+def _fit_choice(known: Known) -> Fitted:
+    labels = [label for label in known.labels if isinstance(label, str)]
+    classes, space = known.target.labels, known.space
+    return Fitted(
+        *fit_choice(known.features, labels, classes=classes, space=space, seed=known.seed, judged=known.judged)
+    )
+
+
+def _fit_choices(known: Known) -> Fitted:
+    """Always judged: labels are given by what is known from that."""
+    given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
+    return Fitted(*fit_choices(known.features, given, labels=known.target.labels, space=known.space, seed=known.seed))
+
+
+def _fit_number(known: Known) -> Fitted:
+    numbers = [label for label in known.labels if isinstance(label, float)]
+    scale, space = known.target.scale or Scale(), known.space
+    return Fitted(*fit_number(known.features, numbers, scale=scale, space=space, seed=known.seed, judged=known.judged))
+
+
+def _fit_spans(known: Known) -> Fitted:
+    marked: list[tuple[Span, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
+    try:
+        return Fitted(*fit_spans(known.target, known.tasks, marked, seed=known.seed, judged=known.judged))
+    except NothingMarked:
+        return Fitted(NoSpans())
+
+
+# --- what query strategies are given ----------------------------------------------------------------------------------
+
+
+def _offer_choice(
+    pool: CandidatePool,
+    predicted: TargetPredictions,
+    target: Target,
+    labels: Sequence[Label],
+    space: Callable[[], Space],
+) -> CandidatePool:
+    """The probabilities of its classes, and a learner for further models."""
+    learner = LinearLearner(space(), len(target.labels))
+    return replace(pool, probabilities=predicted.probabilities, learner=learner, classes=True)
+
+
+def _offer_choices(
+    pool: CandidatePool,
+    predicted: TargetPredictions,
+    target: Target,
+    labels: Sequence[Label],
+    space: Callable[[], Space],
+) -> CandidatePool:
+    if not isinstance(predicted, ChoicesPredictions):
+        return pool
+    given, learner = membership(labels, predicted.labels), ChancesLearner(space, predicted.labels)
+    return replace(pool, chances=Chances(predicted.chances, given, learner))
+
+
+def _offer_number(
+    pool: CandidatePool,
+    predicted: TargetPredictions,
+    target: Target,
+    labels: Sequence[Label],
+    space: Callable[[], Space],
+) -> CandidatePool:
+    if not isinstance(predicted, NumberPredictions):
+        return pool
+    numbers = np.array([label for label in labels if isinstance(label, float)])
+    known = Numbers(predicted.mean, predicted.spread, numbers, predicted.typical, NumbersLearner(space))
+    return replace(pool, numbers=known)
+
+
+BY_KIND: Mapping[TargetKind, OfKind] = {
+    "choice": OfKind(_fit_choice, (LinearChoice,), _offer_choice),
+    "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices),
+    "number": OfKind(_fit_number, (LinearNumber,), _offer_number),
+    "spans": OfKind(_fit_spans, (NoSpans, SpanTagger), from_two=False),
+}
