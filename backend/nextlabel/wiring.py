@@ -39,6 +39,7 @@ from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
 from nextlabel.service.turns import Turns
 from nextlabel.service.upkeep import Upkeep
+from nextlabel.service.which_project import WhichProject
 from nextlabel.settings import Settings
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
@@ -203,6 +204,10 @@ class Parts:
         return Pruning(
             self.connections, self.orders, self.retention, self.findings, self.job_queue, self.open_connector
         )
+
+    @cached_property
+    def which_project(self) -> WhichProject:
+        return WhichProject(self.settings, self.connections)
 
     @cached_property
     def connecting(self) -> Connecting:

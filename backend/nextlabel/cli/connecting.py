@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import click
 from rich.console import Console
@@ -14,12 +13,9 @@ from rich.markup import escape
 from nextlabel.cli.context import read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
-from nextlabel.labeling import ProjectId, ToolProjectId
-from nextlabel.ports.state import Connection, Tool
-from nextlabel.ports.tool import Finding, ToolAccess
-from nextlabel.service import discovery
-from nextlabel.service.connecting import Wanted
-from nextlabel.wiring import Parts
+from nextlabel.labeling import ProjectId
+from nextlabel.ports.tool import Finding
+from nextlabel.service.which_project import Typed
 
 _MARKS = {"done": "[green]✓[/]", "unchanged": "[dim]·[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
 
@@ -51,11 +47,10 @@ def connect(
     settings = read_settings()
     changes, report = _typed(options), Report(as_json)
     with wired(settings) as parts:
-        typed = _read_project(parts, project, tool, by_address=bool(url))
-        wanted = _wanted(parts, typed, url, token, backend_url)
+        wanted = parts.which_project.of(Typed(project, tool, url, token, backend_url, moved))
         with report.console.status("connecting the project …") as shown:
             name, queue = parts.connecting.connect(
-                replace(wanted, moved=moved),
+                wanted,
                 changes,
                 report=report,
                 progress=lambda step, n: shown.update(f"{step}: {n} tasks"),
@@ -103,67 +98,3 @@ def _typed(options: Sequence[str]) -> dict[str, object]:
             raise SettingsError(f"--option {pair!r} has no '=': write it as NAME=VALUE, e.g. strategy=entropy.")
         changes[name.strip()] = value.strip()
     return changes
-
-
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """Which project of which tool was typed. ``tool`` is one that is known already, None where there is none yet."""
-
-    kind: str
-    tool: Tool | None
-    name: str
-    at_tool: str
-
-
-def _read_project(parts: Parts, project: str, tool: str, *, by_address: bool) -> _Typed:
-    """``TOOL:ID`` names a tool, or the kind of one; an id by itself may be our own, or that of the usual tool."""
-    before, colon, rest = project.partition(":")
-    tools = {one.name: one for one in parts.connections.tools()}
-    kinds = discovery.names()
-    if not colon or (before not in tools and before not in kinds):
-        before, rest = "", project
-    name = tool or (before if before in tools else "")
-    known = parts.connections.named(project)
-    if known and not name and not before and (not by_address or known.at_tool != project):
-        return _Typed(known.tool.kind, known.tool, "", known.at_tool)
-    kind = tools[name].kind if name in tools else before if before in kinds else parts.settings.connector
-    return _Typed(kind, tools.get(name), name, rest)
-
-
-def _wanted(parts: Parts, typed: _Typed, url: str | None, token: str | None, backend_url: str | None) -> Wanted:
-    """The way to it: as typed, or of a tool that was named as known, or as set, or else as known."""
-    settings, way, kind = parts.settings, typed.tool and typed.tool.access, discovery.connector_type(typed.kind)
-    usual = typed.kind == settings.connector and not (typed.name and way)
-    urls = (url, settings.tool_url if usual else None, way.url if way else None)
-    tokens = (token, settings.tool_token if usual else None, way.token if way else None)
-    access = ToolAccess(
-        _needed(urls, "--url", "LABEL_STUDIO_URL" if usual else "", kind.address),
-        _needed(tokens, "--token", "LABEL_STUDIO_API_KEY" if usual else "", kind.token)
-        if kind.token
-        else next(filter(None, tokens), ""),
-    )
-    at_tool = ToolProjectId(typed.at_tool)
-    known = next(
-        (one for one in parts.connections.all() if one.at_tool == at_tool and one.tool.kind == typed.kind), None
-    )
-    address = _address(parts, known, backend_url) if kind.webhooks or kind.ml_backend else ""
-    return Wanted(typed.kind, access, at_tool, address, typed.name)
-
-
-def _address(parts: Parts, known: Connection | None, given: str | None) -> str:
-    """Where the tool is to find nextlabel: as typed, as set, as this project was given, or where it last started."""
-    before = known.callback_url if known else ""
-    address = given or parts.settings.backend_url or before or parts.connections.address()
-    if not address:
-        raise SettingsError(
-            "--backend-url is missing: start `nextlabel up` or `serve`, which note where they are, or give the address "
-            "at which the tool finds nextlabel, e.g. http://192.168.1.20:9090 (or set NEXTLABEL_BACKEND_URL)."
-        )
-    return address.rstrip("/")
-
-
-def _needed(values: Sequence[str | None], option: str, variable: str, what: str) -> str:
-    """The first that there is. Raises `SettingsError` where there is none."""
-    if found := next(filter(None, values), ""):
-        return found
-    raise SettingsError(f"{option} is missing: give it{f', or set {variable}' if variable else ''}. It is {what}.")
