@@ -14,6 +14,12 @@ def _project() -> sa.Column[str]:
 
 
 def upgrade() -> None:
+    _tool()
+    _labels()
+    _what_is_made()
+
+
+def _tool() -> None:
     op.create_table(
         "installation", sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
     )
@@ -31,6 +37,9 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer, nullable=False),
         sa.Column("model", sa.Integer, nullable=False),
     )
+
+
+def _labels() -> None:
     op.create_table("cursors", _project(), sa.Column("cursor", sa.Text, nullable=False))
     op.create_table(
         "tasks",
@@ -49,6 +58,9 @@ def upgrade() -> None:
         sa.Column("skipped", sa.Boolean, nullable=False),
     )
     op.create_index("annotations_by_task", "annotations", ["project", "task"])
+
+
+def _what_is_made() -> None:
     op.create_table(
         "models",
         _project(),
