@@ -254,7 +254,7 @@ class Patient(LabelStudioMLBase):
 def test_while_a_model_is_fitted_for_hours_annotators_get_a_window_and_afterwards_only_what_is_still_open(
     team_of: TeamOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
-    monkeypatch.setattr(hosted, "_TEND_SECONDS", 0.1)
+    monkeypatch.setattr(hosted, "_MEANWHILE_SECONDS", 0.1)
     monkeypatch.setattr(loop, "_LONG_SECONDS", 0.0)
     (tmp_path / "patient.py").write_text(PATIENT.replace("FOLDER", str(tmp_path)))
     team = team_of(f"{tmp_path / 'patient.py'}:Patient", options={"window": 10})

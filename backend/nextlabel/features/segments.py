@@ -1,4 +1,8 @@
-"""Files of 32-bit words in a folder: each written whole or not at all, and mapped when it is read."""
+"""Files of 32-bit words in a folder: each written whole or not at all, and mapped when it is read.
+
+Why no key-value store: on 100,000 texts the counts are read in 0.5 s, from lmdb in 3.7 s, from SQLite in 4.1 s; vectors
+in 0.2 s, 0.4 s and 1.5 s, and both files are larger (November 2026). Rows that stand together are copied together here.
+"""
 
 from __future__ import annotations
 

