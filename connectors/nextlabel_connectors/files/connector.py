@@ -115,10 +115,11 @@ class FilesConnector:
             if not self._files.order.is_ours():
                 return None
             version = self._files.order.version()
-            # People label from the top of the file: what is labeled must not stand there for long.
-            book = read_book(self._files.labels, project.profile)
+            # People label from the top of the file: what is labeled or gone must not stand there for long.
+            book, here = read_book(self._files.labels, project.profile), self._ids(project)
             ranked = takewhile(lambda row: row.rank is not None, self._files.order.rows())
-            return version if sum(not book.labels.get(row.task) for row in ranked) >= standing else None
+            left = sum(row.task in here and not book.labels.get(row.task) for row in ranked)
+            return version if left >= standing else None
 
     def head_of_queue(self, n: int) -> Sequence[TaskId]:
         with reachable(self._files):

@@ -212,6 +212,13 @@ class CoreContract(WithScene):
         scene.harness.choose_another_order(scene.project)
         assert in_force() is None
 
+    def test_an_order_of_which_too_few_tasks_are_left_is_not_in_force(self, scene: Scene) -> None:
+        scene.rank(V1, scene.tasks[:4])
+        assert scene.connector.queue_in_force(standing=4) == V1
+        scene.harness.delete_task(scene.project, scene.tasks[2])
+        assert scene.connector.queue_in_force(standing=4) is None
+        assert scene.connector.queue_in_force(standing=3) == V1
+
     def test_an_unknown_project_is_rejected(self, scene: Scene) -> None:
         scene.connector = scene.harness.connector(scene.harness.unknown_project())
         assert outcomes(scene) == dict.fromkeys(calls(scene), ToolRejected)
