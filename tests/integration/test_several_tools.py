@@ -9,8 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from integration.conftest import Team
+from nextlabel.errors import SettingsError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection, Tool
+from nextlabel.service.which_project import Typed
 from nextlabel.web import authentication, create_app
 from nextlabel.wiring import Parts
 from nextlabel_connectors.memory import MemoryTool
@@ -87,3 +89,9 @@ def test_a_tool_that_is_connected_while_the_backend_runs_is_known_at_once(two: T
     assert two.call("/setup", asked, two.first)[0] == 200
     two.parts.connections.save(third)
     assert two.call("/tools/memory-3/setup", asked, third)[0] == 200
+
+
+@pytest.mark.parametrize("project", ["memory-3:1", "nosuch:1"])
+def test_a_tool_that_there_is_not_is_named_with_those_that_there_are(two: Two, project: str) -> None:
+    with pytest.raises(SettingsError, match=rf"no tool '{project[:-2]}': .+ memory, memory-2"):
+        two.parts.which_project.of(Typed(project))

@@ -66,7 +66,9 @@ class WhichProject:
         return Wanted(meant.kind, access, meant.at_tool, address, meant.name, typed.moved)
 
     def _meant(self, typed: Typed) -> _Meant:
-        """``TOOL:ID`` names a tool, or the kind of one; an id alone may be our own, or that of the usual tool."""
+        """``TOOL:ID`` names a tool, or the kind of one; an id alone may be our own, or that of the usual tool.
+
+        Raises `SettingsError` where TOOL is neither."""
         before, colon, rest = typed.project.partition(":")
         tools = {one.name: one for one in self.connections.tools()}
         kinds = discovery.names()
@@ -76,6 +78,12 @@ class WhichProject:
         known = self.connections.named(typed.project)
         if known and not name and not before and (not typed.url or known.at_tool != typed.project):
             return _Meant(known.tool.kind, known.tool, "", known.at_tool)
+        if colon and not before and not known:
+            before_colon = typed.project.partition(":")[0]
+            raise SettingsError(
+                f"There is no tool '{before_colon}': write the project as TOOL:ID, where TOOL is one of "
+                f"{', '.join(sorted({*tools, *kinds}))}, or as its id alone."
+            )
         kind = tools[name].kind if name in tools else before if before in kinds else self.settings.connector
         return _Meant(kind, tools.get(name), name, ToolProjectId(rest))
 

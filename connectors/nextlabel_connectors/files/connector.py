@@ -180,11 +180,11 @@ class FilesConnector:
         if not order.is_ours():
             yield Finding("problem", f"{order.path} was not written by nextlabel: move it away, then connect again.")
             return
+        if not any(one.inputs for one in project.schema.targets):
+            yield Finding("problem", self._why_unreadable(project))
+            return
         targets = ", ".join(f"{one.name} ({one.kind}: {_some(one.labels)})" for one in project.schema.targets)
         yield Finding("unchanged", f"{project.tasks.path.name} is read as {project.profile.name}; targets: {targets}.")
-        if not any(one.inputs for one in project.schema.targets):
-            yield Finding("problem", f"No field of {project.tasks.path.name} holds text: name inputs in a schema file.")
-            return
         if not order.path.exists():
             book = read_book(self._files.labels, project.profile)
             known = find_rows(project.tasks, project.profile, Ranking((), ""))
@@ -224,6 +224,19 @@ class FilesConnector:
             was = _Read(None, None, schema)
         changes = _Changes(project, labels, schema, was)
         yield from changes.pages()
+
+    def _why_unreadable(self, project: _Project) -> str:
+        name = project.tasks.path.name
+        if project.tasks.sample():
+            schema = project.tasks.path.with_suffix(".schema.json").name
+            return f"No field of {name} holds text: name the fields to learn from in {schema} (see docs/files.md)."
+        with TaskReader(project.tasks) as reader:
+            broken = next((one for one in reader.rows(project.profile) if isinstance(one, BrokenRow)), None)
+        if broken is not None:
+            return f"{name} holds no task that can be read. {broken.reason}"
+        return (
+            f'{name} holds no task yet: write one task a line, such as {{"text": "…"}}, or rows below a line of names.'
+        )
 
     def _names(self) -> set[TaskId]:
         """Every task, and every line that cannot be read, as pages name them."""

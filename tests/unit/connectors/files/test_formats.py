@@ -236,6 +236,22 @@ def test_a_schema_file_that_cannot_be_used_is_named(tmp_path: Path, wrong: str) 
     assert [one.level for one in opened(tmp_path).prepare()] == ["problem"]
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "mails.jsonl holds no task yet: write one task a line"),
+        ("not json\n", "Line 1 of mails.jsonl is no JSON"),
+        ('{"id": 1, "weight": 3}\n', "name the fields to learn from in mails.schema.json"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_learned_is_refused_with_what_to_write(
+    tmp_path: Path, content: str, says: str
+) -> None:
+    (tmp_path / "mails.jsonl").write_text(content)
+    (found,) = opened(tmp_path).prepare()
+    assert (found.level, says in found.message) == ("problem", True)
+
+
 def test_the_latest_label_counts_by_its_time_and_without_one_by_its_line(tmp_path: Path) -> None:
     lines(tmp_path, "mails.jsonl", *MAILS)
     lines(
