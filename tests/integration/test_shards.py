@@ -413,6 +413,21 @@ def test_what_an_owner_that_died_left_behind_is_computed_by_nobody(
     assert worker.steps == []
 
 
+@pytest.mark.parametrize("answer", ["", "an error"])
+def test_a_worker_goes_on_where_a_shard_that_it_is_at_expires(
+    crew: Crew, redis_client: redis.Redis, model: Path, answer: str
+) -> None:
+    jobs = sharing._Jobs(redis_client, Work(EMBED, signature(model), TEXTS, numbers(3)), [range(9)])
+    jobs.enqueue([0])
+    worker = crew.start(hold=1, answer=answer)
+    wait_until(lambda: bool(worker.steps))
+    redis_client.delete(jobs._group.key, *redis_client.keys("rq:job:*"))  # its owner died
+    worker.release()
+    training = Queue(LEARN_QUEUE, connection=redis_client, serializer=JSONSerializer).enqueue(LEARN, "nobody")
+    wait_until(lambda: training.get_status() in (*ENDED, None))
+    assert (worker.process.poll(), "Traceback" in worker.errors()) == (None, False), worker.errors()
+
+
 def test_a_worker_leaves_the_shards_for_a_training_and_helps_again_after_it(
     owner: Owner, crew: Crew, redis_client: redis.Redis
 ) -> None:
