@@ -164,7 +164,32 @@ REGIONS = Kind(
     _box,
     lambda result: [one["value"]["rectanglelabels"] for one in result],
 )
-"""What only a model of the team's own can learn."""
+"""Only a model of the team's own can show some; nextlabel learns which labels an answer holds."""
+
+
+def _heard(n: int) -> Result:
+    """A second of a recording, marked."""
+    labels = {"start": 0.5, "end": 1.5, "channel": 0, "labels": [label_of_number(n)]}
+    return [{**item("thing", "labels", labels, "audio"), "original_length": 3.0}]
+
+
+def _written(n: int) -> Result:
+    text = "It is cold." if winter(n) else "Put it on the stove for an hour, and stir it from time to time. " * 3
+    return [item("says", "textarea", {"text": [text]})]
+
+
+HELD: Mapping[str, Kind] = {
+    "boxes": REGIONS,
+    "regions of audio": Kind(
+        f'<View><Audio name="audio" value="$audio"/><Labels name="thing" toName="audio">'
+        f"{_TWO.replace('Choice', 'Label')}</Labels></View>",
+        KINDS["audio by metadata"].data,
+        _heard,
+        _values("labels"),
+    ),
+    "free text": Kind(f'<View>{_TEXT}<TextArea name="says" toName="text"/></View>', text, _written, _values("text")),
+}
+"""Learned by what their answers hold: nothing of it is shown."""
 
 
 def _opposite(n: int) -> int:

@@ -142,7 +142,7 @@ class _Fitted:
 def target_for(learner: str, targets: Sequence[Target], left_out: Mapping[str, str]) -> Target:
     """The first target that suits a "classifier" or a "regressor". Raises `SchemaError` where there is none."""
     kinds, what = _LEARNED[learner]
-    for target in targets:
+    for target in sorted(targets, key=lambda one: not one.pre_annotated):
         if target.kind in kinds and not target.compared:
             return target
     reasons = [

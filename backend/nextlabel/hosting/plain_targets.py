@@ -23,4 +23,5 @@ def read_target(plain: Mapping[str, Any]) -> Target:
         labels=tuple(plain["labels"]),
         scale=None if plain["scale"] is None else Scale(**plain["scale"]),
         compared=plain["compared"],
+        pre_annotated=plain.get("pre_annotated", True),
     )

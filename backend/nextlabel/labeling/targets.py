@@ -38,7 +38,8 @@ class Target:
 
     ``inputs`` are the task fields it is about, in the order they are shown; ``labels`` the values that an annotator
     can choose (none for a number, which has a ``scale``). With ``compared`` it is about which of two inputs is better,
-    and its two labels stand for the first and the second.
+    and its two labels stand for the first and the second. One that is not ``pre_annotated`` is what an answer holds,
+    such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Target:
     labels: tuple[str, ...] = ()
     scale: Scale | None = None
     compared: bool = False
+    pre_annotated: bool = dataclass_field(default=True, repr=False)
 
     def read(self, stated: object) -> Label | None:
         """A label as it was stored, where it is one that this target can have; None where it is not.
@@ -59,7 +61,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class LabelSchema:
-    """What a project labels: the targets that nextlabel can learn, and by name what it leaves out and why.
+    """What a project labels: the targets that nextlabel can learn, and by name what it leaves out and why, and which of
+    the targets it learns by what an answer holds, and why.
 
     ``source`` is the labeling config in the tool's own words, which models for label-studio-ml read, and ``shown`` the
     task fields that annotators see, whether or not a target is about them.
@@ -69,6 +72,7 @@ class LabelSchema:
     left_out: Mapping[str, str] = dataclass_field(default_factory=dict)
     source: str = dataclass_field(default="", repr=False)
     shown: tuple[Input, ...] = ()
+    held: Mapping[str, str] = dataclass_field(default_factory=dict)
 
     @property
     def digest(self) -> str:

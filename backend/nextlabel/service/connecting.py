@@ -265,6 +265,8 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     if hosted:
         yield Finding("unchanged", f"The project is learned by your own model '{hosted}'.")
         return
+    for name, how in schema.held.items():
+        yield Finding("unchanged", f"'{name}' orders tasks by what is expected of its answers, {how}")
     for name, reason in schema.left_out.items():
         yield Finding("warning", f"Control '{name}' is left out: {reason}")
     yield from _learned_by_metadata(schema)

@@ -56,7 +56,7 @@ def _choices(tag: Element) -> Control:
         raise Unsupported('Label Studio takes no predictions for allowNested="true"; use a <Taxonomy>.')
     _must_be_fixed(tag)
     # Without allowNested the editor shows no choice inside a choice.
-    labels = _at_least_two(_fixed(option) for option, path in _options(tag, "choice") if len(path) == 1)
+    labels = _at_least_two(_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
     if mode == "multiple":
         return Control("choices", choices_form(), labels)
     return Control("choice", choice_form(), labels)
@@ -69,7 +69,7 @@ def _taxonomy(tag: Element) -> Control:
         raise Unsupported('labeling="true" marks regions with it, which is not supported; use <Labels>.')
     _must_be_fixed(tag)
     paths: dict[str, tuple[str, ...]] = {}
-    for option, around in _options(tag, "choice"):
+    for option, around in options_of(tag, "choice"):
         path = tuple(_written(step) for step in around)
         label = PATH_SEPARATOR.join(path)
         if len(label) > _LONGEST_LABEL:
@@ -105,7 +105,7 @@ def _pairwise(tag: Element) -> Control:
 
 def _labels(tag: Element) -> Control:
     _must_be_fixed(tag)
-    labels = tuple(dict.fromkeys(_fixed(option) for option, _ in _options(tag, "label")))
+    labels = tuple(dict.fromkeys(_fixed(option) for option, _ in options_of(tag, "label")))
     if not labels:
         raise Unsupported("It has no labels.")
     return Control("spans", spans_form(), labels)
@@ -126,7 +126,7 @@ def _must_be_fixed(tag: Element) -> None:
         raise Unsupported(f"Its options come from each task ({shown(value)}); they must stand in the config.")
 
 
-def _options(tag: Element, name: str) -> Iterator[tuple[Element, tuple[Element, ...]]]:
+def options_of(tag: Element, name: str) -> Iterator[tuple[Element, tuple[Element, ...]]]:
     """The options inside a tag, in document order, each with the options around it and itself, outermost first."""
     waiting: list[tuple[Element, tuple[Element, ...]]] = [(child, ()) for child in reversed(tag)]
     while waiting:

@@ -17,6 +17,7 @@ _TEXTS = ("text", "hypertext")
 # These show one field as a whole.
 _WHOLES: Mapping[str, InputKind] = {"paragraphs": "dialogue", "table": "table", "image": "image"}
 _RECORDINGS = ("audio", "audioplus", "video", "timeseries")
+_LISTS = ("chat", "list")
 _HERE = ("", "text", "json")
 
 
@@ -36,6 +37,12 @@ def inputs_of(tag: Element) -> tuple[Input, ...]:
     else:
         _must_stand_in_the_task(tag)
     return (_only_field(tag, kind),)
+
+
+def fields_of(tag: Element) -> tuple[Input, ...]:
+    """Whatever fields an object shows, as ones that are not read, but for lists of texts. Raises `Unsupported` where it
+    shows none."""
+    return _fields(tag, "dialogue" if tag_name(tag) in _LISTS else "metadata")
 
 
 def count_fields(tag: Element) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
@@ -22,11 +23,14 @@ from nextlabel_connectors.label_studio.config_xml import (
     tag_name,
 )
 from nextlabel_connectors.label_studio.controls import Control, control_of
-from nextlabel_connectors.label_studio.inputs import count_fields, inputs_of, text_of
+from nextlabel_connectors.label_studio.holding import held_by, how_many
+from nextlabel_connectors.label_studio.inputs import count_fields, fields_of, inputs_of, text_of
 from nextlabel_connectors.label_studio.values import Form
 from nextlabel_connectors.label_studio.visibility import Asked, asked
 
 _Read = TypeVar("_Read")
+
+_ANSWER = "(the whole answer)"  # a target of configs none of whose controls is learned by itself; no tag is called so
 
 # Tags that point at another tag without labeling anything.
 _NOT_A_CONTROL = frozenset({"filter"})
@@ -39,6 +43,7 @@ class LearnedControl:
     """A control that is learned: its target, the object tag named in its results, and their form.
 
     ``silence`` is what an annotation without any item of it says (None: nothing), ``asked`` when it is asked at all.
+    ``items`` are the names under which its labels stand in results, other than its own; of none, those of all.
     """
 
     target: Target
@@ -46,14 +51,32 @@ class LearnedControl:
     form: Form
     silence: Label | None
     asked: Asked
+    items: frozenset[str] | None = frozenset()
+
+    def speaks(self, name: object) -> bool:
+        """Whether a result's item with this ``from_name`` is of it."""
+        return self.items is None or name == self.target.name or name in self.items
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelConfig:
     """A labeling config as far as nextlabel follows it: what is learned, and how that stands in results, by name."""
 
     schema: LabelSchema
     controls: Mapping[str, LearnedControl]
+
+    def named(self, from_name: object) -> Sequence[LearnedControl]:
+        """The controls that an item of a result is about."""
+        return self._by_name.get(from_name, self._of_all) if isinstance(from_name, str) else ()
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[LearnedControl]]:
+        names = {name for one in self.controls.values() for name in (one.target.name, *(one.items or ()))}
+        return {name: [one for one in self.controls.values() if one.speaks(name)] for name in names}
+
+    @cached_property
+    def _of_all(self) -> Sequence[LearnedControl]:
+        return [one for one in self.controls.values() if one.items is None]
 
 
 def parse_label_config(xml: str) -> LabelConfig:
@@ -64,14 +87,38 @@ def parse_label_config(xml: str) -> LabelConfig:
     reader = _Reader(root)
     learned: dict[str, LearnedControl] = {}
     left_out: dict[str, str] = {}
+    held: dict[str, tuple[LearnedControl, str]] = {}
     for tag in controls:
         name = tag.get("name", "")
         try:
+            reader.check_name(tag)
             learned[name] = reader.read(tag)
         except Unsupported as reason:
             left_out[name] = str(reason)
-    targets = tuple(control.target for control in learned.values())
-    return LabelConfig(LabelSchema(targets, left_out, source=xml, shown=reader.everything_shown()), learned)
+            if reader.is_told_apart(tag):
+                held[name] = reader.read_held(tag)
+    held = _worth_learning(held, beside=bool(learned))
+    if not learned and not held and controls:
+        held[_ANSWER] = reader.answer()
+    in_order = [*dict.fromkeys(tag.get("name", "") for tag in controls), _ANSWER]
+    found = learned | {name: control for name, (control, _) in held.items()}
+    followed = {name: found[name] for name in in_order if name in found}
+    schema = LabelSchema(
+        tuple(control.target for control in followed.values()),
+        {name: why for name, why in left_out.items() if name not in held},
+        source=xml,
+        shown=reader.everything_shown(),
+        held={name: f"{words}. {left_out.get(name, '')}".strip() for name, (_, words) in held.items()},
+    )
+    return LabelConfig(schema, followed)
+
+
+def _worth_learning(
+    held: Mapping[str, tuple[LearnedControl, str]], *, beside: bool
+) -> dict[str, tuple[LearnedControl, str]]:
+    """Which labels occur is worth learning beside other controls; how much there is only where nothing else is."""
+    labels = {name: one for name, one in held.items() if one[0].target.kind == "choices"}
+    return labels if labels or beside else dict(held)
 
 
 def _is_control(tag: Element) -> bool:
@@ -130,13 +177,27 @@ class _Reader:
         named = [tag for tag in root.iter() if tag.get("name")]
         self._counts = Counter(tag.get("name", "") for tag in named)
         self._objects = {tag.get("name", ""): tag for tag in named if not tag.get("toName")}
+        self._controls = [tag for tag in named if tag.get("toName")]
         self._inputs, self._text = _once(inputs_of), _once(text_of)
 
-    def read(self, tag: Element) -> LearnedControl:
-        name = tag.get("name", "")
-        if self._counts[name] > 1:
+    def is_told_apart(self, tag: Element) -> bool:
+        """Whether results tell what is this tag's."""
+        try:
+            self.check_name(tag)
+        except Unsupported:
+            return False
+        return True
+
+    def check_name(self, tag: Element) -> None:
+        """Raises `Unsupported` where results do not tell what is this tag's."""
+        if self._counts[tag.get("name", "")] > 1:
             raise Unsupported("Several tags have this name; names must differ.")
-        around = [tag, *enclosing(tag, self._parents)]
+        if "{{" in tag.get("name", "") + tag.get("toName", ""):
+            raise Unsupported("It is repeated by a <Repeater>, which is not supported.")
+
+    def read(self, tag: Element) -> LearnedControl:
+        """A control that is learned in full. Raises `Unsupported` where it cannot be."""
+        name, around = tag.get("name", ""), [tag, *enclosing(tag, self._parents)]
         _check_asked_of_the_task(tag, around)
         control = control_of(tag)
         objects = self._shown(tag.get("toName", ""), compared=control.compared)
@@ -152,6 +213,44 @@ class _Reader:
         return LearnedControl(
             target, objects[0].get("name", ""), control.form, _silence(control, around), asked(tag, around)
         )
+
+    def read_held(self, tag: Element) -> tuple[LearnedControl, str]:
+        """The same control, learned by what its answers hold; and what that is."""
+        name, around, held = tag.get("name", ""), [tag, *enclosing(tag, self._parents)], held_by(tag)
+        control, names = held.control, tag.get("toName", "").split(",")
+        objects = [self._objects[one] for one in dict.fromkeys(names) if one in self._objects]
+        inputs = dict.fromkeys(one for shown_there in objects for one in self._read_somehow(shown_there))
+        target = Target(
+            name,
+            control.kind,
+            tuple(inputs) or self.everything_shown(),
+            control.labels,
+            pre_annotated=False,
+        )
+        silence = None if _is_asked_of_some(around) or is_true(tag, "required") else held.silence
+        also = self._tracks(names) if tag_name(tag) == "labels" else frozenset[str]()
+        return LearnedControl(target, names[0], control.form, silence, asked(tag, around), also), held.words
+
+    def answer(self) -> tuple[LearnedControl, str]:
+        """What stands for all controls where none of them can be learned by itself."""
+        control = how_many()
+        target = Target(_ANSWER, control.kind, self.everything_shown(), pre_annotated=False)
+        whole = LearnedControl(target, "", control.form, 0.0, Asked((), None, is_choices=False), items=None)
+        return whole, "how much the answer marks"
+
+    def _tracks(self, objects: Collection[str]) -> frozenset[str]:
+        """The controls of a video that write the labels of <Labels> into their own items."""
+        tracks = [tag for tag in self._controls if tag_name(tag) == "videorectangle"]
+        return frozenset(tag.get("name", "") for tag in tracks if tag.get("toName") in objects)
+
+    def _read_somehow(self, shown_there: Element) -> tuple[Input, ...]:
+        """What an object shows; where that is not read, a recording, for which all other fields of the task stand."""
+        try:
+            return self._inputs(shown_there)
+        except Unsupported:
+            with suppress(Unsupported):
+                return fields_of(shown_there)
+        return ()
 
     def everything_shown(self) -> tuple[Input, ...]:
         """What of the task an annotator sees, as far as it can be read from the task."""
@@ -189,8 +288,6 @@ class _Reader:
 
 def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
     """Only a control that is asked of a task as a whole can be learned from the task."""
-    if "{{" in tag.get("name", "") + tag.get("toName", ""):
-        raise Unsupported("It is repeated by a <Repeater>, which is not supported.")
     for name in ("perRegion", "perItem"):
         if is_true(tag, name):
             raise Unsupported(f'{name}="true" asks it of parts of a task, which is not supported.')
@@ -200,7 +297,14 @@ def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
 
 def _silence(control: Control, around: list[Element]) -> Label | None:
     """Who submits without any of several choices, or any region, says that there is none, unless not asked at all."""
-    asked_of_some = any(attribute(one, "visibleWhen") or attribute(one, "whenChoiceValue") for one in around)
-    if control.kind not in ("choices", "spans") or asked_of_some or is_true(around[0], "required"):
+    if control.kind not in ("choices", "spans") or _is_asked_of_some(around) or is_true(around[0], "required"):
         return None
     return ()
+
+
+def _is_asked_of_some(around: list[Element]) -> bool:
+    """Whether it depends on what is chosen elsewhere if it is asked of a task at all."""
+    return any(
+        attribute(one, "visibleWhen") not in ("", "region-selected") or attribute(one, "whenChoiceValue")
+        for one in around
+    )

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -21,7 +20,6 @@ from nextlabel.labeling import (
     Prediction,
     QueueVersion,
     Result,
-    Span,
     Task,
     TaskId,
 )
@@ -200,15 +198,16 @@ def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Labe
     """
     values: dict[str, list[Label | None]] = {}
     for item in result:
-        if isinstance(item, dict) and isinstance(name := item.get("from_name"), str) and name in config.controls:
-            values.setdefault(name, []).append(_read_item(item, config.controls[name]))
+        if isinstance(item, dict):
+            for control in config.named(item.get("from_name")):
+                values.setdefault(control.target.name, []).append(_read_item(item, control))
     received = ((name, _together(values.get(name, []), control)) for name, control in config.controls.items())
     return {name: label for name, label in received if label is not None}
 
 
 def _read_item(item: JsonObject, control: LearnedControl) -> Label | None:
     value = item.get("value")
-    return control.form.read(value) if isinstance(value, dict) and item.get("type") == control.form.type else None
+    return control.form.read(value) if isinstance(value, dict) and control.form.type in ("", item.get("type")) else None
 
 
 def _together(stated: Sequence[Label | None], control: LearnedControl) -> Label | None:
@@ -216,7 +215,7 @@ def _together(stated: Sequence[Label | None], control: LearnedControl) -> Label 
         return control.silence
     if None in stated:
         return None
-    return tuple(chain.from_iterable(cast(list[tuple[Span, ...]], stated))) if control.form.adds_up else stated[-1]
+    return control.form.together(cast(Sequence[Label], stated))
 
 
 # --- what we say -----------------------------------------------------------------------------------------
@@ -238,7 +237,7 @@ def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction |
 def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
     """The values of the options that a guess chooses, of nested ones the innermost."""
     control = config.controls[guess.target]
-    if control.asked.options is None or isinstance(guess.label, Result):
+    if control.asked.options is None or isinstance(guess.label, Result) or control.form.write is None:
         return []
     received = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
     return [one if isinstance(one, str) else one[-1] for some in received for one in cast(list[str | list[str]], some)]
@@ -293,7 +292,7 @@ def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
 
 def _fits(guess: Guess, config: LabelConfig) -> bool:
     control = config.controls.get(guess.target)
-    return control is not None and control.target.read(guess.label) is not None
+    return control is not None and control.target.pre_annotated and control.target.read(guess.label) is not None
 
 
 def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
@@ -304,7 +303,7 @@ def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dic
 
 def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
     control = config.controls[guess.target]
-    written = control.form.write(guess.label)
+    written = control.form.write(guess.label) if control.form.write else []
     spans = control.target.kind == "spans"
     confidences = guess.parts if spans and len(guess.parts) == len(written) else (guess.confidence,) * len(written)
     items: list[dict[str, object]] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from typing import cast
 
@@ -20,15 +21,15 @@ _LARGEST_OFFSET = 2**53  # beyond it JavaScript no longer counts
 class Form:
     """The shape of a control's result items.
 
-    ``read`` says what the ``value`` of one item holds, whether or not the config still has it (None: no label of
-    this control); ``write`` gives the values of a label that the config has. ``adds_up`` is whether the label is that
-    of all items together, instead of the last one's.
+    ``read`` says what the ``value`` of one item of this ``type`` ("": of any) holds, whether or not the config still
+    has it (None: no label of this control); ``together`` makes one label of those of several items. ``write`` gives the
+    values of a label that the config has; None where it is never shown.
     """
 
     type: str
     read: Callable[[Value], Label | None]
-    write: Callable[[Label], list[dict[str, object]]]
-    adds_up: bool = False
+    write: Callable[[Label], list[dict[str, object]]] | None
+    together: Callable[[Sequence[Label]], Label] = lambda labels: labels[-1]
 
 
 def choice_form() -> Form:
@@ -58,7 +59,7 @@ def rating_form() -> Form:
 
 
 def number_form() -> Form:
-    return Form("number", lambda value: _number(value.get("number")), lambda label: [{"number": label}])
+    return Form("number", lambda value: finite_number(value.get("number")), lambda label: [{"number": label}])
 
 
 def pairwise_form() -> Form:
@@ -66,7 +67,10 @@ def pairwise_form() -> Form:
 
 
 def spans_form() -> Form:
-    return Form("labels", _spans, _write_spans, adds_up=True)
+    def together(labels: Sequence[Label]) -> Label:
+        return tuple(chain.from_iterable(cast(Sequence[tuple[Span, ...]], labels)))
+
+    return Form("labels", _spans, _write_spans, together)
 
 
 def _texts(stated: object) -> tuple[str, ...] | None:
@@ -86,7 +90,7 @@ def _only(stated: tuple[str, ...] | None) -> str | None:
     return stated[0] if stated is not None and len(stated) == 1 else None
 
 
-def _number(stated: object) -> float | None:
+def finite_number(stated: object) -> float | None:
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         return None
     try:
@@ -98,7 +102,7 @@ def _number(stated: object) -> float | None:
 
 def _rated(value: Value) -> float | None:
     """Stars are whole; the editor's hotkey can take them all away again, which is written as 0."""
-    stars = _number(value.get("rating"))
+    stars = finite_number(value.get("rating"))
     return stars if stars is not None and stars >= 1 and stars.is_integer() else None
 
 
@@ -121,7 +125,7 @@ def _spans(value: Value) -> tuple[Span, ...] | None:
 
 def _offset(stated: object) -> int | None:
     """Characters, as Python counts them: the editor counts code points, and a line break as one."""
-    offset = _number(int(stated) if isinstance(stated, str) and _is_count(stated) else stated)
+    offset = finite_number(int(stated) if isinstance(stated, str) and _is_count(stated) else stated)
     return int(offset) if offset is not None and offset.is_integer() and 0 <= offset < _LARGEST_OFFSET else None
 
 

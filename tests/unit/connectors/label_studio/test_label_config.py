@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nextlabel.errors import SchemaError
 from nextlabel.labeling import Input, Scale, Target
 from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import read_labels
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = '<Text name="text" value="$text"/>'
@@ -16,6 +17,9 @@ OTHER = '<Text name="other" value="$other"/>'
 CHOICES = '<Choices name="kind" toName="text"><Choice value="spam"/><Choice value="ham"/></Choices>'
 THE_TEXT = (Input("text"),)
 TREE = '<Choice value="a"><Choice value="b" alias="B"><Choice value="c"/></Choice></Choice><Choice value="d"/>'
+
+
+CARS, AMOUNT = ("choices", ("car", "dog")), ("number", ())
 
 
 def view(*tags: str) -> str:
@@ -252,26 +256,66 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<Whatever name="odd" toName="text"/>', "<Whatever> is not supported yet;"),
     ],
 )
-def test_a_control_that_is_not_learned_is_left_out_with_the_reason(control: str, reason: str) -> None:
-    config = parse_label_config(view(TEXT, CHOICES, control))
-    assert [target.name for target in config.schema.targets] == ["kind"]
-    assert reason in config.schema.left_out["odd"]
+def test_a_control_that_is_not_learned_in_full_is_named_with_the_reason(control: str, reason: str) -> None:
+    schema = parse_label_config(view(TEXT, CHOICES, control)).schema
+    assert [target.name for target in schema.targets if target.pre_annotated] == ["kind"]
+    assert reason in {**schema.held, **schema.left_out}["odd"]
+    assert schema.held.keys() == {target.name for target in schema.targets} - {"kind"}
 
 
 def test_a_filter_box_is_not_a_control() -> None:
     assert parse_label_config(view(TEXT, CHOICES, '<Filter name="f" toName="kind"/>')).schema.left_out == {}
 
 
-def test_of_a_config_without_a_supported_control_it_is_said_what_was_found_and_what_can_be_done() -> None:
-    schema = parse_label_config(view(TEXT, '<TextArea name="odd" toName="text"/>')).schema
-    with pytest.raises(SchemaError, match=r"'odd'.*free text.*--model"):
-        schema.check_learnable()
+@pytest.mark.parametrize(
+    ("control", "target"),
+    [
+        ('<RectangleLabels name="it" toName="image"><Label value="car"/><Label value="dog"/></RectangleLabels>', CARS),
+        ('<Labels name="it" toName="sound"><Label value="car"/><Label value="dog"/></Labels>', CARS),
+        (
+            '<Choices name="it" toName="text" perRegion="true"><Choice value="car"/><Choice value="dog"/></Choices>',
+            CARS,
+        ),
+        ('<TextArea name="it" toName="text"/>', AMOUNT),
+        ('<Brush name="it" toName="image"/>', AMOUNT),
+        ('<Choices name="it" toName="text" value="$options"/>', AMOUNT),
+        ('<Ranker name="it" toName="list"/><List name="list" value="$list"/>', AMOUNT),
+        ('<Whatever name="it" toName="nothing"/>', AMOUNT),
+    ],
+)
+def test_no_control_is_refused_what_its_answers_hold_is_learned(
+    control: str, target: tuple[str, tuple[str, ...]]
+) -> None:
+    image, sound = '<Image name="image" value="$image"/>', '<Audio name="sound" value="$sound"/>'
+    schema = parse_label_config(view(TEXT, image, sound, control)).schema
+    schema.check_learnable()
+    (it,) = schema.targets
+    assert (it.name, (it.kind, it.labels), it.pre_annotated, list(schema.held)) == ("it", target, False, ["it"])
+
+
+def test_where_no_control_has_a_name_of_its_own_how_much_an_answer_marks_is_learned() -> None:
+    twice = '<TextArea name="odd" toName="text"/>' * 2
+    config = parse_label_config(view(TEXT, twice))
+    (whole,) = config.schema.targets
+    assert read_labels([{"from_name": "odd", "value": {}}] * 3, config) == {whole.name: 3.0}
+    assert list(config.schema.left_out) == ["odd"]
+
+
+def test_how_much_there_is_is_not_learned_beside_what_says_more() -> None:
+    free, boxes = '<TextArea name="free" toName="text"/>', '<Brush name="brush" toName="text"/>'
+    schema = parse_label_config(view(TEXT, CHOICES, free, boxes)).schema
+    assert ([target.name for target in schema.targets], set(schema.left_out)) == (["kind"], {"free", "brush"})
+
+
+def test_a_config_without_any_control_is_refused() -> None:
+    with pytest.raises(SchemaError, match="no control at all"):
+        parse_label_config(view(TEXT)).schema.check_learnable()
 
 
 def test_whatever_is_learned_what_annotators_see_is_known() -> None:
     image = '<Image name="image" value="$image"/>'
     schema = parse_label_config(view(TEXT, image, '<Brush name="odd" toName="image"/>')).schema
-    assert (schema.targets, schema.shown) == ((), (Input("text"), Input("image", "image")))
+    assert schema.shown == (Input("text"), Input("image", "image"))
 
 
 @pytest.mark.parametrize(
@@ -302,12 +346,8 @@ def test_an_unreadable_or_hostile_config_is_a_schema_error(xml: str) -> None:
 
 def test_what_is_said_of_a_hostile_config_is_short() -> None:
     long = "x" * 900_000
-    schema = parse_label_config(
-        view(TEXT, f'<Rating name="{long[:9000]}" toName="text" maxRating="{long[9000:]}"/>')
-    ).schema
-    with pytest.raises(SchemaError) as refused:
-        schema.check_learnable()
-    assert len(str(refused.value)) < 1_000
+    schema = parse_label_config(view(TEXT, f'<Rating name="odd" toName="text" maxRating="{long}"/>')).schema
+    assert len(schema.held["odd"]) < 1_000
 
 
 @relaxed
