@@ -44,7 +44,7 @@ print(json.dumps([interface.validate_prediction(one, return_errors=True) for one
 """
 
 
-def _complaints(server: LabelStudioServer, config: str, predictions: list[dict[str, Any]]) -> list[str]:
+def complaints(server: LabelStudioServer, config: str, predictions: list[dict[str, Any]]) -> list[str]:
     given = json.dumps({"config": config, "predictions": predictions})
     done = subprocess.run(
         [server.python, "-c", _VERDICTS],
@@ -100,7 +100,7 @@ def assert_shown_and_right(
     queue, tasks = nextlabel.queues(project)[0], label_studio.owner.open_tasks(project)
     shown = {number[task["id"]]: _shown(task, queue.version) for task in tasks}
     assert len(shown) == len(queue.window)  # Label Studio drops what it cannot read
-    assert not _complaints(label_studio, kind.config, list(shown.values()))
+    assert not complaints(label_studio, kind.config, list(shown.values()))
     right = [kind.printed(one["result"]) == kind.printed(kind.answer(n)) for n, one in shown.items()]
     assert sum(right) >= 0.7 * len(right), [one["result"] for one in shown.values()][:5]
 

@@ -42,6 +42,7 @@ from nextlabel.storage.orders import StoredOrders
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 
+_LONGEST_NAME = 60  # of a control, in a message
 _WAIT_FOR_LEASE_SECONDS = 600  # a turn takes seconds, and minutes on a machine that is busy with other things
 
 
@@ -266,9 +267,9 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
         yield Finding("unchanged", f"The project is learned by your own model '{hosted}'.")
         return
     for name, how in schema.held.items():
-        yield Finding("unchanged", f"'{name}' orders tasks by what is expected of its answers, {how}")
+        yield Finding("unchanged", f"Control '{name[:_LONGEST_NAME]}' orders tasks {how}")
     for name, reason in schema.left_out.items():
-        yield Finding("warning", f"Control '{name}' is left out: {reason}")
+        yield Finding("warning", f"Control '{name[:_LONGEST_NAME]}' is left out: {reason}")
     yield from _learned_by_metadata(schema)
 
 

@@ -170,7 +170,7 @@ def _bound(tag: Element, name: str) -> float | None:
     return number
 
 
-_OWN_MODEL = "connect your own model for it"
+_OWN_MODEL = "for pre-annotations connect your own model"
 _ON_IMAGES = "rectangle", "ellipse", "polygon", "brush", "bitmask", "keypoint", "magicwand", "vector", "ocr", "cube"
 # What regions are marked of, by how the tag's name begins.
 _MARKED: Mapping[str, str] = {
@@ -197,7 +197,7 @@ _NOT_LEARNED: Mapping[str, str] = {
 def _why_not(tag: Element) -> str:
     name, written = tag_name(tag), f"<{shown(tag.tag)}>"
     if name in _NOT_LEARNED:
-        return f"{written} is {_NOT_LEARNED[name]}, which nextlabel does not learn; {_OWN_MODEL}."
+        return f"{written} is {_NOT_LEARNED[name]}, which nextlabel does not write; {_OWN_MODEL}."
     marked = next((what for start, what in _MARKED.items() if name.startswith(start)), None)
-    more = f": it marks regions of {marked}" if marked else ""
-    return f"{written} is not supported yet{more}; {_OWN_MODEL}."
+    what = f"marks regions of {marked}, which nextlabel does not draw" if marked else "is not known to nextlabel"
+    return f"{written} {what}; {_OWN_MODEL}."

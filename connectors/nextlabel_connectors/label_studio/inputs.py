@@ -15,9 +15,14 @@ REFERENCE = re.compile(r"\$([\w\[\].{}]+)", re.ASCII)
 _NAMES = "names are of the letters a-z, digits and _, with . and [0] for what lies inside another field"
 _TEXTS = ("text", "hypertext")
 # These show one field as a whole.
-_WHOLES: Mapping[str, InputKind] = {"paragraphs": "dialogue", "table": "table", "image": "image"}
-_RECORDINGS = ("audio", "audioplus", "video", "timeseries")
-_LISTS = ("chat", "list")
+_WHOLES: Mapping[str, InputKind] = {
+    "paragraphs": "dialogue",
+    "chat": "dialogue",
+    "list": "dialogue",
+    "table": "table",
+    "image": "image",
+}
+_RECORDINGS = ("audio", "audioplus", "video", "timeseries", "pdf")
 _HERE = ("", "text", "json")
 
 
@@ -40,9 +45,8 @@ def inputs_of(tag: Element) -> tuple[Input, ...]:
 
 
 def fields_of(tag: Element) -> tuple[Input, ...]:
-    """Whatever fields an object shows, as ones that are not read, but for lists of texts. Raises `Unsupported` where it
-    shows none."""
-    return _fields(tag, "dialogue" if tag_name(tag) in _LISTS else "metadata")
+    """Whatever fields an object shows, as ones that are not read. Raises `Unsupported` where it shows none."""
+    return _fields(tag, "metadata")
 
 
 def count_fields(tag: Element) -> int:

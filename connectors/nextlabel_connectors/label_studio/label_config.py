@@ -108,7 +108,10 @@ def parse_label_config(xml: str) -> LabelConfig:
         {name: why for name, why in left_out.items() if name not in held},
         source=xml,
         shown=reader.everything_shown(),
-        held={name: f"{words}. {left_out.get(name, '')}".strip() for name, (_, words) in held.items()},
+        held={
+            name: f"by {words}, and is not pre-annotated. {left_out.get(name, '')}".strip()
+            for name, (_, words) in held.items()
+        },
     )
     return LabelConfig(schema, followed)
 
@@ -290,9 +293,9 @@ def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
     """Only a control that is asked of a task as a whole can be learned from the task."""
     for name in ("perRegion", "perItem"):
         if is_true(tag, name):
-            raise Unsupported(f'{name}="true" asks it of parts of a task, which is not supported.')
+            raise Unsupported(f'{name}="true" asks it of parts of a task.')
     if any(attribute(one, "visibleWhen") == "region-selected" for one in around):
-        raise Unsupported('visibleWhen="region-selected" asks it of parts of a task, which is not supported.')
+        raise Unsupported('visibleWhen="region-selected" asks it of parts of a task.')
 
 
 def _silence(control: Control, around: list[Element]) -> Label | None:

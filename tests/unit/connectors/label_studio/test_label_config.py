@@ -199,7 +199,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices(to_name="text,more"), "several objects"),
         (choices(to_name="nothing"), "names no object"),
         (choices(to_name="kind"), "names no object"),
-        (choices(to_name="chat") + '<Chat name="chat" value="$messages"/>', "<Chat>"),
+        (choices(to_name="map") + '<Map name="map" value="$place"/>', "<Map>"),
         (choices(to_name="head") + '<Header name="head" value="$text"/>', "<Header>"),
         (choices(to_name="picture") + '<Image name="picture" valueList="$images"/>', "list of images"),
         (choices(to_name="picture") + '<Image name="picture" value="http://here/$image"/>', "exactly one field"),
@@ -253,7 +253,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<Ranker name="odd" toName="text"/>', "an order of items"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
         ('<ParagraphLabels name="odd" toName="text"/>', "regions of a dialogue"),
-        ('<Whatever name="odd" toName="text"/>', "<Whatever> is not supported yet;"),
+        ('<Whatever name="odd" toName="text"/>', "<Whatever> is not known to nextlabel;"),
     ],
 )
 def test_a_control_that_is_not_learned_in_full_is_named_with_the_reason(control: str, reason: str) -> None:
@@ -291,6 +291,13 @@ def test_no_control_is_refused_what_its_answers_hold_is_learned(
     schema.check_learnable()
     (it,) = schema.targets
     assert (it.name, (it.kind, it.labels), it.pre_annotated, list(schema.held)) == ("it", target, False, ["it"])
+
+
+@pytest.mark.parametrize(("tag", "kind"), [("Chat", "dialogue"), ("List", "dialogue"), ("Pdf", "metadata")])
+def test_a_choice_about_a_conversation_a_list_or_a_document_is_learned_in_full(tag: str, kind: str) -> None:
+    target = only_target(f'<{tag} name="text" value="$it"/>', CHOICES)
+    assert (target.kind, [(one.field, one.kind) for one in target.inputs]) == ("choice", [("it", kind)])
+    assert target.pre_annotated
 
 
 def test_where_no_control_has_a_name_of_its_own_how_much_an_answer_marks_is_learned() -> None:

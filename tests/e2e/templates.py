@@ -1,0 +1,67 @@
+"""Run by Label Studio's own Python: of each of its templates of one folder the config, tasks, and answers to them.
+
+Tasks and answers are those that Label Studio's SDK makes up for the config; a sentence tells tasks apart.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from importlib.resources import files
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from label_studio_sdk.label_interface import LabelInterface  # type: ignore[import-not-found]
+
+TASKS, ANSWERS = 16, 12
+WORDS = [["snow", "ice", "frost", "a cold wind"], ["bread", "an oven", "hot soup", "a warm pan"]]
+
+
+def told_apart(value: Any, n: int) -> Any:
+    """The same with a sentence of the n-th task in its texts; addresses stay."""
+    if isinstance(value, str):
+        words = f"{WORDS[n % 2][n % 4]}, number {n}"
+        return value if value.startswith(("http", "/")) else f"{value} {words}"
+    if isinstance(value, list):
+        return [told_apart(one, n) for one in value]
+    return {key: told_apart(one, n) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def answered(interface: LabelInterface) -> list[dict[str, Any]]:
+    """An answer such as the SDK makes up, with spans that lie in the text."""
+    annotation = interface.generate_sample_annotation() or {"result": []}
+    for item in annotation["result"]:
+        value = item["value"]
+        if "start" in value and "end" in value:
+            value["start"], value["end"] = 0, 5
+            labels = next((key for key in value if key.endswith("labels")), "")
+            value |= {labels: value[labels][:1] or [next(iter(interface.get_control(item["from_name"]).labels))]}
+    if not annotation["result"]:  # the SDK makes up no comparison
+        for control in interface.controls:
+            if control.tag == "Pairwise":
+                side = random.choice(["left", "right"])
+                comparison = {"from_name": control.name, "to_name": control.name, "type": "pairwise"}
+                annotation["result"].append({**comparison, "value": {"selected": side}})
+    return list(annotation["result"])
+
+
+def main(folder: str) -> None:
+    random.seed(0)
+    found = {}
+    for template in sorted(files("label_studio").joinpath("annotation_templates", folder).iterdir(), key=str):
+        if not template.joinpath("config.yml").is_file():
+            continue
+        config = yaml.safe_load(template.joinpath("config.yml").read_text(encoding="utf-8"))["config"]
+        interface = LabelInterface(config)
+        sample = {key: [] if value is None else value for key, value in interface.generate_sample_task().items()}
+        found[template.name] = {
+            "config": config,
+            "tasks": [told_apart(sample, n) for n in range(TASKS)],
+            "answers": [answered(interface) for _ in range(ANSWERS)],
+        }
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

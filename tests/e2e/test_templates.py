@@ -1,0 +1,75 @@
+"""Each of the templates that Label Studio itself offers, on a real one: connected, answered, ordered, none refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.test_every_kind import complaints
+from e2e.test_the_loop import learned
+from everything import representing
+from nextlabel.testing.installation import Nextlabel, findings
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
+from nextlabel_connectors.label_studio.label_config import parse_label_config
+from nextlabel_connectors.label_studio.payloads import read_labels
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
+
+FOLDERS = (
+    "audio-speech-processing",
+    "chat",
+    "community-contributions",
+    "computer-vision",
+    "conversational-ai",
+    "generative-ai",
+    "natural-language-processing",
+    "ranking-and-scoring",
+    "structured-data-parsing",
+    "time-series-analysis",
+    "videos",
+)
+
+
+@pytest.mark.parametrize("folder", representing(FOLDERS, set(FOLDERS) - {"conversational-ai"}))
+def test_every_template_is_learned_or_ordered_and_what_is_shown_is_valid(
+    folder: str, nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
+) -> None:
+    script = Path(__file__).with_name("templates.py")
+    done = subprocess.run(
+        [label_studio.python, str(script), folder], capture_output=True, text=True, timeout=CEILING_SECONDS, check=True
+    )
+    for name, template in json.loads(done.stdout).items():
+        _tried(f"{folder}/{name}", template, nextlabel, label_studio, owner)
+
+
+def _tried(
+    name: str,
+    template: dict[str, Any],
+    nextlabel: Nextlabel,
+    label_studio: LabelStudioServer,
+    owner: LabelStudioPerson,
+) -> None:
+    config, answers = parse_label_config(template["config"]), template["answers"]
+    assert config.schema.targets, name
+    project = owner.create_project(name[:50], template["config"])
+    owner.import_tasks(project, template["tasks"])
+    found = findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=1", "cold_start=4"))
+    assert "problem" not in {one["level"] for one in found}, (name, found)
+    for answer in answers:
+        task = owner.next_task(project)
+        assert task is not None
+        owner.submit_result(task["id"], answer)
+    told = sum(bool(read_labels(answer, config)) for answer in answers)
+    assert told, (name, answers)
+    wait_for(learned(nextlabel, project, told), name)
+    queue, tasks = nextlabel.queues(project)[0], owner.open_tasks(project)
+    shown = [one for task in tasks for one in task["predictions"] if one["model_version"] == queue.version]
+    assert len(shown) == len(tasks) == len(queue.window), name
+    kept = [{key: one[key] for key in ("result", "score", "model_version")} for one in shown]
+    assert not complaints(label_studio, template["config"], kept), name
+    task = owner.next_task(project)
+    assert task is not None
+    assert str(task["id"]) == queue.window[0], name
