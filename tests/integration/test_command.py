@@ -454,6 +454,18 @@ def test_connecting_says_what_is_left_out_and_what_is_learned_only_by_metadata(
     assert any("'mood' is about $audio" in message for message in findings)
 
 
+def test_connecting_says_what_orders_tasks_without_being_pre_annotated(
+    connect: Callable[..., Result], team: Team
+) -> None:
+    with team.tool.opened(team.at_tool) as it:
+        (target,) = it.schema.targets
+        how = "by which of its labels the answer holds, and is not pre-annotated. It marks regions."
+        it.schema = replace(it.schema, targets=(replace(target, pre_annotated=False),), held={target.name: how})
+    messages = [one["message"] for one in json.loads(connect("--json").stdout)["findings"]]
+    assert f"Control '{target.name}' orders tasks {how}" in messages
+    assert not any("Pre-annotations" in one for one in messages)
+
+
 def test_connecting_names_fields_that_tasks_do_not_have_and_so_does_status(
     connect: Callable[..., Result], team: Team
 ) -> None:

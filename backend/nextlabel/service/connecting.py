@@ -121,9 +121,12 @@ class Connecting:
         if not self._set_up(connector, known, wanted, changes, report):
             report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
             return project, None
-        return project, self._first_order(wanted, report, progress)
+        pre_annotated = bool(hosted) or any(one.pre_annotated for one in schema.targets)
+        return project, self._first_order(wanted, report, progress, pre_annotated=pre_annotated)
 
-    def _first_order(self, wanted: Connection, report: Report, progress: Progress) -> QueueVersion | None:
+    def _first_order(
+        self, wanted: Connection, report: Report, progress: Progress, *, pre_annotated: bool
+    ) -> QueueVersion | None:
         project = wanted.project
         self.findings.replace(project, ())
         with waiting_lease(self.job_queue, project):
@@ -135,7 +138,8 @@ class Connecting:
                 report.add(one)
         self.circuits.succeeded(wanted)
         when = pre_annotations(self.connections.get(project), self.models.in_service(project))["when"]
-        report.add(Finding("unchanged", f"Pre-annotations: {when}."))
+        if pre_annotated:
+            report.add(Finding("unchanged", f"Pre-annotations: {when}."))
         if done.failure:
             report.add(Finding("problem", done.sentence()))
         else:
