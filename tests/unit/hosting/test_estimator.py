@@ -425,6 +425,8 @@ def test_the_first_target_that_suits_is_learned_and_a_project_without_one_is_ref
     both = (SPANS, BETTER, STARS, TOPICS, TOPIC)
     assert [hosted(one, *both).target for one in (LogisticRegression(), Ridge())] == ["topic", "stars"]
     assert hosted(SVC, *both[4:]).target == "topic"
+    held = replace(TOPICS, name="boxes", pre_annotated=False)  # what is shown is learned before what only orders
+    assert [hosted(SVC, *some).target for some in ((held, TOPIC), (held,))] == ["topic", "boxes"]
     refused = r"nothing for a classifier, .*'span' is spans of a text; 'better' is a comparison; 'stars' is a number; "
     with pytest.raises(SchemaError, match=refused):
         hosted(LogisticRegression(), SPANS, BETTER, STARS, left_out={"part": "It is asked of parts of a task."})
