@@ -43,7 +43,7 @@ class LearnedControl:
     """A control that is learned: its target, the object tag named in its results, and their form.
 
     ``silence`` is what an annotation without any item of it says (None: nothing), ``asked`` when it is asked at all.
-    ``items`` are the names under which its labels stand in results, other than its own; of none, those of all.
+    ``items`` are the names beside its own under which its labels stand in results; None where all items are its own.
     """
 
     target: Target
@@ -52,10 +52,6 @@ class LearnedControl:
     silence: Label | None
     asked: Asked
     items: frozenset[str] | None = frozenset()
-
-    def speaks(self, name: object) -> bool:
-        """Whether a result's item with this ``from_name`` is of it."""
-        return self.items is None or name == self.target.name or name in self.items
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,11 @@ class LabelConfig:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[LearnedControl]]:
-        names = {name for one in self.controls.values() for name in (one.target.name, *(one.items or ()))}
-        return {name: [one for one in self.controls.values() if one.speaks(name)] for name in names}
+        found: dict[str, list[LearnedControl]] = {}
+        for one in self.controls.values():
+            for name in () if one.items is None else (one.target.name, *one.items):
+                found.setdefault(name, list(self._of_all)).append(one)
+        return found
 
     @cached_property
     def _of_all(self) -> Sequence[LearnedControl]:
@@ -107,7 +106,7 @@ def parse_label_config(xml: str) -> LabelConfig:
         tuple(control.target for control in followed.values()),
         {name: why for name, why in left_out.items() if name not in held},
         source=xml,
-        shown=reader.everything_shown(),
+        shown=reader.everything_shown,
         held={
             name: f"by {words}, and is not pre-annotated. {left_out.get(name, '')}".strip()
             for name, (_, words) in held.items()
@@ -131,10 +130,11 @@ def _is_control(tag: Element) -> bool:
 def _check_sizes(root: Element, controls: list[Element]) -> None:
     """Before anything is made of it."""
     fields = {tag.get("name", ""): count_fields(tag) for tag in root.iter() if tag.get("name")}
-    inputs = sum(fields.get(name, 0) for tag in controls for name in tag.get("toName", "").split(",")[:2])
+    everything = sum(fields.values())
+    inputs = sum(_count_shown(tag, fields) or everything for tag in controls)
     for number, most, what in (
         (len(controls), _MOST_CONTROLS, "controls"),
-        (sum(fields.values()), _MOST_FIELDS, "fields of the task"),
+        (everything, _MOST_FIELDS, "fields of the task"),
         (inputs, _MOST_INPUTS, "fields, counted for each control on their object"),
         (_count_within(root, set(controls)), _MOST_OPTIONS, "options, counted for each control around them"),
     ):
@@ -142,6 +142,11 @@ def _check_sizes(root: Element, controls: list[Element]) -> None:
             raise SchemaError(
                 f"The labeling config has {number:,} {what}; nextlabel reads {most:,} at most. Divide it into projects."
             )
+
+
+def _count_shown(tag: Element, fields: Mapping[str, int]) -> int:
+    """How many fields the objects of a control show."""
+    return sum(fields.get(name, 0) for name in set(tag.get("toName", "").split(",")))
 
 
 def _count_within(root: Element, controls: set[Element]) -> int:
@@ -222,11 +227,12 @@ class _Reader:
         name, around, held = tag.get("name", ""), [tag, *enclosing(tag, self._parents)], held_by(tag)
         control, names = held.control, tag.get("toName", "").split(",")
         objects = [self._objects[one] for one in dict.fromkeys(names) if one in self._objects]
-        inputs = dict.fromkeys(one for shown_there in objects for one in self._read_somehow(shown_there))
+        fields = [self._read_somehow(shown_there) for shown_there in objects]
+        inputs = fields[0] if len(fields) == 1 else tuple(dict.fromkeys(one for some in fields for one in some))
         target = Target(
             name,
             control.kind,
-            tuple(inputs) or self.everything_shown(),
+            inputs or self.everything_shown,
             control.labels,
             pre_annotated=False,
         )
@@ -237,7 +243,7 @@ class _Reader:
     def answer(self) -> tuple[LearnedControl, str]:
         """What stands for all controls where none of them can be learned by itself."""
         control = how_many()
-        target = Target(_ANSWER, control.kind, self.everything_shown(), pre_annotated=False)
+        target = Target(_ANSWER, control.kind, self.everything_shown, pre_annotated=False)
         whole = LearnedControl(target, "", control.form, 0.0, Asked((), None, is_choices=False), items=None)
         return whole, "how much the answer marks"
 
@@ -255,6 +261,7 @@ class _Reader:
                 return fields_of(shown_there)
         return ()
 
+    @cached_property
     def everything_shown(self) -> tuple[Input, ...]:
         """What of the task an annotator sees, as far as it can be read from the task."""
         found: dict[Input, None] = {}

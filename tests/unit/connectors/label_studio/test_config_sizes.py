@@ -27,15 +27,23 @@ def nested(controls: int, options: int) -> str:
     return f'<View><Text name="t" value="$t"/>{opened}{inside}{"</Choices>" * controls}</View>'
 
 
+def about(controls: int, objects: str) -> str:
+    shown = "".join(f'<Text name="t{n}" value="$f{n}"/>' for n in range(500))
+    asked = "".join(f'<Any name="c{n}" toName="{objects}"/>' for n in range(controls))
+    return f"<View>{shown}{asked}</View>"
+
+
 @pytest.mark.parametrize(
     ("xml", "what"),
     [
+        (about(300, ",".join(f"t{n}" for n in range(500))), "150,000 fields, counted for each control"),
+        (about(300, "nothing"), "150,000 fields, counted for each control"),
         (config(8_000, 2_000), "2,000 controls"),
         (config(8_000, 10), "8,000 fields"),
         (config(900, 900), "810,000 fields, counted for each control"),
         (nested(90, 10_000), "options, counted for each control around them"),
     ],
-    ids=["both", "fields", "fields for each control", "options within controls"],
+    ids=["all objects", "no object", "both", "fields", "fields for each control", "options within controls"],
 )
 def test_a_config_that_is_too_large_is_refused_before_anything_is_made_of_it(
     xml: str, what: str, monkeypatch: pytest.MonkeyPatch
