@@ -63,16 +63,14 @@ def test_an_address_that_is_nextlabel_itself_is_not_taken_for_label_studio(
     assert "Traceback" not in done.stderr
 
 
-def test_a_config_without_a_supported_control_is_refused_by_name(
+def test_a_config_that_asks_more_than_is_read_is_refused_with_what_is_too_much(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:
-    config = (
-        '<View><Image name="i" value="$i"/><BrushLabels name="b" toName="i"><Label value="x"/></BrushLabels></View>'
-    )
-    project = owner.create_project("brush", config)
+    asked = "".join(f'<TextArea name="a{n}" toName="t"/>' for n in range(1_001))
+    project = owner.create_project("too much", f'<View><Text name="t" value="$t"/>{asked}</View>')
     done = nextlabel.connect(project, label_studio.legacy_access)
     assert done.returncode != 0
-    assert "BrushLabels" in done.stderr
+    assert "1,001 controls" in done.stderr
 
 
 def test_a_backend_that_label_studio_cannot_reach_is_a_problem_with_a_remedy(
