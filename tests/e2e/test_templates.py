@@ -62,9 +62,9 @@ def _tried(
         task = owner.next_task(project)
         assert task is not None
         owner.submit_result(task["id"], answer)
-    told = sum(bool(read_labels(answer, config)) for answer in answers)
-    assert told, (name, answers)
-    wait_for(learned(nextlabel, project, told), name)
+    labeled = sum(bool(read_labels(answer, config)) for answer in answers)
+    assert labeled, (name, answers)
+    wait_for(learned(nextlabel, project, labeled), name)
     queue, tasks = nextlabel.queues(project)[0], owner.open_tasks(project)
     shown = [one for task in tasks for one in task["predictions"] if one["model_version"] == queue.version]
     assert len(shown) == len(tasks) == len(queue.window), name

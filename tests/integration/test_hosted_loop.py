@@ -219,7 +219,7 @@ def test_a_fit_that_fails_leaves_the_version_before_in_service_and_says_what_hap
     team.take()
 
     team.parts.service.event(("memory",), LabelEvent(team.at_tool, "train"))
-    assert received in team.run().failure, "a person who wants it tried again is heard"
+    assert received in team.run().failure, "it is tried again when a person asks for that"
 
 
 def test_the_window_is_refilled_by_the_version_before_a_failed_one(team_of: TeamOf) -> None:

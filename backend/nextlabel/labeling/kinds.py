@@ -35,7 +35,7 @@ class Result:
 
 
 Label = str | float | tuple[str, ...] | tuple[Span, ...] | Result
-"""What was said of a target: of a ``choice`` its label, of ``choices`` the labels in the order of the target's, of a
+"""The label of a target: of a ``choice`` one of the target's, of ``choices`` several in the order of the target's, of a
 ``number`` the number, of ``spans`` the spans in the order of the text. A `Result` is of all controls at once."""
 
 

@@ -61,14 +61,14 @@ class Choosing:
         self._chosen = None
         known = isinstance(error, NextlabelError)
         log.debug("the strategy '%s' failed: %s", self.name, error, exc_info=error)  # the worker logs `failure` once
-        reason = str(error) if known else f"The strategy '{self.name}' failed: {_received(error)}."
+        reason = str(error) if known else f"The strategy '{self.name}' failed: {_raised(error)}."
         self.failure = (
             f"{reason[:_LONGEST]} Tasks come in the order of '{DEFAULT}' meanwhile; it is tried again after the next "
             "label. To choose another: `nextlabel connect --option strategy=NAME`."
         )
 
 
-def _received(error: BaseException) -> str:
+def _raised(error: BaseException) -> str:
     """What was raised, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

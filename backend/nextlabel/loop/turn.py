@@ -183,7 +183,7 @@ class ActiveLearning:
             self._fences.check(project, fence)
             progress("fit", len(workbench.labels))
             began = time.monotonic()
-            outcome = self._learn(connection, connector, workbench, fence, partial(_go_on_meanwhile, read_tool, queue))
+            outcome = self._learn(connection, connector, workbench, fence, partial(_keep_order_going, read_tool, queue))
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
                 later, now = read_tool()
                 appeared = appeared or later.appeared
@@ -312,7 +312,7 @@ class ActiveLearning:
         return _Outcome(failure=str(error))
 
 
-def _go_on_meanwhile(read_tool: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
+def _keep_order_going(read_tool: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
     """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
     version in service. What fails is tried again soon enough; only who was overtaken stops.
     """

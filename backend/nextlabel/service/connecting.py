@@ -218,7 +218,7 @@ class Connecting:
             else:
                 self.connections.save(known)
             return False
-        where = () if isinstance(connector, Prepares) else _where_it_is(connector.order)  # `prepare` has told
+        where = () if isinstance(connector, Prepares) else _where_it_is(connector.order)  # `prepare` names it
         for found in (*_put_out_of_service(before), *where):
             report.add(found)
         # While it was introduced the tool may have sent options of its own; what was typed wins.

@@ -151,11 +151,11 @@ class _TaskIds(Collection[TaskId]):
 
     def __len__(self) -> int:
         with self.database.read() as sql:
-            return sql.execute(select(func.count()).select_from(_received_from(self.project).subquery())).scalar() or 0
+            return sql.execute(select(func.count()).select_from(_ids_of(self.project).subquery())).scalar() or 0
 
     def __iter__(self) -> Iterator[TaskId]:
         with self.database.read() as sql:
-            found = sql.execute(_received_from(self.project)).scalars().all()
+            found = sql.execute(_ids_of(self.project)).scalars().all()
         return iter([TaskId(task) for task in found])
 
     def __contains__(self, task: object) -> bool:
@@ -170,7 +170,7 @@ def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[Ta
     return [TaskId(task) for task in sql.execute(union(readable, others)).scalars()]
 
 
-def _received_from(project: ProjectId) -> CompoundSelect[Any]:
+def _ids_of(project: ProjectId) -> CompoundSelect[Any]:
     """The ids of a project's tasks, of those that cannot be read too."""
     readable = select(tasks.c.id).where(tasks.c.project == project)
     return union(readable, select(unreadable.c.task).where(unreadable.c.project == project))
