@@ -58,9 +58,11 @@ class Restored(Protocol):
     def from_state(cls, state: Mapping[str, object]) -> Estimator: ...
 
 
-Offer = Callable[[CandidatePool, TargetPredictions, Target, Sequence[Label], Callable[[], Space]], CandidatePool]
+Labels = Sequence[Label]
+ToSpace = Callable[[], Space]
+Offer = Callable[[CandidatePool, TargetPredictions, Labels, ToSpace], CandidatePool]
 """A pool of which only the margin says how unsure the model is, what that model predicts of the only target, that
-target, its labels, and the space of its features → the pool with what the kind has beside."""
+target's labels, and the space of its features → the pool with what the kind has beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class OfKind:
 
     fit: Callable[[Known], Fitted]
     models: tuple[type[Restored], ...]
-    offer: Offer = lambda pool, predicted, target, labels, space: pool
+    offer: Offer = lambda pool, predicted, labels, space: pool
     from_two: bool = True
     """Whether there is nothing to fit until two labels differ."""
 
@@ -108,38 +110,20 @@ def _fit_spans(known: Known) -> Fitted:
 # --- what query strategies are given ----------------------------------------------------------------------------------
 
 
-def _offer_choice(
-    pool: CandidatePool,
-    predicted: TargetPredictions,
-    target: Target,
-    labels: Sequence[Label],
-    space: Callable[[], Space],
-) -> CandidatePool:
+def _offer_choice(pool: CandidatePool, predicted: TargetPredictions, labels: Labels, space: ToSpace) -> CandidatePool:
     """The probabilities of its classes, and a learner for further models."""
-    learner = LinearLearner(space(), len(target.labels))
+    learner = LinearLearner(space(), predicted.probabilities.shape[1])
     return replace(pool, probabilities=predicted.probabilities, learner=learner, classes=True)
 
 
-def _offer_choices(
-    pool: CandidatePool,
-    predicted: TargetPredictions,
-    target: Target,
-    labels: Sequence[Label],
-    space: Callable[[], Space],
-) -> CandidatePool:
+def _offer_choices(pool: CandidatePool, predicted: TargetPredictions, labels: Labels, space: ToSpace) -> CandidatePool:
     if not isinstance(predicted, ChoicesPredictions):
         return pool
     given, learner = membership(labels, predicted.labels), ChancesLearner(space, predicted.labels)
     return replace(pool, chances=Chances(predicted.chances, given, learner))
 
 
-def _offer_number(
-    pool: CandidatePool,
-    predicted: TargetPredictions,
-    target: Target,
-    labels: Sequence[Label],
-    space: Callable[[], Space],
-) -> CandidatePool:
+def _offer_number(pool: CandidatePool, predicted: TargetPredictions, labels: Labels, space: ToSpace) -> CandidatePool:
     if not isinstance(predicted, NumberPredictions):
         return pool
     numbers = np.array([label for label in labels if isinstance(label, float)])

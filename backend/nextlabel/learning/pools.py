@@ -68,7 +68,7 @@ def candidate_pool(
     if len(target_predictions) != 1:
         return pool
     (predicted,) = target_predictions.values()
-    return BY_KIND[target.kind].offer(pool, predicted, target, labels, space)
+    return BY_KIND[target.kind].offer(pool, predicted, labels, space)
 
 
 def unlike_pool(
@@ -146,4 +146,4 @@ def rarest_of(names: Sequence[Sequence[str]], known: Sequence[str]) -> tuple[NDA
 def _widened(probabilities: Floats, k: int) -> Floats:
     """With columns of zeros up to k, for strategies that look a label up in its column; no margin changes."""
     missing = max(0, k - probabilities.shape[1])
-    return np.pad(probabilities, ((0, 0), (0, missing)))
+    return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities

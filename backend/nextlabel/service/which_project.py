@@ -69,23 +69,22 @@ class WhichProject:
         """``TOOL:ID`` names a tool, or the kind of one; an id alone may be our own, or that of the usual tool.
 
         Raises `SettingsError` where TOOL is neither."""
-        before, colon, rest = typed.project.partition(":")
         tools = {one.name: one for one in self.connections.tools()}
         kinds = discovery.names()
-        if not colon or (before not in tools and before not in kinds):
-            before, rest = "", typed.project
-        name = typed.tool or (before if before in tools else "")
+        before, colon, rest = typed.project.partition(":")
+        named = bool(colon) and (before in tools or before in kinds)
+        name = typed.tool or (before if named and before in tools else "")
         known = self.connections.named(typed.project)
-        if known and not name and not before and (not typed.url or known.at_tool != typed.project):
+        if known and not name and not named and (not typed.url or known.at_tool != typed.project):
             return _Meant(known.tool.kind, known.tool, "", known.at_tool)
-        if colon and not before and not known:
-            before_colon = typed.project.partition(":")[0]
+        if colon and not named and not known:
             raise SettingsError(
-                f"There is no tool '{before_colon}': write the project as TOOL:ID, where TOOL is one of "
+                f"There is no tool '{before}': write the project as TOOL:ID, where TOOL is one of "
                 f"{', '.join(sorted({*tools, *kinds}))}, or as its id alone."
             )
-        kind = tools[name].kind if name in tools else before if before in kinds else self.settings.connector
-        return _Meant(kind, tools.get(name), name, ToolProjectId(rest))
+        kind = tools[name].kind if name in tools else before if named else self.settings.connector
+        at_tool = ToolProjectId(rest if named else typed.project)
+        return _Meant(kind, tools.get(name), name, at_tool)
 
     def _known(self, meant: _Meant) -> Connection | None:
         return next(

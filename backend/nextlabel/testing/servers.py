@@ -72,8 +72,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class OwnServer(ABC):
-    """A server of a labeling tool that tests and demos start themselves: one process, one folder with its data.
+class Lasting(ABC):
+    """What tests and demos start of a labeling tool, with a folder for its data.
 
     Start it in a thread that lives as long as it should: on Linux it dies with the thread that started it. ``stop`` and
     ``start`` keep address and data; leaving the context, or ``close``, removes the data.
@@ -81,6 +81,36 @@ class OwnServer(ABC):
 
     title = ""
     """The tool's name, for messages."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """Made at the first start; only we may look inside."""
+        return Path(tempfile.mkdtemp(prefix=f"nextlabel-{self.title.lower().replace(' ', '-')}-"))
+
+    @abstractmethod
+    def start(self) -> Self: ...
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it and whatever it has started; the data stays."""
+
+    def close(self) -> None:
+        """Stop it and remove its data."""
+        self.stop()
+        atexit.unregister(self.close)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class OwnServer(Lasting):
+    """A server that is one process."""
 
     def __init__(self, port: int | None = None) -> None:
         self._port = port or free_port()
@@ -93,11 +123,6 @@ class OwnServer(ABC):
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
-
-    @cached_property
-    def folder(self) -> Path:
-        """Made at the first start; only we may look inside."""
-        return Path(tempfile.mkdtemp(prefix=f"nextlabel-{self.title.lower().replace(' ', '-')}-"))
 
     def start(self) -> Self:
         """Returns when it answers. Raises `ToolUnavailable` with the end of its log when it does not."""
@@ -115,24 +140,9 @@ class OwnServer(ABC):
         return self
 
     def stop(self) -> None:
-        """End it and whatever it has started; the data stays."""
         process, self._process = self._process, None
         if process is not None:
             end_group(process, _STOP_SECONDS)
-
-    def close(self) -> None:
-        """Stop it and remove its data."""
-        self.stop()
-        atexit.unregister(self.close)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def _prepare(self) -> None:

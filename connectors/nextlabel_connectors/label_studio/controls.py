@@ -26,7 +26,7 @@ from nextlabel_connectors.label_studio.values import (
 
 _RATINGS = range(2, 101)  # what maxRating may be; Label Studio's own default is 5
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-_LONGEST_LABEL = 1_000
+LONGEST_LABEL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def _taxonomy(tag: Element) -> Control:
     for option, around in options_of(tag, "choice"):
         path = tuple(_written(step) for step in around)
         label = PATH_SEPARATOR.join(path)
-        if len(label) > _LONGEST_LABEL:
-            raise Unsupported(f"One of its choices is longer than {_LONGEST_LABEL:,} characters, all its path counted.")
+        if len(label) > LONGEST_LABEL:
+            raise Unsupported(f"One of its choices is longer than {LONGEST_LABEL:,} characters, all its path counted.")
         if paths.setdefault(label, path) != path:
             raise Unsupported(f"Two of its choices would both be called '{shown(label)}'.")
         if is_true(tag, "leafsOnly") and any(tag_name(inner) == "choice" for inner in option):
@@ -142,8 +142,8 @@ def _written(option: Element) -> str:
     written = attribute(option, "alias") or attribute(option, "value")
     if not written or (tag_name(option) == "choice" and option.get("alias") == ""):
         raise Unsupported("One of its options has no value, or an empty alias.")
-    if len(written) > _LONGEST_LABEL:
-        raise Unsupported(f"One of its options is longer than {_LONGEST_LABEL:,} characters.")
+    if len(written) > LONGEST_LABEL:
+        raise Unsupported(f"One of its options is longer than {LONGEST_LABEL:,} characters.")
     return written
 
 

@@ -14,11 +14,10 @@ from xml.etree.ElementTree import Element
 
 from nextlabel.labeling import Label
 from nextlabel_connectors.label_studio.config_xml import attribute, tag_name
-from nextlabel_connectors.label_studio.controls import Control, options_of
+from nextlabel_connectors.label_studio.controls import LONGEST_LABEL, Control, options_of
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import PATH_SEPARATOR, Form, Value, finite_number
 
-_LONGEST_LABEL = 1_000
 _WRITTEN = ("textarea", "chat")
 _GIVEN = ("rating", "number")
 
@@ -49,7 +48,7 @@ def how_many() -> Control:
 
 
 def _form(read: Callable[[Value], Label | None], together: Callable[[Sequence[Label]], Label]) -> Form:
-    return Form("", read, None, together)
+    return Form("", read, lambda label: [], together)
 
 
 def _labels(tag: Element) -> Iterator[str]:
@@ -58,7 +57,7 @@ def _labels(tag: Element) -> Iterator[str]:
         for option, around in options_of(tag, kind):
             path = [attribute(one, "alias") or attribute(one, "value") for one in around]
             name = PATH_SEPARATOR.join(path) if _has_paths(tag) else path[-1]
-            if name and len(name) <= _LONGEST_LABEL and not (REFERENCE.search(name) and not attribute(option, "alias")):
+            if name and len(name) <= LONGEST_LABEL and not (REFERENCE.search(name) and not attribute(option, "alias")):
                 yield name
 
 

@@ -89,13 +89,13 @@ def parse_label_config(xml: str) -> LabelConfig:
     held: dict[str, tuple[LearnedControl, str]] = {}
     for tag in controls:
         name = tag.get("name", "")
+        if why := reader.why_unclear(tag):
+            left_out[name] = why
+            continue
         try:
-            reader.check_name(tag)
             learned[name] = reader.read(tag)
         except Unsupported as reason:
-            left_out[name] = str(reason)
-            if reader.is_told_apart(tag):
-                held[name] = reader.read_held(tag)
+            left_out[name], held[name] = str(reason), reader.read_held(tag)
     held = _worth_learning(held, beside=bool(learned))
     if not learned and not held and controls:
         held[_ANSWER] = reader.answer()
@@ -188,20 +188,13 @@ class _Reader:
         self._controls = [tag for tag in named if tag.get("toName")]
         self._inputs, self._text = _once(inputs_of), _once(text_of)
 
-    def is_told_apart(self, tag: Element) -> bool:
-        """Whether results tell what is this tag's."""
-        try:
-            self.check_name(tag)
-        except Unsupported:
-            return False
-        return True
-
-    def check_name(self, tag: Element) -> None:
-        """Raises `Unsupported` where results do not tell what is this tag's."""
+    def why_unclear(self, tag: Element) -> str:
+        """Why results do not tell what is this tag's; "" where they do."""
         if self._counts[tag.get("name", "")] > 1:
-            raise Unsupported("Several tags have this name; names must differ.")
+            return "Several tags have this name; names must differ."
         if "{{" in tag.get("name", "") + tag.get("toName", ""):
-            raise Unsupported("It is repeated by a <Repeater>, which is not supported.")
+            return "It is repeated by a <Repeater>, which is not supported."
+        return ""
 
     def read(self, tag: Element) -> LearnedControl:
         """A control that is learned in full. Raises `Unsupported` where it cannot be."""

@@ -237,7 +237,7 @@ def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction |
 def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
     """The values of the options that a guess chooses, of nested ones the innermost."""
     control = config.controls[guess.target]
-    if control.asked.options is None or isinstance(guess.label, Result) or control.form.write is None:
+    if control.asked.options is None or isinstance(guess.label, Result):
         return []
     received = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
     return [one if isinstance(one, str) else one[-1] for some in received for one in cast(list[str | list[str]], some)]
@@ -303,7 +303,7 @@ def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dic
 
 def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
     control = config.controls[guess.target]
-    written = control.form.write(guess.label) if control.form.write else []
+    written = control.form.write(guess.label)
     spans = control.target.kind == "spans"
     confidences = guess.parts if spans and len(guess.parts) == len(written) else (guess.confidence,) * len(written)
     items: list[dict[str, object]] = []

@@ -23,12 +23,12 @@ class Form:
 
     ``read`` says what the ``value`` of one item of this ``type`` ("": of any) holds, whether or not the config still
     has it (None: no label of this control); ``together`` makes one label of those of several items. ``write`` gives the
-    values of a label that the config has; None where it is never shown.
+    values of a label that the config has.
     """
 
     type: str
     read: Callable[[Value], Label | None]
-    write: Callable[[Label], list[dict[str, object]]] | None
+    write: Callable[[Label], list[dict[str, object]]]
     together: Callable[[Sequence[Label]], Label] = lambda labels: labels[-1]
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
-from nextlabel.testing.servers import TAIL, end_group, ending_with_us, free_port
+from nextlabel.testing.servers import TAIL, Lasting, end_group, ending_with_us, free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.fiftyone.process import FiftyOne
 
@@ -34,12 +31,10 @@ class FiftyOneMissing(ConfigurationError):
     """There is no FiftyOne installed where one was looked for."""
 
 
-class FiftyOneServer:
-    """A MongoDB with FiftyOne's data on a free port of this machine, and the App once it is asked for.
+class FiftyOneServer(Lasting):
+    """A MongoDB with FiftyOne's data on a free port of this machine, and the App once it is asked for."""
 
-    ``stop`` and ``start`` keep address and data; leaving the context, or ``close``, removes the data. Start it in a
-    thread that lives as long as it should: on Linux its processes die with the thread that started them.
-    """
+    title = "FiftyOne"
 
     def __init__(self, venv: Path | None = None) -> None:
         self._venv = (venv or Path(os.environ.get(VENV_VARIABLE) or _DEFAULT_VENV)).absolute()
@@ -48,7 +43,6 @@ class FiftyOneServer:
         if mongod is None:
             raise FiftyOneMissing(f"There is no FiftyOne with a MongoDB in {self._venv}: run `make fiftyone`.")
         self._mongod, self._port, self._app_port = mongod, free_port(), free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="nextlabel-fiftyone-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -89,19 +83,6 @@ class FiftyOneServer:
         for process in reversed(self._processes.values()):
             end_group(process, _STOP_SECONDS)
         self._processes.clear()
-
-    def close(self) -> None:
-        self.stop()
-        atexit.unregister(self.close)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _spawn(self, name: str, command: Sequence[str], answers: Callable[[], bool]) -> None:
         if name in self._processes:
