@@ -15,7 +15,7 @@ from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import ConnectorType, KeepsOldOrders, OwnOrder, Prepares, Pruned, QueueReceipt, ToolAccess
 from nextlabel.testing.contract import CoreContract, PredictionsContract, TokenContract, UnreadableContract
 from nextlabel.testing.scene import Scene, ids, set_scene
-from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.doccano import CONNECTOR
 from nextlabel_connectors.doccano.client import DoccanoClient
 from nextlabel_connectors.doccano.connector import DoccanoConnector
@@ -458,17 +458,16 @@ class Annotator:
         expect(self.page.locator(".v-chip--active")).to_contain_text("spam", timeout=1_000 * CEILING_SECONDS)
 
     def confirm(self) -> None:
-        """As it stands, with the pre-annotation; returns when doccano has it."""
-        before = self._confirmed()
+        """As it stands, with the pre-annotation; returns when doccano's page has read its list again: it shows the
+        old task on when it is turned before that."""
+        confirmed = len(self.place.ann.tasks(self.place.number, confirmed="true"))
         self.page.keyboard.press("Enter")
-        wait_for(lambda: self._confirmed() == before + 1, "until the task is confirmed")
+        complete = self.page.get_by_role("listitem").filter(has_text="Complete")
+        expect(complete).to_have_text(f"Complete {confirmed + 1}", timeout=1_000 * CEILING_SECONDS)
 
     def turn(self, key: str, text: str) -> None:
         self.page.keyboard.press(key)
         self.sees(text)
-
-    def _confirmed(self) -> int:
-        return len(self.place.ann.tasks(self.place.number, confirmed="true"))
 
 
 def test_the_link_serves_the_order_and_the_two_arrow_keys_stay_within_the_best_two(
