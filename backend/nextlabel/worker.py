@@ -80,10 +80,11 @@ def worker_on(client: redis.Redis) -> HelpingWorker:
 def _yield_to_the_web() -> None:
     """Training may take longer; an annotator who waits for a webhook may not."""
     os.nice(10)
-    with suppress(
-        OSError
-    ):  # Linux may weigh whole sessions against each other: then only the session's niceness counts
-        Path("/proc/self/autogroup").write_text("10", encoding="ascii")
+    # Linux may weigh whole sessions against each other: then only the session's niceness counts. One that this process
+    # does not lead is somebody else's, such as the shell that it was started from.
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text("10", encoding="ascii")
 
 
 def _wait_for_redis(parts: Parts) -> None:
