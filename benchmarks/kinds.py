@@ -148,14 +148,15 @@ def _pictures(name: str) -> Callable[[], Known]:
         assert rows is not None  # noqa: S101 - sets of numbers
         side = round(len(rows[0]) ** 0.5)
         grey = (rows / rows.max() * 255).astype(np.uint8).reshape(-1, side, side)
-        tasks = [Task(TaskId(str(n)), {"image": _png(pixels)}) for n, pixels in enumerate(grey)]
+        tasks = [Task(TaskId(str(n)), {"image": png_of(pixels)}) for n, pixels in enumerate(grey)]
         target = Target("digit", "choice", (Input("image", "image"),), data.classes)
         return Known(target, tasks, list(data.labels))
 
     return known
 
 
-def _png(pixels: NDArray[np.uint8]) -> str:
+def png_of(pixels: NDArray[np.uint8]) -> str:
+    """A grey picture as the address of itself."""
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, "PNG")
     return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()

@@ -68,12 +68,13 @@ class Journal:
     def _take(self, path: Path, number: int, entry: dict[str, Any]) -> None:
         try:
             if "curve" in entry:
-                read = entry["curve"]
-                curve = Curve(**{**read, "labels": tuple(read["labels"]), "scores": tuple(read["scores"])})
+                read = dict(entry["curve"]).items()
+                given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in read}
+                curve = Curve(**given)
                 self.curves[curve.strategy, curve.seed] = curve
             else:
                 self.full[entry["seed"]] = entry["full"]
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{path}, line {number}, is not a run: remove the line or the file.") from error
 
 

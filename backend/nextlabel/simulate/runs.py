@@ -46,13 +46,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What one run gave: ``scores`` on the held-out rows, each with that many ``labels``."""
+    """What one run gave: ``scores`` on the held-out rows, each with that many ``labels``; ``rows`` are those of the
+    training data in the order in which they were labeled."""
 
     strategy: str
     seed: int
     labels: tuple[int, ...]
     scores: tuple[float, ...]
     seconds: float = 0.0
+    rows: tuple[int, ...] = ()
 
 
 def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: int, *, fast: bool = True) -> Curve:
@@ -78,7 +80,8 @@ def run(problem: Problem, plan: Plan, strategy: QueryStrategy, name: str, seed: 
         cold = not is_random and learning.is_cold(plan.initial)
         asked = _ask(learning, _start(plan) if cold else strategy, seed, labeled, size)
         labeled = np.concatenate([labeled, asked])
-    return Curve(name, seed, tuple(labels), tuple(scores), round(time.perf_counter() - started, 3))
+    seconds = round(time.perf_counter() - started, 3)
+    return Curve(name, seed, tuple(labels), tuple(scores), seconds, tuple(labeled.tolist()))
 
 
 def run_on_all(problem: Problem, plan: Plan, seed: int) -> float:
