@@ -18,6 +18,7 @@ from nextlabel.labeling.ranking import Features, Floats
 
 _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none
+_ROUNDING = 1e-5  # of a mean: a measure that varies by less than that is the same everywhere
 _FURTHEST = 5.0  # standard deviations: one odd recording must not outweigh all others
 _FAINTEST = 1e-3  # of the landmarks' directions: fainter ones, as between near doubles, are made of rounding errors
 _BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
@@ -171,7 +172,7 @@ class Scaled:
         if not len(known):
             known = np.zeros((1, pool.shape[1]))
         mean, spread = known.mean(axis=0), known.std(axis=0)
-        spread[spread < _SAME * (1 + np.abs(mean))] = 1.0
+        spread[spread < _ROUNDING * (1 + np.abs(mean))] = 1.0
         mean, spread = mean.astype(np.float32), spread.astype(np.float32)
         return cls(mean, spread, Curved.of(_scaled(known, mean, spread)))
 

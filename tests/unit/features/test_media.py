@@ -359,8 +359,6 @@ def test_of_a_sound_without_end_only_the_beginning_is_decoded(channels: int, mon
 
 
 def test_of_a_video_only_so_many_frames_are_decoded_and_none_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    import av
-
     frames: list[int] = []
     picture_of = video._picture
     monkeypatch.setattr(video, "_picture", lambda frame: frames.append(frame.pts) or picture_of(frame))
@@ -373,7 +371,18 @@ def test_of_a_video_only_so_many_frames_are_decoded_and_none_that_is_too_large(m
     assert len(frames) <= 5
     monkeypatch.setattr(video, "_MOST_PIXELS", 64 * 64 - 1)
     assert video.describe(film(0)) is None
-    assert av.__version__
+
+
+def test_a_list_of_videos_opens_no_file_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself the library does: a stranger would learn from its features what files there are."""
+    import av
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.mp4").write_bytes(film(0))
+    named = b"ffconcat version 1.0\nfile film.mp4\n"
+    with av.open(BytesIO(named)) as container:
+        assert next(container.decode(video=0)).width == 64
+    assert video.describe(named) is None
 
 
 def test_of_a_series_only_so_many_rows_and_columns_are_read() -> None:
