@@ -13,6 +13,7 @@ import redis
 from nextlabel.errors import FileUnavailable, SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
+from nextlabel.features.media.documents import TextFiles
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.features.work import EMBED, SCORE
@@ -295,12 +296,14 @@ class _Sources:
 
     def __call__(self, project: ProjectId) -> Source:
         folder = self._folder(project)
-        return Source(self._texts(folder).features, VectorCache(folder, self._shards), self._files_of(project))
+        vectors, files = VectorCache(folder, self._shards), self._files_of(project)
+        return Source(self._texts(folder).features, vectors, files, texts=TextFiles(folder))
 
     def at_once(self, project: ProjectId) -> Source:
         """For a request: nobody is asked to help, and no counts are kept."""
         folder = self._folder(project)
-        return Source(self._texts(folder).features_at_once, VectorCache(folder), self._files_of(project))
+        vectors, files = VectorCache(folder), self._files_of(project)
+        return Source(self._texts(folder).features_at_once, vectors, files, texts=TextFiles(folder))
 
     def _folder(self, project: ProjectId) -> Path:
         return self._settings.home / "features" / project

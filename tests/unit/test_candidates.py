@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -150,7 +152,7 @@ class Backwards:
 
 
 NOTHING: list[object] = [None, "", " \n", [], {}]
-EVERY_KIND: list[InputKind] = ["text", "dialogue", "table", "image", "metadata"]
+EVERY_KIND: list[InputKind] = list(get_args(InputKind))
 BLANK: list[tuple[InputKind, object, bool]] = [
     *((kind, value, True) for kind in EVERY_KIND for value in NOTHING),
     ("text", "<p>&nbsp;<br></p><!-- no --><script>x()</script>", True),

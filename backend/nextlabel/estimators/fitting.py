@@ -9,7 +9,7 @@ import numpy as np
 from nextlabel.estimators.by_kind import BY_KIND, Fitted, Known
 from nextlabel.estimators.prior import Prior
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import Label, Target, Task
+from nextlabel.labeling import RECORDINGS, Label, Target, Task
 from nextlabel.labeling.ranking import Features
 
 
@@ -27,8 +27,8 @@ def fit(
 
     Without ``judged`` nothing is known of rows that it has not seen, which is quicker: it answers the same, but for a
     single choice how sure it is means nothing. Several choices are always judged, for they are given by it. The prior
-    it stays where tasks hold recordings and nothing else. ``space`` knows all tasks of the project, labeled
-    or not. Labels must be such as `Target.read` gives.
+    it stays where tasks hold recordings that are not opened, and nothing else. ``space`` knows all tasks of the
+    project, labeled or not. Labels must be such as `Target.read` gives.
     """
     of_kind = BY_KIND[target.kind]
     if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
@@ -37,8 +37,8 @@ def fit(
 
 
 def _report_nothing(target: Target, features: Features) -> bool:
-    """Whether tasks hold nothing beside recordings that are not read. Where texts or pictures come out empty, they may
-    be there the next time: then there is a model, for the gate to judge."""
-    if any(one.kind != "metadata" for one in target.inputs):
+    """Whether tasks hold nothing beside recordings that are not opened. Where texts or pictures come out empty, they
+    may be there the next time: then there is a model, for the gate to judge."""
+    if any(one.kind not in RECORDINGS for one in target.inputs):
         return False
     return not (features.any() if isinstance(features, np.ndarray) else features.count_nonzero())

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import EmbeddingEncoder
-from nextlabel.features.image import ImageEncoder
+from nextlabel.features.media import pdf
+from nextlabel.features.media.documents import with_their_texts
+from nextlabel.features.media.encoder import MEDIA, MediaEncoder
 from nextlabel.features.metadata import holding, holds_cells, holds_lists, record_of, shown_record, telling
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
 from nextlabel.features.text import read_text
-from nextlabel.labeling import Input, Target, Task, read_field
+from nextlabel.labeling import RECORDINGS, Input, InputKind, Target, Task, read_field
 from nextlabel.labeling.ranking import Features
 
 _ALONE = "side"
@@ -57,6 +60,37 @@ class TextEncoder:
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "fields": list(self._fields)}
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> TextEncoder:
+        return cls(cast("list[str]", state["fields"]))
+
+
+class DocumentEncoder:
+    """The texts of PDF files, by ``inner``, an encoder of texts."""
+
+    kind = "pdf"
+
+    def __init__(self, fields: Sequence[str], inner: Encoder) -> None:
+        self._fields, self._inner = tuple(fields), inner
+
+    @classmethod
+    def of(cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str) -> DocumentEncoder:
+        opened = with_their_texts(tasks, fields, source) if embeddings else []
+        return cls(fields, _of_texts(fields, opened, source, embeddings))
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        return self._inner.encode(with_their_texts(tasks, self._fields, source), source)
+
+    def space(self, pool: Features) -> Space:
+        return self._inner.space(pool)
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "fields": list(self._fields), "inner": self._inner.state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> DocumentEncoder:
+        return cls(cast("list[str]", state["fields"]), restore_encoder(cast("Mapping[str, object]", state["inner"])))
+
 
 class ComparedEncoder:
     """Two things side by side: what the first has more of than the second, each weighed as if it stood alone.
@@ -80,6 +114,11 @@ class ComparedEncoder:
     def state(self) -> dict[str, object]:
         parts = {"side": self._side.state(), "space": self._space.state()}
         return {"kind": self.kind, "fields": list(self._fields), **parts}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> ComparedEncoder:
+        side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
+        return cls(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
 
 
 def _alone(tasks: Sequence[Task], field: str) -> list[Task]:
@@ -133,25 +172,84 @@ class RecordEncoder:
             space.weigh(part.encode(records if isinstance(part, TabularEncoder) else stated, source))
             for part, space in self._parts
         ]
-        if len(weighed) < 2:
-            return weighed[0] if weighed else np.zeros((len(tasks), 1), dtype=np.float32)
-        cells, texts = map(csr_matrix, weighed)
-        return csr_matrix(hstack([cells * _BESIDE_TEXTS, texts], format="csr"))
+        if len(weighed) == 2:
+            weighed[0] = weighed[0] * _BESIDE_TEXTS
+        return _beside(weighed, len(tasks))
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1])
 
     def state(self) -> dict[str, object]:
-        parts = [{"encoder": part.state(), "space": space.state()} for part, space in self._parts]
         how = {"fields": list(self._fields), "hidden": self._hidden, "both": sorted(self._both)}
-        return {"kind": self.kind, **how, "parts": parts}
+        return {"kind": self.kind, **how, "parts": _states(self._parts)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> RecordEncoder:
-        parts = cast("list[dict[str, dict[str, object]]]", state["parts"])
-        restored = [(restore_encoder(part["encoder"]), restore_space(part["space"])) for part in parts]
         fields, both = (cast("list[str]", state[name]) for name in ("fields", "both"))
-        return cls(fields, restored, hidden=bool(state["hidden"]), both=both)
+        return cls(fields, _restored(state), hidden=bool(state["hidden"]), both=both)
+
+
+class SideBySide:
+    """What several encoders make of the same tasks, each weighed as if it stood alone.
+
+    Where one has nothing of a task, as of a file that cannot be had, it adds nothing to it.
+    """
+
+    kind = "side-by-side"
+
+    def __init__(self, parts: Sequence[tuple[Encoder, Space]]) -> None:
+        self._parts = tuple(parts)
+
+    @classmethod
+    def of(cls, encoders: Sequence[Encoder], tasks: Sequence[Task], source: Source) -> SideBySide:
+        """Of those that tell any of these tasks from another."""
+        encoded = [(one, one.encode(tasks, source)) for one in encoders]
+        return cls([(one, one.space(features)) for one, features in encoded if _tells(features)])
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        """n × d, weighed; one column of zeros where no part tells anything."""
+        return _beside([_weighed(one.encode(tasks, source), space) for one, space in self._parts], len(tasks))
+
+    def space(self, pool: Features) -> Space:
+        return AsItIs(pool.shape[1])
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "parts": _states(self._parts)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> SideBySide:
+        return cls(_restored(state))
+
+
+def _tells(features: Features) -> bool:
+    if isinstance(features, np.ndarray):
+        return bool((features != features[:1]).any())
+    return bool(features.count_nonzero())
+
+
+def _weighed(features: Features, space: Space) -> Features:
+    weighed = space.weigh(features)
+    if isinstance(features, np.ndarray) and isinstance(weighed, np.ndarray):
+        return np.where(features.any(axis=1, keepdims=True), weighed, np.float32(0))
+    return weighed
+
+
+def _beside(parts: Sequence[Features], n: int) -> Features:
+    """The columns of all of them; one of zeros where there are none."""
+    if len(parts) < 2:
+        return parts[0] if parts else np.zeros((n, 1), dtype=np.float32)
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.hstack([np.asarray(part) for part in parts])
+    return csr_matrix(hstack([csr_matrix(part) for part in parts], format="csr"))
+
+
+def _states(parts: Sequence[tuple[Encoder, Space]]) -> list[dict[str, object]]:
+    return [{"encoder": part.state(), "space": space.state()} for part, space in parts]
+
+
+def _restored(state: Mapping[str, object]) -> list[tuple[Encoder, Space]]:
+    parts = cast("list[dict[str, dict[str, object]]]", state["parts"])
+    return [(restore_encoder(part["encoder"]), restore_space(part["space"])) for part in parts]
 
 
 def _records(tasks: Sequence[Task], fields: Sequence[str], *, hidden: bool) -> list[Task]:
@@ -186,11 +284,37 @@ def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embedd
 
 def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str = "") -> Encoder:
     """The encoder that suits what these inputs hold; see `encoder_for`."""
+    by_kind: dict[str, list[str]] = {}
+    for one in inputs:
+        by_kind.setdefault(one.kind, []).append(one.field)
+    opened: list[Encoder] = [MediaEncoder(fields, MEDIA[kind]) for kind, fields in by_kind.items() if kind in MEDIA]
+    if documents := by_kind.get("pdf"):
+        opened.append(DocumentEncoder.of(documents, tasks, source, embeddings))
+    if any(one.kind in RECORDINGS for one in inputs):
+        apart = [one.field for one in inputs if one.kind in RECORDINGS or one.kind in MEDIA]
+        record = RecordEncoder.of(apart, tasks, source, embeddings, hidden=True)
+        return SideBySide.of([*opened, record], tasks, source) if opened else record
+    if opened:
+        others = [one for one in inputs if one.kind not in MEDIA]
+        beside = [encoder_of(others, tasks, source, embeddings)] if others else []
+        return SideBySide.of([*opened, *beside], tasks, source) if beside else opened[0]
+    return _of_fields(inputs, tasks, source, embeddings)
+
+
+def why_unread(kind: InputKind) -> str:
+    """Why a recording of this kind is not opened in this installation, as a sentence; empty where it is."""
+    if kind == "metadata":
+        return "nextlabel does not read what stands there."
+    try:
+        (pdf.require if kind == DocumentEncoder.kind else MEDIA[kind].require)()
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def _of_fields(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
+    """Of what stands in the task itself."""
     fields = [one.field for one in inputs]
-    if pictures := [one.field for one in inputs if one.kind == "image"]:
-        return ImageEncoder(pictures)
-    if recordings := [one.field for one in inputs if one.kind == "metadata"]:
-        return RecordEncoder.of(recordings, tasks, source, embeddings, hidden=True)
     if not any(one.kind == "table" or holds_cells(one.field, tasks) for one in inputs):
         return _of_texts(fields, tasks, source, embeddings)
     _, worded = holding([shown_record(task.data, fields) for task in tasks])
@@ -208,19 +332,16 @@ def _of_texts(fields: Sequence[str], tasks: Sequence[Task], source: Source, embe
 
 def restore_encoder(state: Mapping[str, object]) -> Encoder:
     """The inverse of `Encoder.state`. Raises KeyError for a kind that this version does not have."""
-    match state["kind"]:
-        case TextEncoder.kind:
-            return TextEncoder(cast("list[str]", state["fields"]))
-        case ImageEncoder.kind:
-            return ImageEncoder.from_state(state)
-        case EmbeddingEncoder.kind:
-            return EmbeddingEncoder.from_state(state)
-        case TabularEncoder.kind:
-            return TabularEncoder.from_state(state)
-        case RecordEncoder.kind:
-            return RecordEncoder.from_state(state)
-        case ComparedEncoder.kind:
-            side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
-            return ComparedEncoder(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
-        case other:
-            raise KeyError(other)
+    return _RESTORED[cast(str, state["kind"])](state)
+
+
+_RESTORED: Mapping[str, Callable[[Mapping[str, object]], Encoder]] = {
+    **dict.fromkeys(MEDIA, MediaEncoder.from_state),
+    TextEncoder.kind: TextEncoder.from_state,
+    EmbeddingEncoder.kind: EmbeddingEncoder.from_state,
+    TabularEncoder.kind: TabularEncoder.from_state,
+    RecordEncoder.kind: RecordEncoder.from_state,
+    DocumentEncoder.kind: DocumentEncoder.from_state,
+    SideBySide.kind: SideBySide.from_state,
+    ComparedEncoder.kind: ComparedEncoder.from_state,
+}

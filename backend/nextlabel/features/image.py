@@ -17,33 +17,23 @@ All three sets are grey: what the colours in the layout are worth on photos was 
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from random import sample
-from threading import BoundedSemaphore, Lock
-from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nextlabel.errors import ConfigurationError, FileUnavailable
-from nextlabel.features.source import Source
-from nextlabel.features.spaces import Curved, Space
-from nextlabel.features.text import content_hash
-from nextlabel.labeling import Task, read_field
-from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from nextlabel.labeling.ranking import Floats
 
 SIGNATURE = "image-1"
 """Changes whenever the same picture would give other features."""
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")  # every decoder is a way in for a hostile file: no others
 _MOST_PIXELS = 64_000_000  # as the file's head says, before any is decoded
-_MOST_BYTES = 20_000_000  # of a data: URI
 _SIDE, _CELL, _DIRECTIONS = 28, 4, 9
 _LAYOUT = 4  # × 4 fields of which the mean colour counts
 _LAYOUT_WEIGHT = 0.3
@@ -58,104 +48,12 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_DECODERS = BoundedSemaphore(2)  # pictures in memory at once in this process, up to 0.5 GB each
-_READERS = 8  # pictures fetched at once
-_SLOW_SECONDS, _SLOW_IN_A_ROW = 5.0, 16
 
 
-class ImageEncoder:
-    """The first picture of each field, by its address; zeros where it is missing or cannot be read.
-
-    Features are kept by address: a picture that changes behind the same address keeps those of the first.
-    """
-
-    kind = "image"
-
-    def __init__(self, fields: Sequence[str]) -> None:
-        self._fields = tuple(fields)
-
-    def encode(self, tasks: Sequence[Task], source: Source) -> Floats:
-        """n × (`WIDTH` × fields)."""
-        parts = [self._of_field(field, tasks, source) for field in self._fields]
-        return np.nan_to_num(np.hstack(parts), copy=False)
-
-    def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
-        addresses = [_address(read_field(task.data, field)) for task in tasks]
-
-        def compute(places: Sequence[int]) -> Floats:
-            return _read_all([addresses[place] for place in places], source.file)
-
-        if source.vectors is None:
-            return compute(range(len(addresses)))
-        return source.vectors.get(SIGNATURE, [content_hash(one) for one in addresses], WIDTH, compute)
-
-    def space(self, pool: Features) -> Space:
-        return Curved.of(np.asarray(pool))
-
-    def state(self) -> dict[str, object]:
-        return {"kind": self.kind, "fields": list(self._fields)}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, object]) -> ImageEncoder:
-        return cls(cast("list[str]", state["fields"]))
-
-
-def _address(value: object) -> str:
-    """Of several pictures the first; empty where there is none."""
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, str) else ""
-
-
-def _read_all(addresses: Sequence[str], file: Callable[[str], bytes] | None) -> Floats:
-    """n × `WIDTH`, NaN where there is no picture to be had now: that is never kept, so it is tried again."""
-    require_pillow()
-    rows = np.full((len(addresses), WIDTH), np.nan, dtype=np.float32)
-    patience = _Patience()
-
-    def read(place: int) -> None:
-        content = _content(addresses[place], file, patience)
-        if content is not None:
-            with _DECODERS:
-                pixels = decode(content)
-            if pixels is not None:
-                rows[place] = describe(pixels)
-
-    with ThreadPoolExecutor(_READERS) as readers:
-        # In another order each time: what comes first must not use up the patience for all others for ever.
-        list(readers.map(read, sample(range(len(addresses)), len(addresses))))
-    return rows
-
-
-class _Patience:
-    """Runs out when nothing but time-outs come: a thousand of them would hold up a round for an hour."""
-
-    def __init__(self) -> None:
-        self._slow, self._lock = 0, Lock()
-
-    def read(self, file: Callable[[str], bytes], address: str) -> bytes | None:
-        if self._slow >= _SLOW_IN_A_ROW:
-            return None
-        start = monotonic()
-        try:
-            content = file(address)
-        except FileUnavailable:
-            with self._lock:
-                self._slow += monotonic() - start >= _SLOW_SECONDS
-            return None
-        self._slow = 0
-        return content
-
-
-def _content(address: str, file: Callable[[str], bytes] | None, patience: _Patience) -> bytes | None:
-    if address.startswith("data:"):
-        head, _, coded = address.partition(",")
-        if not head.endswith(";base64") or len(coded) > _MOST_BYTES:
-            return None
-        try:
-            return b64decode(coded)
-        except ValueError:
-            return None
-    return patience.read(file, address) if address and file is not None else None
+def row_of(content: bytes) -> Floats | None:
+    """What `describe` says of the picture; None for what is none."""
+    pixels = decode(content)
+    return None if pixels is None else describe(pixels)
 
 
 def decode(content: bytes) -> Floats | None:

@@ -34,6 +34,15 @@ class Vectors(Protocol):
         """
 
 
+class Texts(Protocol):
+    """Texts kept by the address of what they were read from."""
+
+    def get(self, signature: str, key: bytes) -> str | None: ...
+
+    def keep(self, signature: str, key: bytes, text: str) -> None:
+        """``signature`` changes whenever the same file would give another text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """For one project. ``file`` reads what stands at an address that a task names; it raises `FileUnavailable`.
@@ -45,3 +54,4 @@ class Source:
     vectors: Vectors | None = None
     file: Callable[[str], bytes] | None = None
     progress: EmbedProgress = nobody
+    texts: Texts | None = None

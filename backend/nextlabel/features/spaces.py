@@ -18,6 +18,8 @@ from nextlabel.labeling.ranking import Features, Floats
 
 _LANDMARKS = 300
 _SAME = 1e-9  # a squared distance below it is none
+_ROUNDING = 1e-5  # of a mean: a measure that varies by less than that is the same everywhere
+_FURTHEST = 5.0  # standard deviations: one odd recording must not outweigh all others
 _FAINTEST = 1e-3  # of the landmarks' directions: fainter ones, as between near doubles, are made of rounding errors
 _BLOCK = 4096  # rows weighed at once, 8 bytes for each landmark
 _COUNTED = 10_000_000  # columns counted at once, 8 bytes each
@@ -149,6 +151,45 @@ class Curved:
         return {"kind": self.kind, "centred": self._centred.state(), "gamma": self._gamma, **arrays}
 
 
+class Scaled:
+    """Measures in units of their own: each in standard deviations from its mean, then as `Curved` has them.
+
+    A row of zeros is one of which nothing is known: it stands at the mean, and has no say in where that is.
+    """
+
+    kind = "scaled"
+
+    def __init__(self, mean: Floats, spread: Floats, curved: Curved) -> None:
+        self._mean, self._spread, self._curved = mean, spread, curved
+
+    @property
+    def columns(self) -> int:
+        return self._curved.columns
+
+    @classmethod
+    def of(cls, pool: Floats) -> Scaled:
+        known = pool[pool.any(axis=1)].astype(np.float64)
+        if not len(known):
+            known = np.zeros((1, pool.shape[1]))
+        mean, spread = known.mean(axis=0), known.std(axis=0)
+        spread[spread < _ROUNDING * (1 + np.abs(mean))] = 1.0
+        mean, spread = mean.astype(np.float32), spread.astype(np.float32)
+        return cls(mean, spread, Curved.of(_scaled(known, mean, spread)))
+
+    def weigh(self, features: Features) -> Floats:
+        rows = np.asarray(features)
+        weighed = self._curved.weigh(_scaled(rows, self._mean, self._spread))
+        weighed[~rows.any(axis=1)] = 0
+        return weighed
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "mean": self._mean, "spread": self._spread, "curved": self._curved.state()}
+
+
+def _scaled(rows: NDArray[np.floating], mean: Floats, spread: Floats) -> Floats:
+    return ((rows - mean) / spread).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
+
+
 class AsItIs:
     """Features that are weighed already."""
 
@@ -176,6 +217,10 @@ def restore_space(state: Mapping[str, object]) -> Space:
             assert isinstance(centred, Centred)  # noqa: S101 - written by `Curved.state`
             landmarks, weights = cast(Floats, state["landmarks"]), cast(Floats, state["weights"])
             return Curved(centred, landmarks, weights, cast(float, state["gamma"]))
+        case Scaled.kind:
+            curved = restore_space(cast("Mapping[str, object]", state["curved"]))
+            assert isinstance(curved, Curved)  # noqa: S101 - written by `Scaled.state`
+            return Scaled(cast(Floats, state["mean"]), cast(Floats, state["spread"]), curved)
         case AsItIs.kind:
             return AsItIs(cast(int, state["columns"]))
         case other:

@@ -13,12 +13,14 @@ from nextlabel.labeling.ids import (
 from nextlabel.labeling.kinds import KINDS, Label, Result, Span, TargetKind
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
-from nextlabel.labeling.targets import Input, InputKind, LabelSchema, Target
+from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Target
 from nextlabel.labeling.tasks import Task, read_field
 from nextlabel.labeling.wording import counted, number_in
 
 __all__ = [
     "KINDS",
+    "OPENED",
+    "RECORDINGS",
     "Annotation",
     "AnnotationId",
     "Cursor",

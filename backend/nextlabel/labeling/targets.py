@@ -15,9 +15,15 @@ from nextlabel.labeling.scales import Scale
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
 
-InputKind = Literal["text", "dialogue", "table", "image", "metadata"]
-"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture · a
-recording that is not read, so that all other fields of the task stand for it."""
+InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
+"""What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
+sound, a video · numbers over time or their address · the address of a document · a recording that is not read."""
+
+OPENED = frozenset[InputKind](("image", "audio", "video", "series", "pdf"))
+"""Kinds whose files are opened where they stand."""
+
+RECORDINGS = OPENED - {"image"} | {"metadata"}
+"""Kinds beside which all other fields of a task count: what is not opened, or says nothing, they stand for."""
 
 
 @dataclass(frozen=True, slots=True)

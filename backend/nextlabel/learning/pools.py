@@ -13,7 +13,7 @@ from scipy.stats import siegelslopes
 from nextlabel.estimators.by_kind import BY_KIND
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import KINDS, Input, Label, Target, Task, read_field
+from nextlabel.labeling import KINDS, OPENED, Input, Label, Target, Task, read_field
 from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.learning.predictions import overall_probabilities
 from nextlabel.measures.target_predictions import TargetPredictions
@@ -34,11 +34,11 @@ class Examples:
 
 def nothing_to_read(target: Target, tasks: Sequence[Task], features: Features) -> NDArray[np.bool_]:
     """Of each task whether there is nothing in it that the target could be about: its fields are empty, hold markup
-    and nothing else, or the address of a picture that cannot be had now."""
+    and nothing else, or the address of a file that cannot be had now and nothing beside it."""
     fields = [one.field for one in target.inputs]
     blank = np.array([is_blank(task.data, fields) for task in tasks], dtype=np.bool_)
-    if isinstance(features, np.ndarray) and any(one.kind == "image" for one in target.inputs):
-        blank |= ~features.any(axis=1)
+    if any(one.kind in OPENED for one in target.inputs):
+        blank |= ~(features.any(axis=1) if isinstance(features, np.ndarray) else np.diff(features.indptr) > 0)
     return blank
 
 

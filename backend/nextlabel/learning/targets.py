@@ -19,7 +19,7 @@ from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
-from nextlabel.labeling import KINDS, Label, LabelSchema, Target, Task, TaskId
+from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
@@ -56,7 +56,7 @@ class TargetsWorkbench:
         self.blank: Sequence[Task] | None = None
         self._timed = labeled.tasks, labeled.seconds
         self._row = {task: row for row, task in enumerate(self._tasks)}
-        self._encoders: dict[str, Encoder] = {}
+        self._encoders: dict[tuple[Sequence[Input], bool], Encoder] = {}
         self._encoded: dict[str, Features] = {}
         self._spaces: dict[str, Space] = {}
         for task, given in zip(labeled.tasks, labeled.labels, strict=True):
@@ -175,9 +175,10 @@ class TargetsWorkbench:
         return judge(np.concatenate(candidate_losses), np.concatenate(champion_losses))
 
     def _encoder(self, target: Target) -> Encoder:
-        if target.name not in self._encoders:
-            self._encoders[target.name] = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
-        return self._encoders[target.name]
+        about = target.inputs, target.compared  # many controls are about the same: its files are opened once for all
+        if about not in self._encoders:
+            self._encoders[about] = encoder_for(target, self.everyone, self.source, embeddings=self._embeddings)
+        return self._encoders[about]
 
     def _features(self, encoder: Encoder, tasks: Sequence[Task]) -> Features:
         key = _name_of(encoder)

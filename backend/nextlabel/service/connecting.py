@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nextlabel.errors import JobQueueUnavailable, SettingsError
+from nextlabel.features.encoders import why_unread
 from nextlabel.features.work import Progress
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.labeling import LabelSchema, ProjectId, QueueVersion, ToolProjectId
+from nextlabel.labeling import RECORDINGS, LabelSchema, ProjectId, QueueVersion, ToolProjectId
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, Tool
@@ -279,12 +280,13 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
 
 def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
     for target in schema.targets:
-        if fields := [f"${one.field}" for one in target.inputs if one.kind == "metadata"]:
+        unread = {f"${one.field}": why_unread(one.kind) for one in target.inputs if one.kind in RECORDINGS}
+        reasons = [why for why in dict.fromkeys(unread.values()) if why]
+        if fields := [field for field, why in unread.items() if why]:
             yield Finding(
                 "warning",
-                f"Control '{target.name}' is about {' and '.join(fields)}, which nextlabel does not read: it is "
-                "learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
-                "none.",
+                f"Control '{target.name}' is about {' and '.join(fields)}. {' '.join(reasons)} So it is learned from "
+                "the other fields of each task (duration, speaker, transcript …), and not where there are none.",
             )
 
 

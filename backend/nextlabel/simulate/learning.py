@@ -19,6 +19,7 @@ from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import encoder_for
+from nextlabel.features.media.documents import TextFiles
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs
 from nextlabel.features.text_cache import TextFeatureCache
@@ -52,7 +53,8 @@ class Problem:
     embeddings: str = ""
 
     def source(self) -> Source:
-        return Source(TextFeatureCache(self.cache).features, VectorCache(self.cache), _file)
+        counts, vectors = TextFeatureCache(self.cache).features, VectorCache(self.cache)
+        return Source(counts, vectors, _file, texts=TextFiles(self.cache))
 
     def encode(self) -> None:
         """Read every row once, so that runs find it in the cache."""

@@ -22,26 +22,36 @@ _WHOLES: Mapping[str, InputKind] = {
     "table": "table",
     "image": "image",
 }
-_RECORDINGS = ("audio", "audioplus", "video", "timeseries", "pdf")
+# What these show is opened where it stands.
+_RECORDINGS: Mapping[str, InputKind] = {
+    "audio": "audio",
+    "audioplus": "audio",
+    "video": "video",
+    "timeseries": "series",
+    "pdf": "pdf",
+}
 _HERE = ("", "text", "json")
 
 
 def inputs_of(tag: Element) -> tuple[Input, ...]:
     """What a control on this object tag is about. Raises `Unsupported` where that cannot be read from the task."""
-    if tag_name(tag) in _RECORDINGS or _is_page_elsewhere(tag):
+    if kind := _RECORDINGS.get(tag_name(tag)):
+        # Where an address is put together from several fields, none of them is one.
+        return _fields(tag, kind if REFERENCE.fullmatch(attribute(tag, "value")) else "metadata")
+    if _is_page_elsewhere(tag):
         return _fields(tag, "metadata")
     if tag_name(tag) in _TEXTS:
         _must_stand_in_the_task(tag)
         return _fields(tag)
-    kind = _WHOLES.get(tag_name(tag))
-    if kind is None:
+    whole = _WHOLES.get(tag_name(tag))
+    if whole is None:
         raise Unsupported(_cannot_read(tag))
-    if kind == "image":
+    if whole == "image":
         if attribute(tag, "valueList"):
             raise Unsupported("It labels a list of images (valueList), which is not supported; connect your own model.")
     else:
         _must_stand_in_the_task(tag)
-    return (_only_field(tag, kind),)
+    return (_only_field(tag, whole),)
 
 
 def fields_of(tag: Element) -> tuple[Input, ...]:

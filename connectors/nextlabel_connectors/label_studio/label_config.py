@@ -11,7 +11,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, Label, LabelSchema, Target
+from nextlabel.labeling import RECORDINGS, Input, Label, LabelSchema, Target
 from nextlabel_connectors.label_studio.config_xml import (
     Unsupported,
     attribute,
@@ -269,7 +269,7 @@ class _Reader:
         if not control.compared:
             return self._inputs(objects[0])
         sides = [self._inputs(tag) for tag in objects]
-        if any(one.kind == "metadata" for side in sides for one in side):
+        if any(one.kind in RECORDINGS for side in sides for one in side):
             raise Unsupported(
                 "It compares recordings or pages, which nextlabel does not read; connect your own model for it."
             )

@@ -21,11 +21,13 @@ from nextlabel.errors import ConfigurationError, FileUnavailable
 from nextlabel.features import image
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import encoder_for, restore_encoder
-from nextlabel.features.image import WIDTH, ImageEncoder, decode
+from nextlabel.features.image import WIDTH, decode
+from nextlabel.features.media import reading
+from nextlabel.features.media.encoder import PICTURES, MediaEncoder
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Target, Task, TaskId
 
-TARGET = Target("pet", "choice", (Input("photo", "image"), Input("caption")), ("cat", "dog"))
+TARGET = Target("pet", "choice", (Input("photo", "image"),), ("cat", "dog"))
 
 
 def picture(shape: str = "circle", size: int = 100, mode: str = "RGB") -> Image.Image:
@@ -70,7 +72,7 @@ class Files:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_a_picture_looks_the_same_in_every_format(kind: str) -> None:
-    (plain, other, square) = ImageEncoder(["photo"]).encode(
+    (plain, other, square) = MediaEncoder(["photo"], PICTURES).encode(
         tasks(*(data_uri(one) for one in (file(picture()), file(picture(), kind), file(picture("square"))))), Source()
     )
     assert alike(plain, other) > 0.98 > alike(plain, square)
@@ -126,7 +128,7 @@ BROKEN: dict[str, object] = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_picture_that_cannot_be_read_is_a_row_of_zeros_and_breaks_no_batch(what: str) -> None:
     good = data_uri(file(picture()))
-    rows = ImageEncoder(["photo"]).encode(tasks(good, BROKEN[what], good), Source(file=Files()))
+    rows = MediaEncoder(["photo"], PICTURES).encode(tasks(good, BROKEN[what], good), Source(file=Files()))
     assert rows.shape == (3, WIDTH)
     assert not rows[1].any()
     assert rows[0].any()
@@ -148,10 +150,10 @@ def test_bytes_of_any_kind_are_a_picture_or_none() -> None:
 def test_a_picture_is_fetched_once_but_one_that_failed_again_the_next_time(tmp_path: Path) -> None:
     files = Files(a=file(picture()))
     source = Source(vectors=VectorCache(tmp_path), file=files)
-    first = ImageEncoder(["photo"]).encode(tasks("a", "b", "a"), source)
+    first = MediaEncoder(["photo"], PICTURES).encode(tasks("a", "b", "a"), source)
     assert sorted(files.asked) == ["a", "b"]
     files.files["b"] = file(picture("square"))
-    second = ImageEncoder(["photo"]).encode(tasks("a", "b", "a"), source)
+    second = MediaEncoder(["photo"], PICTURES).encode(tasks("a", "b", "a"), source)
     assert sorted(files.asked) == ["a", "b", "b"]
     assert (first[0] == second[0]).all()
     assert not first[1].any()
@@ -174,8 +176,9 @@ def test_all_batches_of_a_process_together_decode_two_pictures_at_a_time(monkeyp
 
     monkeypatch.setattr(image, "decode", decoding)
     files = Files(a=file(picture()))
+    encoder = MediaEncoder(["photo"], PICTURES)
     with ThreadPoolExecutor(4) as batches:
-        done = [batches.submit(ImageEncoder(["photo"]).encode, tasks("a", "a"), Source(file=files)) for _ in range(4)]
+        done = [batches.submit(encoder.encode, tasks("a", "a"), Source(file=files)) for _ in range(4)]
         for _ in range(2):
             begun.acquire()
         while len(files.asked) < 8:  # all the others have theirs and want to
@@ -186,9 +189,9 @@ def test_all_batches_of_a_process_together_decode_two_pictures_at_a_time(monkeyp
 
 
 def test_a_host_that_only_times_out_is_not_asked_for_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "_SLOW_SECONDS", 0.0)
     files = Files()
-    rows = ImageEncoder(["photo"]).encode(tasks(*map(str, range(500))), Source(file=files))
+    rows = MediaEncoder(["photo"], PICTURES).encode(tasks(*map(str, range(500))), Source(file=files))
     assert len(files.asked) < 50
     assert not rows.any()
 
@@ -215,4 +218,4 @@ def test_without_pillow_a_sentence_says_what_to_install(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=r"nextlabel\[images\]"):
-        ImageEncoder(["photo"]).encode(tasks("a"), Source())
+        MediaEncoder(["photo"], PICTURES).encode(tasks("a"), Source())

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, Scale, Target
+from nextlabel.labeling import Input, InputKind, Scale, Target
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import read_labels
 
@@ -123,20 +123,21 @@ def test_dialogues_tables_and_images_are_inputs_of_their_kind(shown: str, read: 
 
 
 @pytest.mark.parametrize(
-    "shown",
+    ("shown", "kind"),
     [
-        '<Audio name="text" value="$record" hotkey="space"/>',
-        '<AudioPlus name="text" value="$record"/>',
-        '<Video name="text" value="$record" framerate="25"/>',
-        '<TimeSeries name="text" value="$record" valueType="url"><Channel column="heart"/></TimeSeries>',
-        '<HyperText name="text" value="$record" valueType="url"/>',
-        '<Audio name="text" value="https://example.org/$record"/>',
+        ('<Audio name="text" value="$record" hotkey="space"/>', "audio"),
+        ('<AudioPlus name="text" value="$record"/>', "audio"),
+        ('<Video name="text" value="$record" framerate="25"/>', "video"),
+        ('<TimeSeries name="text" value="$record" valueType="url"><Channel column="heart"/></TimeSeries>', "series"),
+        ('<Pdf name="text" value="$record"/>', "pdf"),
+        ('<HyperText name="text" value="$record" valueType="url"/>', "metadata"),
+        ('<Audio name="text" value="https://example.org/$record"/>', "metadata"),
     ],
 )
-def test_what_is_asked_of_a_recording_is_learned_from_everything_else_that_the_task_says(shown: str) -> None:
+def test_what_is_asked_of_a_recording_is_learned_in_full_and_its_address_is_opened(shown: str, kind: InputKind) -> None:
     controls = [CHOICES, taxonomy(), '<Rating name="stars" toName="text"/>', '<Number name="age" toName="text"/>']
     config = parse_label_config(view(shown, *controls))
-    assert [target.inputs for target in config.schema.targets] == [(Input("record", "metadata"),)] * 4
+    assert [target.inputs for target in config.schema.targets] == [(Input("record", kind),)] * 4
     assert config.schema.left_out == {}
 
 
@@ -293,7 +294,7 @@ def test_no_control_is_refused_what_its_answers_hold_is_learned(
     assert (it.name, (it.kind, it.labels), it.pre_annotated, list(schema.held)) == ("it", target, False, ["it"])
 
 
-@pytest.mark.parametrize(("tag", "kind"), [("Chat", "dialogue"), ("List", "dialogue"), ("Pdf", "metadata")])
+@pytest.mark.parametrize(("tag", "kind"), [("Chat", "dialogue"), ("List", "dialogue"), ("Pdf", "pdf")])
 def test_a_choice_about_a_conversation_a_list_or_a_document_is_learned_in_full(tag: str, kind: str) -> None:
     target = only_target(f'<{tag} name="text" value="$it"/>', CHOICES)
     assert (target.kind, [(one.field, one.kind) for one in target.inputs]) == ("choice", [("it", kind)])
