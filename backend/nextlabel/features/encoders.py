@@ -287,7 +287,9 @@ def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, e
     by_kind: dict[str, list[str]] = {}
     for one in inputs:
         by_kind.setdefault(one.kind, []).append(one.field)
-    opened: list[Encoder] = [MediaEncoder(fields, MEDIA[kind]) for kind, fields in by_kind.items() if kind in MEDIA]
+    opened: list[Encoder] = [
+        MediaEncoder.of(fields, MEDIA[kind], tasks, source) for kind, fields in by_kind.items() if kind in MEDIA
+    ]
     if documents := by_kind.get("pdf"):
         opened.append(DocumentEncoder.of(documents, tasks, source, embeddings))
     if any(one.kind in RECORDINGS for one in inputs):

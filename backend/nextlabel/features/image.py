@@ -12,7 +12,8 @@ gradients, 7 × 7 cells            .873 / .930 / .979  .786 / .870 / .946  .644 
 … and a 4 × 4 layout (ours)       .909 / .944 / .985  .808 / .886 / .953  .676 / .764 / .828
 ================================  ==================  ==================  ==================
 
-All three sets are grey: what the colours in the layout are worth on photos was not measured.
+All three sets are grey: what the colours in the layout are worth on photos was not measured. What `VisualWords` add is
+told there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.features.visual_words import SIDE, VisualWords, gradients
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,6 +39,7 @@ _MOST_PIXELS = 64_000_000  # as the file's head says, before any is decoded
 _SIDE, _CELL, _DIRECTIONS = 28, 4, 9
 _LAYOUT = 4  # × 4 fields of which the mean colour counts
 _LAYOUT_WEIGHT = 0.3
+_WORDS_WEIGHT = np.float32(0.4)  # so that they vary as much as all other numbers together
 WIDTH = (_SIDE // _CELL) ** 2 * _DIRECTIONS + 3 * _LAYOUT**2
 _ORIENTATION = 0x0112  # in EXIF: how a camera was held, which every browser heeds
 _TURNS = {
@@ -50,14 +53,19 @@ _TURNS = {
 }
 
 
-def row_of(content: bytes) -> Floats | None:
-    """What `describe` says of the picture; None for what is none."""
-    pixels = decode(content)
-    return None if pixels is None else describe(pixels)
+def row_of(content: bytes, words: VisualWords | None = None) -> Floats | None:
+    """What `describe` makes of the picture, and beside it, of so many more numbers, where each word is met in it best;
+    None for what is no picture."""
+    pixels = decode(content, _SIDE if words is None else SIDE)
+    if pixels is None or words is None:
+        return None if pixels is None else describe(pixels)
+    cell = SIDE // _SIDE
+    small = pixels.reshape(_SIDE, cell, _SIDE, cell, 3).mean(axis=(1, 3))
+    return np.concatenate([describe(small), _WORDS_WEIGHT * words.found_in(pixels)])
 
 
-def decode(content: bytes) -> Floats | None:
-    """The first frame as it is shown, `_SIDE` × `_SIDE` × 3 in [0, 1]; None for what is no picture or too large."""
+def decode(content: bytes, side: int = _SIDE) -> Floats | None:
+    """The first frame as it is shown, ``side`` × ``side`` × 3 in [0, 1]; None for what is no picture or too large."""
     from PIL import Image  # noqa: PLC0415 - an extra
 
     try:
@@ -66,7 +74,7 @@ def decode(content: bytes) -> Floats | None:
                 return None
             turned = image.getexif().get(_ORIENTATION, 1)
             image.draft("RGB", (4 * _SIDE, 4 * _SIDE))  # JPEG only: decoded at an eighth of its size, far quicker
-            small = _eight_bits(image).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            small = _eight_bits(image).resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
             if small.mode == "RGBA":
                 small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
             if turned in _TURNS:
@@ -90,17 +98,7 @@ def _eight_bits(image: Image) -> Image:
 def describe(pixels: Floats) -> Floats:
     """`WIDTH` numbers: a histogram of gradient directions in each cell, roots taken (Dalal & Triggs, 2005; the root as
     in RootSIFT, Arandjelović & Zisserman, 2012), then the mean colours of a coarse grid."""
-    grey = np.pad(pixels.mean(axis=2), 1, mode="edge")
-    across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
-    strength = np.hypot(across, down)
-    turn = np.arctan2(down, across) % np.pi / np.pi * _DIRECTIONS  # light to dark counts as dark to light
-    lower = np.floor(turn)
-    share = turn - lower
-    cells = np.arange(_SIDE) // _CELL
-    place = (cells[:, None] * (_SIDE // _CELL) + cells) * _DIRECTIONS
-    edges = np.zeros(WIDTH - 3 * _LAYOUT**2)
-    for direction, weight in ((lower, 1 - share), (lower + 1, share)):
-        np.add.at(edges, place + direction.astype(int) % _DIRECTIONS, strength * weight)
+    edges = gradients(pixels.mean(axis=2), _CELL, _DIRECTIONS).ravel()
     edges = np.sqrt(edges / (edges.sum() + 1e-3))
     step = _SIDE // _LAYOUT
     layout = pixels.reshape(_LAYOUT, step, _LAYOUT, step, 3).mean(axis=(1, 3))

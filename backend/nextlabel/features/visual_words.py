@@ -32,13 +32,18 @@ SIDE = 112
 """Pictures are described at this many by this many pixels."""
 
 _CELL, _DIRECTIONS, _PIECE = 4, 9, 5  # a piece is 5 × 5 cells
-_WORDS = 300
+WIDTH = _DIRECTIONS * _PIECE**2
+MOST = 300
+"""Words that are learned, of `WIDTH` numbers each."""
+
+SIGNATURE = "visual-words-1"
+"""Changes whenever the same pictures would teach other words."""
 _PIECES = 8  # of each picture that words are learned from
 _FAINT, _FAINTEST = 0.1, 1e-3  # of the strongest piece of its picture: what is fainter is not blown up to full strength
 
 
 class VisualWords:
-    """k words, each the gradients of a piece of a picture, of length 1: k × (5 · 5 · 9)."""
+    """k words, each the gradients of a piece of a picture, of length 1: k × `WIDTH`."""
 
     def __init__(self, words: Floats) -> None:
         self.words = words
@@ -51,10 +56,10 @@ class VisualWords:
         """
         drawn = np.random.default_rng(0)
         pieces = [_drawn(_pieces(one), drawn) for one in pictures]
-        known = np.concatenate(pieces) if pieces else np.empty((0, _DIRECTIONS * _PIECE**2), dtype=np.float32)
+        known = np.concatenate(pieces) if pieces else np.empty((0, WIDTH), dtype=np.float32)
         if not len(known):
             return cls(known)
-        means = MiniBatchKMeans(min(_WORDS, len(known)), random_state=0, n_init=1, batch_size=2048).fit(known)
+        means = MiniBatchKMeans(min(MOST, len(known)), random_state=0, n_init=1, batch_size=2048).fit(known)
         return cls(_of_length_one(means.cluster_centers_.astype(np.float32)))
 
     def found_in(self, picture: Floats) -> Floats:
@@ -90,7 +95,7 @@ def _pieces(picture: Floats) -> Floats:
     """Every piece of a picture, a row each: the roots of its gradients."""
     grid = np.sqrt(gradients(picture.mean(axis=2), _CELL, _DIRECTIONS)).astype(np.float32)
     pieces = sliding_window_view(grid, (_PIECE, _PIECE), axis=(0, 1))
-    return np.ascontiguousarray(pieces).reshape(-1, _DIRECTIONS * _PIECE**2)
+    return np.ascontiguousarray(pieces).reshape(-1, WIDTH)
 
 
 def _drawn(pieces: Floats, random: np.random.Generator) -> Floats:

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from nextlabel.errors import ConfigurationError, FileUnavailable
+from nextlabel.estimators.fitting import fit
+from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features import image
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import encoder_for, restore_encoder
@@ -26,6 +28,7 @@ from nextlabel.features.media import reading
 from nextlabel.features.media.encoder import PICTURES, MediaEncoder
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Target, Task, TaskId
+from nextlabel.labeling.ranking import Floats
 
 TARGET = Target("pet", "choice", (Input("photo", "image"),), ("cat", "dog"))
 
@@ -204,6 +207,56 @@ def test_pictures_are_chosen_for_a_target_and_come_back_from_their_state() -> No
     assert rows.shape[1] == WIDTH
     assert encoder.space(rows).weigh(rows).shape == (2, encoder.space(rows).columns)
     assert encoder.encode([], Source()).shape == (0, WIDTH)
+
+
+def somewhere(shape: str, seed: int) -> bytes:
+    """A small shape anywhere on an empty picture."""
+    drawn, (x, y) = Image.new("L", (112, 112)), np.random.default_rng(seed).integers(0, 92, 2).tolist()
+    pen, (left, top, right, bottom) = ImageDraw.Draw(drawn), (x, y, x + 19, y + 19)
+    if shape == "ring":
+        pen.ellipse((left, top, right, bottom), outline=255, width=3)
+    else:
+        pen.line((left, top, right, bottom), fill=255, width=3)
+        pen.line((left, bottom, right, top), fill=255, width=3)
+    return file(drawn)
+
+
+def test_what_a_picture_holds_is_learned_wherever_it_stands(tmp_path: Path) -> None:
+    shapes = [("ring", "cross")[n % 2] for n in range(200)]
+    shown = tasks(*(data_uri(somewhere(shape, seed)) for seed, shape in enumerate(shapes)))
+    target, source = Target("shape", "choice", (Input("photo", "image"),), ("cross", "ring")), Source()
+    encoder = encoder_for(target, shown, source)
+    rows = encoder.encode(shown, source)
+    model = fit(target, shown[:40], rows[:40], shapes[:40], encoder.space(rows), 0).model
+    assert metrics_of(model.predict(shown[40:], rows[40:]), shapes[40:])["accuracy"] > 0.9
+
+
+def test_words_are_kept_until_there_are_twice_as_many_pictures(tmp_path: Path) -> None:
+    files = Files(**{f"p{n}": somewhere(("ring", "cross")[n % 2], n) for n in range(40)})
+    source = Source(vectors=VectorCache(tmp_path), file=files)
+
+    def encoded(n: int) -> tuple[MediaEncoder, Floats]:
+        shown = tasks(*(f"p{place}" for place in range(n)))
+        encoder = encoder_for(TARGET, shown, source)
+        assert isinstance(encoder, MediaEncoder)
+        return encoder, encoder.encode(shown[:20], source)
+
+    (before, rows), asked = encoded(22), len(files.asked)
+    assert rows.shape[1] > WIDTH
+    np.testing.assert_array_equal(encoded(22)[1], rows)
+    assert len(files.asked) == asked
+    np.testing.assert_array_equal(encoded(30)[1], rows)
+    np.testing.assert_array_equal(restore_encoder(before.state()).encode(tasks("p0"), source)[0], rows[0])
+    assert len(files.asked) == asked
+    assert encoded(40)[1].tobytes() != rows.tobytes()
+
+
+def test_without_enough_pictures_to_be_had_there_are_no_words_yet(tmp_path: Path) -> None:
+    files, shown = Files(), tasks(*(f"p{n}" for n in range(30)))
+    source = Source(vectors=VectorCache(tmp_path), file=files)
+    assert encoder_for(TARGET, shown, source).encode(shown, source).shape == (30, WIDTH)
+    files.files |= {f"p{n}": somewhere("ring", n) for n in range(30)}
+    assert encoder_for(TARGET, shown, source).encode(shown, source).shape[1] > WIDTH
 
 
 def test_without_pillow_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
