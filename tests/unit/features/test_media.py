@@ -359,9 +359,16 @@ def test_of_a_sound_without_end_only_the_beginning_is_decoded(channels: int, mon
 
 
 def test_of_a_video_only_so_many_frames_are_decoded_and_none_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    from av import VideoFrame
+
     frames: list[int] = []
     picture_of = video._picture
-    monkeypatch.setattr(video, "_picture", lambda frame: frames.append(frame.pts) or picture_of(frame))
+
+    def counting(frame: VideoFrame) -> bytes:
+        frames.append(frame.pts or 0)
+        return picture_of(frame)
+
+    monkeypatch.setattr(video, "_picture", counting)
     assert video.describe(film(0)) is not None
     assert len(frames) == video.FRAMES
     assert frames[0] < frames[-1]
@@ -380,7 +387,7 @@ def test_a_list_of_videos_opens_no_file_of_this_machine(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "film.mp4").write_bytes(film(0))
     named = b"ffconcat version 1.0\nfile film.mp4\n"
-    with av.open(BytesIO(named)) as container:
+    with av.open(BytesIO(named), "r") as container:
         assert next(container.decode(video=0)).width == 64
     assert video.describe(named) is None
 
