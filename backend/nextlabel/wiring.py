@@ -13,6 +13,7 @@ import redis
 from nextlabel.errors import FileUnavailable, SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.features.work import EMBED, SCORE
@@ -126,9 +127,8 @@ class Parts:
 
     @cached_property
     def helper(self) -> Helper:
-        embeddings = Path(self.settings.embeddings).expanduser() if self.settings.embeddings else None
         computers: dict[str, Compute] = {
-            EMBED: partial(embedder, embeddings),
+            EMBED: partial(embedder, embeddings_of(self.settings)),
             SCORE: scoring.helper(self.models.load, self.hosts.learner),
         }
         return Helper(self.redis, computers)
@@ -156,7 +156,7 @@ class Parts:
             source=self.sources,
             hosts=self.hosts,
             shards=self.shards,
-            embeddings=self.settings.embeddings,
+            embeddings=embeddings_of(self.settings),
             full_pull_every=timedelta(hours=self.settings.full_reconcile_hours),
         )
 
@@ -316,6 +316,11 @@ class _Sources:
             return tool.file(address)
 
         return file
+
+
+def embeddings_of(settings: Settings) -> Embeddings:
+    """The installation's ready-made models; whether they are here is found out where they are needed."""
+    return Embeddings(settings.embeddings, settings.image_embeddings, settings.embeddings_folder)
 
 
 def connect_redis(url: str) -> redis.Redis:

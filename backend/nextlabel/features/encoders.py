@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -11,7 +10,9 @@ from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.features.embedding import EmbeddingEncoder
 from nextlabel.features.image import ImageEncoder
+from nextlabel.features.image_embedding import ImageEmbeddingEncoder
 from nextlabel.features.metadata import holding, holds_cells, holds_lists, record_of, shown_record, telling
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
@@ -57,6 +58,10 @@ class TextEncoder:
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "fields": list(self._fields)}
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> TextEncoder:
+        return cls(cast("list[str]", state["fields"]))
+
 
 class ComparedEncoder:
     """Two things side by side: what the first has more of than the second, each weighed as if it stood alone.
@@ -80,6 +85,11 @@ class ComparedEncoder:
     def state(self) -> dict[str, object]:
         parts = {"side": self._side.state(), "space": self._space.state()}
         return {"kind": self.kind, "fields": list(self._fields), **parts}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> ComparedEncoder:
+        side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
+        return cls(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
 
 
 def _alone(tasks: Sequence[Task], field: str) -> list[Task]:
@@ -109,7 +119,13 @@ class RecordEncoder:
 
     @classmethod
     def of(
-        cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str, *, hidden: bool = False
+        cls,
+        fields: Sequence[str],
+        tasks: Sequence[Task],
+        source: Source,
+        embeddings: Embeddings,
+        *,
+        hidden: bool = False,
     ) -> RecordEncoder:
         records = _records(tasks, fields, hidden=hidden)
         data = [record.data for record in records]
@@ -169,11 +185,13 @@ def _without_numbers(records: Sequence[Task], fields: Collection[str]) -> Sequen
     ]
 
 
-def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embeddings: str = "") -> Encoder:
+def encoder_for(
+    target: Target, tasks: Sequence[Task], source: Source, *, embeddings: Embeddings = NO_EMBEDDINGS
+) -> Encoder:
     """The encoder that suits what these tasks hold: all that are known, labeled or not.
 
-    ``embeddings`` is a folder with a model for texts (`EmbeddingEncoder`); without one words are counted. Raises
-    `ConfigurationError` where there is no such model.
+    ``embeddings`` are ready-made models; without one for texts words are counted, without one for pictures edges.
+    Raises `ConfigurationError` where there is no such model.
     """
     if not target.compared:
         return encoder_of(target.inputs, tasks, source, embeddings)
@@ -184,11 +202,14 @@ def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embedd
     return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
 
 
-def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str = "") -> Encoder:
+def encoder_of(
+    inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: Embeddings = NO_EMBEDDINGS
+) -> Encoder:
     """The encoder that suits what these inputs hold; see `encoder_for`."""
     fields = [one.field for one in inputs]
     if pictures := [one.field for one in inputs if one.kind == "image"]:
-        return ImageEncoder(pictures)
+        folder = embeddings.of_images()
+        return ImageEmbeddingEncoder.of(pictures, folder) if folder else ImageEncoder(pictures)
     if recordings := [one.field for one in inputs if one.kind == "metadata"]:
         return RecordEncoder.of(recordings, tasks, source, embeddings, hidden=True)
     if not any(one.kind == "table" or holds_cells(one.field, tasks) for one in inputs):
@@ -199,28 +220,27 @@ def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, e
     return TabularEncoder.of(inputs, tasks)
 
 
-def _of_texts(fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
-    if embeddings:
-        texts = [read_text(task.data, fields) for task in tasks]
-        return EmbeddingEncoder.of(fields, Path(embeddings).expanduser(), texts, source)
-    return TextEncoder(fields)
+def _of_texts(fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings) -> Encoder:
+    folder = embeddings.of_texts()
+    if folder is None:
+        return TextEncoder(fields)
+    return EmbeddingEncoder.of(fields, folder, [read_text(task.data, fields) for task in tasks], source)
 
 
 def restore_encoder(state: Mapping[str, object]) -> Encoder:
     """The inverse of `Encoder.state`. Raises KeyError for a kind that this version does not have."""
-    match state["kind"]:
-        case TextEncoder.kind:
-            return TextEncoder(cast("list[str]", state["fields"]))
-        case ImageEncoder.kind:
-            return ImageEncoder.from_state(state)
-        case EmbeddingEncoder.kind:
-            return EmbeddingEncoder.from_state(state)
-        case TabularEncoder.kind:
-            return TabularEncoder.from_state(state)
-        case RecordEncoder.kind:
-            return RecordEncoder.from_state(state)
-        case ComparedEncoder.kind:
-            side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
-            return ComparedEncoder(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
-        case other:
-            raise KeyError(other)
+    return _BY_KIND[str(state["kind"])](state)
+
+
+_BY_KIND: Mapping[str, Callable[[Mapping[str, object]], Encoder]] = {
+    one.kind: one.from_state
+    for one in (
+        TextEncoder,
+        ImageEncoder,
+        ImageEmbeddingEncoder,
+        EmbeddingEncoder,
+        TabularEncoder,
+        RecordEncoder,
+        ComparedEncoder,
+    )
+}

@@ -58,6 +58,7 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
+_LYING = range(5, 9)
 _DECODERS = BoundedSemaphore(2)  # pictures in memory at once in this process, up to 0.5 GB each
 _READERS = 8  # pictures fetched at once
 _SLOW_SECONDS, _SLOW_IN_A_ROW = 5.0, 16
@@ -80,10 +81,10 @@ class ImageEncoder:
         return np.nan_to_num(np.hstack(parts), copy=False)
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
-        addresses = [_address(read_field(task.data, field)) for task in tasks]
+        addresses = [first_address(read_field(task.data, field)) for task in tasks]
 
         def compute(places: Sequence[int]) -> Floats:
-            return _read_all([addresses[place] for place in places], source.file)
+            return read_all([addresses[place] for place in places], source.file, WIDTH, _described)
 
         if source.vectors is None:
             return compute(range(len(addresses)))
@@ -100,25 +101,33 @@ class ImageEncoder:
         return cls(cast("list[str]", state["fields"]))
 
 
-def _address(value: object) -> str:
+def first_address(value: object) -> str:
     """Of several pictures the first; empty where there is none."""
     first = value[0] if isinstance(value, list) and value else value
     return first if isinstance(first, str) else ""
 
 
-def _read_all(addresses: Sequence[str], file: Callable[[str], bytes] | None) -> Floats:
-    """n × `WIDTH`, NaN where there is no picture to be had now: that is never kept, so it is tried again."""
+def read_all(
+    addresses: Sequence[str],
+    file: Callable[[str], bytes] | None,
+    width: int,
+    row_of: Callable[[bytes], Floats | None],
+) -> Floats:
+    """n × ``width``, NaN where there is no picture to be had now: that is never kept, so it is tried again.
+
+    ``row_of`` is called in two threads at a time; it answers None for what is no picture.
+    """
     require_pillow()
-    rows = np.full((len(addresses), WIDTH), np.nan, dtype=np.float32)
+    rows = np.full((len(addresses), width), np.nan, dtype=np.float32)
     patience = _Patience()
 
     def read(place: int) -> None:
         content = _content(addresses[place], file, patience)
         if content is not None:
             with _DECODERS:
-                pixels = decode(content)
-            if pixels is not None:
-                rows[place] = describe(pixels)
+                row = row_of(content)
+            if row is not None:
+                rows[place] = row
 
     with ThreadPoolExecutor(_READERS) as readers:
         # In another order each time: what comes first must not use up the patience for all others for ever.
@@ -158,8 +167,14 @@ def _content(address: str, file: Callable[[str], bytes] | None, patience: _Patie
     return patience.read(file, address) if address and file is not None else None
 
 
-def decode(content: bytes) -> Floats | None:
-    """The first frame as it is shown, `_SIDE` × `_SIDE` × 3 in [0, 1]; None for what is no picture or too large."""
+def _described(content: bytes) -> Floats | None:
+    pixels = decode(content)
+    return None if pixels is None else describe(pixels)
+
+
+def decode(content: bytes, width: int = _SIDE, height: int = _SIDE) -> Floats | None:
+    """The first frame as it is shown, stretched to height × width × 3 in [0, 1]; None for what is no picture or too
+    large."""
     from PIL import Image  # noqa: PLC0415 - an extra
 
     try:
@@ -167,8 +182,9 @@ def decode(content: bytes) -> Floats | None:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             turned = image.getexif().get(_ORIENTATION, 1)
-            image.draft("RGB", (4 * _SIDE, 4 * _SIDE))  # JPEG only: decoded at an eighth of its size, far quicker
-            small = _eight_bits(image).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            size = (height, width) if turned in _LYING else (width, height)
+            image.draft("RGB", (4 * size[0], 4 * size[1]))  # JPEG only: decoded at an eighth of its size, far quicker
+            small = _eight_bits(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
             if small.mode == "RGBA":
                 small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
             if turned in _TURNS:

@@ -17,6 +17,7 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Promotion, judge
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.matrices import rows_of
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Label, LabelSchema, Target, Task, TaskId
@@ -41,10 +42,10 @@ class TargetsWorkbench:
         source: Source,
         *,
         seed: int,
-        embeddings: str = "",
+        embeddings: Embeddings = NO_EMBEDDINGS,
         judged: bool = True,
     ) -> None:
-        """``embeddings`` is a folder with a model for texts (`encoder_for`); ``judged`` is for `fit`. Raises
+        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`. Raises
         `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
