@@ -128,7 +128,7 @@ class Parts:
     @cached_property
     def helper(self) -> Helper:
         computers: dict[str, Compute] = {
-            EMBED: partial(embedder, embeddings_of(self.settings)),
+            EMBED: partial(embedder, Embeddings.of(self.settings)),
             SCORE: scoring.helper(self.models.load, self.hosts.learner),
         }
         return Helper(self.redis, computers)
@@ -156,7 +156,7 @@ class Parts:
             source=self.sources,
             hosts=self.hosts,
             shards=self.shards,
-            embeddings=embeddings_of(self.settings),
+            embeddings=Embeddings.of(self.settings),
             full_pull_every=timedelta(hours=self.settings.full_reconcile_hours),
         )
 
@@ -316,11 +316,6 @@ class _Sources:
             return tool.file(address)
 
         return file
-
-
-def embeddings_of(settings: Settings) -> Embeddings:
-    """The installation's ready-made models; whether they are here is found out where they are needed."""
-    return Embeddings(settings.embeddings, settings.image_embeddings, settings.embeddings_folder)
 
 
 def connect_redis(url: str) -> redis.Redis:

@@ -91,7 +91,7 @@ def simulate(
         strategies or ("adaptive", "random"),
         estimator=_estimator(estimator) if estimator else None,
         metric=metric,
-        embeddings=Embeddings(service.embeddings, service.image_embeddings, service.embeddings_folder),
+        embeddings=Embeddings.of(service),
         **settings,
     )
     _show(results, plot, json_path)

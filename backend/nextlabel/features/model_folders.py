@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.settings import Settings
 
 _NAME = re.compile(r"([a-z0-9][\w.-]*/[a-z0-9][\w.-]*)(?:@([\w./-]+))?", re.ASCII | re.IGNORECASE)
 _LONGEST_NAME = 200
@@ -42,7 +43,7 @@ class Downloaded:
     """What is known of a model that was downloaded.
 
     ``asked`` is the revision by the name that was asked for, ``revision`` the commit it stood for. ``kind`` is
-    sentence, static or image; ``files`` are the sha256 of each.
+    sentence, static or image; ``files`` are the digests that the hub has of each.
     """
 
     name: str
@@ -84,6 +85,11 @@ class Embeddings:
     texts: str = ""
     images: str = ""
     downloaded: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Embeddings:
+        """The installation's own; whether they are here is found out where they are needed."""
+        return cls(settings.embeddings, settings.image_embeddings, settings.embeddings_folder)
 
     def of_texts(self) -> Path | None:
         """The model's folder; None where none is set. Raises `ConfigurationError` for a name that is not downloaded."""
