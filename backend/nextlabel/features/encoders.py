@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol, cast
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
-from nextlabel.features.embedding import EmbeddingEncoder
+from nextlabel.errors import ConfigurationError
+from nextlabel.features.embedding import EmbeddingEncoder, signature
 from nextlabel.features.image import ImageEncoder
-from nextlabel.features.image_embedding import ImageEmbeddingEncoder
+from nextlabel.features.image_embedding import ImageEmbeddingEncoder, image_signature
 from nextlabel.features.metadata import holding, holds_cells, holds_lists, record_of, shown_record, telling
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
@@ -200,6 +202,21 @@ def encoder_for(
     kinds = {one.kind for one in target.inputs}
     side = encoder_of([Input(_ALONE, kinds.pop() if len(kinds) == 1 else "text")], everything, source, embeddings)
     return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
+
+
+def models_for(inputs: Sequence[Input], embeddings: Embeddings) -> list[str]:
+    """The signatures of the ready-made models that may read these inputs; none of one that is not on this machine."""
+    pictures = [one.kind == "image" for one in inputs]
+    known = [
+        (image_signature, embeddings.of_images, any(pictures)),
+        (signature, embeddings.of_texts, not all(pictures)),
+    ]
+    found = []
+    for signature_of, folder_of, wanted in known:
+        with suppress(ConfigurationError):
+            if wanted and (folder := folder_of()):
+                found.append(signature_of(folder))
+    return found
 
 
 def encoder_of(

@@ -81,10 +81,11 @@ class ImageEncoder:
         return np.nan_to_num(np.hstack(parts), copy=False)
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
-        addresses = [first_address(read_field(task.data, field)) for task in tasks]
+        addresses = [address_of(read_field(task.data, field)) for task in tasks]
 
         def compute(places: Sequence[int]) -> Floats:
-            return read_all([addresses[place] for place in places], source.file, WIDTH, _described)
+            require_pillow()
+            return rows_of(read_all([addresses[place] for place in places], source.file, row_of), WIDTH)
 
         if source.vectors is None:
             return compute(range(len(addresses)))
@@ -101,37 +102,37 @@ class ImageEncoder:
         return cls(cast("list[str]", state["fields"]))
 
 
-def first_address(value: object) -> str:
+def address_of(value: object) -> str:
     """Of several pictures the first; empty where there is none."""
     first = value[0] if isinstance(value, list) and value else value
     return first if isinstance(first, str) else ""
 
 
 def read_all(
-    addresses: Sequence[str],
-    file: Callable[[str], bytes] | None,
-    width: int,
-    row_of: Callable[[bytes], Floats | None],
-) -> Floats:
-    """n × ``width``, NaN where there is no picture to be had now: that is never kept, so it is tried again.
-
-    ``row_of`` is called in two threads at a time; it answers None for what is no picture.
-    """
-    require_pillow()
-    rows = np.full((len(addresses), width), np.nan, dtype=np.float32)
+    addresses: Sequence[str], file: Callable[[str], bytes] | None, describe: Callable[[bytes], Floats | None]
+) -> list[Floats | None]:
+    """What ``describe`` makes of each file; None where there is none to be had now, or it makes nothing of it."""
+    found: list[Floats | None] = [None] * len(addresses)
     patience = _Patience()
 
     def read(place: int) -> None:
         content = _content(addresses[place], file, patience)
         if content is not None:
             with _DECODERS:
-                row = row_of(content)
-            if row is not None:
-                rows[place] = row
+                found[place] = describe(content)
 
     with ThreadPoolExecutor(_READERS) as readers:
         # In another order each time: what comes first must not use up the patience for all others for ever.
         list(readers.map(read, sample(range(len(addresses)), len(addresses))))
+    return found
+
+
+def rows_of(found: Sequence[Floats | None], width: int) -> Floats:
+    """n × ``width``, NaN where there is no picture to be had now: that is never kept, so it is tried again."""
+    rows = np.full((len(found), width), np.nan, dtype=np.float32)
+    for row, one in zip(rows, found, strict=True):
+        if one is not None:
+            row[:] = one
     return rows
 
 
@@ -167,7 +168,8 @@ def _content(address: str, file: Callable[[str], bytes] | None, patience: _Patie
     return patience.read(file, address) if address and file is not None else None
 
 
-def _described(content: bytes) -> Floats | None:
+def row_of(content: bytes) -> Floats | None:
+    """What `describe` says of the picture; None for what is none."""
     pixels = decode(content)
     return None if pixels is None else describe(pixels)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import Telling, check_unchanged, digest_of_models, first_line, open_session
-from nextlabel.features.image import decode, first_address, read_all, require_pillow
+from nextlabel.features.image import address_of, decode, read_all, require_pillow, rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
 from nextlabel.features.text import content_hash
@@ -52,10 +52,10 @@ class ImageEmbeddingEncoder:
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
         model = load_image_model(self._folder)
-        addresses = [first_address(read_field(task.data, field)) for task in tasks]
+        addresses = [address_of(read_field(task.data, field)) for task in tasks]
 
         def compute(places: Sequence[int]) -> Floats:
-            return read_all([addresses[place] for place in places], source.file, model.width, model.row)
+            return rows_of(read_all([addresses[place] for place in places], source.file, model.row), model.width)
 
         if source.vectors is None:
             return compute(range(len(addresses)))
