@@ -77,7 +77,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, *, with_content: bool) -> None:
         name, _, place = self.path.removeprefix("/").partition("/resolve/")
         revision, _, file = place.partition("/")
-        content = (self._hub.folder / name / file).read_bytes()
+        path = self._hub.folder / name / file
+        if not place or not path.is_file():
+            self._answer(404, b"", {})
+            return
+        content = path.read_bytes()
         headers = {"X-Repo-Commit": revision, "ETag": f'"{_sha1(content)}"'}
         if not with_content:
             self._answer(200, b"", headers | {"Content-Length": str(len(content))})

@@ -131,8 +131,10 @@ def _remove(into: Path) -> None:
 
 
 def _hub() -> Any:
-    # Plain HTTPS: the hub's own protocol for huge files gives no say over how many bytes come.
-    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+    # Plain HTTPS: the hub's own protocol for huge files gives no say over how many bytes come. And nothing is told of
+    # what runs here beside the name of the library.
+    for name in ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
     try:
         import huggingface_hub  # noqa: PLC0415 - an extra, and a second to load
     except ImportError as error:
