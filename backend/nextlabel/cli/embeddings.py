@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from nextlabel.errors import SettingsError
 from nextlabel.features.model_folders import Embeddings, ModelName
 from nextlabel.features.text import read_text
 from nextlabel.labeling import LabelSchema, Task
+from nextlabel.settings import Settings
 from nextlabel.wiring import embedded_redis
 
 _MOST_READ = 1000  # texts of a project that are read to see how long they take
@@ -105,7 +107,13 @@ def measure(name: str | None, project: str | None, as_json: bool) -> None:
     folder = Embeddings.of(settings).folder(setting)
     if project is None:
         _tell(setting, asdict(measuring.speed(folder)), None, as_json=as_json)
-        return
+    else:
+        _measure_on(project, settings, setting, folder, as_json=as_json)
+
+
+def _measure_on(project: str, settings: Settings, setting: str, folder: Path, *, as_json: bool) -> None:
+    from nextlabel.service import embeddings as measuring  # noqa: PLC0415 - scikit-learn
+
     parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
     connection = chosen(parts, project)
     schema = parts.open_connector(connection).label_schema()

@@ -29,7 +29,7 @@ _BESIDE = ("tokenizer.json", "config.json", "preprocessor_config.json")
 # Of several models that are the same but for their precision: eight bits are four times as small, and quicker.
 _USUAL = ("model_quantized.onnx", "model_int8.onnx", "model.onnx", "model.safetensors")
 _HUB, _PARTIAL = ".hub", ".partial"
-_STATIC = ("model2vec", "wordllama")
+_STATIC = {"model2vec", "wordllama"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ def download(
     hub, folder = _hub(), name.folder(into)
     with _alone(into) as unfinished:
         info = _ask(hub, name, partial(hub.HfApi(endpoint).model_info, name.repository, **_details(name)))
-        files = _chosen(
-            name, _files(info), file, static=info.library_name in _STATIC or _STATIC[0] in (info.tags or ())
-        )
+        files = _chosen(name, info, file)
         here = Downloaded.read(folder)
         if here and here.revision == info.sha and here.files == {one.name: one.digest for one in files}:
             about = replace(here, asked=name.revision)
@@ -86,10 +84,14 @@ def download(
         shutil.rmtree(unfinished / _HUB)
         about = _about(name, info, kind_of(unfinished), files)
         about.write(unfinished)
-        if folder.exists():
-            folder.rename(into / f"{_PARTIAL}-old")
-        unfinished.rename(folder)
+        _put(unfinished, folder)
     return about
+
+
+def _put(unfinished: Path, folder: Path) -> None:
+    if folder.exists():
+        folder.rename(folder.with_name(f"{_PARTIAL}-old"))
+    unfinished.rename(folder)
 
 
 def kind_of(folder: Path) -> str:
@@ -181,9 +183,10 @@ def _files(info: ModelInfo) -> list[_File]:
     return found
 
 
-def _chosen(name: ModelName, files: Sequence[_File], wanted: str, *, static: bool) -> list[_File]:
+def _chosen(name: ModelName, info: ModelInfo, wanted: str) -> list[_File]:
     """The model and what belongs to it. Only ONNX and safetensors are ever fetched: neither can run code."""
-    model = _model(name, files, wanted, static=static)
+    files = _files(info)
+    model = _model(name, files, wanted, static=not {info.library_name, *(info.tags or ())}.isdisjoint(_STATIC))
     folders = (str(PurePosixPath(model.path).parent), ".")
     beside = [
         next((one for folder in folders for one in files if one.path == str(PurePosixPath(folder) / beside)), None)
