@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,23 +64,49 @@ def sentences(folder: Path) -> Path:
     return folder
 
 
+def pictures(folder: Path, *, pooled: bool = False, side: str | int = "side") -> Path:
+    """An ONNX model that sees at each place how much redder than green it is, how much greener than red, and blue.
+
+    It gives a map of three channels, or with ``pooled`` their means. ``side`` is the height and width that it takes.
+    """
+    weights = np.array([[1, -1, 0], [-1, 1, 0], [0, 0, 1]], dtype=np.float32).reshape(3, 3, 1, 1)
+    nodes = [_node("Conv", "x", "rgb", into="colours"), _node("Relu", "colours", into="map")]
+    if pooled:
+        nodes += [_node("GlobalAveragePool", "map", into="mean"), _node("Flatten", "mean", into="vector")]
+    output = _value("vector", 1, "batch", "width") if pooled else _value("map", 1, "batch", "channel", "h", "w")
+    (folder / "model.onnx").write_bytes(_onnx(nodes, ("rgb", weights), _value("x", 1, "batch", 3, side, side), output))
+    return folder
+
+
 def _onnx_gather(table: np.ndarray) -> bytes:
-    """``last_hidden_state = table[input_ids]`` in protocol buffers, field by field: see onnx.proto."""
+    """``last_hidden_state = table[input_ids]``."""
+    nodes = [_node("Gather", "table", "input_ids", into="last_hidden_state")]
+    output = _value("last_hidden_state", 1, "batch", "sequence", "width")
+    return _onnx(nodes, ("table", table), _value("input_ids", 7, "batch", "sequence"), output)
 
-    def number(field: int, value: int) -> bytes:
-        return bytes([field << 3, value])
 
-    def part(field: int, content: bytes | str) -> bytes:
-        coded = content.encode() if isinstance(content, str) else content
-        return bytes([field << 3 | 2, len(coded) & 127 | 128, len(coded) >> 7]) + coded
+def _onnx(nodes: Sequence[bytes], weights: tuple[str, np.ndarray], given: bytes, output: bytes) -> bytes:
+    """A model in protocol buffers, field by field: see onnx.proto."""
+    name, tensor = weights
+    kept = b"".join(_number(1, size) for size in tensor.shape) + _number(2, 1) + _part(8, name)
+    graph = b"".join(_part(1, node) for node in nodes) + _part(2, "tiny") + _part(5, kept + _part(9, tensor.tobytes()))
+    return _number(1, 8) + _part(7, graph + _part(11, given) + _part(12, output)) + _part(8, _number(2, 13))
 
-    def value(name: str, kind: int, *sizes: str) -> bytes:
-        shape = b"".join(part(1, part(2, size)) for size in sizes)
-        return part(1, name) + part(2, part(1, number(1, kind) + part(2, shape)))
 
-    weights = number(1, table.shape[0]) + number(1, table.shape[1]) + number(2, 1) + part(8, "table")
-    node = part(1, "table") + part(1, "input_ids") + part(2, "last_hidden_state") + part(4, "Gather")
-    graph = part(1, node) + part(2, "tiny") + part(5, weights + part(9, table.tobytes()))
-    graph += part(11, value("input_ids", 7, "batch", "sequence"))
-    graph += part(12, value("last_hidden_state", 1, "batch", "sequence", "width"))
-    return number(1, 8) + part(7, graph) + part(8, number(2, 13))
+def _node(kind: str, *inputs: str, into: str) -> bytes:
+    return b"".join(_part(1, name) for name in inputs) + _part(2, into) + _part(3, into) + _part(4, kind)
+
+
+def _value(name: str, kind: int, *sizes: str | int) -> bytes:
+    shape = b"".join(_part(1, _part(2, size) if isinstance(size, str) else _number(1, size)) for size in sizes)
+    return _part(1, name) + _part(2, _part(1, _number(1, kind) + _part(2, shape)))
+
+
+def _number(field: int, value: int) -> bytes:
+    low, high = value & 127, value >> 7
+    return bytes([field << 3, low | 128, high] if high else [field << 3, low])
+
+
+def _part(field: int, content: bytes | str) -> bytes:
+    coded = content.encode() if isinstance(content, str) else content
+    return bytes([field << 3 | 2, len(coded) & 127 | 128, len(coded) >> 7]) + coded

@@ -28,7 +28,8 @@ class Settings:
 
     ``file_hosts`` are those that files of tasks may be read from beside the tool, in lower case: ``host`` at public
     addresses and the usual ports, ``.host`` for all hosts below it, ``host:port`` in a private network too.
-    ``strategy_functions`` are the functions that a project may name as its strategy, by dotted path.
+    ``strategy_functions`` are the functions that a project may name as its strategy, by dotted path. ``embeddings`` and
+    ``image_embeddings`` are each a folder, or a name on the hub.
     """
 
     home: Path
@@ -51,6 +52,7 @@ class Settings:
     keep_models: int = 10
     max_request_mb: int = 64
     embeddings: str = ""
+    image_embeddings: str = ""
     models: str = ""
     model_start_seconds: float = 120.0
     model_predict_seconds: float = 60.0
@@ -65,6 +67,11 @@ class Settings:
     def strategies_folder(self) -> Path:
         """Where a team keeps query strategies of its own, a file each."""
         return self.home / "strategies"
+
+    @property
+    def embeddings_folder(self) -> Path:
+        """Where models are that were downloaded by name."""
+        return self.home / "embeddings"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -96,6 +103,7 @@ class Settings:
             keep_models=_whole(environ, "NEXTLABEL_KEEP_MODELS", 10, 2, 1_000_000),
             max_request_mb=_whole(environ, "NEXTLABEL_MAX_REQUEST_MB", 64, 1, 4096),
             embeddings=environ.get("NEXTLABEL_EMBEDDINGS") or "",
+            image_embeddings=environ.get("NEXTLABEL_IMAGE_EMBEDDINGS") or "",
             models=environ.get("NEXTLABEL_MODEL") or "",
             model_start_seconds=_number(environ, "NEXTLABEL_MODEL_START_SECONDS", 120.0, 1.0, 3600.0),
             model_predict_seconds=_number(environ, "NEXTLABEL_MODEL_PREDICT_SECONDS", 60.0, 0.1, 3600.0),

@@ -14,6 +14,7 @@ from nextlabel.errors import FileUnavailable, SettingsError
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.media.documents import TextFiles
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.features.work import EMBED, SCORE
@@ -127,9 +128,8 @@ class Parts:
 
     @cached_property
     def helper(self) -> Helper:
-        embeddings = Path(self.settings.embeddings).expanduser() if self.settings.embeddings else None
         computers: dict[str, Compute] = {
-            EMBED: partial(embedder, embeddings),
+            EMBED: partial(embedder, Embeddings.of(self.settings)),
             SCORE: scoring.helper(self.models.load, self.hosts.learner),
         }
         return Helper(self.redis, computers)
@@ -157,7 +157,7 @@ class Parts:
             source=self.sources,
             hosts=self.hosts,
             shards=self.shards,
-            embeddings=self.settings.embeddings,
+            embeddings=Embeddings.of(self.settings),
             full_pull_every=timedelta(hours=self.settings.full_reconcile_hours),
         )
 

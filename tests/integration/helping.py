@@ -18,6 +18,7 @@ import numpy as np
 
 from nextlabel import wiring
 from nextlabel.features.embedding import embedder
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.jobs.shards import helping
 from nextlabel.labeling.ranking import Floats
 from nextlabel.worker import worker_on
@@ -29,7 +30,7 @@ def main(url: str, notes: Path) -> None:
             return (notes / name).read_text()
         return ""
 
-    def watched(model: Path | None, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
+    def watched(model: Embeddings, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
         embed, begun = embedder(model, wanted), list[str]()
 
         def compute(texts: Sequence[str]) -> Floats:

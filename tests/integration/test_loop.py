@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from nextlabel.errors import ArtifactError, NotConnected, StaleWorker, ToolRejected, ToolUnavailable
+from nextlabel.errors import ArtifactError, ConfigurationError, NotConnected, StaleWorker, ToolRejected, ToolUnavailable
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.source import Source
@@ -37,6 +37,7 @@ from nextlabel.measures.target_predictions import ChoicePredictions, TargetPredi
 from nextlabel.ports.tool import BLANK, ChangePage, QueueReceipt
 from nextlabel.strategies import finding
 from nextlabel_connectors.memory import MemoryConnector
+from tiny_models import TABLE, static, write_safetensors
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -178,6 +179,29 @@ def test_after_an_upgrade_that_reads_tasks_otherwise_the_model_before_is_never_a
     assert "another release" in again.promotion.reason
     assert_served_by_margin(team)
     assert team.run().trained is None
+
+
+def test_all_is_learned_again_where_a_ready_made_model_is_set_changed_or_taken_away(team: Team, tmp_path: Path) -> None:
+    team.import_mails(60)
+    team.run()
+    team.work(20)
+    assert team.run().trained == "nextlabel-2"
+    (tmp_path / "model").mkdir()
+    model = static(tmp_path / "model")
+
+    def trained_with(setting: str) -> str | None:
+        team.parts.settings = replace(team.parts.settings, embeddings=setting)
+        vars(team.parts).pop("loop")
+        return team.run().trained
+
+    assert trained_with(str(model)) == "nextlabel-3"
+    assert trained_with(str(model)) is None
+    write_safetensors(model / "model.safetensors", embeddings=TABLE * 2)
+    assert trained_with(str(model)) == "nextlabel-4"
+    with pytest.raises(ConfigurationError, match="`nextlabel embeddings download team/words`"):
+        trained_with("team/words")
+    assert trained_with("") == "nextlabel-5"
+    assert_served_by_margin(team)
 
 
 def test_the_model_gets_better_than_guessing_and_says_how_good_it_is(team: Team) -> None:

@@ -66,6 +66,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_KEEP_MODELS": "49",
         "NEXTLABEL_MAX_REQUEST_MB": "8",
         "NEXTLABEL_EMBEDDINGS": "/srv/minilm",
+        "NEXTLABEL_IMAGE_EMBEDDINGS": "owner/pictures",
         "NEXTLABEL_MODEL": "boxes.py:Boxes",
         "NEXTLABEL_MODEL_START_SECONDS": "9",
         "NEXTLABEL_MODEL_PREDICT_SECONDS": "10",

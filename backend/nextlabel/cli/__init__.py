@@ -29,6 +29,7 @@ _COMMANDS = {
     "connect": "connecting",
     "credentials": "showing",
     "disconnect": "disconnecting",
+    "embeddings": "embeddings",
     "files": "files",
     "health": "health",
     "next": "files",

@@ -33,7 +33,7 @@ def read_settings(models: Sequence[str] = ()) -> Settings:
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter())
     logging.basicConfig(level=settings.log_level, handlers=[handler])
-    for chatty in ("httpx", "httpcore", "alembic", "rq.worker", "rq.scheduler"):
+    for chatty in ("httpx", "httpx2", "httpcore", "alembic", "rq.worker", "rq.scheduler"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return settings
 

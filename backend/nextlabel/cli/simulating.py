@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from nextlabel.errors import SettingsError
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.settings import Settings
 from nextlabel.strategies import finding
 
@@ -90,7 +91,7 @@ def simulate(
         strategies or ("adaptive", "random"),
         estimator=_estimator(estimator) if estimator else None,
         metric=metric,
-        embeddings=service.embeddings,
+        embeddings=Embeddings.of(service),
         **settings,
     )
     _show(results, plot, json_path)

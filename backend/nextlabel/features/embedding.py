@@ -1,7 +1,7 @@
 """Texts as dense vectors that a ready-made language model gives them, from a folder on this machine.
 
 The folder holds ``tokenizer.json`` and either ``*.onnx`` (a sentence encoder) or ``*.safetensors`` (one vector for each
-token, as model2vec and WordLlama have it). Nothing is ever downloaded.
+token, as model2vec and WordLlama have it). Nothing is downloaded here: `nextlabel embeddings download` makes a folder.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.errors import ArtifactError, ConfigurationError
 from nextlabel.features.markup import content_of, is_marked_up
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
 from nextlabel.features.text import content_hash, read_text
@@ -86,7 +87,7 @@ class EmbeddingEncoder:
         if source.vectors is None:
             return compute(range(len(texts)))
         keys = [content_hash(f"{_MARKED_UP}{text}" if is_marked_up(text) else text) for text in texts]
-        return source.vectors.get(self._model, keys, model.width, compute, content, _Telling(source.progress))
+        return source.vectors.get(self._model, keys, model.width, compute, content, Telling(source.progress))
 
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1]) if self._words else Centred.of(np.asarray(pool))
@@ -105,14 +106,7 @@ class EmbeddingEncoder:
     def from_state(cls, state: Mapping[str, object]) -> EmbeddingEncoder:
         """Raises `ArtifactError` where the folder does not hold the model that this was trained with."""
         folder, model = Path(str(state["folder"])), str(state["model"])
-        try:
-            here = signature(folder)
-        except ConfigurationError as error:
-            raise ArtifactError(f"A model needs embeddings that are not on this machine: {error}") from error
-        if here != model:
-            raise ArtifactError(
-                f"The embedding model in {folder} is not the one trained with: put it back, or retrain."
-            )
+        check_unchanged(folder, model, signature)
         words = None
         if "words" in state:
             halves = (restore_space(cast("Mapping[str, object]", state[half])) for half in ("words", "vectors"))
@@ -120,9 +114,20 @@ class EmbeddingEncoder:
         return cls(cast("list[str]", state["fields"]), folder, model, words)
 
 
-def embedder(folder: Path | None, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
-    """What gives texts their vectors as the model of that signature does; None where the folder holds another one."""
+def check_unchanged(folder: Path, model: str, signature: Callable[[Path], str]) -> None:
+    """Raises `ArtifactError` where the folder does not hold the model of that signature."""
     try:
+        here = signature(folder)
+    except ConfigurationError as error:
+        raise ArtifactError(f"A model needs embeddings that are not on this machine: {error}") from error
+    if here != model:
+        raise ArtifactError(f"The embedding model in {folder} is not the one trained with: put it back, or retrain.")
+
+
+def embedder(embeddings: Embeddings, wanted: str) -> Callable[[Sequence[str]], Floats] | None:
+    """What gives texts their vectors as the model of that signature does; None where this machine has another one."""
+    try:
+        folder = embeddings.of_texts()
         if folder is None or signature(folder) != wanted:
             return None
         return load_model(folder).embed
@@ -130,7 +135,7 @@ def embedder(folder: Path | None, wanted: str) -> Callable[[Sequence[str]], Floa
         return None
 
 
-class _Telling:
+class Telling:
     """Tells on, and writes a line into the log now and then: a first pass takes minutes."""
 
     def __init__(self, progress: EmbedProgress) -> None:
@@ -152,9 +157,13 @@ class EmbeddingModel(Protocol):
     def embed(self, texts: Sequence[str]) -> Floats: ...
 
 
-@lru_cache(maxsize=4)
 def load_model(folder: Path) -> EmbeddingModel:
     """The model in a folder, once per process. Raises `ConfigurationError` where it or what it needs is missing."""
+    return _loaded(folder, signature(folder))
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, _: str) -> EmbeddingModel:  # by its signature too: a download may put another in its place
     tokenizer = _tokenizer(_model_file(folder, "tokenizer.json"))
     if list(folder.glob("*.onnx")):
         return SentenceEncoder(_model_file(folder, "*.onnx"), tokenizer)
@@ -163,9 +172,13 @@ def load_model(folder: Path) -> EmbeddingModel:
 
 def signature(folder: Path) -> str:
     """What stands for a model in caches: changes with any byte of its files. Raises `ConfigurationError`."""
-    _model_file(folder, "tokenizer.json")
+    return digest_of_models(folder, _model_file(folder, "tokenizer.json"))
+
+
+def digest_of_models(folder: Path, *beside: Path) -> str:
+    """Of a folder's models, and of those files beside them that there are."""
     files = [path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".onnx_data", ".safetensors")]
-    stats = [(path, path.stat()) for path in (*files, folder / "tokenizer.json")]
+    stats = [(path, path.stat()) for path in (*files, *beside) if path.is_file()]
     return _digest(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats))
 
 
@@ -189,18 +202,17 @@ class SentenceEncoder:
     """
 
     def __init__(self, path: Path, tokenizer: Any) -> None:
-        runtime = _extra("onnxruntime")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common base
-            raise ConfigurationError(f"{path} cannot be read as an ONNX model ({_first_line(error)}).") from error
+        self._session = open_session(path)
         tokenizer.enable_truncation(_MAX_TOKENS)
         self._tokenizer = tokenizer
         self._inputs = {one.name for one in self._session.get_inputs()}
-        self.width = len(self._vector("width"))
+        try:
+            self.width = len(self._vector("width"))
+        except Exception as error:  # its errors have no common base
+            raise ConfigurationError(
+                f"{path} is no encoder of texts: it takes {', '.join(sorted(self._inputs))} ({first_line(error)}). "
+                "One for pictures belongs in NEXTLABEL_IMAGE_EMBEDDINGS."
+            ) from error
 
     def embed(self, texts: Sequence[str]) -> Floats:
         rows = np.zeros((len(texts), self.width), dtype=np.float32)
@@ -216,6 +228,18 @@ class SentenceEncoder:
         return _of_length_one(np.asarray(vectors, dtype=np.float32).reshape(-1, vectors.shape[-1]).mean(axis=0))
 
 
+def open_session(path: Path) -> Any:
+    """The ONNX model in a file, computing in one thread. Raises `ConfigurationError` where it is none."""
+    runtime = _extra("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common base
+        raise ConfigurationError(f"{path} cannot be read as an ONNX model ({first_line(error)}).") from error
+
+
 class StaticVectors:
     """A table of token vectors: the mean over a text's tokens. Knows no order of words, and takes 0.1 ms a text."""
 
@@ -223,9 +247,13 @@ class StaticVectors:
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
         tensors = read_safetensors(path)
-        table = max((one for one in tensors.values() if one.ndim == 2), key=np.size, default=None)
-        if table is None:
-            raise ConfigurationError(f"{path} holds no table of token vectors.")
+        tables = [one for one in tensors.values() if one.ndim > 1]
+        if len(tables) != 1 or tables[0].ndim != 2:
+            raise ConfigurationError(
+                f"{path} holds {len(tables)} tables where one of token vectors is expected: a whole network is read "
+                "from *.onnx only."
+            )
+        table = tables[0]
         # model2vec ≥ 0.6: tokens may share rows, and each has a weight of its own.
         rows = tensors.get("mapping", np.arange(len(table)))
         weights = tensors.get("weights", np.ones(len(rows)))
@@ -253,7 +281,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
             if name != "__metadata__"
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{path} cannot be read as a safetensors file ({_first_line(error)}).") from error
+        raise ConfigurationError(f"{path} cannot be read as a safetensors file ({first_line(error)}).") from error
 
 
 def _of_length_one(vectors: Floats) -> Floats:
@@ -277,7 +305,7 @@ def _tokenizer(path: Path) -> Any:
     except ConfigurationError:
         raise
     except Exception as error:  # it raises a bare Exception
-        raise ConfigurationError(f"{path} cannot be read as a tokenizer ({_first_line(error)}).") from error
+        raise ConfigurationError(f"{path} cannot be read as a tokenizer ({first_line(error)}).") from error
     tokenizer.no_padding()
     return tokenizer
 
@@ -289,5 +317,5 @@ def _extra(name: str) -> ModuleType:
         raise ConfigurationError(f'Embeddings need {name}: pip install "nextlabel[embeddings]".') from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

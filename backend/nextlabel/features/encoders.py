@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
 from typing import Protocol, cast
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.features.embedding import EmbeddingEncoder
+from nextlabel.features.embedding import EmbeddingEncoder, signature
+from nextlabel.features.image_embedding import ImageEmbeddingEncoder, image_signature
 from nextlabel.features.media import pdf
 from nextlabel.features.media.documents import with_their_texts
 from nextlabel.features.media.encoder import MEDIA, MediaEncoder
 from nextlabel.features.metadata import holding, holds_cells, holds_lists, record_of, shown_record, telling
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
@@ -74,8 +76,10 @@ class DocumentEncoder:
         self._fields, self._inner = tuple(fields), inner
 
     @classmethod
-    def of(cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str) -> DocumentEncoder:
-        opened = with_their_texts(tasks, fields, source) if embeddings else []
+    def of(
+        cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings
+    ) -> DocumentEncoder:
+        opened = with_their_texts(tasks, fields, source) if embeddings.of_texts() else []
         return cls(fields, _of_texts(fields, opened, source, embeddings))
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
@@ -148,7 +152,13 @@ class RecordEncoder:
 
     @classmethod
     def of(
-        cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str, *, hidden: bool = False
+        cls,
+        fields: Sequence[str],
+        tasks: Sequence[Task],
+        source: Source,
+        embeddings: Embeddings,
+        *,
+        hidden: bool = False,
     ) -> RecordEncoder:
         records = _records(tasks, fields, hidden=hidden)
         data = [record.data for record in records]
@@ -267,11 +277,13 @@ def _without_numbers(records: Sequence[Task], fields: Collection[str]) -> Sequen
     ]
 
 
-def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embeddings: str = "") -> Encoder:
+def encoder_for(
+    target: Target, tasks: Sequence[Task], source: Source, *, embeddings: Embeddings = NO_EMBEDDINGS
+) -> Encoder:
     """The encoder that suits what these tasks hold: all that are known, labeled or not.
 
-    ``embeddings`` is a folder with a model for texts (`EmbeddingEncoder`); without one words are counted. Raises
-    `ConfigurationError` where there is no such model.
+    ``embeddings`` are ready-made models; without one for texts words are counted, without one for pictures edges.
+    Raises `ConfigurationError` where there is no such model.
     """
     if not target.compared:
         return encoder_of(target.inputs, tasks, source, embeddings)
@@ -282,14 +294,29 @@ def encoder_for(target: Target, tasks: Sequence[Task], source: Source, *, embedd
     return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
 
 
-def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str = "") -> Encoder:
+def models_for(inputs: Sequence[Input], embeddings: Embeddings) -> list[str]:
+    """The signatures of the ready-made models that may read these inputs; none of one that is not on this machine."""
+    pictures = [one.kind == "image" for one in inputs]
+    known = [
+        (image_signature, embeddings.of_images, any(pictures)),
+        (signature, embeddings.of_texts, not all(pictures)),
+    ]
+    found = []
+    for signature_of, folder_of, wanted in known:
+        with suppress(ConfigurationError):
+            if wanted and (folder := folder_of()):
+                found.append(signature_of(folder))
+    return found
+
+
+def encoder_of(
+    inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: Embeddings = NO_EMBEDDINGS
+) -> Encoder:
     """The encoder that suits what these inputs hold; see `encoder_for`."""
     by_kind: dict[str, list[str]] = {}
     for one in inputs:
         by_kind.setdefault(one.kind, []).append(one.field)
-    opened: list[Encoder] = [
-        MediaEncoder.of(fields, MEDIA[kind], tasks, source) for kind, fields in by_kind.items() if kind in MEDIA
-    ]
+    opened = [_opened(kind, fields, tasks, source, embeddings) for kind, fields in by_kind.items() if kind in MEDIA]
     if documents := by_kind.get("pdf"):
         opened.append(DocumentEncoder.of(documents, tasks, source, embeddings))
     if any(one.kind in RECORDINGS for one in inputs):
@@ -303,6 +330,12 @@ def encoder_of(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, e
     return _of_fields(inputs, tasks, source, embeddings)
 
 
+def _opened(kind: str, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings) -> Encoder:
+    """Of files that stand elsewhere."""
+    folder = embeddings.of_images() if kind == "image" else None
+    return ImageEmbeddingEncoder.of(fields, folder) if folder else MediaEncoder.of(fields, MEDIA[kind], tasks, source)
+
+
 def why_unread(kind: InputKind) -> str:
     """Why a recording of this kind is not opened in this installation, as a sentence; empty where it is."""
     if kind == "metadata":
@@ -314,7 +347,7 @@ def why_unread(kind: InputKind) -> str:
     return ""
 
 
-def _of_fields(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
+def _of_fields(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: Embeddings) -> Encoder:
     """Of what stands in the task itself."""
     fields = [one.field for one in inputs]
     if not any(one.kind == "table" or holds_cells(one.field, tasks) for one in inputs):
@@ -325,11 +358,11 @@ def _of_fields(inputs: Sequence[Input], tasks: Sequence[Task], source: Source, e
     return TabularEncoder.of(inputs, tasks)
 
 
-def _of_texts(fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: str) -> Encoder:
-    if embeddings:
-        texts = [read_text(task.data, fields) for task in tasks]
-        return EmbeddingEncoder.of(fields, Path(embeddings).expanduser(), texts, source)
-    return TextEncoder(fields)
+def _of_texts(fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings) -> Encoder:
+    folder = embeddings.of_texts()
+    if folder is None:
+        return TextEncoder(fields)
+    return EmbeddingEncoder.of(fields, folder, [read_text(task.data, fields) for task in tasks], source)
 
 
 def restore_encoder(state: Mapping[str, object]) -> Encoder:
@@ -339,6 +372,7 @@ def restore_encoder(state: Mapping[str, object]) -> Encoder:
 
 _RESTORED: Mapping[str, Callable[[Mapping[str, object]], Encoder]] = {
     **dict.fromkeys(MEDIA, MediaEncoder.from_state),
+    ImageEmbeddingEncoder.kind: ImageEmbeddingEncoder.from_state,
     TextEncoder.kind: TextEncoder.from_state,
     EmbeddingEncoder.kind: EmbeddingEncoder.from_state,
     TabularEncoder.kind: TabularEncoder.from_state,

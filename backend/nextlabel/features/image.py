@@ -37,6 +37,7 @@ SIGNATURE = "image-1"
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")  # every decoder is a way in for a hostile file: no others
 _MOST_PIXELS = 64_000_000  # as the file's head says, before any is decoded
 _SIDE, _CELL, _DIRECTIONS = 28, 4, 9
+_DRAFT = 4 * _SIDE
 _LAYOUT = 4  # × 4 fields of which the mean colour counts
 _LAYOUT_WEIGHT = 0.3
 _WORDS_WEIGHT = np.float32(0.4)  # so that they vary as much as all other numbers together
@@ -51,12 +52,13 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
+_LYING = range(5, 9)
 
 
 def row_of(content: bytes, words: VisualWords | None = None) -> Floats | None:
     """What `describe` makes of the picture, and beside it, of so many more numbers, where each word is met in it best;
     None for what is no picture."""
-    pixels = decode(content, _SIDE if words is None else SIDE)
+    pixels = decode(content) if words is None else decode(content, SIDE, SIDE)
     if pixels is None or words is None:
         return None if pixels is None else describe(pixels)
     cell = SIDE // _SIDE
@@ -64,8 +66,9 @@ def row_of(content: bytes, words: VisualWords | None = None) -> Floats | None:
     return np.concatenate([describe(small), _WORDS_WEIGHT * words.found_in(pixels)])
 
 
-def decode(content: bytes, side: int = _SIDE) -> Floats | None:
-    """The first frame as it is shown, ``side`` × ``side`` × 3 in [0, 1]; None for what is no picture or too large."""
+def decode(content: bytes, width: int = _SIDE, height: int = _SIDE) -> Floats | None:
+    """The first frame as it is shown, stretched to height × width × 3 in [0, 1]; None for what is no picture or too
+    large."""
     from PIL import Image  # noqa: PLC0415 - an extra
 
     try:
@@ -73,8 +76,10 @@ def decode(content: bytes, side: int = _SIDE) -> Floats | None:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             turned = image.getexif().get(_ORIENTATION, 1)
-            image.draft("RGB", (4 * _SIDE, 4 * _SIDE))  # JPEG only: decoded at an eighth of its size, far quicker
-            small = _eight_bits(image).resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            size = (height, width) if turned in _LYING else (width, height)
+            # JPEG only: decoded at an eighth of its size, far quicker
+            image.draft("RGB", (max(2 * size[0], _DRAFT), max(2 * size[1], _DRAFT)))
+            small = _eight_bits(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
             if small.mode == "RGBA":
                 small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
             if turned in _TURNS:

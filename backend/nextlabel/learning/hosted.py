@@ -24,6 +24,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.metadata import is_blank
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedModel, HostedPrediction, Meanwhile
 from nextlabel.hosting.hosts import Hosts
@@ -68,7 +69,7 @@ class HostedWorkbench:
         source: Source,
         options: ProjectOptions,
         labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]] | None,
-        embeddings: str = "",
+        embeddings: Embeddings = NO_EMBEDDINGS,
     ) -> None:
         """``name`` is one of the hosts' models; ``labels_in`` reads a result (`MLBackendWords.labels_in`), None where
         the tool has no such words. Raises `SettingsError` where there is no model of that name."""

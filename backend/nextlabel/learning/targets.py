@@ -15,8 +15,9 @@ from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Promotion, judge
-from nextlabel.features.encoders import Encoder, encoder_for
+from nextlabel.features.encoders import Encoder, encoder_for, models_for
 from nextlabel.features.matrices import rows_of
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
@@ -41,10 +42,10 @@ class TargetsWorkbench:
         source: Source,
         *,
         seed: int,
-        embeddings: str = "",
+        embeddings: Embeddings = NO_EMBEDDINGS,
         judged: bool = True,
     ) -> None:
-        """``embeddings`` is a folder with a model for texts (`encoder_for`); ``judged`` is for `fit`. Raises
+        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`. Raises
         `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
@@ -85,9 +86,11 @@ class TargetsWorkbench:
 
     @cached_property
     def digest(self) -> str:
-        """Also of how tasks are read: after an upgrade that reads them otherwise all is learned again."""
+        """Also of how tasks are read: after an upgrade that reads them otherwise, or with another ready-made model, all
+        is learned again."""
         content = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
-        return hashlib.sha256(repr((ProjectModel.kind, content)).encode()).hexdigest()[:16]
+        models = models_for([one for target in self.schema.targets for one in target.inputs], self._embeddings)
+        return hashlib.sha256(repr((ProjectModel.kind, content, *models)).encode()).hexdigest()[:16]
 
     def understands(self, learner: str) -> bool:
         return learner == self.learner

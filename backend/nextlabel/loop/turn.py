@@ -12,6 +12,7 @@ from functools import partial
 from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
@@ -136,11 +137,10 @@ class ActiveLearning:
         source: Callable[[ProjectId], Source],
         hosts: Hosts,
         shards: Shards = InPlace(),  # noqa: B008
-        embeddings: str = "",
+        embeddings: Embeddings = NO_EMBEDDINGS,
         full_pull_every: timedelta = timedelta(days=1),
     ) -> None:
-        """``shards`` has other workers help; ``embeddings`` is a folder with a model for texts (`encoder_for`), without
-        one words are counted."""
+        """``shards`` has other workers help; ``embeddings`` are ready-made models (`encoder_for`)."""
         self._connections = connections
         self._store = store
         self._registry, self._orders, self._fences = registry, orders, fences

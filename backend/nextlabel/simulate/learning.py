@@ -20,6 +20,7 @@ from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.media.documents import TextFiles
+from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs
 from nextlabel.features.text_cache import TextFeatureCache
@@ -50,7 +51,7 @@ class Problem:
     cache: Path
     estimator: BaseEstimator | None = None
     scale: bool = True
-    embeddings: str = ""
+    embeddings: Embeddings = NO_EMBEDDINGS
 
     def source(self) -> Source:
         counts, vectors = TextFeatureCache(self.cache).features, VectorCache(self.cache)

@@ -18,6 +18,8 @@ from sklearn.base import BaseEstimator
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import signature
+from nextlabel.features.image_embedding import image_signature
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.labeling import KINDS
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.simulate.data import LabeledData, of_arrays
@@ -51,7 +53,7 @@ def simulate(
     scale: bool = True,
     workers: int = 2,
     progress: bool = True,
-    embeddings: str = "",
+    embeddings: str | Embeddings = "",
     resume: str | Path | None = None,
     resolve: Callable[[str], QueryStrategy] | None = None,
 ) -> Results:
@@ -61,9 +63,10 @@ def simulate(
     or names to either; all start from the same ``initial`` labels under one seed (default: one batch), which count
     towards the budget (default: 500 or all there are). ``seeds``: how many, or which. A test set that comes with the
     data is used, otherwise each seed splits off ``test_share``. All is learned as in the service, whatever the kind of
-    target (``metric``: one of the kind's `metrics`); ``embeddings`` is a folder with a model for texts. In its place
-    ``estimator`` may be any scikit-learn classifier of one single choice, for which numbers are standardised unless
-    ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes strategies of specs.
+    target (``metric``: one of the kind's `metrics`); ``embeddings`` is a folder with a model for texts, or
+    `Embeddings`. In its place ``estimator`` may be any scikit-learn classifier of one single choice, for which numbers
+    are standardised unless ``scale`` is false. ``resume``: a file that finished runs are kept in. ``resolve`` makes
+    strategies of specs.
 
     The same arguments give the same results. Raises `ConfigurationError` for what cannot be done, saying why.
     """
@@ -78,13 +81,13 @@ def simulate(
     plan = Plan(spent, batch, first, cold_start, metric, test_share, scale)
     _check_enough(labeled, rows, plan)
     settings = {**asdict(plan), "data": labeled.digest(), "estimator": _signature(estimator)}
-    if embeddings:
-        settings["embeddings"] = signature(Path(embeddings).expanduser())
+    models = Embeddings(embeddings) if isinstance(embeddings, str) else embeddings
+    settings |= _signatures(models)
     journal = Journal(Path(resume) if resume is not None else None, settings)
     jobs = _jobs(chosen, which, journal, one_test_set=labeled.test is not None)
     if jobs:
         with tempfile.TemporaryDirectory(prefix="nextlabel-simulate-") as cache:
-            problem = Problem(labeled, Path(cache), estimator, scale, embeddings)
+            problem = Problem(labeled, Path(cache), estimator, scale, models)
             problem.encode()
             _do(problem, plan, chosen, jobs, journal, workers=workers, progress=progress)
     full = {seed: journal.full[0 if labeled.test is not None else seed] for seed in which}
@@ -128,6 +131,15 @@ def _check_enough(data: LabeledData, rows: int, plan: Plan) -> None:
             f"{data.name}: too few labels to tell anything. All {plan.budget} are among the first ones, which every "
             "strategy shares: label more, or give a smaller --initial, or a larger --budget."
         )
+
+
+def _signatures(models: Embeddings) -> dict[str, str]:
+    """Those of the models that are set. Raises `ConfigurationError` where one is not on this machine."""
+    texts, images = models.of_texts(), models.of_images()
+    return {
+        **({"embeddings": signature(texts)} if texts else {}),
+        **({"image_embeddings": image_signature(images)} if images else {}),
+    }
 
 
 def _signature(estimator: BaseEstimator | None) -> str:

@@ -13,11 +13,12 @@ from scipy.sparse import csr_matrix
 from nextlabel.errors import ArtifactError, ConfigurationError
 from nextlabel.features.embedding import EmbeddingEncoder, load_model, signature
 from nextlabel.features.encoders import Encoder, encoder_for, restore_encoder
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.text import COLUMNS
 from nextlabel.features.work import EmbedProgress, nobody
 from nextlabel.labeling import Input, Target, Task, TaskId
-from tiny_models import TABLE, sentences, shared_rows, static, write_safetensors
+from tiny_models import TABLE, pictures, sentences, shared_rows, static, write_safetensors
 
 TARGET = Target("mood", "choice", (Input("text"),), ("pos", "neg"))
 TEXTS = ("good film", "bad film", "the film", "good good", "")
@@ -86,7 +87,7 @@ def test_markup_is_not_embedded(tmp_path: Path) -> None:
 def test_words_stand_beside_the_vectors_and_both_come_back_from_their_state(tmp_path: Path) -> None:
     vectors, known = Counting(), tasks(TEXTS)
     source = Source(vectors=vectors)
-    encoder = encoder_for(TARGET, known, source, embeddings=str(static(tmp_path)))
+    encoder = encoder_for(TARGET, known, source, embeddings=Embeddings(str(static(tmp_path))))
     assert isinstance(encoder, EmbeddingEncoder)
     rows = encoded(encoder, known, source)
     assert rows.shape == (5, COLUMNS + 3)
@@ -108,7 +109,7 @@ def test_two_texts_that_are_compared_weigh_the_same_on_either_side(tmp_path: Pat
     pairs = [("good film", "bad film"), ("the film", "good good"), ("bad", "the"), ("film", "good film")]
     known = [Task(TaskId(str(n)), {"left": left, "right": right}) for n, (left, right) in enumerate(pairs)]
     turned = [Task(TaskId(str(n)), {"left": right, "right": left}) for n, (left, right) in enumerate(pairs)]
-    encoder = encoder_for(target, known, Source(), embeddings=str(static(tmp_path)))
+    encoder = encoder_for(target, known, Source(), embeddings=Embeddings(str(static(tmp_path))))
     rows = encoded(encoder, known, Source())
     np.testing.assert_allclose(encoded(encoder, turned, Source()), -rows, atol=1e-6)
     assert abs(rows).max() > 0.1
@@ -116,7 +117,7 @@ def test_two_texts_that_are_compared_weigh_the_same_on_either_side(tmp_path: Pat
 
 def test_numbers_stay_numbers_where_embeddings_are_on(tmp_path: Path) -> None:
     records = tasks(["1.5", "2", "7"])
-    encoder = encoder_for(TARGET, records, Source(), embeddings=str(static(tmp_path)))
+    encoder = encoder_for(TARGET, records, Source(), embeddings=Embeddings(str(static(tmp_path))))
     assert encoder.encode(records, Source()).shape == (3, 1)
 
 
@@ -134,7 +135,18 @@ def test_a_model_whose_embeddings_were_changed_or_are_gone_is_not_used(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "broken", ["no folder", "no tokenizer", "no model", "bad tokenizer", "bad onnx", "bad table", "huge"]
+    "broken",
+    [
+        "no folder",
+        "no tokenizer",
+        "no model",
+        "bad tokenizer",
+        "bad onnx",
+        "of pictures",
+        "bad table",
+        "network",
+        "huge",
+    ],
 )
 def test_a_folder_that_holds_no_model_is_said_in_a_sentence(tmp_path: Path, broken: str) -> None:
     folder = tmp_path / "here"
@@ -151,11 +163,15 @@ def test_a_folder_that_holds_no_model_is_said_in_a_sentence(tmp_path: Path, brok
             (folder / "tokenizer.json").write_text("{}")
         case "bad onnx":
             (folder / "model.onnx").write_bytes(b"no protocol buffer")
+        case "of pictures":
+            pictures(folder)
+        case "network":
+            write_safetensors(model, embeddings=TABLE, layer=TABLE)
         case "bad table":
             model.write_bytes(model.read_bytes()[:-4])
         case "huge":
             model.write_bytes(b"\xff" * 16)
-    with pytest.raises(ConfigurationError, match=r"(There is no|cannot be read)"):
+    with pytest.raises(ConfigurationError, match=r"(There is no|cannot be read|no encoder of texts|2 tables)"):
         load_model(folder)
 
 

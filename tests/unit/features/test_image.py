@@ -26,6 +26,7 @@ from nextlabel.features.encoders import encoder_for, restore_encoder
 from nextlabel.features.image import WIDTH, decode
 from nextlabel.features.media import reading
 from nextlabel.features.media.encoder import PICTURES, MediaEncoder
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, Target, Task, TaskId
 from nextlabel.labeling.ranking import Floats
@@ -201,7 +202,7 @@ def test_a_host_that_only_times_out_is_not_asked_for_every_picture(monkeypatch: 
 
 def test_pictures_are_chosen_for_a_target_and_come_back_from_their_state() -> None:
     shown = tasks(data_uri(file(picture())), [data_uri(file(picture("square"))), "/second.png"])
-    encoder = encoder_for(TARGET, shown, Source(), embeddings="/nowhere")
+    encoder = encoder_for(TARGET, shown, Source(), embeddings=Embeddings("/nowhere"))
     rows = encoder.encode(shown, Source())
     np.testing.assert_array_equal(restore_encoder(encoder.state()).encode(shown, Source()), rows)
     assert rows.shape[1] == WIDTH

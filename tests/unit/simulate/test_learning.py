@@ -18,6 +18,7 @@ from PIL import Image
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import signature
+from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace
 from nextlabel.labeling import (
@@ -108,7 +109,9 @@ def ran(
 ) -> tuple[Curve, Sequence[CandidatePool]]:
     plan = Plan(40, 10, 10, "diverse", metric or KINDS[data.kind].metrics[0], 0.3, scale=True)
     watched = Watched(spec)
-    return run(Problem(data, cache, embeddings=embeddings), plan, watched, spec, 5, fast=fast), watched.pools
+    return run(
+        Problem(data, cache, embeddings=Embeddings(embeddings)), plan, watched, spec, 5, fast=fast
+    ), watched.pools
 
 
 @pytest.mark.parametrize("spec", ["adaptive", "badge", "committee?members=3"])

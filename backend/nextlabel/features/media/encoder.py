@@ -16,7 +16,7 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.features import image, visual_words
 from nextlabel.features.media import audio, series, video
 from nextlabel.features.media.apart import apart
-from nextlabel.features.media.reading import address_of, read_all
+from nextlabel.features.media.reading import address_of, read_all, rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Scaled, Space
 from nextlabel.features.text import content_hash
@@ -136,7 +136,9 @@ def _words_of(fields: Sequence[str], tasks: Sequence[Task], source: Source) -> V
     def compute(places: Sequence[int]) -> Floats:
         rows = np.full((visual_words.MOST, visual_words.WIDTH), np.nan, dtype=np.float32)
         PICTURES.require()
-        pictures = read_all(drawn, source.file, partial(image.decode, side=visual_words.SIDE))
+        pictures = read_all(
+            drawn, source.file, partial(image.decode, width=visual_words.SIDE, height=visual_words.SIDE)
+        )
         known = [one for one in pictures if one is not None]
         if len(known) >= _FEWEST_PICTURES:
             rows[:] = 0
@@ -160,14 +162,11 @@ def _addresses(medium: Medium, field: str, tasks: Sequence[Task]) -> list[str]:
 
 
 def _rows(medium: Medium, addresses: Sequence[str], file: Callable[[str], bytes] | None) -> Floats:
-    """n × width, NaN where there is no file to be had now: that is never kept, so it is tried again."""
-    rows = np.full((len(addresses), medium.width), np.nan, dtype=np.float32)
-    if can_be_opened(medium.require, alone=medium.alone):
-        with _describing(medium) as describe:
-            for row, found in zip(rows, read_all(addresses, file, describe), strict=True):
-                if found is not None:
-                    row[:] = found
-    return rows
+    """n × width, NaN where there is no file to be had now."""
+    if not can_be_opened(medium.require, alone=medium.alone):
+        return rows_of([None] * len(addresses), medium.width)
+    with _describing(medium) as describe:
+        return rows_of(read_all(addresses, file, describe), medium.width)
 
 
 def can_be_opened(require: Callable[[], None], *, alone: bool = False) -> bool:

@@ -10,7 +10,10 @@ from threading import BoundedSemaphore, Lock
 from time import monotonic
 from typing import TypeVar
 
+import numpy as np
+
 from nextlabel.errors import FileUnavailable
+from nextlabel.labeling.ranking import Floats
 
 Found = TypeVar("Found")
 
@@ -43,6 +46,15 @@ def read_all(
         # In another order each time: what comes first must not use up the patience for all others for ever.
         list(readers.map(read, sample(range(len(addresses)), len(addresses))))
     return found
+
+
+def rows_of(found: Sequence[Floats | None], width: int) -> Floats:
+    """n × ``width``, NaN where there is nothing to be had now: that is never kept, so it is tried again."""
+    rows = np.full((len(found), width), np.nan, dtype=np.float32)
+    for row, one in zip(rows, found, strict=True):
+        if one is not None:
+            row[:] = one
+    return rows
 
 
 class _Patience:
