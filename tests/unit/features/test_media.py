@@ -24,7 +24,7 @@ from nextlabel.features.media import audio, pdf, video
 from nextlabel.features.media import encoder as encoder_module
 from nextlabel.features.media import series as series_module
 from nextlabel.features.media.apart import apart
-from nextlabel.features.media.documents import TextFiles
+from nextlabel.features.media.documents import TextFiles, with_their_texts
 from nextlabel.features.source import Source
 from nextlabel.labeling import Input, InputKind, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
@@ -409,7 +409,7 @@ def test_of_a_document_only_so_many_pages_and_characters_are_read() -> None:
     assert len(long.replace("\n", "")) == pdf.MOST_CHARACTERS
 
 
-def test_a_file_that_ends_or_swells_its_decoder_takes_nothing_with_it_and_is_not_tried_again(tmp_path: Path) -> None:
+def test_a_document_that_unpacks_into_far_more_is_nothing_and_takes_nothing_with_it(tmp_path: Path) -> None:
     files = Files({"/data/0": document(0), "/data/1": pdf_bomb(), "/data/2": document(1)})
     tasks = [of_files(n) for n in range(3)]
     encoder = encoder_for(target(KINDS["document"]), tasks, source(files, tmp_path))
@@ -417,9 +417,9 @@ def test_a_file_that_ends_or_swells_its_decoder_takes_nothing_with_it_and_is_not
     assert [bool(row.any()) for row in rows] == [True, False, True]
 
 
-def test_a_decoder_that_hangs_or_crashes_is_ended_and_the_next_file_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A medium of which some files hang, crash or swell whatever opens them."""
     (tmp_path / "odd.py").write_text(
         "import os, signal\n"
         "def describe(content):\n"
@@ -436,6 +436,22 @@ def test_a_decoder_that_hangs_or_crashes_is_ended_and_the_next_file_is_read(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("NEXTLABEL_WEBHOOK_SECRET", "s3cret")
+
+
+@pytest.mark.usefixtures("odd")
+def test_a_decoder_that_hangs_or_crashes_is_ended_and_the_next_file_is_read() -> None:
     with apart("odd") as describe:
         found = [describe(one) for one in (b"one", b"hangs", b"crashes", b"swells", b"raises", b"two")]
     assert found == [b"one []", b"", b"", b"", None, b"two []"]
+
+
+@pytest.mark.usefixtures("odd")
+def test_a_file_that_ended_its_decoder_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "__name__", "odd")
+    files = Files({"/data/0": b"crashes", "/data/1": b"raises", "/data/2": b"a text"})
+    tasks = [of_files(n) for n in range(3)]
+    for asked in (["/data/0", "/data/1", "/data/2"], ["/data/1"]):
+        files.asked.clear()
+        texts = [task.data["file"] for task in with_their_texts(tasks, ["file"], source(files, tmp_path))]
+        assert texts == ["", "", "a text []"]
+        assert sorted(files.asked) == asked
