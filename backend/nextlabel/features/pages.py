@@ -138,7 +138,7 @@ class Page:
 
 def page_of(value: object, shown: Input) -> Page | None:
     """None for what is no page, is too large, or is read by browsers in ways that are not known here."""
-    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS or value.count("<") > _MOST_TAGS:
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS or value.count("<") > _MOST_TAGS or "\0" in value:
         return None
     return _read(value, shown.layout == "inline page")
 
@@ -148,11 +148,11 @@ def _read(text: str, inline: bool) -> Page | None:
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - only where there are pages
 
     try:
-        regular = "".join(_Regular(text).parts)
+        regular = "".join(_Regular(text).parts).encode()
         if inline:
             parser = LexborHTMLParser(regular, is_fragment=True, scripting=True)
         else:
-            parser = LexborHTMLParser("<!DOCTYPE html>" + regular, scripting=True)
+            parser = LexborHTMLParser(b"<!DOCTYPE html>" + regular, scripting=True)
     except (_UnlikeAnyBrowserError, UnicodeEncodeError):
         return None
     return _Texts(parser.root if inline else parser.body.child if parser.body else None).page()

@@ -6,6 +6,8 @@ them is no span: the data may have been changed since, or come from elsewhere.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -16,11 +18,15 @@ from nextlabel.labeling import Input, Label, Span, read_field
 from nextlabel_connectors.label_studio.values import Data, Form, Value, all_spans, labels_under, offset_in
 
 _COMPARED = 10_000  # characters of a region: of longer ones only the offsets must fit
-_NEARBY = 1_000
+_SPARE = re.compile(r"\s(?=\s)")  # spaces of which only the last is shown
 
 _Ends = tuple[int, int]
 _Read = Callable[[Value], _Ends | None]
 _Write = Callable[[_Ends], dict[str, object] | None]
+_NOTHING: tuple[Callable[[Value], Label | None], Callable[[Label], list[dict[str, object]]]] = (
+    lambda value: None,
+    lambda label: [],
+)
 
 
 def regions_form(control: str, shown: Input) -> Form:
@@ -32,19 +38,15 @@ def regions_form(control: str, shown: Input) -> Form:
 
     def for_task(data: Data) -> Form:
         found = codec(read_field(data, shown.field), shown)
-        return _unknown(control) if found is None else _form(control, *found)
+        return Form(control, *_NOTHING, all_spans) if found is None else _form(control, *found)
 
-    return Form(control, lambda value: None, lambda label: [], all_spans, for_task)
-
-
-def _unknown(control: str) -> Form:
-    return Form(control, lambda value: None, lambda label: [], all_spans)
+    return Form(control, *_NOTHING, all_spans, for_task)
 
 
-def _form(control: str, text: str, read: _Read, write: _Write) -> Form:
+def _form(control: str, read: _Read, write: _Write) -> Form:
     def read_spans(value: Value) -> Label | None:
         ends, labels = read(value), labels_under(control, value)
-        if ends is None or labels is None or not _agrees(value.get("text"), text, *ends):
+        if ends is None or labels is None:
             return None
         return tuple(Span(*ends, label) for label in labels)
 
@@ -56,18 +58,20 @@ def _form(control: str, text: str, read: _Read, write: _Write) -> Form:
     return Form(control, read_spans, write_spans, all_spans)
 
 
-def _agrees(stated: object, text: str, start: int, end: int) -> bool:
+def _agrees(stated: object, text: str, start: int, end: int, since: int) -> bool:
     """Whether what the editor wrote as the text of a region can be that of these characters.
 
     It writes what a browser shows as selected: without what is hidden, with the times between turns, in capitals where
-    the page says so, with any space. Of a region that it was given it counts the text anew, past spaces that are not
-    shown, and so may write what stands a little further on.
+    the page says so, with any space. Of turns that it was given it counts the text anew where spaces that follow others
+    are not shown (``since`` the turn began), and so writes what stands as many characters further on.
     """
     if not isinstance(stated, str) or max(len(stated), end - start) > _COMPARED:
         return True
     one, other = _letters(stated), _letters(text[start:end])
-    nearby = text[max(0, start - _NEARBY) : end + _NEARBY]
-    return _is_within(one, other) or _is_within(other, one) or one in _letters(nearby)
+    if _is_within(one, other) or _is_within(other, one):
+        return True
+    spare = len(_SPARE.findall(text, max(since, start - _COMPARED), end)) + text[since : since + 1].isspace()
+    return one in _letters(text[start : end + spare])
 
 
 def _letters(text: str) -> str:
@@ -83,7 +87,7 @@ def _is_within(short: str, long: str) -> bool:
 # --- dialogues: the number of the turn, and UTF-16 code units into it ------------------------------------------------
 
 
-def _of_turns(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
+def _of_turns(value: object, shown: Input) -> tuple[_Read, _Write] | None:
     turns = turns_of(value, shown)
     if turns is None:
         return None
@@ -91,7 +95,10 @@ def _of_turns(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
     def read(value: Value) -> _Ends | None:
         start = _turn_place(value, "start", "startOffset", turns)
         end = _turn_place(value, "end", "endOffset", turns)
-        return (start, end) if start is not None and end is not None and start < end else None
+        if start is None or end is None or start >= end:
+            return None
+        since = turns.starts[bisect_right(turns.starts, start) - 1]
+        return (start, end) if _agrees(value.get("text"), turns.text, start, end, since) else None
 
     def write(ends: _Ends) -> dict[str, object] | None:
         start, end = turns.place(ends[0], is_end=False), turns.place(ends[1], is_end=True)
@@ -104,7 +111,7 @@ def _of_turns(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
             "endOffset": end.offset,
         }
 
-    return turns.text, read, write
+    return read, write
 
 
 def _turn_place(value: Value, turn: str, offset: str, turns: Passage) -> int | None:
@@ -115,7 +122,7 @@ def _turn_place(value: Value, turn: str, offset: str, turns: Passage) -> int | N
 # --- pages: characters from the start of the page, and the XPath of a text with UTF-16 code units into it ------------
 
 
-def _of_page(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
+def _of_page(value: object, shown: Input) -> tuple[_Read, _Write] | None:
     page = page_of(value, shown)
     if page is None:
         return None
@@ -128,7 +135,9 @@ def _of_page(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
         else:
             start = _on_path(value.get("start"), value.get("startOffset"), page)
             end = _on_path(value.get("end"), value.get("endOffset"), page)
-        return (start, end) if start is not None and end is not None and start < end else None
+        if start is None or end is None or start >= end:
+            return None
+        return (start, end) if _agrees(value.get("text"), page.passage.text, start, end, end) else None
 
     def write(ends: _Ends) -> dict[str, object] | None:
         start, end = page.passage.place(ends[0], is_end=False), page.passage.place(ends[1], is_end=True)
@@ -143,7 +152,7 @@ def _of_page(value: object, shown: Input) -> tuple[str, _Read, _Write] | None:
             "globalOffsets": {"start": first, "end": beyond},
         }
 
-    return page.passage.text, read, write
+    return read, write
 
 
 def _counted(stated: object, page: Page, *, is_end: bool) -> int | None:
