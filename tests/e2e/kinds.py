@@ -46,11 +46,41 @@ def _choice(n: int, name: str = "label", to: str = "text") -> dict[str, object]:
 
 def _first_noun(n: int) -> dict[str, object]:
     """The word after the colon, marked as a thing of its kind."""
-    words = sentence(n)
-    start = words.index(": ") + 2
-    end = words.index(" ", start)
-    value = {"start": start, "end": end, "text": words[start:end], "labels": [label_of_number(n)]}
+    start, end = _noun(n)
+    value = {"start": start, "end": end, "text": sentence(n)[start:end], "labels": [label_of_number(n)]}
     return item("thing", "labels", value)
+
+
+def _noun(n: int) -> tuple[int, int]:
+    start = sentence(n).index(": ") + 2
+    return start, sentence(n).index(" ", start)
+
+
+def _page(n: int) -> dict[str, object]:
+    """The word after the colon is bold."""
+    words, (start, end) = sentence(n), _noun(n)
+    body = f"<p>{words[:start]}<b>{words[start:end]}</b>{words[end:]}<br>Bye &amp; so on</p>"
+    return {"html": f"<!-- {n} --><h1>Hello 😀</h1>\n<table><tr><td>a</td><td>table</td></tr></table>{body}"}
+
+
+def _noun_on_page(n: int) -> Result:
+    (start, end), before = _noun(n), len("Hello 😀\natable")
+    path = "/p[1]/b[1]/text()[1]"
+    where = {"start": path, "startOffset": 0, "end": path, "endOffset": end - start}
+    counted = {"globalOffsets": {"start": before + start, "end": before + end}, "text": sentence(n)[start:end]}
+    return [item("thing", "hypertextlabels", {**where, **counted, "hypertextlabels": [label_of_number(n)]}, "page")]
+
+
+def _talk(n: int) -> dict[str, object]:
+    return {"talk": [{"who": "Ann", "what": "What is it? 😀"}, {"who": "Bob", "what": f"😀 {sentence(n)}"}]}
+
+
+def _noun_in_turn(n: int) -> Result:
+    start, end = _noun(n)
+    before = 3  # UTF-16 code units of the emoji and the space
+    where = {"start": "1", "end": "1", "startOffset": before + start, "endOffset": before + end}
+    value = {**where, "text": sentence(n)[start:end], "paragraphlabels": [label_of_number(n)]}
+    return [item("thing", "paragraphlabels", value, "talk")]
 
 
 def picture(n: int) -> str:
@@ -113,6 +143,23 @@ KINDS: Mapping[str, Kind] = {
         text,
         lambda n: [_first_noun(n)],
         lambda result: sorted((one["value"]["start"], one["value"]["end"], *one["value"]["labels"]) for one in result),
+    ),
+    "spans of a page": Kind(
+        f'<View><HyperTextLabels name="thing" toName="page">{_TWO.replace("Choice", "Label")}</HyperTextLabels>'
+        '<HyperText name="page" value="$html"/></View>',
+        _page,
+        _noun_on_page,
+        lambda result: [(*one["value"]["globalOffsets"].values(), *one["value"]["hypertextlabels"]) for one in result],
+    ),
+    "spans of turns": Kind(
+        f'<View><ParagraphLabels name="thing" toName="talk">{_TWO.replace("Choice", "Label")}</ParagraphLabels>'
+        '<Paragraphs name="talk" value="$talk" nameKey="who" textKey="what" layout="dialogue"/></View>',
+        _talk,
+        _noun_in_turn,
+        lambda result: [
+            [one["value"][key] for key in ("start", "end", "startOffset", "endOffset", "paragraphlabels")]
+            for one in result
+        ],
     ),
     "pairwise": Kind(
         '<View><Text name="a" value="$a"/><Text name="b" value="$b"/><Pairwise name="better" toName="a,b"/></View>',

@@ -17,6 +17,14 @@ from label_studio_sdk.label_interface import LabelInterface  # type: ignore[impo
 TASKS, ANSWERS = 16, 12
 WORDS = [["snow", "ice", "frost", "a cold wind"], ["bread", "an oven", "hot soup", "a warm pan"]]
 
+LINK = "/a[1]/text()[1]"  # in the page that the SDK makes up
+WITHIN = {"startOffset": 0, "endOffset": 5}
+REGIONS: dict[str, dict[str, Any]] = {
+    "hypertextlabels": {"start": LINK, "end": LINK, **WITHIN, "globalOffsets": {"start": 0, "end": 5}},
+    "paragraphlabels": {"start": "0", "end": "0", **WITHIN},
+}
+"""The first five characters of a page, and of a dialogue's first turn."""
+
 
 def told_apart(value: Any, n: int) -> Any:
     """The same with a sentence of the n-th task in its texts; addresses stay."""
@@ -37,6 +45,7 @@ def answered(interface: LabelInterface) -> list[dict[str, Any]]:
             value["start"], value["end"] = 0, 5
             labels = next((key for key in value if key.endswith("labels")), "")
             value |= {labels: value[labels][:1] or [next(iter(interface.get_control(item["from_name"]).labels))]}
+            value |= REGIONS.get(item["type"], {})
     if not annotation["result"]:  # the SDK makes up no comparison
         for control in interface.controls:
             if control.tag == "Pairwise":

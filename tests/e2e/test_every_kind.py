@@ -26,6 +26,8 @@ _STRATEGIES = {
     "rating": "greedy",
     "number": "value_of_information",
     "spans": "explore",
+    "spans of a page": "explore",
+    "spans of turns": "diverse",
     "pairwise": "badge",
     "image choice": "kcenter",
     "table": "error_reduction",
@@ -77,7 +79,7 @@ def taught(
     return project, number
 
 
-_ALSO = {"single choice", "rating", "spans", "image choice"}
+_ALSO = {"single choice", "rating", "spans", "spans of turns", "image choice"}
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
 
 

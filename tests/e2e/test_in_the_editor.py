@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import TimeoutError as NotShown
 
 from e2e.kinds import KINDS
-from e2e.test_every_kind import taught
+from e2e.test_every_kind import complaints, taught
 from everything import representing
-from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
+from nextlabel.features.layouts import text_for_spans
+from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
-from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import write_result
+from nextlabel_connectors.label_studio.payloads import read_labels, write_result
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
@@ -77,6 +80,98 @@ def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
     finally:
         page.screenshot(path=SCREENSHOTS / "percentage.png")
         page.close()
+
+
+_A_AND_B = '<Label value="A"/><Label value="B"/>'
+_PAGE = """<html><head><title>no</title></head><body>
+<h1>From Acme &amp; Sons</h1><!-- no --><script>var no;</script>
+<p>Dear <b>Bob</b>&nbsp;Smith,<br>we sent 😀 you <i>3</i> boxes of
+  green tea.</p><table><tr><td>Berlin</td><td>May</td></tr></table>
+Yours, Ann</body></html>"""
+_TALK = [
+    {"who": "Ann", "what": "Hello 😀 Bob & <b>you</b>, how  are you?"},
+    {"who": "Bob", "what": "Well,\nin Berlin \r\n since May"},
+    {"who": "Ann", "what": "😀 Oh"},
+]
+_REGIONS: Mapping[str, tuple[str, dict[str, object], str, list[list[str]]]] = {
+    "page": (
+        '<HyperTextLabels name="it" toName="o">{}</HyperTextLabels><HyperText name="o" value="$html"/>',
+        {"html": _PAGE},
+        "iframe[class*=richtext]",
+        [
+            ["Acme & Sons"],
+            ["Bob", "\xa0Smith"],
+            ["😀 you ", "3", " boxes of\n  green tea"],
+            ["Berlin"],
+            ["May"],
+            ["Ann"],
+        ],
+    ),
+    "dialogue": (
+        '<ParagraphLabels name="it" toName="o">{}</ParagraphLabels>'
+        '<Paragraphs name="o" value="$talk" nameKey="who" textKey="what" layout="dialogue"/>',
+        {"talk": _TALK},
+        "[data-testid=phrases-wrapper]",
+        [["Bob"], ["<b>you"], ["are"], ["you?", "Well"], ["Berlin \r\n since"], ["Oh"]],
+    ),
+}
+"""What shows texts → a control on it, a task, where it is shown, and the pieces that are highlighted of each region."""
+
+_HIGHLIGHTED = """root => {
+  const regions = {};
+  for (const one of root.querySelectorAll(".htx-highlight"))
+    (regions[[...one.classList].find(name => name.startsWith("htx-highlight-")) ?? one.className] ??= [])
+      .push(one.textContent);
+  return Object.values(regions).flat();
+}"""
+
+
+def _open_until_highlighted(page: Page, address: str, shown: Locator) -> None:
+    """On a machine with ten times too much to do the editor once highlighted nothing until it was opened again."""
+    for _ in range(4):
+        page.goto(address)
+        with suppress(NotShown):
+            shown.locator(".htx-highlight").first.wait_for(state="attached", timeout=120_000)
+            return
+
+
+@pytest.mark.parametrize("name", _REGIONS)
+def test_regions_are_seen_at_their_characters_and_are_the_same_when_they_are_submitted(
+    name: str, label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    tags, data, place, marked = _REGIONS[name]
+    xml = f"<View>{tags.format(_A_AND_B)}</View>"
+    config = parse_label_config(xml)
+    (target,) = config.schema.targets
+    text = text_for_spans(data, target.inputs[0])
+    assert text is not None
+    spans = []
+    for n, parts in enumerate(marked):
+        found = re.search(r"\n?".join(map(re.escape, parts)), text)
+        assert found is not None
+        spans.append(Span(found.start(), found.end(), "AB"[n % 2]))
+    prediction = Prediction(TaskId("1"), QueueVersion("1"), (Guess("it", tuple(spans), 0.9),), 0.1, 0.1)
+    written = write_result(prediction, config, data)
+    assert not complaints(label_studio, xml, [{"result": written, "score": 0.5, "model_version": "1"}])
+    project = owner.create_project(f"regions of a {name}", xml)
+    (task,) = owner.import_tasks(project, [data])
+    owner.import_result(project, task, "1", written)
+    page = browser.new_page()
+    try:
+        shown = page.frame_locator(place).locator("body") if place.startswith("iframe") else page.locator(place)
+        _open_until_highlighted(page, f"{label_studio.url}/projects/{project}/data?task={task}", shown)
+        expect(shown.locator(".htx-highlight")).to_have_count(sum(map(len, marked)), timeout=60_000)
+        assert sorted(shown.evaluate(_HIGHLIGHTED)) == sorted(part for parts in marked for part in parts)
+        page.screenshot(path=SCREENSHOTS / f"regions-of-a-{name}.png")
+        page.get_by_role("button", name="Submit").first.click()
+        wait_for(lambda: owner.tasks(project)[0]["is_labeled"])
+    finally:
+        page.close()
+    (annotation,) = owner.tasks(project)[0]["annotations"]
+    assert target.read(read_labels(annotation["result"], config, data)["it"]) == tuple(sorted(spans))
+    rewritten = [{**one["value"]} for one in annotation["result"]]
+    assert all(one.pop("text") is not None for one in rewritten)
+    assert rewritten == [one["value"] for one in written]
 
 
 _HELD = {

@@ -58,11 +58,12 @@ def _tried(
     owner.import_tasks(project, template["tasks"])
     found = findings(nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=1", "cold_start=4"))
     assert "problem" not in {one["level"] for one in found}, (name, found)
+    labeled = 0
     for answer in answers:
         task = owner.next_task(project)
         assert task is not None
         owner.submit_result(task["id"], answer)
-    labeled = sum(bool(read_labels(answer, config)) for answer in answers)
+        labeled += bool(read_labels(answer, config, task["data"]))
     assert labeled, (name, answers)
     wait_for(learned(nextlabel, project, labeled), name)
     queue, tasks = nextlabel.queues(project)[0], owner.open_tasks(project)

@@ -44,14 +44,17 @@ TASKS, LABELS, SECONDS = 40, 14, 7.5
 
 FURTHER_MODELS = {"committee", "error_reduction", "value_of_information"}
 NO_CLASSES = {"balanced", "multilabel", "skactiveml"}
+WITHOUT_CLASSES = {*FURTHER_MODELS, *NO_CLASSES, "greedy"}
 REFUSED: Mapping[str, set[str]] = {
     "multiple choice": {"greedy", "skactiveml"},
     "taxonomy": {"greedy", "skactiveml"},
     "rating": NO_CLASSES,
     "number": NO_CLASSES,
-    "spans": {*FURTHER_MODELS, *NO_CLASSES, "greedy"},
-    "two controls": {*FURTHER_MODELS, *NO_CLASSES, "greedy"},
-    "own model": {*FURTHER_MODELS, *NO_CLASSES, "greedy"},
+    "spans": WITHOUT_CLASSES,
+    "spans of a page": WITHOUT_CLASSES,
+    "spans of turns": WITHOUT_CLASSES,
+    "two controls": WITHOUT_CLASSES,
+    "own model": WITHOUT_CLASSES,
 }
 SINGLE_CHOICE = {"multilabel", "greedy"}
 
@@ -90,7 +93,8 @@ class Project:
             task = self.team.take()
             printed: str | Mapping[str, object] = self.team.truth.get(task, "")
             if self.kind is not None:
-                printed = read_labels(self.kind.answer(self.number[task]), parse_label_config(self.kind.config))
+                config, n = parse_label_config(self.kind.config), self.number[task]
+                printed = read_labels(self.kind.answer(n), config, self.kind.data(n))
             self.team.tool.submit(self.team.at_tool, task, printed, "ann", seconds=SECONDS + len(self.number) % 5)
 
 
@@ -131,7 +135,10 @@ def project_of(worded_tool: MemoryTool, settings: Settings) -> Iterator[Callable
         parts.database.dispose()
 
 
-ALSO = {"taxonomy", "number", "pairwise", "image choice", "table", "audio by metadata"}
+ALSO = {
+    *("taxonomy", "number", "spans of a page", "spans of turns", "pairwise", "image choice", "table"),
+    "audio by metadata",
+}
 """To a strategy they are what another kind is: one label of several, some of several, or a number."""
 
 

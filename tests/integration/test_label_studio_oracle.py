@@ -21,7 +21,8 @@ from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelS
 VERSION = QueueVersion("0007")
 OBJECTS = (
     '<Text name="text" value="$text"/><HyperText name="page" value="$title: $html"/>'
-    '<Paragraphs name="talk" value="$talk"/><Table name="row" value="$row"/><Image name="image" value="$image"/>'
+    '<HyperText name="html" value="$html"/><Paragraphs name="talk" value="$talk"/>'
+    '<Table name="row" value="$row"/><Image name="image" value="$image"/>'
 )
 CONTROLS = (
     '<Choices name="it" toName="page">{choices}</Choices>',
@@ -37,7 +38,11 @@ CONTROLS = (
     '<Pairwise name="it" toName="text,talk"/>',
     '<Labels name="it" toName="text">{labels}</Labels>',
     '<Labels name="it" toName="text" choice="multiple" allowEmpty="true">{labels}</Labels>',
+    '<Labels name="it" toName="html">{labels}</Labels>',
+    '<HyperTextLabels name="it" toName="html">{labels}</HyperTextLabels>',
+    '<ParagraphLabels name="it" toName="talk">{labels}</ParagraphLabels>',
 )
+DATA = {"html": f"<p>{'words ' * 5}<b>{'and ' * 20}</b></p>", "talk": [{"author": "A", "text": "so many words " * 9}]}
 ASK = """
 import json, sys
 from label_studio_sdk.label_interface import LabelInterface
@@ -104,15 +109,19 @@ def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str
             for target in config.schema.targets
         )
         prediction = Prediction(TaskId("1"), VERSION, guesses, chance.random(), chance.random())
-        yield write_window_item(TaskId("1"), window_scores([prediction])[0], prediction, config, VERSION)
-        yield write_answer(prediction, config, VERSION)
+        yield write_window_item(TaskId("1"), window_scores([prediction])[0], prediction, config, VERSION, DATA)
+        yield write_answer(prediction, config, VERSION, DATA)
 
 
 def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label_studio: Path) -> None:
     chance = random.Random(7)
     cases = [(xml, list(predictions(parse_label_config(xml), chance))) for xml in configs(chance)]
     kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
-    assert kinds == {"choices", "taxonomy", "rating", "number", "pairwise", "labels"}
+    texts, regions = (
+        {"choices", "taxonomy", "rating", "number", "pairwise"},
+        {"labels", "hypertextlabels", "paragraphlabels"},
+    )
+    assert kinds == texts | regions
     against = refusals(python_of_label_studio, cases)
     assert [predicted for verdicts in against for predicted in verdicts if predicted] == []
 

@@ -9,17 +9,19 @@ import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pycrfsuite
 from numpy.typing import NDArray
 
+from nextlabel.features.layouts import text_for_spans
 from nextlabel.features.tokens import Place, token_features, tokenize
-from nextlabel.labeling import Span, Target, Task, read_field
+from nextlabel.labeling import Input, Span, Target, Task
 from nextlabel.labeling.ranking import Floats
 from nextlabel.measures.target_predictions import SpanPredictions
 
@@ -65,8 +67,8 @@ class SpanTagger:
     kind = "spans/1"
     informative: bool = True
 
-    def __init__(self, *, field: str, labels: Sequence[str], model: NDArray[np.uint8]) -> None:
-        self._field = field
+    def __init__(self, *, shown: Input, labels: Sequence[str], model: NDArray[np.uint8]) -> None:
+        self._shown = shown
         self._labels = tuple(labels)
         self._model = model.tobytes()  # CRFsuite reads from here as long as it tags: it takes no copy
         if len(self._model) < _HEADER_BYTES or int.from_bytes(self._model[4:8], "little") != len(self._model):
@@ -90,7 +92,7 @@ class SpanTagger:
 
     def plain_answers(self, tasks: Sequence[Task]) -> list[_Prediction]:
         """As `SlowModel.plain_answers`."""
-        return [self._read_spans(_read(task, self._field)) for task in tasks]
+        return [self._read_spans(_read(task, self._shown)) for task in tasks]
 
     def from_plain_answers(self, predicted: Sequence[object]) -> SpanPredictions:
         """As `SlowModel.from_plain_answers`."""
@@ -125,14 +127,16 @@ class SpanTagger:
     def state(self) -> dict[str, object]:
         return {
             "kind": self.kind,
-            "field": self._field,
+            "shown": asdict(self._shown),
             "labels": list(self._labels),
             "model": np.frombuffer(self._model, dtype=np.uint8),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> SpanTagger:
-        return cls(**{name: value for name, value in state.items() if name != "kind"})  # type: ignore[arg-type]
+        known: dict[str, Any] = {name: value for name, value in state.items() if name != "kind"}
+        shown = Input(known.pop("field")) if "field" in known else Input(**known.pop("shown"))  # "field" until 0.2.0
+        return cls(shown=shown, **known)
 
 
 def fit_spans(
@@ -150,8 +154,8 @@ def fit_spans(
 
     Raises `NothingMarked` where no span is labeled yet: then `NoSpans` is all there is to say.
     """
-    field = target.inputs[0].field
-    texts = [_read(task, field) for task in tasks]
+    shown = target.inputs[0]
+    texts = [_read(task, shown) for task in tasks]
     tagged = [
         (words, encode(words.places, spans, target.labels) if words else [])
         for words, spans in zip(texts, labels, strict=True)
@@ -161,7 +165,7 @@ def fit_spans(
         raise NothingMarked("no span is labeled yet")
 
     def fit(rows: Sequence[int]) -> SpanTagger:
-        return SpanTagger(field=field, labels=target.labels, model=_train([tagged[row] for row in rows]))
+        return SpanTagger(shown=shown, labels=target.labels, model=_train([tagged[row] for row in rows]))
 
     model = fit(range(len(tasks)))
     if not judged or len(tasks) < 2 * _FOLDS or has_span.sum() < 2:
@@ -235,9 +239,9 @@ def _tags(labels: int) -> list[str]:
     return [_OUTSIDE, *(f"{kind}{n}" for n in range(labels) for kind in "BI")]
 
 
-def _read(task: Task, field: str) -> _Words | None:
-    text = read_field(task.data, field)
-    if not isinstance(text, str):
+def _read(task: Task, shown: Input) -> _Words | None:
+    text = text_for_spans(task.data, shown)
+    if text is None:
         return None
     text = text[:_MAX_CHARACTERS]
     places = tokenize(text)

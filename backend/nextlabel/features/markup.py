@@ -23,7 +23,7 @@ _TAG = re.compile(
 _UNPAIRED = frozenset(("html", "body", "br", "hr", "p", "li"))  # commonly written without an end, or without a start
 _HIDDEN = frozenset(("script", "style"))
 # All others begin a new line.
-_WITHIN_A_LINE = re.compile(
+WITHIN_A_LINE = re.compile(
     "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|ins|kbd|mark|nobr|q|rp|rt|ruby|s|samp|small|span|strike"
     "|strong|sub|sup|time|tt|u|var|wbr"
 )
@@ -103,5 +103,5 @@ class _Reader:
         """All that there is has come."""
 
     def _begin_line(self, tag: str) -> None:
-        if not _WITHIN_A_LINE.fullmatch(tag):
+        if not WITHIN_A_LINE.fullmatch(tag):
             self.content.append("\n")

@@ -13,7 +13,7 @@ from nextlabel.labeling.ids import (
 from nextlabel.labeling.kinds import KINDS, Label, Result, Span, TargetKind
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
-from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Target
+from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
 from nextlabel.labeling.tasks import Task, read_field
 from nextlabel.labeling.wording import counted, number_in
 
@@ -29,6 +29,7 @@ __all__ = [
     "InputKind",
     "Label",
     "LabelSchema",
+    "Layout",
     "ModelVersion",
     "Prediction",
     "ProjectId",

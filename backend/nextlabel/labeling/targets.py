@@ -25,17 +25,24 @@ OPENED = frozenset[InputKind](("image", "audio", "video", "series", "pdf"))
 RECORDINGS = OPENED - {"image"} | {"metadata"}
 """Kinds beside which all other fields of a task count: what is not opened, or says nothing, they stand for."""
 
+Layout = Literal["", "turns", "turns by time", "page", "inline page"]
+"""How a tool shows the field where spans of it are marked: a text as it is · turns of a dialogue, as they come or by
+their time · a page in HTML, by itself or within the tool's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """A field of the task that a target is about; `read_field` has its value.
 
-    ``note`` says how the labeling config names it, for where tasks do not have it.
+    ``note`` says how the labeling config names it, for where tasks do not have it. ``layout`` matters for spans only,
+    and ``text_key`` where there are turns: which of their named values is the text.
     """
 
     field: str
     kind: InputKind = "text"
     note: str = dataclass_field(default="", compare=False, repr=False)
+    layout: Layout = dataclass_field(default="", repr=False)
+    text_key: str = dataclass_field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,9 @@ class LabelSchema:
     @property
     def digest(self) -> str:
         """Twelve hex digits that change whenever a target changes."""
-        return hashlib.sha256(repr(self.targets).encode()).hexdigest()[:12]
+        layouts = [(one.layout, one.text_key) for target in self.targets for one in target.inputs if one.layout]
+        stated = repr((self.targets, layouts) if layouts else self.targets)
+        return hashlib.sha256(stated.encode()).hexdigest()[:12]
 
     @property
     def source_digest(self) -> str:

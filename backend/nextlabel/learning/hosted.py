@@ -68,7 +68,7 @@ class HostedWorkbench:
         still_open: Sequence[Task],
         source: Source,
         options: ProjectOptions,
-        labels_in: Callable[[Sequence[Mapping[str, object]]], Mapping[str, object]] | None,
+        labels_in: Callable[[Sequence[Mapping[str, object]], Mapping[str, object]], Mapping[str, object]] | None,
         embeddings: Embeddings = NO_EMBEDDINGS,
     ) -> None:
         """``name`` is one of the hosts' models; ``labels_in`` reads a result (`MLBackendWords.labels_in`), None where
@@ -155,17 +155,23 @@ class HostedWorkbench:
         learned = previous.facts.target
         right = [
             target.read(guess.get(target.name)) == label
-            for (_, annotations), guess in zip(new, self._guessed(learned, predicted), strict=False)
+            for (_, annotations), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
             for target in ([learned] if learned else self._schema.targets)
             if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
         ]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
-    def _guessed(self, learned: Target | None, predicted: Sequence[HostedPrediction]) -> list[Mapping[str, object]]:
+    def _guessed(
+        self,
+        learned: Target | None,
+        predicted: Sequence[HostedPrediction],
+        tasks: Sequence[tuple[Task, object]],
+    ) -> list[Mapping[str, object]]:
         """By target what was predicted for each task."""
         if learned is not None:
             return [{learned.name: one.label} for one in predicted]
-        return [self._labels_in(one.result) if self._labels_in else {} for one in predicted]
+        read = self._labels_in
+        return [read(one.result, task.data) if read else {} for one, (task, _) in zip(predicted, tasks, strict=False)]
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""

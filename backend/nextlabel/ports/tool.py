@@ -285,8 +285,11 @@ def versions_held(connector: Connector) -> Collection[QueueVersion]:
 class MLBackendWords(Protocol):
     """Ring: annotations have a form that models for label-studio-ml read and write."""
 
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        """The label of each target in a result, as models for label-studio-ml write it. No request is made."""
+    def labels_in(
+        self, schema: LabelSchema, result: Sequence[Mapping[str, object]], data: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """The label of each target in a result for a task with that data, as models for label-studio-ml write it. No
+        request is made."""
 
 
 @runtime_checkable

@@ -106,8 +106,10 @@ class LabelStudioConnector:
         with self._understood():
             return self._queue().prune(old, at_most, at_rest=at_rest)
 
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-        return read_labels(result, parse_label_config(schema.source))
+    def labels_in(
+        self, schema: LabelSchema, result: Sequence[Mapping[str, object]], data: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        return read_labels(result, parse_label_config(schema.source), data)
 
     def file(self, address: str) -> bytes:
         return fetch_file(self._client, self._project, address, self._file_hosts)

@@ -118,6 +118,8 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "number": _number,
     "pairwise": _pairwise,
     "labels": _labels,
+    "hypertextlabels": _labels,
+    "paragraphlabels": _labels,
 }
 
 
@@ -178,8 +180,6 @@ _MARKED: Mapping[str, str] = {
     "video": "a video",
     "timeline": "a video",
     "timeseries": "a time series",
-    "hypertext": "a hypertext",
-    "paragraph": "a dialogue",
     "pdf": "a document",
     "table": "a table",
 }

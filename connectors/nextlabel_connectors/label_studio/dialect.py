@@ -19,6 +19,7 @@ from nextlabel.ports.requests import (
 )
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
+    NO_DATA,
     JsonObject,
     as_list,
     as_object,
@@ -97,7 +98,8 @@ class LabelStudioDialect:
         config = self._config(request.schema.source)
         missing = [None] * (len(request.tasks) - len(predictions))
         given = [*predictions, *missing][: len(request.tasks)]
-        return [write_answer(prediction, config, version) for prediction in given]
+        data = [NO_DATA if task is None else task.data for task in request.tasks]
+        return [write_answer(one, config, version, held) for one, held in zip(given, data, strict=True)]
 
     def _config(self, xml: str) -> LabelConfig:
         """Parsed once for each config, as long as it is among the last few seen, and they are not too large."""

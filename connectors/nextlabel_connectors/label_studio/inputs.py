@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from nextlabel.labeling import Input, InputKind
-from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, shown, tag_name
+from nextlabel.labeling import Input, InputKind, Layout
+from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
 
 # What Label Studio's editor takes for a reference to the task's data inside a `value`: a name ends before a space, a
 # hyphen or a letter that is not of these. (Its import takes all that follows a leading `$` for the name.)
@@ -31,6 +32,13 @@ _RECORDINGS: Mapping[str, InputKind] = {
     "pdf": "pdf",
 }
 _HERE = ("", "text", "json")
+_TEXT_KEY = "text"  # of a turn of <Paragraphs>
+MARKED_BY: Mapping[str, frozenset[str]] = {
+    "text": frozenset(("labels",)),
+    "hypertext": frozenset(("labels", "hypertextlabels")),
+    "paragraphs": frozenset(("paragraphlabels",)),
+}
+"""What shows a text → the controls with which Label Studio's editor lets it be marked."""
 
 
 def inputs_of(tag: Element) -> tuple[Input, ...]:
@@ -66,10 +74,20 @@ def count_fields(tag: Element) -> int:
 
 def text_of(tag: Element) -> Input:
     """The one text whose characters regions of this tag are counted in. Raises `Unsupported` where there is none."""
-    if tag_name(tag) != "text":
-        raise Unsupported(f"It marks regions of a <{shown(tag.tag)}>; nextlabel learns only those of a <Text>.")
+    if tag_name(tag) not in MARKED_BY:
+        raise Unsupported(
+            f"It marks regions of a <{shown(tag.tag)}>; nextlabel learns only those of a <Text>, a <HyperText> and "
+            "<Paragraphs>."
+        )
     _must_stand_in_the_task(tag)
-    return _only_field(tag)
+    match tag_name(tag):
+        case "hypertext":
+            return replace(_only_field(tag), layout="inline page" if is_true(tag, "inline") else "page")
+        case "paragraphs":
+            layout: Layout = "turns by time" if is_true(tag, "contextScroll") else "turns"
+            return replace(_only_field(tag, "dialogue"), layout=layout, text_key=attribute(tag, "textKey") or _TEXT_KEY)
+        case _:
+            return _only_field(tag)
 
 
 def _is_page_elsewhere(tag: Element) -> bool:

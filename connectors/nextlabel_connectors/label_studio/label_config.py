@@ -24,7 +24,8 @@ from nextlabel_connectors.label_studio.config_xml import (
 )
 from nextlabel_connectors.label_studio.controls import Control, control_of
 from nextlabel_connectors.label_studio.holding import held_by, how_many
-from nextlabel_connectors.label_studio.inputs import count_fields, fields_of, inputs_of, text_of
+from nextlabel_connectors.label_studio.inputs import MARKED_BY, count_fields, fields_of, inputs_of, text_of
+from nextlabel_connectors.label_studio.regions import regions_form
 from nextlabel_connectors.label_studio.values import Form
 from nextlabel_connectors.label_studio.visibility import Asked, asked
 
@@ -202,18 +203,19 @@ class _Reader:
         _check_asked_of_the_task(tag, around)
         control = control_of(tag)
         objects = self._shown(tag.get("toName", ""), compared=control.compared)
+        inputs = self._asked_about(tag, control, objects)
         target = Target(
             name,
             control.kind,
-            self._asked_about(control, objects),
+            inputs,
             control.labels,
             control.scale,
             compared=control.compared,
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
-        return LearnedControl(
-            target, objects[0].get("name", ""), control.form, _silence(control, around), asked(tag, around)
-        )
+        laid_out = control.kind == "spans" and inputs[0].layout
+        form = regions_form(tag_name(tag), inputs[0]) if laid_out else control.form
+        return LearnedControl(target, objects[0].get("name", ""), form, _silence(control, around), asked(tag, around))
 
     def read_held(self, tag: Element) -> tuple[LearnedControl, str]:
         """The same control, learned by what its answers hold; and what that is."""
@@ -263,9 +265,12 @@ class _Reader:
                 found |= dict.fromkeys(self._inputs(tag))
         return tuple(found)
 
-    def _asked_about(self, control: Control, objects: list[Element]) -> tuple[Input, ...]:
+    def _asked_about(self, tag: Element, control: Control, objects: list[Element]) -> tuple[Input, ...]:
         if control.kind == "spans":
-            return (self._text(objects[0]),)
+            text = self._text(objects[0])
+            if tag_name(tag) not in MARKED_BY[tag_name(objects[0])]:
+                raise Unsupported(f"Label Studio's editor marks nothing in a <{objects[0].tag}> with a <{tag.tag}>.")
+            return (text,)
         if not control.compared:
             return self._inputs(objects[0])
         sides = [self._inputs(tag) for tag in objects]

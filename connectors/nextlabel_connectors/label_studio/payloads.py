@@ -25,9 +25,12 @@ from nextlabel.labeling import (
 )
 from nextlabel.ports.tool import TaskSeen, Unreadable
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
+from nextlabel_connectors.label_studio.values import Data, Form
 from nextlabel_connectors.label_studio.visibility import hidden
 
 JsonObject = Mapping[str, object]
+NO_DATA: Data = {}
+"""Of a task that is not known."""
 
 _LARGEST_ID = 2**63 - 1
 _LONGEST_SECONDS = 30 * 86_400.0  # that an annotation is believed to have taken
@@ -133,7 +136,7 @@ def read_task_seen(raw: object, config: LabelConfig, *, whole: bool = False) -> 
     unreadable: list[Unreadable] = []
     for annotation in as_list(task.get("annotations") or [], "task's annotations"):
         try:
-            annotations.append(read_annotation(annotation, config, whole=whole))
+            annotations.append(read_annotation(annotation, config, seen.data, whole=whole))
         except PayloadError as error:
             unreadable.append(Unreadable(seen.id, str(error), _name_of(annotation)))
     return TaskSeen(seen, tuple(annotations), closed=task.get("is_labeled") is True), unreadable
@@ -156,14 +159,14 @@ def read_tasks_seen(
     return received, set_aside
 
 
-def read_annotation(raw: object, config: LabelConfig, *, whole: bool = False) -> Annotation:
-    """An annotation; a skipped one has no labels, whatever its result says."""
+def read_annotation(raw: object, config: LabelConfig, data: Data = NO_DATA, *, whole: bool = False) -> Annotation:
+    """An annotation of a task with that data; a skipped one has no labels, whatever its result says."""
     annotation = as_object(raw, "annotation")
     skipped = annotation.get("was_cancelled") is True
     result = as_list(annotation.get("result") or [], "annotation's result")
     return Annotation(
         AnnotationId(identifier(annotation.get("id"), "annotation's id")),
-        {} if skipped else read_labels(result, config),
+        {} if skipped else read_labels(result, config, data),
         utc(annotation.get("updated_at")),
         skipped,
         annotation if whole else None,
@@ -191,23 +194,38 @@ def _name_of(annotation: object) -> AnnotationId:
     return AnnotationId("without an id" if received is None else _shown(received))
 
 
-def read_labels(result: Iterable[object], config: LabelConfig) -> dict[str, Label]:
-    """What a result says of each target, even where the config no longer has that label.
+def read_labels(result: Iterable[object], config: LabelConfig, data: Data = NO_DATA) -> dict[str, Label]:
+    """What a result for a task with that data says of each target, even where the config no longer has that label.
 
     Other controls say nothing, and nor does one that holds anything else than labels: half a label is none.
     """
     values: dict[str, list[Label | None]] = {}
+    forms = _Forms(data)
     for item in result:
         if isinstance(item, dict):
             for control in config.named(item.get("from_name")):
-                values.setdefault(control.target.name, []).append(_read_item(item, control))
+                values.setdefault(control.target.name, []).append(_read_item(item, forms.of(control)))
     received = ((name, _together(values.get(name, []), control)) for name, control in config.controls.items())
     return {name: label for name, label in received if label is not None}
 
 
-def _read_item(item: JsonObject, control: LearnedControl) -> Label | None:
+class _Forms(dict[str, Form]):
+    """The form of each control for a task with that data, made when it is asked for."""
+
+    def __init__(self, data: Data) -> None:
+        super().__init__()
+        self._data = data
+
+    def of(self, control: LearnedControl) -> Form:
+        name = control.target.name
+        if name not in self:
+            self[name] = control.form.of(self._data)
+        return self[name]
+
+
+def _read_item(item: JsonObject, form: Form) -> Label | None:
     value = item.get("value")
-    return control.form.read(value) if isinstance(value, dict) and control.form.type in ("", item.get("type")) else None
+    return form.read(value) if isinstance(value, dict) and form.type in ("", item.get("type")) else None
 
 
 def _together(stated: Sequence[Label | None], control: LearnedControl) -> Label | None:
@@ -243,24 +261,26 @@ def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
     return [one if isinstance(one, str) else one[-1] for some in received for one in cast(list[str | list[str]], some)]
 
 
-def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
-    """A prediction's guesses as result items, as far as they are shown."""
+def write_result(prediction: Prediction | None, config: LabelConfig, data: Data = NO_DATA) -> list[dict[str, object]]:
+    """A prediction's guesses as result items for a task with that data, as far as they are shown."""
     shown = as_shown(prediction, config)
-    return [] if shown is None else _items(shown, config)
+    return [] if shown is None else _items(shown, config, data)
 
 
-def _items(shown: Prediction, config: LabelConfig) -> list[dict[str, object]]:
+def _items(shown: Prediction, config: LabelConfig, data: Data) -> list[dict[str, object]]:
     uncertainty = _unit(shown.uncertainty)
-    return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config)]
+    return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config, data)]
 
 
-def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
+def write_answer(
+    prediction: Prediction | None, config: LabelConfig, version: QueueVersion, data: Data = NO_DATA
+) -> dict[str, object]:
     """One item of the answer to `/predict`."""
     prediction = as_shown(prediction, config)
     if prediction is None:
         return {"result": [], "score": LAST, "model_version": version}
     answer: dict[str, object] = {
-        "result": _items(prediction, config),
+        "result": _items(prediction, config, data),
         "score": answer_score(confidence_of(prediction)),
         "model_version": version,
         "uncertainty": _unit(prediction.uncertainty),
@@ -271,12 +291,17 @@ def write_answer(prediction: Prediction | None, config: LabelConfig, version: Qu
 
 
 def write_window_item(
-    task: TaskId, score: float, prediction: Prediction | None, config: LabelConfig, version: QueueVersion
+    task: TaskId,
+    score: float,
+    prediction: Prediction | None,
+    config: LabelConfig,
+    version: QueueVersion,
+    data: Data = NO_DATA,
 ) -> dict[str, object]:
     """One item of the bulk import that puts a task in the queue."""
     return {
         "task": int(task),
-        "result": write_result(prediction, config),
+        "result": write_result(prediction, config, data),
         "score": score,
         "model_version": version,
     }
@@ -295,15 +320,15 @@ def _fits(guess: Guess, config: LabelConfig) -> bool:
     return control is not None and control.target.pre_annotated and control.target.read(guess.label) is not None
 
 
-def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
+def _items_of(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:
     if isinstance(guess.label, Result):
         return [dict(item) for item in guess.label.items]
-    return _result_items(guess, uncertainty, config)
+    return _result_items(guess, uncertainty, config, data)
 
 
-def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:
+def _result_items(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:
     control = config.controls[guess.target]
-    written = control.form.write(guess.label)
+    written = control.form.of(data).write(guess.label)
     spans = control.target.kind == "spans"
     confidences = guess.parts if spans and len(guess.parts) == len(written) else (guess.confidence,) * len(written)
     items: list[dict[str, object]] = []

@@ -15,7 +15,9 @@ from nextlabel_connectors.label_studio.client import Failed, LabelStudioClient
 from nextlabel_connectors.label_studio.data_manager import HAS_SCORE, OPEN, TaskListing
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.payloads import (
+    NO_DATA,
     JsonObject,
+    as_object,
     as_shown,
     is_window_score,
     window_score,
@@ -24,6 +26,7 @@ from nextlabel_connectors.label_studio.payloads import (
 )
 from nextlabel_connectors.label_studio.predictions import Item, Predictions, Stored, stored
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
+from nextlabel_connectors.label_studio.values import Data
 from nextlabel_connectors.label_studio.walking import task_id
 
 # How much of the order is read back to prove it.
@@ -78,7 +81,7 @@ class Queue:
     ) -> QueueReceipt:
         """Write the window, switch to it, prove it. What an earlier try has left is completed, not doubled."""
         project = self._fetch()
-        items = _items(project, version, window, predictions)
+        items = _items(project, version, window, predictions, self._data_of(project, window))
         written = self._predictions.write(self._missing(version, items))
         vanished, refused = tuple(written.vanished), tuple(written.refused)
         wanted = [task for task in items if task not in set(vanished)]
@@ -87,6 +90,13 @@ class Queue:
         may_switch()
         self._switch(project, version)
         return QueueReceipt(version, len(wanted), vanished, tuple(self._prove(version, wanted)), refused)
+
+    def _data_of(self, project: Project, window: Ranking) -> Mapping[TaskId, Data]:
+        """What the tasks of the window hold, where regions are written by it."""
+        if all(control.form.for_task is None for control in project.config.controls.values()):
+            return {}
+        found = TaskListing(self.client, self.project).among(window.task_ids(), "id,data")
+        return {task_id(task): as_object(task.get("data"), "task's data") for task in found}
 
     def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool) -> Pruned:
         """Remove predictions of these orders, and of the one in force nothing."""
@@ -205,14 +215,18 @@ class Queue:
 
 
 def _items(
-    project: Project, version: QueueVersion, window: Ranking, predictions: Iterable[Prediction]
+    project: Project,
+    version: QueueVersion,
+    window: Ranking,
+    predictions: Iterable[Prediction],
+    data: Mapping[TaskId, Data],
 ) -> dict[TaskId, Item]:
     """The window as import items, in order."""
     stated = {prediction.task: prediction for prediction in predictions}
     ranked = [(task, as_shown(stated.get(task), project.config)) for task in window.task_ids()]
     scores = window_scores([one for _, one in ranked])
     return {
-        task: write_window_item(task, score, one, project.config, version)
+        task: write_window_item(task, score, one, project.config, version, data.get(task, NO_DATA))
         for (task, one), score in zip(ranked, scores, strict=True)
     }
 

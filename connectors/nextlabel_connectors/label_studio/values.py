@@ -14,6 +14,8 @@ PATH_SEPARATOR = " > "
 SIDES = ("left", "right")
 
 Value = Mapping[str, object]
+Data = Mapping[str, object]
+"""What a task holds, by field."""
 _LARGEST_OFFSET = 2**53  # beyond it JavaScript no longer counts
 
 
@@ -23,13 +25,18 @@ class Form:
 
     ``read`` says what the ``value`` of one item of this ``type`` ("": of any) holds, whether or not the config still
     has it (None: no label of this control); ``together`` makes one label of those of several items. ``write`` gives the
-    values of a label that the config has.
+    values of a label that the config has. Where both depend on what the task holds, ``for_task`` makes the form of one.
     """
 
     type: str
     read: Callable[[Value], Label | None]
     write: Callable[[Label], list[dict[str, object]]]
     together: Callable[[Sequence[Label]], Label] = lambda labels: labels[-1]
+    for_task: Callable[[Data], Form] | None = None
+
+    def of(self, data: Data) -> Form:
+        """The same for a task."""
+        return self if self.for_task is None else self.for_task(data)
 
 
 def choice_form() -> Form:
@@ -67,10 +74,11 @@ def pairwise_form() -> Form:
 
 
 def spans_form() -> Form:
-    def together(labels: Sequence[Label]) -> Label:
-        return tuple(chain.from_iterable(cast(Sequence[tuple[Span, ...]], labels)))
+    return Form("labels", _spans, _write_spans, all_spans)
 
-    return Form("labels", _spans, _write_spans, together)
+
+def all_spans(labels: Sequence[Label]) -> Label:
+    return tuple(chain.from_iterable(cast(Sequence[tuple[Span, ...]], labels)))
 
 
 def _texts(stated: object) -> tuple[str, ...] | None:
@@ -117,13 +125,17 @@ def _write_choices(label: Label) -> list[dict[str, object]]:
 
 
 def _spans(value: Value) -> tuple[Span, ...] | None:
-    start, end, labels = _offset(value.get("start")), _offset(value.get("end")), _texts(value.get("labels"))
+    start, end, labels = offset_in(value.get("start")), offset_in(value.get("end")), labels_under("labels", value)
     if start is None or end is None or labels is None or start >= end:
         return None
     return tuple(Span(start, end, label) for label in labels)
 
 
-def _offset(stated: object) -> int | None:
+def labels_under(key: str, value: Value) -> tuple[str, ...] | None:
+    return _texts(value.get(key))
+
+
+def offset_in(stated: object) -> int | None:
     """Characters, as Python counts them: the editor counts code points, and a line break as one."""
     offset = finite_number(int(stated) if isinstance(stated, str) and _is_count(stated) else stated)
     return int(offset) if offset is not None and offset.is_integer() and 0 <= offset < _LARGEST_OFFSET else None

@@ -63,7 +63,11 @@ class WordsContract(WithScene):
         assert annotation.whole is not None
         schema, result = scene.connector.label_schema(), annotation.whole["result"]
         assert isinstance(result, list)
-        assert scene.words.labels_in(schema, result) == annotation.labels == {scene.target: "spam"}
+        assert (
+            scene.words.labels_in(schema, result, received[labeled].task.data)
+            == annotation.labels
+            == {scene.target: "spam"}
+        )
 
 
 class LiveQueueContract(WithScene):

@@ -123,6 +123,12 @@ class LabelStudioPerson:
         ]
         self._json("POST", f"/api/projects/{project}/import/predictions", json=items)
 
+    def import_result(self, project: int, task: int, version: str, result: Sequence[dict[str, object]]) -> None:
+        """Import a prediction of some model, and show it to annotators."""
+        item = {"task": task, "model_version": version, "score": 0.5, "result": list(result)}
+        self._json("POST", f"/api/projects/{project}/import/predictions", json=[item])
+        self.change_project(project, model_version=version, show_collab_predictions=True)
+
     def delete_predictions(self, project: int, tasks: Sequence[int]) -> None:
         """As the Data Manager does it: select tasks, "Delete predictions"."""
         chosen_ones = {"selectedItems": {"all": False, "included": list(tasks)}}

@@ -38,6 +38,10 @@ def labels(attributes: str = "", inside: str = '<Label value="a"/><Label value="
     return f'<Labels name="odd" toName="{to_name}" {attributes}>{inside}</Labels>'
 
 
+def marks(tag: str, to_name: str) -> str:
+    return f'<{tag} name="odd" toName="{to_name}"><Label value="a"/></{tag}>'
+
+
 def only_target(*tags: str) -> Target:
     (target,) = parse_label_config(view(*tags)).schema.targets
     return target
@@ -98,6 +102,38 @@ def test_a_pairwise_compares_what_its_two_objects_show() -> None:
 def test_labels_on_a_text_are_spans_even_where_there_is_one_label_only() -> None:
     target = only_target(TEXT, labels(inside='<Label value="Person" alias="PER"/>'))
     assert target == Target("odd", "spans", THE_TEXT, ("PER",))
+
+
+@pytest.mark.parametrize(
+    ("control", "shown", "read"),
+    [
+        ("HyperTextLabels", '<HyperText name="it" value="$html"/>', Input("html", layout="page")),
+        ("Labels", '<HyperText name="it" value="$html" inline="true"/>', Input("html", layout="inline page")),
+        (
+            "ParagraphLabels",
+            '<Paragraphs name="it" value="$talk" textKey="what" nameKey="who"/>',
+            Input("talk", "dialogue", layout="turns", text_key="what"),
+        ),
+        (
+            "ParagraphLabels",
+            '<Paragraphs name="it" value="$talk" contextscroll="true" audioUrl="$audio"/>',
+            Input("talk", "dialogue", layout="turns by time", text_key="text"),
+        ),
+    ],
+)
+def test_regions_of_pages_and_dialogues_are_spans_too(control: str, shown: str, read: Input) -> None:
+    target = only_target(shown, marks(control, "it"))
+    assert target == Target("odd", "spans", (read,), ("a",))
+
+
+def test_the_digest_changes_with_how_spans_are_counted() -> None:
+    digests = {
+        parse_label_config(
+            view(f'<Paragraphs name="it" value="$talk" {more}/>', marks("ParagraphLabels", "it"))
+        ).schema.digest
+        for more in ("", 'textKey="what"', 'contextScroll="true"', 'layout="dialogue"')
+    }
+    assert len(digests) == 3
 
 
 def test_the_alias_is_the_label_because_label_studio_writes_it_into_results() -> None:
@@ -225,10 +261,16 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (taxonomy(inside='<Choice value="a > b"/><Choice value="a"><Choice value="b"/></Choice>'), "both be called"),
         (labels('value="$brands"', inside=""), "come from each task"),
         (labels(inside=""), "no labels"),
-        (labels(to_name="page") + '<HyperText name="page" value="$html"/>', "regions of a <HyperText>"),
+        (labels(to_name="talk") + '<Paragraphs name="talk" value="$talk"/>', "marks nothing in a <Paragraphs> with a"),
+        (marks("HyperTextLabels", "text"), "marks nothing in a <Text> with a <HyperTextLabels>"),
+        (marks("HyperTextLabels", "page") + '<HyperText name="page" value="$title: $html"/>', "exactly one field"),
+        (
+            marks("ParagraphLabels", "talk") + '<Paragraphs name="talk" value="$talk" valueType="url"/>',
+            "keeps what it shows elsewhere",
+        ),
         (labels(to_name="sound") + '<Audio name="sound" value="$audio"/>', "regions of a <Audio>"),
         (labels(to_name="film") + '<Video name="film" value="$film"/>', "regions of a <Video>"),
-        (labels(to_name="page") + '<HyperText name="page" value="$url" valueType="url"/>', "regions of a <HyperText>"),
+        (labels(to_name="page") + '<HyperText name="page" value="$url" valueType="url"/>', "elsewhere"),
         ('<VideoRectangle name="odd" toName="film"/><Video name="film" value="$film"/>', "regions of a video"),
         ('<TimelineLabels name="odd" toName="film"/><Video name="film" value="$film"/>', "regions of a video"),
         ('<TimeSeriesLabels name="odd" toName="ts"/><TimeSeries name="ts" value="$ts"/>', "regions of a time series"),
@@ -253,7 +295,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<DateTime name="odd" toName="text"/>', "a date or time"),
         ('<Ranker name="odd" toName="text"/>', "an order of items"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
-        ('<ParagraphLabels name="odd" toName="text"/>', "regions of a dialogue"),
+        (marks("ParagraphLabels", "text"), "marks nothing in a <Text> with a <ParagraphLabels>"),
         ('<Whatever name="odd" toName="text"/>', "<Whatever> is not known to nextlabel;"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable, VersionTaken
-from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId, ToolProjectId
+from nextlabel.labeling import Guess, Prediction, QueueVersion, Span, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import OwnOrder, Pruned, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -56,6 +56,8 @@ class FakeQueue:
     stubborn: bool = False
     fail_at_switch: bool = False
     broken: set[int] = field(default_factory=set)
+    config: str = CONFIG
+    data: dict[int, object] = field(default_factory=dict)
     changes: int = 0
     next_id: int = 1
     dropped: list[str] = field(default_factory=list)
@@ -92,7 +94,7 @@ class FakeQueue:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content or b"null")
         routes: dict[tuple[str, str], Callable[[], object]] = {
-            ("GET", "/api/projects/1/"): lambda: {"label_config": CONFIG, **self.settings},
+            ("GET", "/api/projects/1/"): lambda: {"label_config": self.config, **self.settings},
             ("PATCH", "/api/projects/1/"): lambda: self._change(body),
             ("GET", "/api/projects/1/model-versions"): self._count,
             ("DELETE", "/api/projects/1/model-versions"): lambda: self._drop(body["model_version"]),
@@ -147,7 +149,10 @@ class FakeQueue:
         page = tasks[: int(params["page_size"])]
         if self.broken.intersection(page):
             raise Breaks
-        return [{"id": t, "is_labeled": self.labeled[t], "predictions": self._of(t)} for t in page]
+        return [
+            {"id": t, "is_labeled": self.labeled[t], "predictions": self._of(t), "data": self.data.get(t, {})}
+            for t in page
+        ]
 
     def _passes(self, task: int, condition: dict[str, Any]) -> bool:
         value = condition["value"]
@@ -199,6 +204,23 @@ def test_the_window_is_served_in_its_order(tool: FakeQueue) -> None:
     assert reorder(tool, "0001", 9, 3, 7) == (3, (), ("9", "3", "7"))
     assert tool.served() == ["9", "3", "7"]
     assert tool.connector(PROJECT).queue_in_force() == "0001"
+
+
+def test_regions_of_a_dialogue_are_written_by_what_the_task_holds_now(tool: FakeQueue) -> None:
+    tool.config = (
+        '<View><ParagraphLabels name="who" toName="talk"><Label value="PER"/></ParagraphLabels>'
+        '<Paragraphs name="talk" value="$talk"/></View>'
+    )
+    turns = [{"author": "A", "text": "Hi 😀"}, {"author": "B", "text": "Ann here"}]
+    tool.data = {9: {"talk": turns}, 3: {"talk": turns[:1]}}
+    spans = (Guess("who", (Span(0, 2, "PER"), Span(5, 8, "PER")), 0.6),)
+    given = [Prediction(TaskId(str(task)), QueueVersion("0001"), spans, 0.4, 0.5) for task in (9, 3)]
+    receipt = tool.connector(PROJECT).place(QueueVersion("0001"), window(9, 3), given)
+    assert receipt.head == ("9", "3")
+    shown = {one["task"]: [item["value"] for item in one["result"]] for one in tool.predictions.values()}  # type: ignore[attr-defined]
+    first = {"start": "0", "end": "0", "startOffset": 0, "endOffset": 2, "paragraphlabels": ["PER"]}
+    second = {"start": "1", "end": "1", "startOffset": 0, "endOffset": 3, "paragraphlabels": ["PER"]}
+    assert shown == {9: [first, second], 3: [first]}
 
 
 def test_a_new_version_replaces_the_old_order(tool: FakeQueue) -> None:
