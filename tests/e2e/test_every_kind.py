@@ -30,6 +30,8 @@ _STRATEGIES = {
     "image choice": "kcenter",
     "table": "error_reduction",
     "audio by metadata": "cost",
+    "options of each task": "adaptive",
+    "several options of each task": "diverse",
     "two controls": "density",
 }
 """Another one for each kind; all of them on all kinds are tried with a tool in one process."""
@@ -77,7 +79,7 @@ def taught(
     return project, number
 
 
-_ALSO = {"single choice", "rating", "spans", "image choice"}
+_ALSO = {"single choice", "rating", "spans", "image choice", "several options of each task"}
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
 
 

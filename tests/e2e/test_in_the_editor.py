@@ -27,6 +27,7 @@ _TASKS, _LABELS = 24, 12
 SEEN: Mapping[str, str] = {
     "single choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
     "image choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
+    "options of each task": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
     "rating": ".ant-rate-star-full",
     "spans": ".htx-highlight",
 }

@@ -28,6 +28,8 @@ CONTROLS = (
     '<Choices name="it" toName="talk" choice="single-radio">{choices}</Choices>',
     '<Choices name="it" toName="row" choice="multiple">{choices}</Choices>',
     '<Choices name="it" toName="text"><View><Choice value="a"><Choice value="b"/></Choice>{choices}</View></Choices>',
+    '<Choices name="it" toName="text" value="$options">{choices}</Choices>',
+    '<Choices name="it" toName="text" value="$options" choice="multiple"/>',
     '<Taxonomy name="it" toName="image"><Choice value="a" alias="A">{choices}</Choice>{choices}</Taxonomy>',
     '<Taxonomy name="it" toName="text" leafsOnly="true"><Choice value="a">{choices}</Choice></Taxonomy>',
     '<Taxonomy name="it" toName="page" maxUsages="1"><Choice value="a">{choices}</Choice></Taxonomy>',
@@ -85,6 +87,10 @@ def configs(chance: random.Random) -> Iterator[str]:
 
 def a_label(target: Target, chance: random.Random) -> Label:
     match target.kind:
+        case "choice" if target.options:
+            return chance.choice([*target.labels, "of the task"])
+        case "choices" if target.options:
+            return tuple(label for label in (*target.labels, "of the task") if chance.random() < 0.4)
         case "choice":
             return chance.choice(target.labels)
         case "choices":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from xml.etree.ElementTree import Element
 
-from nextlabel.labeling import Scale, TargetKind
+from nextlabel.labeling import LONGEST_LABEL, Scale, TargetKind
 from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import (
@@ -26,7 +26,6 @@ from nextlabel_connectors.label_studio.values import (
 
 _RATINGS = range(2, 101)  # what maxRating may be; Label Studio's own default is 5
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-LONGEST_LABEL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Control:
     labels: tuple[str, ...] = ()
     scale: Scale | None = None
     compared: bool = False
+    options: str = ""
 
 
 def control_of(tag: Element) -> Control:
@@ -54,12 +54,13 @@ def _choices(tag: Element) -> Control:
         raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
     if is_true(tag, "allowNested"):
         raise Unsupported('Label Studio takes no predictions for allowNested="true"; use a <Taxonomy>.')
-    _must_be_fixed(tag)
+    options = _options_field(tag)
     # Without allowNested the editor shows no choice inside a choice.
-    labels = _at_least_two(_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
+    fixed = (_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
+    labels = tuple(dict.fromkeys(fixed)) if options else _at_least_two(fixed)
     if mode == "multiple":
-        return Control("choices", choices_form(), labels)
-    return Control("choice", choice_form(), labels)
+        return Control("choices", choices_form(), labels, options=options)
+    return Control("choice", choice_form(), labels, options=options)
 
 
 def _taxonomy(tag: Element) -> Control:
@@ -119,6 +120,16 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "pairwise": _pairwise,
     "labels": _labels,
 }
+
+
+def _options_field(tag: Element) -> str:
+    """The field in which each task has options of its own, after those of the config; "" without one."""
+    value = attribute(tag, "value")
+    if "$" not in value:
+        return ""
+    if not (found := REFERENCE.fullmatch(value)) or "{{" in value:
+        raise Unsupported(f'value="{shown(value)}" must name one field of the task, as in value="$options".')
+    return found.group(1)
 
 
 def _must_be_fixed(tag: Element) -> None:

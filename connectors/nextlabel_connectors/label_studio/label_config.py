@@ -209,6 +209,7 @@ class _Reader:
             control.labels,
             control.scale,
             compared=control.compared,
+            options=control.options,
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
         return LearnedControl(

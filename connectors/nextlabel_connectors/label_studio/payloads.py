@@ -20,6 +20,7 @@ from nextlabel.labeling import (
     Prediction,
     QueueVersion,
     Result,
+    Target,
     Task,
     TaskId,
 )
@@ -292,7 +293,12 @@ def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
 
 def _fits(guess: Guess, config: LabelConfig) -> bool:
     control = config.controls.get(guess.target)
-    return control is not None and control.target.pre_annotated and control.target.read(guess.label) is not None
+    return control is not None and control.target.pre_annotated and _is_taken(control.target, guess.label)
+
+
+def _is_taken(target: Target, label: Label) -> bool:
+    """Where the config has any option of its own, the import takes no other that a task offers beside them."""
+    return (replace(target, options="") if target.labels else target).read(label) is not None
 
 
 def _items_of(guess: Guess, uncertainty: float, config: LabelConfig) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, Scale, Target
+from nextlabel.labeling import Input, Scale, Target, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import read_labels
 
@@ -190,7 +190,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices('allowNested="true"'), "no predictions"),
         (choices('visibleWhen="region-selected"'), "parts of a task"),
         (f'<View visibleWhen="region-selected">{choices()}</View>', "parts of a task"),
-        (choices('value="$labels"', inside=""), "come from each task"),
+        (choices('value="Of: $labels"', inside=""), "name one field"),
         (choices(inside='<Choice value="a"/>'), "fewer than two"),
         (choices(inside='<Choice value="a"/><Choice/>'), "no value"),
         (choices(inside='<Choice value="a" alias=""/><Choice value="b"/>'), "empty alias"),
@@ -263,6 +263,27 @@ def test_a_control_that_is_not_learned_in_full_is_named_with_the_reason(control:
     assert schema.held.keys() == {target.name for target in schema.targets} - {"kind"}
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("single", "choice"), ("multiple", "choices")])
+def test_options_of_each_task_come_after_those_of_the_config(mode: str, kind: str) -> None:
+    config = parse_label_config(
+        view(TEXT, choices(f'choice="{mode}" value="$some.options"', inside='<Choice value="a"/>'))
+    )
+    (target,) = config.schema.targets
+    assert (target.kind, target.labels, target.options, target.pre_annotated) == (kind, ("a",), "some.options", True)
+    task = Task(TaskId("1"), {"some": {"options": [{"value": "b"}, {"value": "c", "alias": "C"}, "d", {"value": 5}]}})
+    assert list(target.offered(task)) == ["a", "b", "C"]
+    given = {"from_name": "odd", "to_name": "text", "type": "choices", "value": {"choices": ["C"]}}
+    assert read_labels([given], config) == {"odd": "C" if kind == "choice" else ("C",)}
+
+
+def test_a_schema_without_options_of_tasks_has_the_digest_that_it_always_had() -> None:
+    """Models that earlier releases have stored are of that schema."""
+    fixed, of_tasks = (parse_label_config(view(TEXT, choices(more))).schema for more in ("", 'value="$options"'))
+    others = parse_label_config(view(TEXT, choices('value="$others"'))).schema
+    assert fixed.digest == "cfbae97af119"
+    assert len({fixed.digest, of_tasks.digest, others.digest}) == 3
+
+
 def test_a_filter_box_is_not_a_control() -> None:
     assert parse_label_config(view(TEXT, CHOICES, '<Filter name="f" toName="kind"/>')).schema.left_out == {}
 
@@ -278,7 +299,6 @@ def test_a_filter_box_is_not_a_control() -> None:
         ),
         ('<TextArea name="it" toName="text"/>', AMOUNT),
         ('<Brush name="it" toName="image"/>', AMOUNT),
-        ('<Choices name="it" toName="text" value="$options"/>', AMOUNT),
         ('<Ranker name="it" toName="list"/><List name="list" value="$list"/>', AMOUNT),
         ('<Whatever name="it" toName="nothing"/>', AMOUNT),
     ],
