@@ -138,6 +138,12 @@ KINDS: Mapping[str, Kind] = {
         lambda n: [_choice(n, to="record")],
         _values("choices"),
     ),
+    "date": Kind(
+        f'<View>{_TEXT}<DateTime name="when" toName="text" only="date" format="%d.%m.%Y"/></View>',
+        text,
+        lambda n: [item("when", "datetime", {"datetime": f"{1 + n % 28:02}.{'01' if winter(n) else '07'}.2024"})],
+        lambda result: [4 <= int(one["value"]["datetime"][3:5]) < 10 for one in result],
+    ),
     "options of each task": Kind(
         f'<View>{_TEXT}<Choices name="label" toName="text" value="$options"/></View>',
         lambda n: {**text(n), "options": _options(n)},

@@ -31,6 +31,7 @@ _STRATEGIES = {
     "table": "error_reduction",
     "audio by metadata": "cost",
     "options of each task": "adaptive",
+    "date": "greedy",
     "several options of each task": "diverse",
     "two controls": "density",
 }
@@ -79,7 +80,7 @@ def taught(
     return project, number
 
 
-_ALSO = {"single choice", "rating", "spans", "image choice", "several options of each task"}
+_ALSO = {"single choice", "rating", "spans", "image choice", "several options of each task", "date"}
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
 
 

@@ -36,6 +36,9 @@ CONTROLS = (
     '<Rating name="it" toName="image" maxRating="7"/>',
     '<Number name="it" toName="row" min="-1" max="2.5" step="0.5"/>',
     '<Number name="it" toName="talk"/>',
+    '<DateTime name="it" toName="text"/>',
+    '<DateTime name="it" toName="text" only="date" format="%d.%m.%Y" min="2000-01-01"/>',
+    '<DateTime name="it" toName="image" only="month,year"/>',
     '<Pairwise name="it" toName="text,talk"/>',
     '<Labels name="it" toName="text">{labels}</Labels>',
     '<Labels name="it" toName="text" choice="multiple" allowEmpty="true">{labels}</Labels>',
@@ -118,7 +121,7 @@ def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label
     chance = random.Random(7)
     cases = [(xml, list(predictions(parse_label_config(xml), chance))) for xml in configs(chance)]
     kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
-    assert kinds == {"choices", "taxonomy", "rating", "number", "pairwise", "labels"}
+    assert kinds == {"choices", "taxonomy", "rating", "number", "pairwise", "labels", "datetime"}
     against = refusals(python_of_label_studio, cases)
     assert [predicted for verdicts in against for predicted in verdicts if predicted] == []
 

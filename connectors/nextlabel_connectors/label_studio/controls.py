@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from xml.etree.ElementTree import Element
 
 from nextlabel.labeling import LONGEST_LABEL, Scale, TargetKind
 from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
+from nextlabel_connectors.label_studio.dates import Moments
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import (
     PATH_SEPARATOR,
@@ -17,6 +18,7 @@ from nextlabel_connectors.label_studio.values import (
     Form,
     choice_form,
     choices_form,
+    datetime_form,
     number_form,
     pairwise_form,
     rating_form,
@@ -100,6 +102,30 @@ def _number(tag: Element) -> Control:
     return Control("number", number_form(), scale=Scale(low, high, step))
 
 
+# What of a date the editor asks → its usual form, in how many seconds it is counted (0: in months), and in which steps.
+_MOMENTS: Mapping[frozenset[str], Moments] = {
+    frozenset(): Moments("%Y-%m-%dT%H:%M", 60),
+    frozenset({"date", "time"}): Moments("%Y-%m-%dT%H:%M", 60),
+    frozenset({"date"}): Moments("%Y-%m-%d", 86_400),
+    frozenset({"time"}): Moments("%H:%M", 60, dated=False),
+    frozenset({"month", "year"}): Moments("%Y-%m", 0),
+    frozenset({"year"}): Moments("%Y", 0, step=12),
+}
+
+
+def _datetime(tag: Element) -> Control:
+    parts, form = attribute(tag, "only"), attribute(tag, "format")
+    moments = _MOMENTS.get(frozenset(part.strip() for part in parts.split(",") if part.strip()))
+    if moments is None:
+        raise Unsupported(f'only="{shown(parts)}" is none of date, time, "date,time", "month,year" and year.')
+    if form:
+        moments = replace(moments, form=form, seconds=1 if "%S" in form else moments.seconds)
+    if form and (not moments.seconds or not moments.is_exact):
+        raise Unsupported(f'From format="{shown(form)}" nextlabel cannot read again what was chosen.')
+    scale = moments.scale(attribute(tag, "min"), attribute(tag, "max"))
+    return Control("number", datetime_form(moments), scale=scale)
+
+
 def _pairwise(tag: Element) -> Control:
     return Control("choice", pairwise_form(), SIDES, compared=True)
 
@@ -117,6 +143,7 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "taxonomy": _taxonomy,
     "rating": _rating,
     "number": _number,
+    "datetime": _datetime,
     "pairwise": _pairwise,
     "labels": _labels,
 }
@@ -196,7 +223,6 @@ _MARKED: Mapping[str, str] = {
 }
 _NOT_LEARNED: Mapping[str, str] = {
     "textarea": "free text",
-    "datetime": "a date or time",
     "ranker": "an order of items",
     "relations": "relations between regions",
     "chat": "a conversation to be written",

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import cast
 
 from nextlabel.labeling import Label, Span
+from nextlabel_connectors.label_studio.dates import Moments
 
 PATH_SEPARATOR = " > "
 SIDES = ("left", "right")
@@ -60,6 +61,14 @@ def rating_form() -> Form:
 
 def number_form() -> Form:
     return Form("number", lambda value: finite_number(value.get("number")), lambda label: [{"number": label}])
+
+
+def datetime_form(moments: Moments) -> Form:
+    return Form(
+        "datetime",
+        lambda value: moments.number(value.get("datetime")),
+        lambda label: [{"datetime": moments.text(cast(float, label))}],
+    )
 
 
 def pairwise_form() -> Form:

@@ -249,7 +249,9 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
             "does not read",
         ),
         ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
-        ('<DateTime name="odd" toName="text"/>', "a date or time"),
+        ('<DateTime name="odd" toName="text" only="month"/>', "none of date"),
+        ('<DateTime name="odd" toName="text" only="date" format="%d.%m."/>', "read again"),
+        ('<DateTime name="odd" toName="text" format="%-d.%m.%Y %H:%M"/>', "read again"),
         ('<Ranker name="odd" toName="text"/>', "an order of items"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
         ('<ParagraphLabels name="odd" toName="text"/>', "regions of a dialogue"),
@@ -274,6 +276,41 @@ def test_options_of_each_task_come_after_those_of_the_config(mode: str, kind: st
     assert list(target.offered(task)) == ["a", "b", "C"]
     given = {"from_name": "odd", "to_name": "text", "type": "choices", "value": {"choices": ["C"]}}
     assert read_labels([given], config) == {"odd": "C" if kind == "choice" else ("C",)}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "written", "later"),
+    [
+        ("", "2024-02-29T23:59", "2024-03-01T00:00"),
+        ('only="date"', "2023-12-31", "2024-01-01"),
+        ('only="date,time" format="%d.%m.%Y %I:%M %p"', "29.02.2024 11:59 PM", "01.03.2024 12:00 AM"),
+        ('only="time"', "09:59", "10:00"),
+        ('format="%Y/%m/%d %H:%M:%S"', "2024/01/01 00:00:59", "2024/01/01 00:01:00"),
+        ('only="month,year"', "2023-12", "2024-01"),
+        ('only="year" min="1990"', "1999", "2000"),
+    ],
+)
+def test_a_date_or_time_is_a_number_and_is_written_as_the_editor_writes_it(
+    attributes: str, written: str, later: str
+) -> None:
+    config = parse_label_config(view(TEXT, f'<DateTime name="when" toName="text" {attributes}/>'))
+    control, (target,) = config.controls["when"], config.schema.targets
+    first, second = (control.form.read({"datetime": one}) for one in (written, later))
+    assert (target.kind, target.pre_annotated, target.scale and target.scale.step) == ("number", True, second - first)  # type: ignore[operator]
+    assert target.read(first) == first
+    assert [control.form.write(one) for one in (first, second)] == [[{"datetime": written}], [{"datetime": later}]]  # type: ignore[arg-type]
+    assert [control.form.read({"datetime": one}) for one in ("", "soon", None, "9" * 200)] == [None] * 4
+
+
+@given(st.floats(allow_nan=False))
+def test_whatever_number_is_predicted_is_written_as_a_date(number: float) -> None:
+    config = parse_label_config(view(TEXT, '<DateTime name="when" toName="text" only="date" max="2030-01-01"/>'))
+    (target,) = config.schema.targets
+    assert target.scale is not None
+    nearest = target.scale.nearest(number)
+    (value,) = config.controls["when"].form.write(nearest)
+    assert config.controls["when"].form.read(value) == nearest == target.read(nearest)
+    assert str(value["datetime"]) <= "2030-01-01"
 
 
 def test_a_schema_without_options_of_tasks_has_the_digest_that_it_always_had() -> None:
