@@ -14,9 +14,9 @@ from e2e.test_every_kind import taught
 from everything import representing
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
-from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import write_result
+from nextlabel_connectors.label_studio.payloads import read_labels, write_result
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
@@ -78,6 +78,28 @@ def test_the_percentage_beside_a_prediction_is_how_sure_the_model_is(
     finally:
         page.screenshot(path=SCREENSHOTS / "percentage.png")
         page.close()
+
+
+def test_the_editor_writes_down_answers_about_several_objects(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    """Without the blank item that nextlabel writes for them it does not."""
+    texts = '<Text name="one" value="$one"/><Text name="two" value="$two"/>'
+    config = f'<View>{texts}<Choices name="c" toName="one,two"><Choice value="warm"/><Choice value="cold"/></Choices>'
+    project = owner.create_project("several objects", f"{config}</View>")
+    owner.import_tasks(project, [{"one": f"text {n}", "two": f"other {n}"} for n in range(4)])
+    findings(nextlabel.connect(project, label_studio.legacy_access))
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
+    try:
+        page.get_by_text("cold").first.click()
+        page.get_by_role("button", name="Submit").first.click()
+        wait_for(lambda: any(task["is_labeled"] for task in owner.tasks(project)))
+    finally:
+        page.screenshot(path=SCREENSHOTS / "several-objects.png")
+        page.close()
+    (answer,) = [one["result"] for task in owner.tasks(project) for one in task["annotations"]]
+    assert read_labels(answer, parse_label_config(f"{config}</View>")) == {"c": "cold"}
 
 
 _HELD = {

@@ -33,12 +33,14 @@ CONTROLS = (
     '<Taxonomy name="it" toName="image"><Choice value="a" alias="A">{choices}</Choice>{choices}</Taxonomy>',
     '<Taxonomy name="it" toName="text" leafsOnly="true"><Choice value="a">{choices}</Choice></Taxonomy>',
     '<Taxonomy name="it" toName="page" maxUsages="1"><Choice value="a">{choices}</Choice></Taxonomy>',
+    '<Choices name="it" toName="text,page">{choices}</Choices>',
+    '<Rating name="it" toName="talk,image"/>',
     '<Rating name="it" toName="image" maxRating="7"/>',
     '<Number name="it" toName="row" min="-1" max="2.5" step="0.5"/>',
     '<Number name="it" toName="talk"/>',
     '<DateTime name="it" toName="text"/>',
     '<DateTime name="it" toName="text" only="date" format="%d.%m.%Y" min="2000-01-01"/>',
-    '<DateTime name="it" toName="image" only="month,year"/>',
+    '<DateTime name="it" toName="image" only="time"/>',
     '<Pairwise name="it" toName="text,talk"/>',
     '<Labels name="it" toName="text">{labels}</Labels>',
     '<Labels name="it" toName="text" choice="multiple" allowEmpty="true">{labels}</Labels>',
@@ -107,6 +109,7 @@ def a_label(target: Target, chance: random.Random) -> Label:
 
 
 def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
+    yield write_window_item(TaskId("1"), 0.2, None, config, VERSION)
     for _ in range(5):
         guesses = tuple(
             Guess(target.name, a_label(target, chance), chance.random(), scored=chance.random() < 0.8)

@@ -55,7 +55,8 @@ def _choices(tag: Element) -> Control:
     if mode not in ("single", "single-radio", "multiple"):
         raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
     if is_true(tag, "allowNested"):
-        raise Unsupported('Label Studio takes no predictions for allowNested="true"; use a <Taxonomy>.')
+        # Its editor writes paths, {"choices": [["a", "b"]]}, and would show them; its import takes flat labels only.
+        raise Unsupported('Label Studio\'s import takes no predictions for allowNested="true"; use a <Taxonomy>.')
     options = _options_field(tag)
     # Without allowNested the editor shows no choice inside a choice.
     fixed = (_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
@@ -102,14 +103,13 @@ def _number(tag: Element) -> Control:
     return Control("number", number_form(), scale=Scale(low, high, step))
 
 
-# What of a date the editor asks → its usual form, in how many seconds it is counted (0: in months), and in which steps.
+# What of a date the editor asks → its usual form, and in how many seconds it is counted. Of "month,year" the editor of
+# 1.23 writes another month than was chosen: 2024-01-01 for March 2024.
 _MOMENTS: Mapping[frozenset[str], Moments] = {
     frozenset(): Moments("%Y-%m-%dT%H:%M", 60),
     frozenset({"date", "time"}): Moments("%Y-%m-%dT%H:%M", 60),
     frozenset({"date"}): Moments("%Y-%m-%d", 86_400),
     frozenset({"time"}): Moments("%H:%M", 60, dated=False),
-    frozenset({"month", "year"}): Moments("%Y-%m", 0),
-    frozenset({"year"}): Moments("%Y", 0, step=12),
 }
 
 
@@ -117,10 +117,10 @@ def _datetime(tag: Element) -> Control:
     parts, form = attribute(tag, "only"), attribute(tag, "format")
     moments = _MOMENTS.get(frozenset(part.strip() for part in parts.split(",") if part.strip()))
     if moments is None:
-        raise Unsupported(f'only="{shown(parts)}" is none of date, time, "date,time", "month,year" and year.')
+        raise Unsupported(f'only="{shown(parts)}" is none of date, time and "date,time".')
     if form:
         moments = replace(moments, form=form, seconds=1 if "%S" in form else moments.seconds)
-    if form and (not moments.seconds or not moments.is_exact):
+    if form and not moments.is_exact:
         raise Unsupported(f'From format="{shown(form)}" nextlabel cannot read again what was chosen.')
     scale = moments.scale(attribute(tag, "min"), attribute(tag, "max"))
     return Control("number", datetime_form(moments), scale=scale)

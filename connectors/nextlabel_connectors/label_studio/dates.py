@@ -18,12 +18,10 @@ _PROBE = datetime(2021, 11, 23, 17, 48, 39)  # of which each part is another num
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Points in time in a written ``form``, counted since 1900 in ``seconds``, or where these are 0 in months, of which
-    only each ``step``-th is written."""
+    """Points in time in a written ``form``, counted in ``seconds`` since 1900; not ``dated`` they are of one day."""
 
     form: str
     seconds: int
-    step: int = 1
     dated: bool = True
 
     def scale(self, earliest: str, latest: str) -> Scale:
@@ -31,17 +29,10 @@ class Moments:
         first, last = (_FIRST, _LAST) if self.dated else (_BASE, _BASE + timedelta(hours=23, minutes=59, seconds=59))
         start, end = (_iso(one) if self.dated else None for one in (earliest, latest))
         low, high = max(start or first, first), min(end or last, last)
-        return Scale(self.count(low), self.count(high), float(self.step)) if low < high else self.scale("", "")
+        return Scale(self.count(low), self.count(high), 1.0) if low < high else self.scale("", "")
 
     def count(self, moment: datetime) -> float:
-        if not self.seconds:
-            return float(12 * (moment.year - _BASE.year) + moment.month - 1)
         return float((moment - _BASE) // timedelta(seconds=self.seconds))
-
-    def moment(self, count: float) -> datetime:
-        if not self.seconds:
-            return _BASE.replace(year=_BASE.year + round(count) // 12, month=round(count) % 12 + 1)
-        return _BASE + timedelta(seconds=self.seconds) * round(count)
 
     def number(self, text: object) -> float | None:
         """None where the text is no such point in time."""
@@ -49,18 +40,17 @@ class Moments:
             return None
         try:
             return self.count(datetime.strptime(text, self.form))
-        except ValueError:
+        except (ValueError, re.error):  # the latter where the form names a part twice
             return None
 
     def text(self, number: float) -> str:
-        return self.moment(number).strftime(self.form)
+        return (_BASE + timedelta(seconds=self.seconds) * round(number)).strftime(self.form)
 
     @property
     def is_exact(self) -> bool:
         """Whether what is written can be read again."""
         probe = _PROBE if self.dated else datetime.combine(_BASE, _PROBE.time())
-        counted = self.count(probe) // self.step * self.step
-        return _ALIKE.fullmatch(self.form) is not None and self.number(probe.strftime(self.form)) == counted
+        return _ALIKE.fullmatch(self.form) is not None and self.number(probe.strftime(self.form)) == self.count(probe)
 
 
 def _iso(text: str) -> datetime | None:

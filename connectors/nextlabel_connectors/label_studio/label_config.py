@@ -44,6 +44,8 @@ class LearnedControl:
 
     ``silence`` is what an annotation without any item of it says (None: nothing), ``asked`` when it is asked at all.
     ``items`` are the names beside its own under which its labels stand in results; None where all items are its own.
+    One about several objects is ``primed``: Label Studio's editor writes its answers only into an item that a
+    prediction has, be it blank.
     """
 
     target: Target
@@ -52,6 +54,7 @@ class LearnedControl:
     silence: Label | None
     asked: Asked
     items: frozenset[str] | None = frozenset()
+    primed: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,8 @@ class _Reader:
         name, around = tag.get("name", ""), [tag, *enclosing(tag, self._parents)]
         _check_asked_of_the_task(tag, around)
         control = control_of(tag)
-        objects = self._shown(tag.get("toName", ""), compared=control.compared)
+        objects = self._shown(tag.get("toName", ""), control)
+        several = len(objects) > 1 and not control.compared
         target = Target(
             name,
             control.kind,
@@ -213,7 +217,12 @@ class _Reader:
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
         return LearnedControl(
-            target, objects[0].get("name", ""), control.form, _silence(control, around), asked(tag, around)
+            target,
+            objects[0].get("name", ""),
+            control.form,
+            _silence(control, around),
+            asked(tag, around),
+            primed=several,
         )
 
     def read_held(self, tag: Element) -> tuple[LearnedControl, str]:
@@ -268,7 +277,7 @@ class _Reader:
         if control.kind == "spans":
             return (self._text(objects[0]),)
         if not control.compared:
-            return self._inputs(objects[0])
+            return tuple(dict.fromkeys(one for tag in objects for one in self._inputs(tag)))
         sides = [self._inputs(tag) for tag in objects]
         if any(one.kind == "metadata" for side in sides for one in side):
             raise Unsupported(
@@ -278,11 +287,11 @@ class _Reader:
             raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
         return (*sides[0], *sides[1])
 
-    def _shown(self, to_name: str, *, compared: bool) -> list[Element]:
+    def _shown(self, to_name: str, control: Control) -> list[Element]:
         names = to_name.split(",")
-        if compared and (len(names) != 2 or names[0] == names[1]):
+        if control.compared and (len(names) != 2 or names[0] == names[1]):
             raise Unsupported(f'toName="{shown(to_name)}" must name two objects, as in toName="one,other".')
-        if not compared and len(names) > 1:
+        if not control.compared and len(names) > 1 and control.form.blank is None:
             raise Unsupported("It labels several objects at once, which Label Studio's editor cannot write down.")
         for name in names:
             if name not in self._objects or self._counts[name] > 1:

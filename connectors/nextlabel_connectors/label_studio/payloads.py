@@ -246,20 +246,25 @@ def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
 
 def write_result(prediction: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
     """A prediction's guesses as result items, as far as they are shown."""
-    shown = as_shown(prediction, config)
-    return [] if shown is None else _items(shown, config)
+    return _items(as_shown(prediction, config), config)
 
 
-def _items(shown: Prediction, config: LabelConfig) -> list[dict[str, object]]:
-    uncertainty = _unit(shown.uncertainty)
-    return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config)]
+def _items(shown: Prediction | None, config: LabelConfig) -> list[dict[str, object]]:
+    guesses, uncertainty = ((), 1.0) if shown is None else (shown.guesses, _unit(shown.uncertainty))
+    items = [item for guess in guesses for item in _items_of(guess, uncertainty, config)]
+    answered = {item.get("from_name") for item in items}
+    return items + [
+        _item(control, control.form.blank)
+        for name, control in config.controls.items()
+        if control.primed and control.form.blank is not None and name not in answered
+    ]
 
 
 def write_answer(prediction: Prediction | None, config: LabelConfig, version: QueueVersion) -> dict[str, object]:
     """One item of the answer to `/predict`."""
     prediction = as_shown(prediction, config)
     if prediction is None:
-        return {"result": [], "score": LAST, "model_version": version}
+        return {"result": _items(None, config), "score": LAST, "model_version": version}
     answer: dict[str, object] = {
         "result": _items(prediction, config),
         "score": answer_score(confidence_of(prediction)),
@@ -317,18 +322,17 @@ def _result_items(guess: Guess, uncertainty: float, config: LabelConfig) -> list
         # A region is known by its id, here and in what an annotator makes of it.
         region = {"id": _region_id(guess.target, value)} if spans else {}
         scores = {"score": confidence, "confidence": confidence} if guess.scored else {}
-        items.append(
-            {
-                **region,
-                "from_name": guess.target,
-                "to_name": control.to_name,
-                "type": control.form.type,
-                "value": value,
-                **scores,
-                "uncertainty": uncertainty,
-            }
-        )
+        items.append({**region, **_item(control, value), **scores, "uncertainty": uncertainty})
     return items
+
+
+def _item(control: LearnedControl, value: JsonObject) -> dict[str, object]:
+    return {
+        "from_name": control.target.name,
+        "to_name": control.to_name,
+        "type": control.form.type,
+        "value": dict(value),
+    }
 
 
 def _region_id(target: str, value: JsonObject) -> str:

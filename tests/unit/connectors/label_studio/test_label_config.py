@@ -196,7 +196,8 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices(inside='<Choice value="a" alias=""/><Choice value="b"/>'), "empty alias"),
         (choices(inside='<Choice value="Only $5"/><Choice value="b"/>'), "no fixed value"),
         (choices(inside=f'<Choice value="{"long" * 300}"/><Choice value="b"/>'), "longer than 1,000"),
-        (choices(to_name="text,more"), "several objects"),
+        (choices(to_name="text,more"), "names no object"),
+        ('<Number name="odd" toName="text,other"/>' + OTHER, "several objects"),
         (choices(to_name="nothing"), "names no object"),
         (choices(to_name="kind"), "names no object"),
         (choices(to_name="map") + '<Map name="map" value="$place"/>', "<Map>"),
@@ -249,9 +250,10 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
             "does not read",
         ),
         ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
-        ('<DateTime name="odd" toName="text" only="month"/>', "none of date"),
+        ('<DateTime name="odd" toName="text" only="month,year"/>', "none of date"),
         ('<DateTime name="odd" toName="text" only="date" format="%d.%m."/>', "read again"),
         ('<DateTime name="odd" toName="text" format="%-d.%m.%Y %H:%M"/>', "read again"),
+        ('<DateTime name="odd" toName="text" format="%Y-%m-%dT%H:%M %Y"/>', "read again"),
         ('<Ranker name="odd" toName="text"/>', "an order of items"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
         ('<ParagraphLabels name="odd" toName="text"/>', "regions of a dialogue"),
@@ -286,8 +288,6 @@ def test_options_of_each_task_come_after_those_of_the_config(mode: str, kind: st
         ('only="date,time" format="%d.%m.%Y %I:%M %p"', "29.02.2024 11:59 PM", "01.03.2024 12:00 AM"),
         ('only="time"', "09:59", "10:00"),
         ('format="%Y/%m/%d %H:%M:%S"', "2024/01/01 00:00:59", "2024/01/01 00:01:00"),
-        ('only="month,year"', "2023-12", "2024-01"),
-        ('only="year" min="1990"', "1999", "2000"),
     ],
 )
 def test_a_date_or_time_is_a_number_and_is_written_as_the_editor_writes_it(
@@ -311,6 +311,15 @@ def test_whatever_number_is_predicted_is_written_as_a_date(number: float) -> Non
     (value,) = config.controls["when"].form.write(nearest)
     assert config.controls["when"].form.read(value) == nearest == target.read(nearest)
     assert str(value["datetime"]) <= "2030-01-01"
+
+
+def test_a_choice_about_several_objects_is_about_the_fields_of_all() -> None:
+    target = only_target(TEXT, OTHER, choices(to_name="text,other"))
+    assert (target.kind, [one.field for one in target.inputs], target.pre_annotated) == (
+        "choice",
+        ["text", "other"],
+        True,
+    )
 
 
 def test_a_schema_without_options_of_tasks_has_the_digest_that_it_always_had() -> None:
