@@ -102,6 +102,12 @@ def _record(n: int) -> dict[str, object]:
     return {"degrees": degrees, "place": ("hut", "slope")[n % 2] if winter(n) else ("oven", "hut")[n % 2]}
 
 
+def _options(n: int) -> list[dict[str, object]]:
+    """The true label among others, which differ from task to task."""
+    others = [f"room {n % 3}", f"season {n}"]
+    return [{"value": one} for one in sorted([label_of_number(n), *others], key=lambda one: (one[-1], n % 2))]
+
+
 _TEXT = '<Text name="text" value="$text"/>'
 _TWO = '<Choice value="winter"/><Choice value="kitchen"/>'
 
@@ -178,6 +184,24 @@ KINDS: Mapping[str, Kind] = {
         lambda n: {"record": _record(n)},
         lambda n: [_choice(n, to="record")],
         _values("choices"),
+    ),
+    "date": Kind(
+        f'<View>{_TEXT}<DateTime name="when" toName="text" only="date" format="%d.%m.%Y"/></View>',
+        text,
+        lambda n: [item("when", "datetime", {"datetime": f"{1 + n % 28:02}.{'01' if winter(n) else '07'}.2024"})],
+        lambda result: [4 <= int(one["value"]["datetime"][3:5]) < 10 for one in result],
+    ),
+    "options of each task": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text" value="$options"/></View>',
+        lambda n: {**text(n), "options": _options(n)},
+        lambda n: [_choice(n)],
+        _values("choices"),
+    ),
+    "several options of each task": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text" value="$options" choice="multiple"/></View>',
+        lambda n: {**text(n), "options": _options(n)},
+        lambda n: [item("label", "choices", {"choices": sorted([label_of_number(n), f"room {n % 3}"])})],
+        lambda result: [sorted(one["value"]["choices"]) for one in result],
     ),
     "audio by metadata": Kind(
         f'<View><Audio name="audio" value="$audio"/><Choices name="label" toName="audio">{_TWO}</Choices></View>',

@@ -32,6 +32,9 @@ _STRATEGIES = {
     "image choice": "kcenter",
     "table": "error_reduction",
     "audio by metadata": "cost",
+    "options of each task": "adaptive",
+    "date": "greedy",
+    "several options of each task": "diverse",
     "two controls": "density",
 }
 """Another one for each kind; all of them on all kinds are tried with a tool in one process."""
@@ -79,7 +82,15 @@ def taught(
     return project, number
 
 
-_ALSO = {"single choice", "rating", "spans", "spans of turns", "image choice"}
+_ALSO = {
+    "single choice",
+    "rating",
+    "spans",
+    "spans of turns",
+    "image choice",
+    "several options of each task",
+    "date",
+}
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
 
 

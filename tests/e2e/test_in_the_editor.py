@@ -30,6 +30,7 @@ _TASKS, _LABELS = 24, 12
 SEEN: Mapping[str, str] = {
     "single choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
     "image choice": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
+    "options of each task": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
     "rating": ".ant-rate-star-full",
     "spans": ".htx-highlight",
 }
@@ -172,6 +173,28 @@ def test_regions_are_seen_at_their_characters_and_are_the_same_when_they_are_sub
     rewritten = [{**one["value"]} for one in annotation["result"]]
     assert all(one.pop("text") is not None for one in rewritten)
     assert rewritten == [one["value"] for one in written]
+
+
+def test_the_editor_writes_down_answers_about_several_objects(
+    nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    """Without the blank item that nextlabel writes for them it does not."""
+    texts = '<Text name="one" value="$one"/><Text name="two" value="$two"/>'
+    config = f'<View>{texts}<Choices name="c" toName="one,two"><Choice value="warm"/><Choice value="cold"/></Choices>'
+    project = owner.create_project("several objects", f"{config}</View>")
+    owner.import_tasks(project, [{"one": f"text {n}", "two": f"other {n}"} for n in range(4)])
+    findings(nextlabel.connect(project, label_studio.legacy_access))
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
+    try:
+        page.get_by_text("cold").first.click()
+        page.get_by_role("button", name="Submit").first.click()
+        wait_for(lambda: any(task["is_labeled"] for task in owner.tasks(project)))
+    finally:
+        page.screenshot(path=SCREENSHOTS / "several-objects.png")
+        page.close()
+    (answer,) = [one["result"] for task in owner.tasks(project) for one in task["annotations"]]
+    assert read_labels(answer, parse_label_config(f"{config}</View>")) == {"c": "cold"}
 
 
 _HELD = {

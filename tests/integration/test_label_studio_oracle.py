@@ -29,12 +29,19 @@ CONTROLS = (
     '<Choices name="it" toName="talk" choice="single-radio">{choices}</Choices>',
     '<Choices name="it" toName="row" choice="multiple">{choices}</Choices>',
     '<Choices name="it" toName="text"><View><Choice value="a"><Choice value="b"/></Choice>{choices}</View></Choices>',
+    '<Choices name="it" toName="text" value="$options">{choices}</Choices>',
+    '<Choices name="it" toName="text" value="$options" choice="multiple"/>',
     '<Taxonomy name="it" toName="image"><Choice value="a" alias="A">{choices}</Choice>{choices}</Taxonomy>',
     '<Taxonomy name="it" toName="text" leafsOnly="true"><Choice value="a">{choices}</Choice></Taxonomy>',
     '<Taxonomy name="it" toName="page" maxUsages="1"><Choice value="a">{choices}</Choice></Taxonomy>',
+    '<Choices name="it" toName="text,page">{choices}</Choices>',
+    '<Rating name="it" toName="talk,image"/>',
     '<Rating name="it" toName="image" maxRating="7"/>',
     '<Number name="it" toName="row" min="-1" max="2.5" step="0.5"/>',
     '<Number name="it" toName="talk"/>',
+    '<DateTime name="it" toName="text"/>',
+    '<DateTime name="it" toName="text" only="date" format="%d.%m.%Y" min="2000-01-01"/>',
+    '<DateTime name="it" toName="image" only="time"/>',
     '<Pairwise name="it" toName="text,talk"/>',
     '<Labels name="it" toName="text">{labels}</Labels>',
     '<Labels name="it" toName="text" choice="multiple" allowEmpty="true">{labels}</Labels>',
@@ -90,6 +97,10 @@ def configs(chance: random.Random) -> Iterator[str]:
 
 def a_label(target: Target, chance: random.Random) -> Label:
     match target.kind:
+        case "choice" if target.options:
+            return chance.choice([*target.labels, "of the task"])
+        case "choices" if target.options:
+            return tuple(label for label in (*target.labels, "of the task") if chance.random() < 0.4)
         case "choice":
             return chance.choice(target.labels)
         case "choices":
@@ -103,6 +114,7 @@ def a_label(target: Target, chance: random.Random) -> Label:
 
 
 def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
+    yield write_window_item(TaskId("1"), 0.2, None, config, VERSION)
     for _ in range(5):
         guesses = tuple(
             Guess(target.name, a_label(target, chance), chance.random(), scored=chance.random() < 0.8)
@@ -118,7 +130,7 @@ def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label
     cases = [(xml, list(predictions(parse_label_config(xml), chance))) for xml in configs(chance)]
     kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
     texts, regions = (
-        {"choices", "taxonomy", "rating", "number", "pairwise"},
+        {"choices", "taxonomy", "rating", "number", "pairwise", "datetime"},
         {"labels", "hypertextlabels", "paragraphlabels"},
     )
     assert kinds == texts | regions

@@ -15,6 +15,7 @@ from nextlabel.estimators.choice import LinearChoice, fit_choice
 from nextlabel.estimators.choices import LinearChoices, fit_choices
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.estimators.number import LinearNumber, fit_number
+from nextlabel.estimators.offered import OfferedLabels, fit_offered
 from nextlabel.estimators.project import Estimator
 from nextlabel.estimators.spans import NoSpans, NothingMarked, SpanTagger, fit_spans
 from nextlabel.features.spaces import Space
@@ -79,7 +80,14 @@ class OfKind:
 # --- fitting ----------------------------------------------------------------------------------------------------------
 
 
+def _fit_offered(known: Known) -> Fitted:
+    labeled = known.target, known.tasks, known.features, known.labels
+    return Fitted(*fit_offered(*labeled, space=known.space, seed=known.seed, judged=known.judged))
+
+
 def _fit_choice(known: Known) -> Fitted:
+    if known.target.options:
+        return _fit_offered(known)
     labels = [label for label in known.labels if isinstance(label, str)]
     classes, space = known.target.labels, known.space
     return Fitted(
@@ -89,6 +97,8 @@ def _fit_choice(known: Known) -> Fitted:
 
 def _fit_choices(known: Known) -> Fitted:
     """Always judged: labels are given by what is known from that."""
+    if known.target.options:
+        return _fit_offered(replace(known, judged=True))
     given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
     return Fitted(*fit_choices(known.features, given, labels=known.target.labels, space=known.space, seed=known.seed))
 
@@ -132,7 +142,7 @@ def _offer_number(pool: CandidatePool, predicted: TargetPredictions, labels: Lab
 
 
 BY_KIND: Mapping[TargetKind, OfKind] = {
-    "choice": OfKind(_fit_choice, (LinearChoice,), _offer_choice),
+    "choice": OfKind(_fit_choice, (LinearChoice, OfferedLabels), _offer_choice),
     "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices),
     "number": OfKind(_fit_number, (LinearNumber,), _offer_number),
     "spans": OfKind(_fit_spans, (NoSpans, SpanTagger), from_two=False),

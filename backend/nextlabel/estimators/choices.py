@@ -24,6 +24,8 @@ _FOLDS = 5
 _STRENGTHS = (1.0, 20.0)
 _THRESHOLDS = np.arange(0.2, 0.61, 0.05)
 
+Which = NDArray[np.bool_]
+
 
 class LinearChoices:
     """Chances of each label by itself. Make one with `fit_choices`."""
@@ -55,21 +57,24 @@ def fit_choices(
     space: Space,
     seed: int = 0,
     judged: bool = True,
+    offered: NDArray[np.bool_] | None = None,
 ) -> tuple[LinearChoices, ChoicesPredictions | None]:
     """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
     A label that all rows have, or none, keeps Laplace's share. Scores become chances by one slope and one shift for
     all labels together (Platt, 1999), taken from scores out of fold: single labels are often too rare for their own.
     So is the strength of regularisation, by log loss, and the chance from which on a label is given, by micro-F1.
+    ``offered`` is n × labels, which could be given to which row at all (None: all): of others a row says nothing.
     """
     truth = membership(given, labels)
+    asked = np.ones_like(truth) if offered is None else offered
     columns, x = active(space.weigh(features))
     rows = Rows(x)
     tuned = _Tuned(_STRENGTHS[-1])
     if judged and len(truth) >= 2 * _FOLDS:
-        tries = [_tuned(rows.numbers, truth, strength, seed) for strength in _STRENGTHS]
+        tries = [_tuned(rows.numbers, truth, asked, strength, seed) for strength in _STRENGTHS]
         tuned = min(tries, key=lambda one: one.loss)
-    weights, intercept = _fit(rows.numbers, truth, tuned.strength)
+    weights, intercept = _fit(rows.numbers, truth, asked, tuned.strength)
     scores = LinearScores(
         space, columns, tuned.slope * rows.weights_of_columns(weights), tuned.slope * intercept + tuned.shift
     )
@@ -92,36 +97,37 @@ class _Tuned:
     chances: Floats | None = None
 
 
-def _tuned(x: Floats, truth: NDArray[np.bool_], strength: float, seed: int) -> _Tuned:
-    scores = _out_of_fold(x, truth, strength, seed)
-    slope, shift, loss = _platt(scores, truth)
+def _tuned(x: Floats, truth: Which, asked: Which, strength: float, seed: int) -> _Tuned:
+    scores = _out_of_fold(x, truth, asked, strength, seed)
+    slope, shift, loss = _platt(scores[asked], truth[asked])
     chances = expit(slope * scores + shift)
-    return _Tuned(strength, slope, shift, _best_threshold(chances, truth), loss, chances)
+    return _Tuned(strength, slope, shift, best_threshold(chances[asked], truth[asked]), loss, chances)
 
 
-def _best_threshold(chances: Floats, truth: NDArray[np.bool_]) -> float:
+def best_threshold(chances: Floats, truth: NDArray[np.bool_]) -> float:
     """Of those that give the best F1 over all labels the one nearest to ½."""
     tries = sorted(_THRESHOLDS, key=lambda at: abs(at - 0.5))
     right = [2 * (truth & (chances >= at)).sum() / max(truth.sum() + (chances >= at).sum(), 1) for at in tries]
     return float(tries[int(np.argmax(right))])
 
 
-def _fit(x: Floats, truth: NDArray[np.bool_], strength: float) -> tuple[Floats, Floats]:
+def _fit(x: Floats, truth: Which, asked: Which, strength: float) -> tuple[Floats, Floats]:
     """Weights (columns × labels) and intercepts."""
     weights, intercept = np.zeros((x.shape[1], truth.shape[1])), np.empty(truth.shape[1])
-    for label, given in enumerate(truth.T):
+    for label, (all_given, rows) in enumerate(zip(truth.T, asked.T, strict=True)):
+        given = all_given[rows]
         share = (given.sum() + 1) / (len(given) + 2)
         intercept[label] = np.log(share / (1 - share))
         if given.any() and not given.all():
-            model = LogisticRegression(C=strength, max_iter=300, tol=1e-4).fit(x, given)
+            model = LogisticRegression(C=strength, max_iter=300, tol=1e-4).fit(x[rows], given)
             weights[:, label], intercept[label] = model.coef_[0], model.intercept_[0]
     return weights, intercept
 
 
-def _out_of_fold(x: Floats, truth: NDArray[np.bool_], strength: float, seed: int) -> Floats:
+def _out_of_fold(x: Floats, truth: Which, asked: Which, strength: float, seed: int) -> Floats:
     scores = np.empty(truth.shape)
     for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(x):
-        weights, intercept = _fit(x[train], truth[train], strength)
+        weights, intercept = _fit(x[train], truth[train], asked[train], strength)
         scores[test] = x[test] @ weights + intercept
     return scores
 

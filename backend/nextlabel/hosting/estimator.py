@@ -143,16 +143,20 @@ def target_for(learner: str, targets: Sequence[Target], left_out: Mapping[str, s
     """The first target that suits a "classifier" or a "regressor". Raises `SchemaError` where there is none."""
     kinds, what = _LEARNED[learner]
     for target in sorted(targets, key=lambda one: not one.pre_annotated):
-        if target.kind in kinds and not target.compared:
+        if target.kind in kinds and not target.compared and not target.options:
             return target
-    reasons = [
-        f"'{one.name}' is {'a comparison' if one.compared else KINDS[one.kind].words}" for one in targets[:_NAMED]
-    ]
+    reasons = [f"'{one.name}' is {_in_words(one)}" for one in targets[:_NAMED]]
     reasons += [f"'{name}' is not read: {why}" for name, why in left_out.items()]
     raise SchemaError(
         f"The project has nothing for a {learner}, which learns {what} of a task as a whole: "
         f"{'; '.join(reasons) or 'it asks for nothing'}. Ask for such a thing there, or host another model."
     )
+
+
+def _in_words(target: Target) -> str:
+    if target.options:
+        return "a choice among options of each task"
+    return "a comparison" if target.compared else KINDS[target.kind].words
 
 
 def estimator_of(found: Any, parameters: Mapping[str, Any]) -> Any:

@@ -24,4 +24,5 @@ def read_target(plain: Mapping[str, Any]) -> Target:
         scale=None if plain["scale"] is None else Scale(**plain["scale"]),
         compared=plain["compared"],
         pre_annotated=plain.get("pre_annotated", True),
+        options=plain.get("options", ""),
     )

@@ -10,7 +10,7 @@ from nextlabel.labeling.ids import (
     TaskId,
     ToolProjectId,
 )
-from nextlabel.labeling.kinds import KINDS, Label, Result, Span, TargetKind
+from nextlabel.labeling.kinds import KINDS, LONGEST_LABEL, Label, Result, Span, TargetKind
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
@@ -19,6 +19,7 @@ from nextlabel.labeling.wording import counted, number_in
 
 __all__ = [
     "KINDS",
+    "LONGEST_LABEL",
     "OPENED",
     "RECORDINGS",
     "Annotation",

@@ -6,7 +6,7 @@ A new kind begins here. CONTRIBUTING names the other files that it touches.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, NamedTuple
@@ -14,6 +14,9 @@ from typing import Literal, NamedTuple
 from nextlabel.labeling.needs import Needs
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.wording import number_in
+
+LONGEST_LABEL = 1_000
+"""Characters of a label."""
 
 TargetKind = Literal["choice", "choices", "number", "spans"]
 """One of several labels · any number of them · a number · labeled pieces of a text."""
@@ -49,8 +52,8 @@ class Kind:
     """The same with how many labels there are."""
     in_file: str
     """What a cell of a file with labels must be."""
-    read: Callable[[object, Sequence[str], Scale | None], Label | None]
-    """A label as it was stored, and the target's labels and scale → the label; None where it is none."""
+    read: Callable[[object, Sequence[str] | None, Scale | None], Label | None]
+    """A label as it was stored, and the target's labels (None: any) and scale → the label; None where it is none."""
     read_cell: Callable[[object], Label | None]
     """What a cell of any file holds → a label of the kind; None where it is none."""
     metrics: tuple[str, ...]
@@ -68,11 +71,15 @@ class Kind:
 # --- labels as they are stored, or have been through JSON, which knows lists only -------------------------------------
 
 
-def _choice(stated: object, labels: Sequence[str], scale: Scale | None) -> str | None:
-    return stated if isinstance(stated, str) and stated in labels else None
+def _is_one_of(label: str, labels: Collection[str] | None) -> bool:
+    return 0 < len(label) <= LONGEST_LABEL if labels is None else label in labels
 
 
-def _number(stated: object, labels: Sequence[str], scale: Scale | None) -> float | None:
+def _choice(stated: object, labels: Sequence[str] | None, scale: Scale | None) -> str | None:
+    return stated if isinstance(stated, str) and _is_one_of(stated, labels) else None
+
+
+def _number(stated: object, labels: Sequence[str] | None, scale: Scale | None) -> float | None:
     if isinstance(stated, bool) or not isinstance(stated, int | float) or not isfinite(stated):
         return None
     low, high = (scale.low, scale.high) if scale else (None, None)
@@ -80,18 +87,20 @@ def _number(stated: object, labels: Sequence[str], scale: Scale | None) -> float
     return float(stated) if inside else None
 
 
-def _choices(stated: object, labels: Sequence[str], scale: Scale | None) -> tuple[str, ...] | None:
+def _choices(stated: object, labels: Sequence[str] | None, scale: Scale | None) -> tuple[str, ...] | None:
     if not isinstance(stated, list | tuple) or not all(isinstance(one, str) for one in stated):
         return None
     chosen = set(stated)
+    if labels is None:
+        return tuple(sorted(chosen)) if all(_is_one_of(one, None) for one in chosen) else None
     return tuple(label for label in labels if label in chosen) if chosen <= set(labels) else None
 
 
-def _spans(stated: object, labels: Sequence[str], scale: Scale | None) -> tuple[Span, ...] | None:
+def _spans(stated: object, labels: Sequence[str] | None, scale: Scale | None) -> tuple[Span, ...] | None:
     if not isinstance(stated, list | tuple):
         return None
     spans = [_span(one) for one in stated]
-    known = [span for span in spans if span is not None and span.label in labels]
+    known = [span for span in spans if span is not None and _is_one_of(span.label, labels)]
     return tuple(sorted(set(known))) if len(known) == len(spans) else None
 
 

@@ -10,10 +10,12 @@ from itertools import islice
 from typing import Literal
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling.kinds import KINDS, Label, TargetKind
+from nextlabel.labeling.kinds import KINDS, LONGEST_LABEL, Label, TargetKind
 from nextlabel.labeling.scales import Scale
+from nextlabel.labeling.tasks import Task, read_field
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
+_MOST_OFFERED = 1_000  # labels that are read of one task
 
 InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
 """What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
@@ -52,7 +54,8 @@ class Target:
     ``inputs`` are the task fields it is about, in the order they are shown; ``labels`` the values that an annotator
     can choose (none for a number, which has a ``scale``). With ``compared`` it is about which of two inputs is better,
     and its two labels stand for the first and the second. One that is not ``pre_annotated`` is what an answer holds,
-    such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it.
+    such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it. With ``options``
+    each task offers more labels in that field (`offered`), so that any label may occur.
     """
 
     name: str
@@ -62,6 +65,22 @@ class Target:
     scale: Scale | None = None
     compared: bool = False
     pre_annotated: bool = dataclass_field(default=True, repr=False)
+    options: str = dataclass_field(default="", repr=False)
+
+    def offered(self, task: Task) -> dict[str, str]:
+        """The labels that can be chosen for a task, the target's own and then those in the task's ``options``, and
+        what people read there.
+
+        An option is an object with a ``value``, and perhaps ``html`` that is shown in its place and an ``alias`` that
+        stands for it in labels. Anything else that is there is no option, nor is what comes after the thousandth.
+        """
+        stated = read_field(task.data, self.options) if self.options else None
+        options = stated[:_MOST_OFFERED] if isinstance(stated, list) else []
+        found = {label: label for label in self.labels}
+        for option in options:
+            if (label := _label_of_option(option)) is not None:
+                found.setdefault(label, str(option.get("html") or option.get("value")))
+        return found
 
     def read(self, stated: object) -> Label | None:
         """A label as it was stored, where it is one that this target can have; None where it is not.
@@ -69,7 +88,14 @@ class Target:
         ``stated`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
         label: half of it would say something that nobody has said.
         """
-        return KINDS[self.kind].read(stated, self.labels, self.scale)
+        return KINDS[self.kind].read(stated, None if self.options else self.labels, self.scale)
+
+
+def _label_of_option(option: object) -> str | None:
+    if not isinstance(option, Mapping):
+        return None
+    label = option.get("alias") or option.get("value")
+    return label if isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +116,10 @@ class LabelSchema:
     @property
     def digest(self) -> str:
         """Twelve hex digits that change whenever a target changes."""
+        options = tuple(target.options for target in self.targets)
         layouts = [(one.layout, one.text_key) for target in self.targets for one in target.inputs if one.layout]
-        stated = repr((self.targets, layouts) if layouts else self.targets)
+        also = [some for some in (options if any(options) else (), layouts) if some]
+        stated = repr((self.targets, *also) if also else self.targets)  # as ever where there are none
         return hashlib.sha256(stated.encode()).hexdigest()[:12]
 
     @property

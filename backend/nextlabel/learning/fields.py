@@ -38,7 +38,8 @@ def _missing(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
 
 def _shown(schema: LabelSchema) -> Iterable[Input]:
     """Every field once, first those that something is learned from."""
-    inputs = chain(*(target.inputs for target in schema.targets), schema.shown)
+    options = [Input(target.options) for target in schema.targets if target.options]
+    inputs = chain(*(target.inputs for target in schema.targets), options, schema.shown)
     fields: dict[str, Input] = {}
     for one in inputs:
         fields.setdefault(one.field, one)

@@ -65,7 +65,7 @@ def candidate_pool(
     """
     target, labels = examples.target, examples.labels
     pool = unlike_pool(tasks, features, target_predictions, classes_of(target, labels), examples.features, seed, costs)
-    if len(target_predictions) != 1:
+    if len(target_predictions) != 1 or target.options:
         return pool
     (predicted,) = target_predictions.values()
     return BY_KIND[target.kind].offer(pool, predicted, labels, space)
@@ -129,7 +129,9 @@ def classes_of(target: Target, labels: Sequence[Label]) -> tuple[NDArray[np.intp
     if names is None:
         numbers = np.array([label for label in labels if isinstance(label, float)])
         return (numbers > np.median(numbers) if len(numbers) else numbers).astype(np.intp), 2
-    codes, k = rarest_of([names(label) for label in labels], target.labels)
+    given = [names(label) for label in labels]
+    known = sorted({name for some in given for name in some}) if target.options else target.labels
+    codes, k = rarest_of(given, known)
     return codes, k - (target.kind == "choice")
 
 

@@ -17,7 +17,8 @@ from nextlabel.measures.span_f1 import span_f1
 
 Rows = Sequence[int] | NDArray[np.integer]
 
-_RAREST = 1e-6  # a miss costs at most −ln of this
+RAREST = 1e-6
+"""A miss costs at most −ln of this."""
 
 
 class TargetPredictions(Protocol):
@@ -83,7 +84,7 @@ class ChoicePredictions:
         """−ln of the probability given to each row's true class."""
         place = {label: column for column, label in enumerate(self.classes)}
         p = self.probabilities[np.arange(len(truth)), [place[str(label)] for label in truth]]
-        return -np.log(np.clip(p, _RAREST, 1))
+        return -np.log(np.clip(p, RAREST, 1))
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Accuracy with its standard error, macro-F1 and log loss."""
@@ -145,7 +146,7 @@ class ChoicesPredictions:
         """−ln of the chance of what is true of each label, on the average of the labels."""
         is_true = membership(truth, self.labels)
         p = np.where(is_true, self.chances, 1 - self.chances)
-        return np.asarray(-np.log(np.clip(p, _RAREST, 1)).mean(axis=1))
+        return np.asarray(-np.log(np.clip(p, RAREST, 1)).mean(axis=1))
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """F1 over all labels of all tasks, over labels, and the share of tasks that are right in every label."""
@@ -201,7 +202,7 @@ class NumberPredictions:
         low, high = self.scale.low, self.scale.high
         mean = np.clip(self.mean, -np.inf if low is None else low, np.inf if high is None else high)
         off = (np.array([float(number) for number in truth if isinstance(number, float | int)]) - mean) / unit
-        return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(_RAREST)))
+        return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(RAREST)))
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Mean absolute and root mean square error, and Pearson's correlation (0 where one side never changes)."""

@@ -42,6 +42,7 @@ def _given(schema: LabelSchema, hosted: str) -> frozenset[Needs]:
     """Several targets together give only how unsure the model is of them all, and so does a team's own model."""
     readable = {Needs.FEATURES} if not hosted or schema.shown else set()
     alone = len(schema.targets) == 1 and not hosted
+    alone = alone and not schema.targets[0].options  # where classes change from task to task
     return frozenset({Needs.COSTS} | readable | (KINDS[schema.targets[0].kind].gives if alone else set()))
 
 

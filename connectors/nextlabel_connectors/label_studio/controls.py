@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from xml.etree.ElementTree import Element
 
-from nextlabel.labeling import Scale, TargetKind
+from nextlabel.labeling import LONGEST_LABEL, Scale, TargetKind
 from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
+from nextlabel_connectors.label_studio.dates import Moments
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import (
     PATH_SEPARATOR,
@@ -17,6 +18,7 @@ from nextlabel_connectors.label_studio.values import (
     Form,
     choice_form,
     choices_form,
+    datetime_form,
     number_form,
     pairwise_form,
     rating_form,
@@ -26,7 +28,6 @@ from nextlabel_connectors.label_studio.values import (
 
 _RATINGS = range(2, 101)  # what maxRating may be; Label Studio's own default is 5
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-LONGEST_LABEL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Control:
     labels: tuple[str, ...] = ()
     scale: Scale | None = None
     compared: bool = False
+    options: str = ""
 
 
 def control_of(tag: Element) -> Control:
@@ -53,13 +55,15 @@ def _choices(tag: Element) -> Control:
     if mode not in ("single", "single-radio", "multiple"):
         raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
     if is_true(tag, "allowNested"):
-        raise Unsupported('Label Studio takes no predictions for allowNested="true"; use a <Taxonomy>.')
-    _must_be_fixed(tag)
+        # Its editor writes paths, {"choices": [["a", "b"]]}, and would show them; its import takes flat labels only.
+        raise Unsupported('Label Studio\'s import takes no predictions for allowNested="true"; use a <Taxonomy>.')
+    options = _options_field(tag)
     # Without allowNested the editor shows no choice inside a choice.
-    labels = _at_least_two(_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
+    fixed = (_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
+    labels = tuple(dict.fromkeys(fixed)) if options else _at_least_two(fixed)
     if mode == "multiple":
-        return Control("choices", choices_form(), labels)
-    return Control("choice", choice_form(), labels)
+        return Control("choices", choices_form(), labels, options=options)
+    return Control("choice", choice_form(), labels, options=options)
 
 
 def _taxonomy(tag: Element) -> Control:
@@ -99,6 +103,29 @@ def _number(tag: Element) -> Control:
     return Control("number", number_form(), scale=Scale(low, high, step))
 
 
+# What of a date the editor asks → its usual form, and in how many seconds it is counted. Of "month,year" the editor of
+# 1.23 writes another month than was chosen: 2024-01-01 for March 2024.
+_MOMENTS: Mapping[frozenset[str], Moments] = {
+    frozenset(): Moments("%Y-%m-%dT%H:%M", 60),
+    frozenset({"date", "time"}): Moments("%Y-%m-%dT%H:%M", 60),
+    frozenset({"date"}): Moments("%Y-%m-%d", 86_400),
+    frozenset({"time"}): Moments("%H:%M", 60, dated=False),
+}
+
+
+def _datetime(tag: Element) -> Control:
+    parts, form = attribute(tag, "only"), attribute(tag, "format")
+    moments = _MOMENTS.get(frozenset(part.strip() for part in parts.split(",") if part.strip()))
+    if moments is None:
+        raise Unsupported(f'only="{shown(parts)}" is none of date, time and "date,time".')
+    if form:
+        moments = replace(moments, form=form, seconds=1 if "%S" in form else moments.seconds)
+    if form and not moments.is_exact:
+        raise Unsupported(f'From format="{shown(form)}" nextlabel cannot read again what was chosen.')
+    scale = moments.scale(attribute(tag, "min"), attribute(tag, "max"))
+    return Control("number", datetime_form(moments), scale=scale)
+
+
 def _pairwise(tag: Element) -> Control:
     return Control("choice", pairwise_form(), SIDES, compared=True)
 
@@ -116,11 +143,22 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "taxonomy": _taxonomy,
     "rating": _rating,
     "number": _number,
+    "datetime": _datetime,
     "pairwise": _pairwise,
     "labels": _labels,
     "hypertextlabels": _labels,
     "paragraphlabels": _labels,
 }
+
+
+def _options_field(tag: Element) -> str:
+    """The field in which each task has options of its own, after those of the config; "" without one."""
+    value = attribute(tag, "value")
+    if "$" not in value:
+        return ""
+    if not (found := REFERENCE.fullmatch(value)) or "{{" in value:
+        raise Unsupported(f'value="{shown(value)}" must name one field of the task, as in value="$options".')
+    return found.group(1)
 
 
 def _must_be_fixed(tag: Element) -> None:
@@ -185,7 +223,6 @@ _MARKED: Mapping[str, str] = {
 }
 _NOT_LEARNED: Mapping[str, str] = {
     "textarea": "free text",
-    "datetime": "a date or time",
     "ranker": "an order of items",
     "relations": "relations between regions",
     "chat": "a conversation to be written",

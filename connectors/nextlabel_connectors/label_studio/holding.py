@@ -12,9 +12,9 @@ from statistics import fmean
 from typing import cast
 from xml.etree.ElementTree import Element
 
-from nextlabel.labeling import Label
+from nextlabel.labeling import LONGEST_LABEL, Label
 from nextlabel_connectors.label_studio.config_xml import attribute, tag_name
-from nextlabel_connectors.label_studio.controls import LONGEST_LABEL, Control, options_of
+from nextlabel_connectors.label_studio.controls import Control, options_of
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import PATH_SEPARATOR, Form, Value, finite_number
 

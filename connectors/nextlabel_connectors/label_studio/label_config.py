@@ -45,6 +45,8 @@ class LearnedControl:
 
     ``silence`` is what an annotation without any item of it says (None: nothing), ``asked`` when it is asked at all.
     ``items`` are the names beside its own under which its labels stand in results; None where all items are its own.
+    One about several objects is ``primed``: Label Studio's editor writes its answers only into an item that a
+    prediction has, be it blank.
     """
 
     target: Target
@@ -53,6 +55,7 @@ class LearnedControl:
     silence: Label | None
     asked: Asked
     items: frozenset[str] | None = frozenset()
+    primed: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,9 @@ class _Reader:
         name, around = tag.get("name", ""), [tag, *enclosing(tag, self._parents)]
         _check_asked_of_the_task(tag, around)
         control = control_of(tag)
-        objects = self._shown(tag.get("toName", ""), compared=control.compared)
+        objects = self._shown(tag.get("toName", ""), control)
         inputs = self._asked_about(tag, control, objects)
+        several = len(objects) > 1 and not control.compared
         target = Target(
             name,
             control.kind,
@@ -211,11 +215,18 @@ class _Reader:
             control.labels,
             control.scale,
             compared=control.compared,
+            options=control.options,
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
         laid_out = control.kind == "spans" and inputs[0].layout
-        form = regions_form(tag_name(tag), inputs[0]) if laid_out else control.form
-        return LearnedControl(target, objects[0].get("name", ""), form, _silence(control, around), asked(tag, around))
+        return LearnedControl(
+            target,
+            objects[0].get("name", ""),
+            regions_form(tag_name(tag), inputs[0]) if laid_out else control.form,
+            _silence(control, around),
+            asked(tag, around),
+            primed=several,
+        )
 
     def read_held(self, tag: Element) -> tuple[LearnedControl, str]:
         """The same control, learned by what its answers hold; and what that is."""
@@ -272,7 +283,7 @@ class _Reader:
                 raise Unsupported(f"Label Studio's editor marks nothing in a <{objects[0].tag}> with a <{tag.tag}>.")
             return (text,)
         if not control.compared:
-            return self._inputs(objects[0])
+            return tuple(dict.fromkeys(one for tag in objects for one in self._inputs(tag)))
         sides = [self._inputs(tag) for tag in objects]
         if any(one.kind in RECORDINGS for side in sides for one in side):
             raise Unsupported(
@@ -282,11 +293,11 @@ class _Reader:
             raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
         return (*sides[0], *sides[1])
 
-    def _shown(self, to_name: str, *, compared: bool) -> list[Element]:
+    def _shown(self, to_name: str, control: Control) -> list[Element]:
         names = to_name.split(",")
-        if compared and (len(names) != 2 or names[0] == names[1]):
+        if control.compared and (len(names) != 2 or names[0] == names[1]):
             raise Unsupported(f'toName="{shown(to_name)}" must name two objects, as in toName="one,other".')
-        if not compared and len(names) > 1:
+        if not control.compared and len(names) > 1 and control.form.blank is None:
             raise Unsupported("It labels several objects at once, which Label Studio's editor cannot write down.")
         for name in names:
             if name not in self._objects or self._counts[name] > 1:

@@ -20,6 +20,7 @@ from nextlabel.labeling import (
     Prediction,
     QueueVersion,
     Result,
+    Target,
     Task,
     TaskId,
 )
@@ -263,13 +264,18 @@ def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
 
 def write_result(prediction: Prediction | None, config: LabelConfig, data: Data = NO_DATA) -> list[dict[str, object]]:
     """A prediction's guesses as result items for a task with that data, as far as they are shown."""
-    shown = as_shown(prediction, config)
-    return [] if shown is None else _items(shown, config, data)
+    return _items(as_shown(prediction, config), config, data)
 
 
-def _items(shown: Prediction, config: LabelConfig, data: Data) -> list[dict[str, object]]:
-    uncertainty = _unit(shown.uncertainty)
-    return [item for guess in shown.guesses for item in _items_of(guess, uncertainty, config, data)]
+def _items(shown: Prediction | None, config: LabelConfig, data: Data) -> list[dict[str, object]]:
+    guesses, uncertainty = ((), 1.0) if shown is None else (shown.guesses, _unit(shown.uncertainty))
+    items = [item for guess in guesses for item in _items_of(guess, uncertainty, config, data)]
+    answered = {item.get("from_name") for item in items}
+    return items + [
+        _item(control, control.form.blank)
+        for name, control in config.controls.items()
+        if control.primed and control.form.blank is not None and name not in answered
+    ]
 
 
 def write_answer(
@@ -278,7 +284,7 @@ def write_answer(
     """One item of the answer to `/predict`."""
     prediction = as_shown(prediction, config)
     if prediction is None:
-        return {"result": [], "score": LAST, "model_version": version}
+        return {"result": _items(None, config, data), "score": LAST, "model_version": version}
     answer: dict[str, object] = {
         "result": _items(prediction, config, data),
         "score": answer_score(confidence_of(prediction)),
@@ -317,7 +323,12 @@ def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
 
 def _fits(guess: Guess, config: LabelConfig) -> bool:
     control = config.controls.get(guess.target)
-    return control is not None and control.target.pre_annotated and control.target.read(guess.label) is not None
+    return control is not None and control.target.pre_annotated and _is_taken(control.target, guess.label)
+
+
+def _is_taken(target: Target, label: Label) -> bool:
+    """Where the config has any option of its own, the import takes no other that a task offers beside them."""
+    return (replace(target, options="") if target.labels else target).read(label) is not None
 
 
 def _items_of(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:
@@ -336,18 +347,17 @@ def _result_items(guess: Guess, uncertainty: float, config: LabelConfig, data: D
         # A region is known by its id, here and in what an annotator makes of it.
         region = {"id": _region_id(guess.target, value)} if spans else {}
         scores = {"score": confidence, "confidence": confidence} if guess.scored else {}
-        items.append(
-            {
-                **region,
-                "from_name": guess.target,
-                "to_name": control.to_name,
-                "type": control.form.type,
-                "value": value,
-                **scores,
-                "uncertainty": uncertainty,
-            }
-        )
+        items.append({**region, **_item(control, value), **scores, "uncertainty": uncertainty})
     return items
+
+
+def _item(control: LearnedControl, value: JsonObject) -> dict[str, object]:
+    return {
+        "from_name": control.target.name,
+        "to_name": control.to_name,
+        "type": control.form.type,
+        "value": dict(value),
+    }
 
 
 def _region_id(target: str, value: JsonObject) -> str:

@@ -40,7 +40,7 @@ def regions_form(control: str, shown: Input) -> Form:
         found = codec(read_field(data, shown.field), shown)
         return Form(control, *_NOTHING, all_spans) if found is None else _form(control, *found)
 
-    return Form(control, *_NOTHING, all_spans, for_task)
+    return Form(control, *_NOTHING, all_spans, for_task=for_task)
 
 
 def _form(control: str, read: _Read, write: _Write) -> Form:

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import cast
 
 from nextlabel.labeling import Label, Span
+from nextlabel_connectors.label_studio.dates import Moments
 
 PATH_SEPARATOR = " > "
 SIDES = ("left", "right")
@@ -23,6 +24,8 @@ _LARGEST_OFFSET = 2**53  # beyond it JavaScript no longer counts
 class Form:
     """The shape of a control's result items.
 
+    ``blank`` is the ``value`` of an item in which nothing is chosen yet, where Label Studio takes one.
+
     ``read`` says what the ``value`` of one item of this ``type`` ("": of any) holds, whether or not the config still
     has it (None: no label of this control); ``together`` makes one label of those of several items. ``write`` gives the
     values of a label that the config has. Where both depend on what the task holds, ``for_task`` makes the form of one.
@@ -32,6 +35,7 @@ class Form:
     read: Callable[[Value], Label | None]
     write: Callable[[Label], list[dict[str, object]]]
     together: Callable[[Sequence[Label]], Label] = lambda labels: labels[-1]
+    blank: Value | None = None
     for_task: Callable[[Data], Form] | None = None
 
     def of(self, data: Data) -> Form:
@@ -40,11 +44,14 @@ class Form:
 
 
 def choice_form() -> Form:
-    return Form("choices", lambda value: _only(_texts(value.get("choices"))), lambda label: [{"choices": [label]}])
+    def read(value: Value) -> Label | None:
+        return _only(_texts(value.get("choices")))
+
+    return Form("choices", read, lambda label: [{"choices": [label]}], blank={"choices": []})
 
 
 def choices_form() -> Form:
-    return Form("choices", lambda value: _texts(value.get("choices")), _write_choices)
+    return Form("choices", lambda value: _texts(value.get("choices")), _write_choices, blank={"choices": []})
 
 
 def taxonomy_form(paths: Mapping[str, tuple[str, ...]], *, single: bool) -> Form:
@@ -62,11 +69,19 @@ def taxonomy_form(paths: Mapping[str, tuple[str, ...]], *, single: bool) -> Form
 
 
 def rating_form() -> Form:
-    return Form("rating", _rated, lambda label: [{"rating": round(cast(float, label))}])
+    return Form("rating", _rated, lambda label: [{"rating": round(cast(float, label))}], blank={"rating": 0})
 
 
 def number_form() -> Form:
     return Form("number", lambda value: finite_number(value.get("number")), lambda label: [{"number": label}])
+
+
+def datetime_form(moments: Moments) -> Form:
+    return Form(
+        "datetime",
+        lambda value: moments.number(value.get("datetime")),
+        lambda label: [{"datetime": moments.text(cast(float, label))}],
+    )
 
 
 def pairwise_form() -> Form:

@@ -49,7 +49,11 @@ def record(n: int) -> dict[str, object]:
 
 
 def tasks(numbers: Sequence[int]) -> list[Task]:
-    return [Task(TaskId(str(n)), {"text": words(n), "record": record(n), "audio": f"/data/{n}.mp3"}) for n in numbers]
+    options = [{"value": "never"}, {"value": "cold", "alias": "winter"}, {"value": "kitchen"}]
+    return [
+        Task(TaskId(str(n)), {"text": words(n), "record": record(n), "audio": f"/data/{n}.mp3", "options": options})
+        for n in numbers
+    ]
 
 
 def season(n: int) -> str:
@@ -78,6 +82,12 @@ LESSONS = [
     *lessons("text", "text"),
     *lessons("record", "table"),
     *lessons("audio", "metadata"),
+    Case(Target("offered choice", "choice", (Input("text"),), options="options"), season, "accuracy"),
+    Case(
+        Target("offered choices", "choices", (Input("text"),), ("any",), options="options"),
+        lambda n: ("any", season(n)),
+        "micro_f1",
+    ),
     Case(Target("spans", "spans", (Input("text"),), ("winter", "kitchen")), first_word, "f1"),
 ]
 ALSO = {"choice of table", "choices of table", "choice of metadata", "number of metadata"}
@@ -168,7 +178,9 @@ def test_the_same_labels_and_seed_give_the_same_model(case: Case) -> None:
 def test_tasks_that_lack_their_field_or_hold_something_odd_break_nothing(case: Case) -> None:
     field = case.target.inputs[0].field
     odd: list[object] = [None, "", 4, float("nan"), [], {}, {"degrees": None}, {"degrees": "12"}, ["x"], "\ud800 \x00"]
-    asked = [Task(TaskId("none"), {}), *(Task(TaskId(str(n)), {field: value}) for n, value in enumerate(odd))]
+    options = tasks([0])[0].data["options"]
+    data: list[dict[str, object]] = [{"options": options}, *({field: one, "options": options} for one in odd)]
+    asked = [Task(TaskId(str(n)), one) for n, one in enumerate(data)]
     answered = said_by(model_of(case, 40), [*asked, *tasks([70])])
     assert len(answered) == len(odd) + 2
     for figure in (answered.confidence, answered.uncertainty):
@@ -195,7 +207,7 @@ def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(case: Case, 
     given = [case.label(n) for n in range(labels)]  # task 0 is of the one season, task 1 of the other
     fitted = fit(case.target, empty, features, given, encoder.space(features), 0)
     assert fitted.model.informative == (case.target.inputs[0].kind != "metadata" and case.target.kind != "spans")
-    asked = [*empty[:1], *tasks([70])]
+    asked = tasks([70]) if case.target.options else [*empty[:1], *tasks([70])]
     again = restore(ProjectModel({"t": Learned(encoder, fitted.model)}).state())
     answered = said_by(again, asked)
     assert ((answered.uncertainty >= 0) & (answered.uncertainty <= 1)).all()

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, InputKind, Scale, Target
+from nextlabel.labeling import Input, InputKind, Scale, Target, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import read_labels
 
@@ -227,13 +227,14 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices('allowNested="true"'), "no predictions"),
         (choices('visibleWhen="region-selected"'), "parts of a task"),
         (f'<View visibleWhen="region-selected">{choices()}</View>', "parts of a task"),
-        (choices('value="$labels"', inside=""), "come from each task"),
+        (choices('value="Of: $labels"', inside=""), "name one field"),
         (choices(inside='<Choice value="a"/>'), "fewer than two"),
         (choices(inside='<Choice value="a"/><Choice/>'), "no value"),
         (choices(inside='<Choice value="a" alias=""/><Choice value="b"/>'), "empty alias"),
         (choices(inside='<Choice value="Only $5"/><Choice value="b"/>'), "no fixed value"),
         (choices(inside=f'<Choice value="{"long" * 300}"/><Choice value="b"/>'), "longer than 1,000"),
-        (choices(to_name="text,more"), "several objects"),
+        (choices(to_name="text,more"), "names no object"),
+        ('<Number name="odd" toName="text,other"/>' + OTHER, "several objects"),
         (choices(to_name="nothing"), "names no object"),
         (choices(to_name="kind"), "names no object"),
         (choices(to_name="map") + '<Map name="map" value="$place"/>', "<Map>"),
@@ -292,7 +293,10 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
             "does not read",
         ),
         ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
-        ('<DateTime name="odd" toName="text"/>', "a date or time"),
+        ('<DateTime name="odd" toName="text" only="month,year"/>', "none of date"),
+        ('<DateTime name="odd" toName="text" only="date" format="%d.%m."/>', "read again"),
+        ('<DateTime name="odd" toName="text" format="%-d.%m.%Y %H:%M"/>', "read again"),
+        ('<DateTime name="odd" toName="text" format="%Y-%m-%dT%H:%M %Y"/>', "read again"),
         ('<Ranker name="odd" toName="text"/>', "an order of items"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
         (marks("ParagraphLabels", "text"), "marks nothing in a <Text> with a <ParagraphLabels>"),
@@ -304,6 +308,69 @@ def test_a_control_that_is_not_learned_in_full_is_named_with_the_reason(control:
     assert [target.name for target in schema.targets if target.pre_annotated] == ["kind"]
     assert reason in {**schema.held, **schema.left_out}["odd"]
     assert schema.held.keys() == {target.name for target in schema.targets} - {"kind"}
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("single", "choice"), ("multiple", "choices")])
+def test_options_of_each_task_come_after_those_of_the_config(mode: str, kind: str) -> None:
+    config = parse_label_config(
+        view(TEXT, choices(f'choice="{mode}" value="$some.options"', inside='<Choice value="a"/>'))
+    )
+    (target,) = config.schema.targets
+    assert (target.kind, target.labels, target.options, target.pre_annotated) == (kind, ("a",), "some.options", True)
+    task = Task(TaskId("1"), {"some": {"options": [{"value": "b"}, {"value": "c", "alias": "C"}, "d", {"value": 5}]}})
+    assert list(target.offered(task)) == ["a", "b", "C"]
+    given = {"from_name": "odd", "to_name": "text", "type": "choices", "value": {"choices": ["C"]}}
+    assert read_labels([given], config) == {"odd": "C" if kind == "choice" else ("C",)}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "written", "later"),
+    [
+        ("", "2024-02-29T23:59", "2024-03-01T00:00"),
+        ('only="date"', "2023-12-31", "2024-01-01"),
+        ('only="date,time" format="%d.%m.%Y %I:%M %p"', "29.02.2024 11:59 PM", "01.03.2024 12:00 AM"),
+        ('only="time"', "09:59", "10:00"),
+        ('format="%Y/%m/%d %H:%M:%S"', "2024/01/01 00:00:59", "2024/01/01 00:01:00"),
+    ],
+)
+def test_a_date_or_time_is_a_number_and_is_written_as_the_editor_writes_it(
+    attributes: str, written: str, later: str
+) -> None:
+    config = parse_label_config(view(TEXT, f'<DateTime name="when" toName="text" {attributes}/>'))
+    control, (target,) = config.controls["when"], config.schema.targets
+    first, second = (control.form.read({"datetime": one}) for one in (written, later))
+    assert (target.kind, target.pre_annotated, target.scale and target.scale.step) == ("number", True, second - first)  # type: ignore[operator]
+    assert target.read(first) == first
+    assert [control.form.write(one) for one in (first, second)] == [[{"datetime": written}], [{"datetime": later}]]  # type: ignore[arg-type]
+    assert [control.form.read({"datetime": one}) for one in ("", "soon", None, "9" * 200)] == [None] * 4
+
+
+@given(st.floats(allow_nan=False))
+def test_whatever_number_is_predicted_is_written_as_a_date(number: float) -> None:
+    config = parse_label_config(view(TEXT, '<DateTime name="when" toName="text" only="date" max="2030-01-01"/>'))
+    (target,) = config.schema.targets
+    assert target.scale is not None
+    nearest = target.scale.nearest(number)
+    (value,) = config.controls["when"].form.write(nearest)
+    assert config.controls["when"].form.read(value) == nearest == target.read(nearest)
+    assert str(value["datetime"]) <= "2030-01-01"
+
+
+def test_a_choice_about_several_objects_is_about_the_fields_of_all() -> None:
+    target = only_target(TEXT, OTHER, choices(to_name="text,other"))
+    assert (target.kind, [one.field for one in target.inputs], target.pre_annotated) == (
+        "choice",
+        ["text", "other"],
+        True,
+    )
+
+
+def test_a_schema_without_options_of_tasks_has_the_digest_that_it_always_had() -> None:
+    """Models that earlier releases have stored are of that schema."""
+    fixed, of_tasks = (parse_label_config(view(TEXT, choices(more))).schema for more in ("", 'value="$options"'))
+    others = parse_label_config(view(TEXT, choices('value="$others"'))).schema
+    assert fixed.digest == "cfbae97af119"
+    assert len({fixed.digest, of_tasks.digest, others.digest}) == 3
 
 
 def test_a_filter_box_is_not_a_control() -> None:
@@ -321,7 +388,6 @@ def test_a_filter_box_is_not_a_control() -> None:
         ),
         ('<TextArea name="it" toName="text"/>', AMOUNT),
         ('<Brush name="it" toName="image"/>', AMOUNT),
-        ('<Choices name="it" toName="text" value="$options"/>', AMOUNT),
         ('<Ranker name="it" toName="list"/><List name="list" value="$list"/>', AMOUNT),
         ('<Whatever name="it" toName="nothing"/>', AMOUNT),
     ],

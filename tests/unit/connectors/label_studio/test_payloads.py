@@ -227,6 +227,19 @@ def test_each_region_has_its_own_confidence_and_an_id_that_stays() -> None:
     assert write_answer(guess, EVERY, VERSION)["confidence"] == 0.3
 
 
+def test_where_nothing_is_predicted_about_several_objects_there_is_a_blank_item_that_says_nothing() -> None:
+    texts = '<Text name="a" value="$a"/><Text name="b" value="$b"/>'
+    choices = '<Choices name="it" toName="a,b"><Choice value="x"/><Choice value="y"/></Choices>'
+    config = parse_label_config(f'<View>{texts}{choices}<Rating name="stars" toName="b,a"/></View>')
+    one = Prediction(TaskId("1"), QueueVersion("1"), (Guess("it", "y", 0.9),), 0.1, 0.1)
+    blank = {"from_name": "it", "to_name": "a", "type": "choices", "value": {"choices": []}}
+    stars = {"from_name": "stars", "to_name": "b", "type": "rating", "value": {"rating": 0}}
+    assert write_result(None, config) == [blank, stars]
+    assert [item["value"] for item in write_result(one, config)] == [{"choices": ["y"]}, {"rating": 0}]
+    assert read_labels(write_result(None, config), config) == {}
+    assert read_labels(write_result(one, config), config) == {"it": "y"}
+
+
 def test_a_result_item_carries_what_people_see_confidence_and_uncertainty() -> None:
     assert write_result(prediction(kind="spam"), CONFIG) == [
         item("kind", "spam") | {"score": 0.8, "confidence": 0.8, "uncertainty": 0.2}
