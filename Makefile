@@ -129,7 +129,7 @@ RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
-	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --constraint requirements.lock -o docker/requirements.lock
+	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --extra audio --extra pdf --constraint requirements.lock -o docker/requirements.lock
 	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 	$(RESOLVE) --no-emit-package fiftyone-db tests/contract/fiftyone/fiftyone.in -o tests/contract/fiftyone/fiftyone.lock
