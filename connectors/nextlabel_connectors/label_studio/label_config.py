@@ -234,7 +234,7 @@ class _Reader:
         control, names = held.control, tag.get("toName", "").split(",")
         objects = [self._objects[one] for one in dict.fromkeys(names) if one in self._objects]
         fields = [self._read_somehow(shown_there) for shown_there in objects]
-        inputs = fields[0] if len(fields) == 1 else tuple(dict.fromkeys(one for some in fields for one in some))
+        inputs = _together(fields)
         target = Target(
             name,
             control.kind,
@@ -283,7 +283,7 @@ class _Reader:
                 raise Unsupported(f"Label Studio's editor marks nothing in a <{objects[0].tag}> with a <{tag.tag}>.")
             return (text,)
         if not control.compared:
-            return tuple(dict.fromkeys(one for tag in objects for one in self._inputs(tag)))
+            return _together([self._inputs(shown_there) for shown_there in objects])
         sides = [self._inputs(tag) for tag in objects]
         if any(one.kind in RECORDINGS for side in sides for one in side):
             raise Unsupported(
@@ -303,6 +303,11 @@ class _Reader:
             if name not in self._objects or self._counts[name] > 1:
                 raise Unsupported(f'toName="{shown(name)}" names no object of the config, or more than one.')
         return [self._objects[name] for name in names]
+
+
+def _together(fields: Sequence[tuple[Input, ...]]) -> tuple[Input, ...]:
+    """Each field once; those of one object as they are, for all the controls on it share them."""
+    return fields[0] if len(fields) == 1 else tuple(dict.fromkeys(one for some in fields for one in some))
 
 
 def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
