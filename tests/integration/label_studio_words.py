@@ -28,7 +28,9 @@ class WordedConnector(MemoryConnector):
             received = (replace(one, annotations=tuple(map(_with_whole, one.annotations))) for one in page.tasks)
             yield replace(page, tasks=tuple(received), cursor=Cursor(_WHOLE + page.cursor))
 
-    def labels_in(self, schema: LabelSchema, result: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+    def labels_in(
+        self, schema: LabelSchema, result: Sequence[Mapping[str, object]], data: Mapping[str, object]
+    ) -> Mapping[str, object]:
         return {str(item["from_name"]): choice for item in result for choice in _chosen(item)}
 
 

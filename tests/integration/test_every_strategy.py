@@ -53,6 +53,9 @@ REFUSED: Mapping[str, set[str]] = {
     "spans": WITHOUT_CLASSES,
     "spans of a page": WITHOUT_CLASSES,
     "spans of turns": WITHOUT_CLASSES,
+    "date": NO_CLASSES,
+    "options of each task": WITHOUT_CLASSES,
+    "several options of each task": WITHOUT_CLASSES,
     "two controls": WITHOUT_CLASSES,
     "own model": WITHOUT_CLASSES,
 }
@@ -137,7 +140,7 @@ def project_of(worded_tool: MemoryTool, settings: Settings) -> Iterator[Callable
 
 ALSO = {
     *("taxonomy", "number", "spans of a page", "spans of turns", "pairwise", "image choice", "table"),
-    "audio by metadata",
+    *("date", "several options of each task", "audio by metadata"),
 }
 """To a strategy they are what another kind is: one label of several, some of several, or a number."""
 
