@@ -198,7 +198,7 @@ KINDS: Mapping[TargetKind, Kind] = {
         in_file="a list of labels",
         read=_choices,
         read_cell=_choices_in,
-        metrics=("micro_f1", "all_right"),
+        metrics=("micro_f1", "all_right", "macro_f1"),
         gives=frozenset({Needs.CLASSES, Needs.LABEL_CHANCES, Needs.LEARNER}),
         names=lambda label: [str(one) for one in _parts(label)],
     ),

@@ -14,7 +14,7 @@ def kind_measured_by(metric: str) -> TargetKind:
     """Raises `ConfigurationError` for what measures none."""
     found = next((name for name, kind in KINDS.items() if metric in kind.metrics), None)
     if found is None:
-        known = ", ".join(name for kind in KINDS.values() for name in kind.metrics)
+        known = ", ".join(dict.fromkeys(name for kind in KINDS.values() for name in kind.metrics))
         raise ConfigurationError(f"metric is {metric!r}: choose from {known}.")
     return found
 
