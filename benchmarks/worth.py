@@ -89,7 +89,7 @@ HEADING = (
     "order, mean",
     "gain",
     f"labels to {_SHARE:.0%} of all, order ÷ random",
-    "labels until half of the rare ones are found",
+    "rare ones found, order : random",
 )
 
 
@@ -126,7 +126,7 @@ def row(one: Set) -> str | None:
     gain = mean_of([mine - others for mine, others in zip(*means, strict=True)])
     ends = [[_to_line(found[seed], _SHARE * everything) for seed in seeds] for found in (ours, random)]
     truth = one.make().labels if one.rare else ()
-    rare = [[_to_half(found[seed], truth, one.rare) for seed in seeds] for found in (ours, random)] if one.rare else []
+    rare = [np.mean([_found(found[seed], truth, one.rare) for seed in seeds]) for found in (ours, random)]
     cells = [
         one.name,
         one.metric.replace("macro_f1", "macro-F1"),
@@ -136,7 +136,7 @@ def row(one: Set) -> str | None:
         f"{np.mean(means[0]):.3f}",
         f"{gain.value:+.3f} ± {gain.error or 0:.3f}",
         f"{sum(ends[0]) / sum(ends[1]):.0%}",
-        f"{sum(rare[0]) / sum(rare[1]):.0%} of random's {np.mean(rare[1]):.0f}" if rare else "–",
+        f"{rare[0]:.0%} : {rare[1]:.0%}" if one.rare else "–",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -146,11 +146,10 @@ def _to_line(curve: Curve, line: float) -> int:
     return labels_to(curve, line) or curve.labels[-1]
 
 
-def _to_half(curve: Curve, truth: Sequence[object], rare: Sequence[str]) -> int:
-    """Labels until half of all rows that hold a rare label are among them; all that were spent where they are not."""
+def _found(curve: Curve, truth: Sequence[object], rare: Sequence[str]) -> float:
+    """The share of all rows with a rare label that are among those labeled."""
     holds = np.array([bool(set(rare) & set(labels)) for labels in truth if isinstance(labels, tuple)])
-    found = np.cumsum(holds[list(curve.rows)])
-    return int(np.searchsorted(found, holds.sum() / 2)) + 1 if found[-1] * 2 >= holds.sum() else len(found)
+    return float(holds[list(curve.rows)].sum() / max(holds.sum(), 1))
 
 
 def main() -> None:
