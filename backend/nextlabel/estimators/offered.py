@@ -1,7 +1,7 @@
 """Choices among the labels that each task offers: a model of the labels seen so far, and what options are worth.
 
-Labels that people have chosen at least twice have a model of their own, from the task. Any other option, in tasks that
-never offer the same one too, is told by its words and its place among the options.
+Labels that people have chosen at least twice have a model of their own, from the task. Every option, also one that no
+other task offers, is scored by its words and by its place among the options.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Label, Target, Task
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.measures.offered_predictions import OneOfferedPredictions, SomeOfferedPredictions
-from nextlabel.measures.target_predictions import ChoicePredictions, ChoicesPredictions, TargetPredictions
+from nextlabel.measures.target_predictions import RAREST, ChoicePredictions, ChoicesPredictions, TargetPredictions
 
 _MOST = 1_000  # labels that have a model of their own, the most frequent ones
 _FOLDS = 5
-_RAREST = 1e-6
 
 Offers = Sequence[Mapping[str, str]]
 OfferedPredictions = OneOfferedPredictions | SomeOfferedPredictions
@@ -204,7 +203,7 @@ def _combined(
 ) -> OfferedPredictions:
     strength, shift = mix
     labels = [tuple(offer) for offer in offers]
-    pairs = [(np.clip(some, _RAREST, 1 - _RAREST), worth) for some, worth in zip(base, worths, strict=True)]
+    pairs = [(np.clip(some, RAREST, 1 - RAREST), worth) for some, worth in zip(base, worths, strict=True)]
     if threshold is None:
         chances = [softmax(np.log(some) + strength * worth) if len(some) else some for some, worth in pairs]
         return OneOfferedPredictions(labels, chances)

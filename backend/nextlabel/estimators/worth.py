@@ -17,7 +17,7 @@ from nextlabel.features.text import count_features
 from nextlabel.labeling.ranking import Floats
 
 _STRENGTH = 10.0
-_PLACES = 20  # in which a thing may stand and be told by it; the last stands for all after it
+_PLACES = 20  # that have a weight each; the last one is that of all places after it, too
 _PLACE = 0.5  # what a place weighs beside words
 _MOST_PAIRS = 20_000
 

@@ -12,8 +12,8 @@ gradients, 7 × 7 cells            .873 / .930 / .979  .786 / .870 / .946  .644 
 … and a 4 × 4 layout (ours)       .909 / .944 / .985  .808 / .886 / .953  .676 / .764 / .828
 ================================  ==================  ==================  ==================
 
-All three sets are grey: what the colours in the layout are worth on photos was not measured. What `VisualWords` add is
-told there.
+All three sets are grey: what the colours in the layout are worth on photos was not measured. `visual_words` has the
+figures of what its columns add.
 """
 
 from __future__ import annotations
@@ -56,11 +56,14 @@ _LYING = range(5, 9)
 
 
 def row_of(content: bytes, words: VisualWords | None = None) -> Floats | None:
-    """What `describe` makes of the picture, and beside it, of so many more numbers, where each word is met in it best;
-    None for what is no picture."""
-    pixels = decode(content) if words is None else decode(content, SIDE, SIDE)
-    if pixels is None or words is None:
+    """What `describe` makes of the picture, and beside it how well each word is met anywhere in it; None for what is no
+    picture."""
+    if words is None:
+        pixels = decode(content)
         return None if pixels is None else describe(pixels)
+    pixels = decode(content, SIDE, SIDE)
+    if pixels is None:
+        return None
     cell = SIDE // _SIDE
     small = pixels.reshape(_SIDE, cell, _SIDE, cell, 3).mean(axis=(1, 3))
     return np.concatenate([describe(small), _WORDS_WEIGHT * words.found_in(pixels)])

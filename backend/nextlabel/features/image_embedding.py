@@ -18,10 +18,9 @@ import numpy as np
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import Telling, check_unchanged, digest_of_models, first_line, open_session
 from nextlabel.features.image import decode, require_pillow
-from nextlabel.features.media.reading import address_of, read_all, rows_of
+from nextlabel.features.media.reading import address_of, kept_by_address, read_all, rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Space
-from nextlabel.features.text import content_hash
 from nextlabel.labeling import Task, read_field
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -55,13 +54,10 @@ class ImageEmbeddingEncoder:
         model = load_image_model(self._folder)
         addresses = [address_of(read_field(task.data, field)) for task in tasks]
 
-        def compute(places: Sequence[int]) -> Floats:
-            return rows_of(read_all([addresses[place] for place in places], source.file, model.row), model.width)
+        def read(some: Sequence[str]) -> Floats:
+            return rows_of(read_all(some, source.file, model.row), model.width)
 
-        if source.vectors is None:
-            return compute(range(len(addresses)))
-        keys = [content_hash(one) for one in addresses]
-        return source.vectors.get(self._model, keys, model.width, compute, progress=Telling(source.progress))
+        return kept_by_address(addresses, source, self._model, model.width, read, Telling(source.progress))
 
     def space(self, pool: Features) -> Space:
         return Curved.of(np.asarray(pool))

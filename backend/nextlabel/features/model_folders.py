@@ -38,6 +38,11 @@ class ModelName:
         return downloaded / self.repository.replace("/", "--")
 
 
+def named(setting: str) -> ModelName | None:
+    """The name on the hub that a setting is; None for a folder that exists, which comes first, and for what is none."""
+    return None if Path(setting).expanduser().is_dir() else ModelName.read(setting)
+
+
 @dataclass(frozen=True, slots=True)
 class Downloaded:
     """What is known of a model that was downloaded.
@@ -101,8 +106,8 @@ class Embeddings:
 
     def folder(self, setting: str) -> Path:
         """A folder that exists, before a name. Raises `ConfigurationError` saying what to run for neither."""
-        path, name = Path(setting).expanduser(), ModelName.read(setting)
-        if name is None or self.downloaded is None or path.is_dir():
+        path, name = Path(setting).expanduser(), named(setting)
+        if name is None or self.downloaded is None:
             return path
         copy = name.folder(self.downloaded)
         record = Downloaded.read(copy)

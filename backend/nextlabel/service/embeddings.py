@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +13,7 @@ import numpy as np
 from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import load_model
 from nextlabel.features.image_embedding import load_image_model
-from nextlabel.features.model_folders import Downloaded, Embeddings, ModelName
+from nextlabel.features.model_folders import Downloaded, Embeddings, ModelName, named
 from nextlabel.features.source import Source
 from nextlabel.labeling import LabelSchema, Task
 from nextlabel.learning.targets import TargetsWorkbench
@@ -66,16 +66,10 @@ RECOMMENDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Recommended):
     """A model that is recommended, downloaded or set. ``revision`` is the commit that is here, empty for none;
     ``used_for`` is texts or pictures where a setting names it."""
 
-    name: str
-    kind: str
-    megabytes: int
-    languages: str
-    licence: str
-    worth: str
     revision: str
     folder: str
     used_for: str
@@ -88,27 +82,19 @@ def listed(settings: Settings) -> list[Listed]:
     used = {"texts": settings.embeddings, "pictures": settings.image_embeddings}
     found = [_listed(into, one, here.pop(one.name, None), used) for one in RECOMMENDED]
     found += [_listed(into, _as_recommended(one), one, used) for one in here.values()]
-    named = {one.name for one in found}
+    known = {one.name for one in found}
     for what, setting in used.items():
-        name = ModelName.read(setting)
-        if setting and not (name and name.repository in named and not Path(setting).expanduser().is_dir()):
+        name = named(setting)
+        if setting and not (name and name.repository in known):
             found.append(_folder(setting, what))
     return found
 
 
 def _listed(into: Path, one: Recommended, here: Downloaded | None, used: Mapping[str, str]) -> Listed:
-    model = ModelName(one.name)
-    used_for = [
-        what
-        for what, setting in used.items()
-        if (name := ModelName.read(setting)) and name.repository == one.name and not Path(setting).is_dir()
-    ]
-    folder = str(model.folder(into)) if here else ""
-    size = round(here.bytes / 1e6) if here else one.megabytes
-    return Listed(
-        one.name, one.kind, size, one.languages, one.licence, one.worth, here.revision if here else "", folder,
-        " and ".join(used_for),
-    )  # fmt: skip
+    used_for = [what for what, setting in used.items() if (name := named(setting)) and name.repository == one.name]
+    about = asdict(one) | ({"megabytes": round(here.bytes / 1e6)} if here else {})
+    folder = str(ModelName(one.name).folder(into)) if here else ""
+    return Listed(**about, revision=here.revision if here else "", folder=folder, used_for=" and ".join(used_for))
 
 
 def _as_recommended(one: Downloaded) -> Recommended:

@@ -69,19 +69,19 @@ def _bands(file: SoundFile) -> Floats:
         if not len(block):
             break
         left -= len(block)
-        heard = np.concatenate([rest, np.nan_to_num(block @ mixed, posinf=0, neginf=0).clip(-8, 8)])
+        samples = np.concatenate([rest, np.nan_to_num(block @ mixed, posinf=0, neginf=0).clip(-8, 8)])
         if len(powers) == 1:  # one that is shorter than a window is all there is
-            heard = np.pad(heard, (0, max(0, len(window) - len(heard))))
-        moments = _moments(heard, len(window), step)
+            samples = np.pad(samples, (0, max(0, len(window) - len(samples))))
+        moments = _moments(samples, len(window), step)
         powers.append(np.asarray(_powers(moments * window) @ weights, dtype=np.float32))
-        rest = heard[len(moments) * step :]
+        rest = samples[len(moments) * step :]
     return np.concatenate(powers)
 
 
-def _moments(heard: Floats, size: int, step: int) -> Floats:
-    if len(heard) < size:
+def _moments(samples: Floats, size: int, step: int) -> Floats:
+    if len(samples) < size:
         return np.zeros((0, size), dtype=np.float32)
-    return np.lib.stride_tricks.sliding_window_view(heard, size)[::step]
+    return np.lib.stride_tricks.sliding_window_view(samples, size)[::step]
 
 
 def _powers(moments: Floats) -> Floats:

@@ -16,7 +16,7 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.features import image, visual_words
 from nextlabel.features.media import audio, series, video
 from nextlabel.features.media.apart import apart
-from nextlabel.features.media.reading import address_of, read_all, rows_of
+from nextlabel.features.media.reading import address_of, kept_by_address, read_all, rows_of
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Curved, Scaled, Space
 from nextlabel.features.text import content_hash
@@ -85,15 +85,10 @@ class MediaEncoder:
         return np.nan_to_num(np.hstack(parts), copy=False)
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
-        addresses = _addresses(self._medium, field, tasks)
-
-        def compute(places: Sequence[int]) -> Floats:
-            return _rows(self._medium, [addresses[place] for place in places], source.file)
-
-        if source.vectors is None:
-            return compute(range(len(addresses)))
-        keys = [content_hash(one) for one in addresses]
-        return source.vectors.get(self._medium.signature, keys, self._medium.width, compute)
+        medium, addresses = self._medium, _addresses(self._medium, field, tasks)
+        return kept_by_address(
+            addresses, source, medium.signature, medium.width, lambda some: _rows(medium, some, source.file)
+        )
 
     def space(self, pool: Features) -> Space:
         return self._medium.space(np.asarray(pool))
@@ -128,17 +123,16 @@ def _words_of(fields: Sequence[str], tasks: Sequence[Task], source: Source) -> V
     They are kept, and learned again when there are twice as many pictures, up to `_ENOUGH`: by other words all pictures
     must be described again.
     """
-    named = {content_hash(one): one for field in fields for one in _addresses(PICTURES, field, tasks) if one}
-    if len(named) < _FEWEST_PICTURES:
+    addresses = {one for field in fields for one in _addresses(PICTURES, field, tasks) if one}
+    if len(addresses) < _FEWEST_PICTURES:
         return None
-    drawn = [named[key] for key in sorted(named)[:_MOST_PICTURES]]  # the same ones, whatever comes first
 
     def compute(places: Sequence[int]) -> Floats:
         rows = np.full((visual_words.MOST, visual_words.WIDTH), np.nan, dtype=np.float32)
         PICTURES.require()
-        pictures = read_all(
-            drawn, source.file, partial(image.decode, width=visual_words.SIDE, height=visual_words.SIDE)
-        )
+        drawn = sorted(addresses, key=content_hash)[:_MOST_PICTURES]  # the same ones, whatever comes first
+        decode = partial(image.decode, width=visual_words.SIDE, height=visual_words.SIDE)
+        pictures = read_all(drawn, source.file, decode)
         known = [one for one in pictures if one is not None]
         if len(known) >= _FEWEST_PICTURES:
             rows[:] = 0
@@ -146,7 +140,7 @@ def _words_of(fields: Sequence[str], tasks: Sequence[Task], source: Source) -> V
             rows[: len(learned)] = learned
         return rows[list(places)]
 
-    level = min(len(named), _ENOUGH).bit_length()
+    level = min(len(addresses), _ENOUGH).bit_length()
     keys = [content_hash(f"{level} {place} {fields!r}") for place in range(visual_words.MOST)]
     everything = range(visual_words.MOST)
     rows = (

@@ -13,6 +13,9 @@ from typing import TypeVar
 import numpy as np
 
 from nextlabel.errors import FileUnavailable
+from nextlabel.features.source import Source
+from nextlabel.features.text import content_hash
+from nextlabel.features.work import EmbedProgress, nobody
 from nextlabel.labeling.ranking import Floats
 
 Found = TypeVar("Found")
@@ -46,6 +49,25 @@ def read_all(
         # In another order each time: what comes first must not use up the patience for all others for ever.
         list(readers.map(read, sample(range(len(addresses)), len(addresses))))
     return found
+
+
+def kept_by_address(
+    addresses: Sequence[str],
+    source: Source,
+    signature: str,
+    width: int,
+    read: Callable[[Sequence[str]], Floats],
+    progress: EmbedProgress = nobody,
+) -> Floats:
+    """n × ``width``: ``read`` is asked for the rows of those addresses that are not known under that signature."""
+
+    def compute(places: Sequence[int]) -> Floats:
+        return read([addresses[place] for place in places])
+
+    if source.vectors is None:
+        return compute(range(len(addresses)))
+    keys = [content_hash(one) for one in addresses]
+    return source.vectors.get(signature, keys, width, compute, progress=progress)
 
 
 def rows_of(found: Sequence[Floats | None], width: int) -> Floats:
