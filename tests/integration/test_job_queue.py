@@ -14,6 +14,7 @@ import pytest
 import redis
 from hypothesis import strategies as st
 from rq import Queue, SimpleWorker
+from rq import Worker as RqWorker
 from rq.serializers import JSONSerializer
 
 from nextlabel import wiring, worker
@@ -242,6 +243,16 @@ def test_a_worker_that_trains_does_not_count_itself_among_those_that_may_help(
     jobs.dispatch_due()
     work(redis_client)
     assert counted == [(1, 0)]
+
+
+def test_a_worker_that_redis_has_lost_is_known_again_at_its_next_sign_of_life(redis_client: redis.Redis) -> None:
+    at_work = worker.worker_on(redis_client)
+    at_work.register_birth()  # type: ignore[no-untyped-call]
+    redis_client.flushall()
+    at_work.heartbeat(2)  # the lease of a shard, as RQ passes it on
+    (known,) = RqWorker.all(connection=redis_client)
+    assert (known.name, known.hostname, known.queue_names()) == (at_work.name, at_work.hostname, at_work.queue_names())
+    assert redis_client.ttl(at_work.key) > at_work.job_monitoring_interval
 
 
 # --- dispatchers -------------------------------------------------------------------------------------------

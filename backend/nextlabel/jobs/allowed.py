@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, cast
 
 import redis
-from rq import Worker
+from redis.client import Pipeline
+from rq import Worker, worker_registration
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -82,6 +83,16 @@ def fetched(connection: redis.Redis, job: str) -> OurJob:
 
 
 class OurWorker(Worker):
-    """RQ's worker for our jobs."""
+    """RQ's worker for our jobs. It registers again with each sign of life if Redis has lost its registration."""
 
     job_class = OurJob
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Never for a shorter time than until RQ's next one, whatever lease a job has: RQ counts no worker whose time
+        has run out, and would not count this one again."""
+        if not self.connection.hexists(self.key, "birth"):
+            with self.connection.pipeline() as pipe:
+                pipe.hset(self.key, mapping=self.serialize())
+                worker_registration.register(self, pipe)
+                pipe.execute()
+        super().heartbeat(max(timeout or 0, self.worker_ttl + 60), pipeline)
