@@ -111,6 +111,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         store=parts.store,
         registry=parts.models,
         orders=parts.orders,
+        reserves=parts.reserves,
         fences=parts.fences,
         open_connector=lambda connection: connector,
         strategy=finding.make,

@@ -53,6 +53,9 @@ class ProjectOptions:
     whole says little of the tasks that are asked next: where it was right on 80% or more of the labels,
     cross-validated, 28% were wrong.
 
+    ``audit_share`` is the share of tasks, drawn at random, that no strategy chooses, so that the model's accuracy can
+    be measured on them (`nextlabel.evaluation.reserve`). It is fixed when the project is first read; 0 stops audits.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -68,6 +71,7 @@ class ProjectOptions:
     region_scores: str = "score"
     rank_seconds: float = 60.0
     show_predictions: str = "80%"
+    audit_share: float = 0.1
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +84,7 @@ class ProjectOptions:
             ("max_wait_seconds", 0.0, 86_400.0),
             ("seed", 0, 2**32 - 1),
             ("rank_seconds", 1.0, 3600.0),
+            ("audit_share", 0.0, 0.5),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

@@ -50,6 +50,7 @@ from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
+from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
 from nextlabel.strategies import finding
@@ -91,6 +92,10 @@ class Parts:
     @cached_property
     def orders(self) -> StoredOrders:
         return StoredOrders(self.database)
+
+    @cached_property
+    def reserves(self) -> StoredReserves:
+        return StoredReserves(self.database)
 
     @cached_property
     def fences(self) -> StoredFences:
@@ -151,6 +156,7 @@ class Parts:
             store=self.store,
             registry=self.models,
             orders=self.orders,
+            reserves=self.reserves,
             fences=self.fences,
             open_connector=self.open_connector,
             strategy=self.strategy,
@@ -169,6 +175,7 @@ class Parts:
             connections=self.connections,
             registry=self.models,
             orders=self.orders,
+            reserves=self.reserves,
             job_queue=self.job_queue,
             connector_type=discovery.connector_type,
             default_kind=self.settings.connector,
@@ -258,6 +265,7 @@ class Parts:
             self.store,
             self.models,
             self.orders,
+            self.reserves,
             self.findings,
             self.rounds,
             self.circuits,

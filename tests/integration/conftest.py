@@ -165,8 +165,9 @@ class Team:
 
     def choose(self, **options: object) -> None:
         """Set options of the project, which asks by margin, or the strategy chosen, and shows guesses, from the first
-        model on."""
-        chosen = ProjectOptions(strategy="margin", cold_start=0, show_predictions="always").updated(options)
+        model on, with no audit tasks among those that are ranked."""
+        chosen = ProjectOptions(strategy="margin", cold_start=0, show_predictions="always", audit_share=0)
+        chosen = chosen.updated(options)
         tool = Tool("memory", "memory", self.tool.access)
         connection = Connection(self.project, tool, self.at_tool, chosen)
         self.parts.connections.save(connection)

@@ -17,7 +17,7 @@ from rich.text import Text
 from nextlabel.cli.context import build_parts, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
-from nextlabel.evaluation import agreement
+from nextlabel.evaluation import accuracy, agreement
 from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
@@ -25,7 +25,7 @@ from nextlabel.service.health import Running
 from nextlabel.strategies import finding
 from nextlabel.wiring import embedded_redis
 
-_MOST_NAMED = 5
+_MOST_NAMED, _FEW_TASKS = 5, 300
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -110,6 +110,7 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tasks", f"{one['tasks']}, of which {one['open']} open"
     trained = f"{one['model']}, trained on {counted(one['labels'], 'label')}"
     yield "model in service", trained if one["model"] else "none yet"
+    yield "accuracy on all tasks,\nby audit tasks", "\n".join(_accuracy(one))
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
     if one["learner"] != "built-in":
@@ -118,6 +119,25 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     order = f"{one['queue']}, {counted(one['window_left'], 'task')} left in order"
     yield "queue", order if one["queue"] else "none yet"
     yield "strategy", one["options"]["strategy"]
+
+
+def _accuracy(one: dict[str, Any]) -> Iterator[str]:
+    """A line for each target and figure; what stands in the way where there is none."""
+    audits, several = one["audits"], len(one["accuracy"]) > 1
+    for name, words in (("accuracy", "the version in service"), ("accuracy_of_answers", "the answers so far")):
+        for target, found in one[name].items():
+            share = f"{found['value']:.1%} ({found['low']:.1%} to {found['high']:.1%})"
+            yield f"{f'{target}: ' if several else ''}{share}, {words}, on {counted(found['n'], 'label')}"
+    if not audits["tasks"]:
+        yield "not measured: there are no audit tasks (audit_share=0)"
+    elif not one["accuracy"]:
+        yield f"not measured yet: {audits['labeled']} of {accuracy.FEWEST} audit tasks labeled"
+    if audits["skipped"]:
+        yield f"{counted(audits['skipped'], 'audit task')} skipped, of which nothing is known"
+    if audits["labeled_before"]:
+        yield f"of the tasks that were open when {audits['labeled_before']} others were labeled already"
+    if audits["tasks"] and one["tasks"] < _FEW_TASKS:
+        yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
 
 
 def _history(one: dict[str, Any]) -> Iterator[tuple[str, Text]]:

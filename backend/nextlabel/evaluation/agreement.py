@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from nextlabel.evaluation import accuracy
 from nextlabel.labeling import counted
 
 NAME = "agreement on the tasks asked (harder than the average task)"
@@ -24,7 +25,8 @@ def named(metrics: Mapping[str, float]) -> dict[str, float]:
     """A model's figures under names that promise no more than they hold; the target's comes first where there are
     several."""
     figures: dict[str, float] = {}
-    for name, figure in sorted(metrics.items(), key=lambda one: one[0] == "new_labels"):  # which are those it is about
+    of_all_labels = accuracy.others(metrics).items()
+    for name, figure in sorted(of_all_labels, key=lambda one: one[0] == "new_labels"):  # which are those it is about
         target, dot, last = name.rpartition(".")
         figures[f"{target}{dot}{_NAMES.get(last, last)}"] = figure
     return figures

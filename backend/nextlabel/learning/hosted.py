@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,7 @@ from nextlabel.labeling import (
 from nextlabel.labeling.ranking import Features
 from nextlabel.learning.pools import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Candidates, Challenger, Champion, Labels
+from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion, Labels
 from nextlabel.options import ProjectOptions
 
 log = logging.getLogger("nextlabel.hosted")
@@ -148,18 +148,22 @@ class HostedWorkbench:
         annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
         """
         new = [(task, annotations) for task, annotations in self._annotated if task.id not in trained_on][-_JUDGED:]
+        right = [correctness for _, _, correctness, _ in self._answers(previous, new)]
+        return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
+
+    def _answers(self, model: HostedProject, new: Sequence[tuple[Task, tuple[Annotation, ...]]]) -> list[Answer]:
+        """By target and task, whether the model says what was given; of as many tasks as there is time for."""
         try:
-            predicted = list(previous.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+            predicted = list(model.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
         except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
-            return {}
-        learned = previous.facts.target
-        right = [
-            target.read(guess.get(target.name)) == label
-            for (_, annotations), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
+            return []
+        learned = model.facts.target
+        return [
+            (target.name, task.id, float(target.read(guess.get(target.name)) == label), True)
+            for (task, annotations), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
             for target in ([learned] if learned else self._schema.targets)
             if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
         ]
-        return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
     def _guessed(
         self,
@@ -172,6 +176,12 @@ class HostedWorkbench:
             return [{learned.name: one.label} for one in predicted]
         read = self._labels_in
         return [read(one.result, task.data) if read else {} for one, (task, _) in zip(predicted, tasks, strict=False)]
+
+    def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
+        """Of 1 where the version in service says the same, and 0 elsewhere, as far as nextlabel reads the targets."""
+        model = champion.model if champion.same_kind else None
+        new = [pair for pair in self._annotated if pair[0].id in audits and pair[0].id not in champion.trained_on]
+        return self._answers(model, new) if isinstance(model, HostedProject) and new else []
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""

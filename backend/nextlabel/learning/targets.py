@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import joblib
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
+from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.promotion import Promotion, judge
 from nextlabel.features.encoders import Encoder, encoder_for, models_for
@@ -24,7 +25,7 @@ from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, T
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Candidates, Challenger, Champion
+from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
 
@@ -44,12 +45,13 @@ class TargetsWorkbench:
         seed: int,
         embeddings: Embeddings = NO_EMBEDDINGS,
         judged: bool = True,
+        audits: Collection[TaskId] = (),
     ) -> None:
-        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`. Raises
-        `SchemaError` where nothing can be learned."""
+        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`; ``audits`` are the labeled
+        audit tasks. Raises `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
-        self._seed, self._embeddings, self._judged = seed, embeddings, judged
+        self._seed, self._embeddings, self._judged, self._audits = seed, embeddings, judged, audits
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
@@ -115,6 +117,35 @@ class TargetsWorkbench:
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         return Challenger(ProjectModel(learned), self._metrics(fitted), self._judge(champion, fitted))
 
+    def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
+        return [
+            (target.name, task.id, correctness, target.kind == "choice")
+            for target, examples, rows, predicted in self._unseen(champion)
+            for task, correctness in zip(
+                [examples.tasks[row] for row in rows],
+                predicted.correctness([examples.labels[row] for row in rows]).tolist(),
+                strict=True,
+            )
+            if task.id in audits
+        ]
+
+    def _unseen(self, champion: Champion) -> Iterator[tuple[Target, Examples, list[int], TargetPredictions]]:
+        """By target, the rows whose labels the champion was not trained on, and what it predicts for them."""
+        if not (champion.same_kind and isinstance(champion.model, ProjectModel)):
+            return
+        for target in self.schema.targets:
+            known = champion.model.targets.get(target.name)
+            if known is None or not known.estimator.informative:
+                continue
+            examples = self._examples(target, known.encoder)
+            rows = [
+                row
+                for row, (task, label) in enumerate(zip(examples.tasks, examples.labels, strict=True))
+                if target.read(champion.trained_on.get(task.id, {}).get(target.name)) != label
+            ]
+            predicted = known.estimator.predict([examples.tasks[row] for row in rows], examples.features[rows])
+            yield target, examples, rows, predicted
+
     def is_cold(self, model: Model, cold_start: int) -> bool:
         return not model.informative or len(self.labels) < cold_start
 
@@ -161,20 +192,11 @@ class TargetsWorkbench:
             return Promotion(True, "the model in service is lost, damaged or of another release")
         candidate_losses: list[Floats] = [np.empty(0)]
         champion_losses: list[Floats] = [np.empty(0)]
-        for target in self.schema.targets:
-            out_of_fold, known = fitted[target.name].out_of_fold, champion.model.targets.get(target.name)
-            if out_of_fold is None or known is None or not known.estimator.informative:
-                continue
-            examples = self._examples(target, known.encoder)
-            fresh = [
-                row
-                for row, (task, label) in enumerate(zip(examples.tasks, examples.labels, strict=True))
-                if target.read(champion.trained_on.get(task.id, {}).get(target.name)) != label
-            ]
-            truth = [examples.labels[row] for row in fresh]
-            predicted = known.estimator.predict([examples.tasks[row] for row in fresh], examples.features[fresh])
-            candidate_losses.append(out_of_fold.of(fresh).losses(truth))
-            champion_losses.append(predicted.losses(truth))
+        for target, examples, fresh, predicted in self._unseen(champion):
+            out_of_fold, truth = fitted[target.name].out_of_fold, [examples.labels[row] for row in fresh]
+            if out_of_fold is not None:
+                candidate_losses.append(out_of_fold.of(fresh).losses(truth))
+                champion_losses.append(predicted.losses(truth))
         return judge(np.concatenate(candidate_losses), np.concatenate(champion_losses))
 
     def _encoder(self, target: Target) -> Encoder:
@@ -218,7 +240,16 @@ class TargetsWorkbench:
                 before = f"{target.name}." if len(self.schema.targets) > 1 else ""
                 found = {"labels": float(len(labels))} if predicted is None else metrics_of(predicted, labels)
                 figures |= {before + name: figure for name, figure in found.items()}
+                if predicted is not None:
+                    figures |= self._accuracy(target, predicted, labels)
         return figures
+
+    def _accuracy(self, target: Target, out_of_fold: TargetPredictions, labels: Sequence[Label]) -> Mapping[str, float]:
+        """On its audit tasks."""
+        labeled = [task for task, given in self.labels.items() if target.name in given]
+        rows = [row for row, task in enumerate(labeled) if task in self._audits]
+        correctness = out_of_fold.of(rows).correctness([labels[row] for row in rows])
+        return accuracy.figures_of(target.name, correctness, pool=len(self._tasks))
 
 
 def _name_of(encoder: Encoder) -> str:

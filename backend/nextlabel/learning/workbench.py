@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from nextlabel.errors import SettingsError
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
-from nextlabel.labeling import Label, Task, TaskId
+from nextlabel.labeling import Label, ModelVersion, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
 from nextlabel.learning.predictions import utilities_of
 from nextlabel.learning.scoring import Scorer
@@ -19,6 +19,8 @@ from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
 
+Answer = tuple[str, TaskId, float, bool]
+"""How right a model is, in [0, 1], about a target of a task, and whether that can only be 0 or 1."""
 Labels = Mapping[TaskId, Mapping[str, Label]]
 
 
@@ -29,6 +31,7 @@ class Champion:
     ``same_kind`` is whether it was made by the same learner for the same labeling config.
     """
 
+    version: ModelVersion
     model: Model | None
     trained_on: Labels
     same_kind: bool
@@ -132,6 +135,9 @@ class Workbench(Protocol):
 
         ``meanwhile`` is called now and then where that takes minutes; what it raises is raised.
         """
+
+    def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
+        """How right the champion is, in [0, 1], about each target of those audit tasks whose label it has not seen."""
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""

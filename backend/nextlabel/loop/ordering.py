@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
 from nextlabel.features.work import Progress, Shards
-from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
-from nextlabel.labeling.ranking import Ranking
+from nextlabel.labeling import ModelVersion, Prediction, QueueVersion, TaskId
+from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.learning.choosing import DEFAULT, Choosing
 from nextlabel.learning.predictions import predictions_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
-from nextlabel.ports.state import Connection, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry, QueueRecord
+from nextlabel.loop.auditing import Audits, in_window
+from nextlabel.ports.state import (
+    Connection,
+    Fences,
+    LabelStore,
+    ModelRecord,
+    ModelRegistry,
+    OrderRegistry,
+    QueueRecord,
+    Reserves,
+)
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import Connector, QueueReceipt, versions_held
 
 _NAMES = 5  # that are tried for one order
 _CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then
 _LONGEST_NAME = 200  # of how an order was made
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a strategy chose of the open tasks, what is shown of them, and why the strategy failed if it did."""
+
+    ranking: Ranking
+    shown: Callable[[QueueVersion], Sequence[Prediction]]
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,7 @@ class Ordering:
     store: LabelStore
     registry: ModelRegistry
     orders: OrderRegistry
+    reserves: Reserves
     fences: Fences
     strategy: Callable[[str], QueryStrategy]
     shards: Shards
@@ -41,57 +61,87 @@ class Ordering:
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
     def renew(
-        self, workbench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
+        self, workbench: Workbench, audits: Audits, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
     ) -> QueueReceipt | None:
         """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
 
         ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
         the connector raises.
         """
-        if not (appeared or self._is_due(workbench)):
+        if not (appeared or self._is_due(workbench, audits)):
             return None
         self._check_fence()
         serving = self.registry.in_service(self.connection.project)
-        if serving is None or not workbench.understands(serving.learner) or not workbench.open:
+        if serving is None or not workbench.understands(serving.learner) or not (workbench.open or audits.waiting):
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
-        return self._reorder(workbench, serving, model)
+        return self._reorder(workbench, audits, serving, model)
 
-    def _is_due(self, workbench: Workbench) -> bool:
+    def _is_due(self, workbench: Workbench, audits: Audits) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
         serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
         if serving is None or not workbench.understands(serving.learner):
             return False
-        names = [self._name(workbench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
+        still_open = [*(task.id for task in workbench.open), *audits.waiting]
+        names = [
+            self._name(workbench, audits, serving, one) for one in (options.strategy, _instead_of(options.strategy))
+        ]
         if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
             return True
-        if len(workbench.open) > queues[0].pool:  # tasks came that this order does not know
+        if len(still_open) > queues[0].pool:  # tasks came that this order does not know
             return True
         window = set(queues[0].window)
-        left = sum(task.id in window for task in workbench.open)
+        left = sum(task in window for task in still_open)
         full = self._places() if workbench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(workbench.open), full / 2):
+        if left < min(len(still_open), full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
         return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
 
-    def _reorder(self, workbench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
+    def _reorder(self, workbench: Workbench, audits: Audits, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
-        project, options = self.connection.project, self.connection.options
-        seed = order_seed(options.seed, len(workbench.labels))
-        scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
+        project, strategy = self.connection.project, self.connection.options.strategy
+        seed, places = order_seed(self.connection.options.seed, len(workbench.labels)), self._places()
+        chosen = self._choose(workbench, serving, model, places, seed)
+        served = audits.window(chosen.ranking.task_ids(), places, seed)
+        ranking = Ranking(
+            tuple(in_window(served, chosen.ranking.tasks, RankedTask(TaskId(""), 0.0))), chosen.ranking.strategy
+        )
+
+        def shown(version: QueueVersion) -> Sequence[Prediction]:
+            predictions = in_window(served, chosen.shown(version), Prediction(TaskId(""), version, (), 1.0, 0.0))
+            return [replace(one, guesses=()) if one.task in served.blank else one for one in predictions]
+
+        self.progress("reorder", len(ranking))
+        receipt = self._write(serving.version, ranking, shown)
+        strategy = self._name(workbench, audits, serving, _instead_of(strategy) if chosen.failure else strategy)
+        pool = len(workbench.open) + len(audits.waiting)
+        queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), pool)
+        self.orders.announce(project, queue, fence=self.fence)
+        if audits.draw is not None:
+            self.reserves.note_blank(project, served.blank - served.audits)
+        return receipt
+
+    def _choose(self, workbench: Workbench, serving: ModelRecord, model: Model, places: int, seed: int) -> _Chosen:
+        """The top of the order of the project's strategy, and what is shown of each of these tasks."""
+        options = self.connection.options
+        if not workbench.open:
+            return _Chosen(Ranking((), options.strategy), lambda version: ())
+        scorer = Scorer(
+            self.connection.project, serving.version, self.shards, options.rank_seconds, seed, self.progress
+        )
         candidates = workbench.candidates(model, scorer)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and workbench.is_cold(model, options.cold_start)
         choosing = Choosing(options.strategy, self.strategy, candidates)
-        window = choosing.window(self._places(), cold=cold)
-        asked = set(window.task_ids())
+        ranking = choosing.window(places, cold=cold)
+        asked = set(ranking.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
-        rows = [row[task] for task in window.task_ids()]
+        rows = [row[task] for task in ranking.task_ids()]
         utilities = choosing.utilities(rows)
         self.report(choosing.failure)
 
@@ -105,18 +155,12 @@ class Ordering:
                 least=serving.showing(options).least,
             )
 
-        self.progress("reorder", len(window))
-        receipt = self._write(serving.version, window, shown)
-        strategy = self._name(
-            workbench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy
-        )
-        queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(workbench.open))
-        self.orders.announce(project, queue, fence=self.fence)
-        return receipt
+        return _Chosen(ranking, shown, choosing.failure)
 
-    def _name(self, workbench: Workbench, serving: ModelRecord, strategy: str) -> str:
+    def _name(self, workbench: Workbench, audits: Audits, serving: ModelRecord, strategy: str) -> str:
         """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
-        names = (workbench.ordered_by(strategy), serving.showing(self.connection.options).name)
+        without = "without audits" if audits.off else ""
+        names = (workbench.ordered_by(strategy), serving.showing(self.connection.options).name, without)
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(

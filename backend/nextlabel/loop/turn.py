@@ -16,14 +16,25 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, counted
+from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, TaskId, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
-from nextlabel.learning.workbench import Champion, Workbench
+from nextlabel.learning.workbench import Answer, Champion, Workbench
+from nextlabel.loop.auditing import Audits, audits_of
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.pulling import Pulled, pull
-from nextlabel.ports.state import Connection, Connections, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry
+from nextlabel.ports.state import (
+    AuditAnswer,
+    Connection,
+    Connections,
+    Fences,
+    LabelStore,
+    ModelRecord,
+    ModelRegistry,
+    OrderRegistry,
+    Reserves,
+)
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import (
     BLANK,
@@ -108,6 +119,15 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a project: what had changed, what can be worked on, and its audit tasks."""
+
+    pulled: Pulled
+    workbench: Workbench
+    audits: Audits
+
+
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     """What came of learning: a version with its model, or a failure, or neither."""
 
@@ -131,6 +151,7 @@ class ActiveLearning:
         store: LabelStore,
         registry: ModelRegistry,
         orders: OrderRegistry,
+        reserves: Reserves,
         fences: Fences,
         open_connector: Callable[[Connection], Connector],
         strategy: Callable[[str], QueryStrategy],
@@ -143,7 +164,7 @@ class ActiveLearning:
         """``shards`` has other workers help; ``embeddings`` are ready-made models (`encoder_for`)."""
         self._connections = connections
         self._store = store
-        self._registry, self._orders, self._fences = registry, orders, fences
+        self._registry, self._orders, self._reserves, self._fences = registry, orders, reserves, fences
         self._open_connector = open_connector
         self._strategy = strategy
         self._source = source
@@ -171,24 +192,26 @@ class ActiveLearning:
             self._store,
             self._registry,
             self._orders,
+            self._reserves,
             self._fences,
             self._strategy,
             self._shards,
             progress,
             fallbacks.append,
         )
-        pulled, workbench = read_tool()
-        outcome, appeared, now = _Outcome(), pulled.appeared, workbench
+        read = now = read_tool()
+        pulled, workbench = read.pulled, read.workbench
+        outcome, appeared = _Outcome(), pulled.appeared
         if self._is_news(project, workbench):
             self._fences.check(project, fence)
             progress("fit", len(workbench.labels))
             began = time.monotonic()
-            outcome = self._learn(connection, connector, workbench, fence, partial(_keep_order_going, read_tool, queue))
+            outcome = self._learn(connection, connector, read, fence, partial(_keep_order_going, read_tool, queue))
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
-                later, now = read_tool()
-                appeared = appeared or later.appeared
-        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
-        missing = missing_fields(schema, now.everyone)
+                now = read_tool()
+                appeared = appeared or now.pulled.appeared
+        receipt = queue.renew(now.workbench, now.audits, appeared=appeared, fresh=outcome.fresh)
+        missing = missing_fields(schema, now.workbench.everyone)
         return Round(
             project,
             pulled.changed,
@@ -200,42 +223,60 @@ class ActiveLearning:
             outcome.failure,
             self._store.unreadable(project),
             pulled.again,
-            _blank(now, missing),
+            _blank(now.workbench, missing),
             fallbacks[-1] if fallbacks else None,
             missing,
         )
 
     def _read_tool(
         self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress
-    ) -> tuple[Pulled, Workbench]:
+    ) -> _Read:
         """What has changed in the tool, and what can be worked on now."""
         hosted = self._hosts.chosen(connection.options.model)
         every = self._full_pull_every
         whole = bool(hosted) and isinstance(connector, MLBackendWords)
         pulled = pull(connector, self._store, connection.project, whole=whole, full_every=every, progress=progress)
-        return pulled, self._workbench(connection, connector, schema, hosted, progress)
+        return _Read(pulled, *self._to_work_on(connection, connector, schema, hosted, progress))
 
-    def _workbench(
+    def _to_work_on(
         self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
-    ) -> Workbench:
+    ) -> tuple[Workbench, Audits]:
+        """The audit tasks, and all others that are open with what is labeled."""
         project, options = connection.project, connection.options
         source = replace(self._source(project), progress=lambda done, total: progress("embed", done))
         still_open = self._store.open(project)
         if hosted:
+            annotated = self._store.annotated(project)
+            audits = self._audits(connection, still_open, [task.id for task, _ in annotated])
             return HostedWorkbench(
                 project,
                 hosted,
                 self._hosts,
                 schema=schema,
-                annotated=self._store.annotated(project),
-                still_open=still_open,
+                annotated=annotated,
+                still_open=audits.others(still_open),
                 source=source,
                 options=options,
                 labels_in=partial(connector.labels_in, schema) if isinstance(connector, MLBackendWords) else None,
                 embeddings=self._embeddings,
-            )
+            ), audits
         labeled = self._store.labeled(project)
-        return TargetsWorkbench(schema, labeled, still_open, source, seed=options.seed, embeddings=self._embeddings)
+        audits = self._audits(connection, still_open, [task.id for task in labeled.tasks])
+        return TargetsWorkbench(
+            schema,
+            labeled,
+            audits.others(still_open),
+            source,
+            seed=options.seed,
+            embeddings=self._embeddings,
+            audits=audits.labeled,
+        ), audits
+
+    def _audits(self, connection: Connection, still_open: Sequence[Task], labeled: Sequence[TaskId]) -> Audits:
+        everyone = {*self._store.task_ids(connection.project), *labeled}
+        still_open_ids = [task.id for task in still_open]
+        share = connection.options.audit_share
+        return audits_of(connection.project, self._reserves, everyone, still_open_ids, set(labeled), share)
 
     def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
@@ -253,14 +294,17 @@ class ActiveLearning:
         self,
         connection: Connection,
         connector: Connector,
-        workbench: Workbench,
+        read: _Read,
         fence: int,
         meanwhile: Callable[[], object],
     ) -> _Outcome:
         """Fit a model, judge it against the one in service, and publish it or turn it down."""
-        project = connection.project
+        project, workbench = connection.project, read.workbench
+        champion = self._champion(project, workbench)
+        if champion is not None:
+            self._note_answers(project, workbench.answers(champion, read.audits.labeled), champion.version)
         try:
-            challenger = workbench.learn(self._champion(project, workbench), meanwhile)
+            challenger = workbench.learn(champion, meanwhile)
         except HostedModelError as error:
             return self._failed(project, workbench, error, fence)
         if challenger is None:
@@ -284,6 +328,10 @@ class ActiveLearning:
             self._registry.promote(project, version, fence=fence)
         return _Outcome(version, promotion, challenger.model)
 
+    def _note_answers(self, project: ProjectId, answers: Sequence[Answer], version: ModelVersion) -> None:
+        if answers:
+            self._reserves.note_answers(project, [AuditAnswer(*one, version) for one in answers])
+
     def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
         serving = self._registry.in_service(project)
         if serving is None:
@@ -294,7 +342,7 @@ class ActiveLearning:
                 model = self._registry.load(project, serving.version)
             except ArtifactError as error:  # lost, damaged or outdated: what is learned now takes its place
                 log.warning("project %s: its model is learned again: %s", project, error)
-        return Champion(model, serving.trained_on, _made_by(serving, workbench))
+        return Champion(serving.version, model, serving.trained_on, _made_by(serving, workbench))
 
     def _failed(self, project: ProjectId, workbench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
         """It is not tried again with the same labels: it may take an hour, and would most likely fail again."""
@@ -312,13 +360,13 @@ class ActiveLearning:
         return _Outcome(failure=str(error))
 
 
-def _keep_order_going(read_tool: Callable[[], tuple[Pulled, Workbench]], queue: Ordering) -> None:
+def _keep_order_going(read_tool: Callable[[], _Read], queue: Ordering) -> None:
     """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
     version in service. What fails is tried again soon enough; only who was overtaken stops.
     """
     try:
-        pulled, workbench = read_tool()
-        receipt = queue.renew(workbench, appeared=pulled.appeared)
+        read = read_tool()
+        receipt = queue.renew(read.workbench, read.audits, appeared=read.pulled.appeared)
     except StaleWorker:
         raise
     except NextlabelError as error:

@@ -63,9 +63,13 @@ class OneOfferedPredictions:
         p = [chances[labels.index(str(true))] if true in labels else 0.0 for labels, chances, true in rows]
         return np.asarray(-np.log(np.clip(p, RAREST, 1)))
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """Whether the likeliest label that is offered is the true one."""
+        return np.array([float(best == true) for best, true in zip(self._best, truth, strict=True)])
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Accuracy with its standard error, and log loss."""
-        accuracy = float(np.mean([best == true for best, true in zip(self._best, truth, strict=True)]))
+        accuracy = float(self.correctness(truth).mean())
         return {
             "accuracy": accuracy,
             "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(truth))),
@@ -119,6 +123,11 @@ class SomeOfferedPredictions:
         """−ln of the chance of what is true of each label that is offered, on the average of these."""
         rows = zip(self.offered, self.chances, map(_names, truth), strict=True)
         return np.array([_loss(np.array([label in true for label in labels]), some) for labels, some, true in rows])
+
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """Jaccard's index, as of `ChoicesPredictions`."""
+        pairs = ((_names(guess.label), _names(true)) for guess, true in zip(self.guesses(""), truth, strict=True))
+        return np.array([len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs])
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """F1 over all labels of all tasks, and the share of tasks that are right in every label."""

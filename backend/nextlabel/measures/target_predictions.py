@@ -48,6 +48,9 @@ class TargetPredictions(Protocol):
     def losses(self, truth: Sequence[Label]) -> Floats:
         """n, what each miss costs, lower is better; 0 at best for all but numbers, which may fall below."""
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """n in [0, 1]: how right each is, 1 at best."""
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """How good they are, by the figures that suit the kind of target."""
 
@@ -86,10 +89,15 @@ class ChoicePredictions:
         p = self.probabilities[np.arange(len(truth)), [place[str(label)] for label in truth]]
         return -np.log(np.clip(p, RAREST, 1))
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """Whether the likeliest class is the true one."""
+        best = self.probabilities.argmax(axis=1).tolist()
+        return np.array([float(self.classes[n] == label) for n, label in zip(best, truth, strict=True)])
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Accuracy with its standard error, macro-F1 and log loss."""
         true, best = [str(label) for label in truth], [self.classes[n] for n in self.probabilities.argmax(axis=1)]
-        accuracy = float(np.mean([one == other for one, other in zip(best, true, strict=True)]))
+        accuracy = float(self.correctness(true).mean())
         return {
             "accuracy": accuracy,
             "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(true))),
@@ -148,6 +156,10 @@ class ChoicesPredictions:
         p = np.where(is_true, self.chances, 1 - self.chances)
         return np.asarray(-np.log(np.clip(p, RAREST, 1)).mean(axis=1))
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """Jaccard's index: of the labels that were given or are true, those that are both; 1 where there is none."""
+        return _jaccard(self.given, membership(truth, self.labels))
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """F1 over all labels of all tasks, over labels, and the share of tasks that are right in every label."""
         true = membership(truth, self.labels)
@@ -204,6 +216,13 @@ class NumberPredictions:
         off = (np.array([float(number) for number in truth if isinstance(number, float | int)]) - mean) / unit
         return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(RAREST)))
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """1 − the error as a share of the scale; where that has an end open, of six of the labels' own deviations."""
+        low, high = self.scale.low, self.scale.high
+        width = 6 * self.typical if low is None or high is None else high - low
+        off = np.abs(np.array([label for label in truth if isinstance(label, float)]) - self.mean)
+        return np.asarray(1 - np.clip(off / max(width, 1e-9), 0, 1))
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Mean absolute and root mean square error, and Pearson's correlation (0 where one side never changes)."""
         true = np.array([label for label in truth if isinstance(label, float)])
@@ -249,6 +268,10 @@ class SpanPredictions:
         pairs = zip(self.spans, truth, strict=True)
         return np.array([1 - _agreement(set(found), set(true)) for found, true in pairs])  # type: ignore[arg-type]
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """F1 of the spans of each text; 1 where there is none and none was found."""
+        return 1 - self.losses(truth)
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         precision, recall, f1 = span_f1(truth, self.spans)  # type: ignore[arg-type]
         return {"precision": precision, "recall": recall, "f1": f1}
@@ -289,6 +312,10 @@ class OwnPredictions:
         """Unknown, NaN: only the model itself knows how it came to say so."""
         return np.full(len(truth), np.nan)
 
+    def correctness(self, truth: Sequence[Label]) -> Floats:
+        """Unknown, NaN: it says whatever it says, of all controls at once."""
+        return np.full(len(truth), np.nan)
+
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         return {}
 
@@ -305,6 +332,12 @@ def membership(truth: Sequence[Label], labels: Sequence[str]) -> NDArray[np.bool
     return np.array([[label in given for label in labels] for given in truth if isinstance(given, tuple)]).reshape(
         len(truth), len(labels)
     )
+
+
+def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Floats:
+    """Of n rows of memberships."""
+    both, either = (one & other).sum(axis=1), (one | other).sum(axis=1)
+    return np.asarray(np.where(either == 0, 1.0, both / np.maximum(either, 1)))
 
 
 def _agreement(predicted: set[Span], true: set[Span]) -> float:

@@ -204,6 +204,69 @@ class QueueRecord:
     own_name: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How a project's audit tasks are drawn (`nextlabel.evaluation.reserve`), from its first turn on.
+
+    ``labeled_before`` is how many tasks had a label then: these are no audit tasks. ``blank`` are the other tasks of
+    the newest order that show no prediction.
+    """
+
+    salt: str = field(repr=False)
+    share: float
+    labeled_before: int = 0
+    blank: frozenset[TaskId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProgress:
+    """How many audit tasks there are, and how many of them have a label, or were skipped by somebody."""
+
+    tasks: int
+    labeled: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAnswer:
+    """How right the version in service was, in [0, 1], about a target of an audit task, before its first label came.
+
+    ``whole`` is whether it can only be 0 or 1.
+    """
+
+    target: str
+    task: TaskId
+    correctness: float
+    whole: bool
+    version: ModelVersion
+
+
+class Reserves(Protocol):
+    """The audit tasks of projects. What was added is never taken back, whatever the settings."""
+
+    def draw(self, project: ProjectId) -> Draw | None:
+        """None where no task was ever reserved."""
+
+    def begin(self, project: ProjectId, *, share: float, labeled_before: int) -> Draw:
+        """Reserve that share from now on, unless the project has a reserve already; returns the one in force."""
+
+    def tasks(self, project: ProjectId, among: Collection[TaskId] | None = None) -> frozenset[TaskId]:
+        """The audit tasks, or those among some tasks."""
+
+    def progress(self, project: ProjectId) -> AuditProgress: ...
+
+    def add(self, project: ProjectId, tasks: Collection[TaskId]) -> None: ...
+
+    def note_blank(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+        """The other tasks of the newest order that show no prediction."""
+
+    def answers(self, project: ProjectId) -> Sequence[AuditAnswer]:
+        """In the order in which they were noted."""
+
+    def note_answers(self, project: ProjectId, answers: Sequence[AuditAnswer]) -> None:
+        """Only the first answer about a target of a task counts."""
+
+
 class Fences(Protocol):
     """Numbers that workers get when they take over a project: only the holder of the latest may publish."""
 

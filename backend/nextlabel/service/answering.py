@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -25,6 +25,7 @@ from nextlabel.labeling import (
     ProjectId,
     QueueVersion,
     Task,
+    TaskId,
     ToolProjectId,
 )
 from nextlabel.labeling.ranking import Floats
@@ -34,7 +35,15 @@ from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.jobs import JobQueue, JobStatus
 from nextlabel.ports.requests import LabelEvent, PredictRequest, SetupRequest
-from nextlabel.ports.state import Connection, Connections, Credentials, ModelRecord, ModelRegistry, OrderRegistry
+from nextlabel.ports.state import (
+    Connection,
+    Connections,
+    Credentials,
+    ModelRecord,
+    ModelRegistry,
+    OrderRegistry,
+    Reserves,
+)
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import ConnectorType
 from nextlabel.service.model_cache import InService, ModelCache
@@ -138,6 +147,7 @@ class Service:
         connections: Connections,
         registry: ModelRegistry,
         orders: OrderRegistry,
+        reserves: Reserves,
         job_queue: JobQueue,
         connector_type: Callable[[str], ConnectorType],
         default_kind: str,
@@ -155,7 +165,7 @@ class Service:
         self._tool_answered = tool_answered
         self.alarm = alarm
         self._connections = connections
-        self._registry, self._orders = registry, orders
+        self._registry, self._orders, self._reserves = registry, orders, reserves
         self._job_queue = job_queue
         self._strategy = strategy
         self._source = source
@@ -163,6 +173,7 @@ class Service:
         self._models = ModelCache(self._load, threads=threads, idle_seconds=idle_seconds)
         self._connection = _Recently(connections.get)  # raises `NotConnected`
         self._records = _Recently(self._read_record)
+        self._draws = _Recently(reserves.draw)
         self._projects: _Recently[tuple[Tools, ToolProjectId], ProjectId] = _Recently(
             lambda asked: connections.find(*asked)
         )
@@ -213,8 +224,10 @@ class Service:
         serving = self.in_service(project, request.schema)
         readable = [task for task in request.tasks if task is not None]
         target_predictions = serving.model.predict(readable, self._source(project), request.context)
-        made = iter(
-            predictions_of(
+        blank = self._blank(project, request, readable)
+        made = (
+            replace(one, guesses=()) if one.task in blank else one
+            for one in predictions_of(
                 readable,
                 target_predictions,
                 self._utilities(project, target_predictions),
@@ -346,6 +359,14 @@ class Service:
             return self._connection(project).options
         except NotConnected:
             return ProjectOptions()
+
+    def _blank(self, project: ProjectId, request: PredictRequest, tasks: Sequence[Task]) -> Collection[TaskId]:
+        """Those tasks about which nothing is to be shown: audit tasks, and others that hide which these are. Who asks
+        while drawing is answered."""
+        draw = None if request.context is not None else self._draws(project)
+        if draw is None or self._options_of(project).audit_share == 0:
+            return ()
+        return draw.blank | self._reserves.tasks(project, [task.id for task in tasks])
 
     def _least(self, project: ProjectId, request: PredictRequest) -> Callable[[str], float]:
         """How likely right a guess must be to be shown; who asks while drawing is answered whatever the chance."""

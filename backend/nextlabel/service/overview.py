@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 
 from nextlabel.errors import JobQueueUnavailable, NotConnected
-from nextlabel.evaluation import agreement
+from nextlabel.evaluation import accuracy, agreement
 from nextlabel.evaluation.showing import showing
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
@@ -25,6 +25,7 @@ from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
+from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.round_log import RoundLog
 
 _MOST_NAMED = 5
@@ -40,6 +41,7 @@ class Overview:
     store: SqlLabelStore
     models: StoredModels
     orders: StoredOrders
+    reserves: StoredReserves
     findings: StandingFindings
     rounds: RoundLog
     circuits: ToolCircuits
@@ -125,11 +127,27 @@ class Overview:
             "model": serving and serving.version,
             "labels": serving.labels if serving else 0,
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
+            **self._accuracy(project, serving),
             "pre_annotations": pre_annotations(connection, serving),
             "queue": queues[0].version if queues else None,
             "window_left": store.count_open(project, queues[0].window) if queues else 0,
             "versions": [_version(record) for record in history],
             "rounds": self._rounds(project),
+        }
+
+    def _accuracy(self, project: ProjectId, serving: ModelRecord | None) -> dict[str, Any]:
+        """By target the accuracy of the version in service, and of the answers so far; both on audit tasks."""
+        progress, draw = self.reserves.progress(project), self.reserves.draw(project)
+        answers: dict[tuple[str, bool], list[float]] = {}
+        for one in self.reserves.answers(project):
+            answers.setdefault((one.target, one.whole), []).append(one.correctness)
+        so_far = {target: accuracy.of_answers(seen, whole=whole) for (target, whole), seen in answers.items()}
+        return {
+            "accuracy": {name: asdict(one) for name, one in accuracy.of_version(serving.metrics).items()}
+            if serving
+            else {},
+            "accuracy_of_answers": {name: asdict(one) for name, one in so_far.items() if one is not None},
+            "audits": asdict(progress) | {"labeled_before": draw.labeled_before if draw else 0},
         }
 
     def _findings(self, connection: Connection) -> list[dict[str, str]]:

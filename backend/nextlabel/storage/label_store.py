@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby, islice
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -23,12 +23,9 @@ from sqlalchemy import (
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force, seconds_of
 from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
-from nextlabel.storage.database import Database
+from nextlabel.storage.database import Database, chunks
 from nextlabel.storage.database.tables import annotations, cursors, tasks, unreadable
 
-T = TypeVar("T")
-
-_CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
 _STREAMED = 5_000  # rows read at a time
 
 
@@ -43,7 +40,7 @@ class SqlLabelStore:
         with self._database.write() as sql:
             _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
             _set_aside(sql, project, page.unreadable)
-            for chunk in _chunks(seen.values()):
+            for chunk in chunks(seen.values()):
                 sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
                 rows = [row for one in chunk for row in _annotation_rows(project, one)]
                 _forget_annotations(sql, project, [row["id"] for row in rows])
@@ -86,7 +83,7 @@ class SqlLabelStore:
 
     def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
         with self._database.read() as sql:
-            return {task for chunk in _chunks(tasks) for task in _among(sql, project, chunk)}
+            return {task for chunk in chunks(tasks) for task in _among(sql, project, chunk)}
 
     def unreadable(self, project: ProjectId) -> Sequence[Unreadable]:
         with self._database.read() as sql:
@@ -128,7 +125,7 @@ class SqlLabelStore:
     def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
         """How many tasks are open, of all or of some."""
         mine = (tasks.c.project == project) & ~tasks.c.closed
-        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in _chunks(among)]
+        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in chunks(among)]
         with self._database.read() as sql:
             return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
 
@@ -185,14 +182,8 @@ def _of(project: ProjectId) -> Update:
     return update(cursors).where(cursors.c.project == project)
 
 
-def _chunks(items: Collection[T]) -> Iterator[list[T]]:
-    remaining = iter(items)
-    while chunk := list(islice(remaining, _CHUNK)):
-        yield chunk
-
-
 def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> None:
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.task.in_(chunk)))
         sql.execute(delete(tasks).where(tasks.c.project == project, tasks.c.id.in_(chunk)))
         sql.execute(delete(unreadable).where(unreadable.c.project == project, unreadable.c.task.in_(chunk)))
@@ -209,7 +200,7 @@ def _set_aside(sql: Connection, project: ProjectId, given: Collection[Unreadable
 
 
 def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str]) -> None:
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from alembic import command
@@ -37,7 +38,17 @@ _LOCKED = ("database is locked", "database table is locked", "lock timeout", "de
 _AWAY = ("connection failed", "connection is bad", "connection timeout", "connection is lost", "terminating connection")
 _BUSY_SECONDS = 15
 _CONNECT_SECONDS = 10
+_CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
+
+T = TypeVar("T")
+
+
+def chunks(items: Collection[T]) -> Iterator[list[T]]:
+    """As many at a time as a statement may name."""
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk
 
 
 class Database:

@@ -185,6 +185,40 @@ queues = Table(
     Index("queues_in_order", "project", "number"),
 )
 
+# What `nextlabel.evaluation.reserve` draws audit tasks by, and which other tasks show no prediction in the newest order.
+# ``labeled_before`` is how many tasks had a label when the first were drawn.
+reserves = Table(
+    "reserves",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("salt", String(64), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("labeled_before", Integer, nullable=False),
+    Column("blank", JSON, nullable=False),
+)
+
+# No row ever goes: no strategy is to choose such a task, whatever changes.
+audit_tasks = Table(
+    "audit_tasks",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("task", String(64), primary_key=True),
+)
+
+# How right the version in service was, in [0, 1], about an audit task that was then labeled for the first time; only 0
+# or 1 where it is ``whole``.
+audit_answers = Table(
+    "audit_answers",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("correctness", Float, nullable=False),
+    Column("whole", Boolean, nullable=False),
+)
+
 rounds = Table(
     "rounds",
     metadata,

@@ -1,0 +1,130 @@
+"""Audit tasks in the loop: drawn at random, never chosen, not to be told from others, and what is measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from nextlabel.evaluation.reserve import audit_rate
+from nextlabel.labeling import Prediction, TaskId
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+TASKS = 400
+
+
+@pytest.fixture
+def audited(team: Team) -> Team:
+    """A project of 400 mails with audits, in order for the first time."""
+    team.choose(audit_share=0.1)
+    team.import_mails(TASKS)
+    team.run()
+    return team
+
+
+def audit_tasks(team: Team) -> frozenset[TaskId]:
+    return team.parts.reserves.tasks(team.project)
+
+
+def accuracies(team: Team, name: str) -> dict[str, float]:
+    (overview,) = team.parts.overview.projects(team.project)
+    return dict(overview[name]["label"])
+
+
+def shown(team: Team, tasks: Sequence[TaskId]) -> list[Prediction]:
+    """The prediction that comes with each of these tasks."""
+    with team.tool.opened(team.at_tool) as it:
+        found = [it.order.get(task) for task in tasks]
+    return [one for one in found if one is not None]
+
+
+@pytest.mark.every_database
+def test_a_share_of_all_tasks_is_reserved_and_served_among_the_ranked_ones(audited: Team) -> None:
+    reserved = audit_tasks(audited)
+    assert len(reserved) == 60
+    served = audited.queue(200)
+    first = [task in reserved for task in served[:100]]
+    assert sum(first) == 100 * audit_rate(0)
+    assert [sum(first[start : start + 5]) for start in range(0, 100, 5)] == [1] * 20
+    assert len(set(served)) == 200
+
+
+def test_no_strategy_chooses_an_audit_task_and_none_is_released_by_a_change_of_settings(audited: Team) -> None:
+    reserved = audit_tasks(audited)
+    for share in (0.5, 0, 0.02):
+        audited.choose(audit_share=share)
+        audited.work(5)
+        audited.run()
+        assert audit_tasks(audited) == reserved
+    audited.choose(audit_share=0, window=TASKS)
+    audited.work(1)
+    audited.run()
+    is_audit = [task in reserved for task in audited.queue()]
+    assert is_audit == sorted(is_audit), "without audits they come after all others"
+
+
+def test_new_tasks_are_reserved_too_and_those_that_came_with_a_label_are_not(audited: Team) -> None:
+    before = audit_tasks(audited)
+    came = audited.import_mails(400)
+    for task in came[:200]:
+        audited.label(task, audited.truth[task])
+    audited.run()
+    new = audit_tasks(audited) - before
+    assert new
+    assert new <= set(came[200:])
+    assert audited.parts.reserves.progress(audited.project).labeled == 0
+
+
+def test_what_was_labeled_before_the_first_turn_is_no_audit(team: Team) -> None:
+    team.choose(audit_share=0.1)
+    tasks = team.import_mails(TASKS)
+    for task in tasks[:300]:
+        team.label(task, team.truth[task])
+    team.run()
+    assert audit_tasks(team) <= set(tasks[300:])
+    (overview,) = team.parts.overview.projects(team.project)
+    assert overview["audits"] == {"tasks": len(audit_tasks(team)), "labeled": 0, "skipped": 0, "labeled_before": 300}
+
+
+def test_nobody_can_tell_an_audit_task_by_what_is_shown_with_it(audited: Team) -> None:
+    audited.work(40)
+    audited.run()
+    reserved, served = audit_tasks(audited), audited.queue(100)
+    is_audit = np.array([task in reserved for task in served])
+    is_blank = np.array([not one.guesses for one in shown(audited, served)])
+    assert is_blank[is_audit].all()
+    assert is_blank[~is_audit].sum() == is_audit.sum()
+    unsure = np.array([one.uncertainty for one in shown(audited, served)])
+    assert (unsure[:-1] >= unsure[1:]).all(), "as of any other task, by its place"
+
+
+def test_the_accuracy_is_the_accuracy_while_agreement_on_what_was_asked_is_not(audited: Team) -> None:
+    for _ in range(10):
+        audited.work(20)
+        audited.run()
+    found, answers = accuracies(audited, "accuracy"), accuracies(audited, "accuracy_of_answers")
+    assert found["n"] == len([task for task in audited.learned if task in audit_tasks(audited)]) >= 20
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["high"] > 0.95
+    assert answers["low"] <= answers["value"] <= answers["high"]
+    assert answers["n"] <= found["n"]
+
+
+def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team) -> None:
+    audited.work(40)
+    audited.run()
+    before = audited.parts.reserves.answers(audited.project)
+    version = audited.serving.version
+    wrong = {task: next(label for label in ("ham", "spam") if label != audited.truth[task]) for task in audited.queue()}
+    first = next(task for task in audited.queue() if task in audit_tasks(audited))
+    audited.label(first, wrong[first])
+    audited.run()
+    (answer,) = audited.parts.reserves.answers(audited.project)[len(before) :]
+    assert (answer.task, answer.version, answer.whole) == (first, version, True)
+    audited.label(first, audited.truth[first])
+    audited.run()
+    assert audited.parts.reserves.answers(audited.project)[len(before) :] == [answer]
