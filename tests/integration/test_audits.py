@@ -10,6 +10,7 @@ import pytest
 
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.labeling import Prediction, TaskId
+from nextlabel.ports.requests import PredictRequest
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -128,3 +129,22 @@ def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team
     audited.label(first, audited.truth[first])
     audited.run()
     assert audited.parts.reserves.answers(audited.project)[len(before) :] == [answer]
+
+
+def test_asked_by_the_tool_nothing_is_said_of_audit_tasks_but_to_who_is_drawing(audited: Team) -> None:
+    audited.work(40)
+    audited.run()
+    reserved, served = audit_tasks(audited), audited.queue(20)
+    with audited.tool.opened(audited.at_tool) as it:
+        tasks = tuple(it.rows[task].task for task in served)
+        schema = it.schema
+    blank = [not one.guesses for one in shown(audited, served)]
+
+    def asked(context: dict[str, object] | None) -> list[bool]:
+        request = PredictRequest(audited.at_tool, tasks, schema, context)
+        _, predictions = audited.parts.service.predict(("memory",), request)
+        return [one is not None and not one.guesses for one in predictions]
+
+    assert asked(None) == blank
+    assert all(one for one, task in zip(blank, served, strict=True) if task in reserved)
+    assert not any(asked({}))

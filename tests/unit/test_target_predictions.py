@@ -73,6 +73,14 @@ def test_a_right_answer_costs_less_than_a_wrong_one(
 
 
 @every_kind
+def test_how_right_an_answer_is_lies_between_0_and_1_which_is_for_the_right_one(
+    target: Target, predicted: TargetPredictions, right: list[Label], wrong: list[Label]
+) -> None:
+    best, worst = predicted.correctness(right), predicted.correctness(wrong)
+    assert ((worst >= 0) & (worst < best) & (best == 1)).all()
+
+
+@every_kind
 def test_its_probabilities_sum_to_one_and_order_tasks_as_its_uncertainty_does(
     target: Target, predicted: TargetPredictions, right: list[Label], wrong: list[Label]
 ) -> None:

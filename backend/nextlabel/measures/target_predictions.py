@@ -217,10 +217,11 @@ class NumberPredictions:
         return np.asarray(np.minimum(np.log(spread) + (off / spread) ** 2 / 2, -np.log(RAREST)))
 
     def correctness(self, truth: Sequence[Label]) -> Floats:
-        """1 − the error as a share of the scale; where that has an end open, of six of the labels' own deviations."""
+        """1 − the guess's error as a share of the scale; without both ends, of six of the labels' own deviations."""
         low, high = self.scale.low, self.scale.high
         width = 6 * self.typical if low is None or high is None else high - low
-        off = np.abs(np.array([label for label in truth if isinstance(label, float)]) - self.mean)
+        guesses = np.array([self.scale.nearest(mean) for mean in self.mean.tolist()])
+        off = np.abs(np.array([label for label in truth if isinstance(label, float)]) - guesses)
         return np.asarray(1 - np.clip(off / max(width, 1e-9), 0, 1))
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:

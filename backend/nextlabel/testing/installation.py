@@ -107,7 +107,8 @@ class Nextlabel:
         )
 
     def connect(self, project: int, access: ToolAccess, *options: str) -> subprocess.CompletedProcess[str]:
-        flags = [part for option in options for part in ("--option", option)]
+        """Without audit tasks among those that are ranked, unless an option asks for them."""
+        flags = [part for option in ("audit_share=0", *options) for part in ("--option", option)]
         return self.command(
             *("connect", "--url", access.url, "--token", access.token, "--project", str(project)),
             *("--backend-url", self.url, "--json", *flags),
