@@ -41,6 +41,7 @@ from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
 from nextlabel.service.turns import Turns
 from nextlabel.service.upkeep import Upkeep
+from nextlabel.service.versions import Versions
 from nextlabel.service.which_project import WhichProject
 from nextlabel.settings import Settings
 from nextlabel.storage.connections import SqlConnections
@@ -231,6 +232,10 @@ class Parts:
             self.loop,
             self.open_connector,
         )
+
+    @cached_property
+    def versions(self) -> Versions:
+        return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop)
 
     @cached_property
     def disconnecting(self) -> Disconnecting:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from integration.test_loop import target_predictions
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.labeling import Prediction, TaskId
 from nextlabel.ports.requests import PredictRequest
@@ -148,3 +149,34 @@ def test_asked_by_the_tool_nothing_is_said_of_audit_tasks_but_to_who_is_drawing(
     assert asked(None) == blank
     assert all(one for one, task in zip(blank, served, strict=True) if task in reserved)
     assert not any(asked({}))
+
+
+# --- the gate ----------------------------------------------------------------------------------------------
+
+
+def test_labels_that_are_wrong_do_not_get_a_worse_model_into_service(audited: Team) -> None:
+    """Somebody mixes up the labels of whatever is asked, but not of the audit tasks, which others label."""
+    for _ in range(6):
+        audited.work(20)
+        audited.run()
+    reserved, before = audit_tasks(audited), rightness(audited)
+    for _ in range(4):
+        for _ in range(20):
+            task = audited.take()
+            label = audited.truth[task]
+            given = label if task in reserved else {"ham": "spam", "spam": "ham"}[label]
+            audited.tool.submit(audited.at_tool, task, given, "ann")
+        done = audited.run()
+    assert done.promotion is not None
+    assert "behind the anchor, which serves again" in done.promotion.reason
+    assert audited.serving.anchor
+    assert rightness(audited) >= before - 0.02
+    assert audited.in_force() == audited.serving.announced_version
+
+
+def rightness(team: Team) -> float:
+    """The share of all mails about which the version in service is right."""
+    with team.tool.opened(team.at_tool) as it:
+        tasks = [row.task for row in it.rows.values()]
+    guesses = target_predictions(team, tasks).guesses("label")
+    return float(np.mean([one.label == team.truth[task.id] for one, task in zip(guesses, tasks, strict=True)]))

@@ -32,6 +32,7 @@ _COMMANDS = {
     "embeddings": "embeddings",
     "files": "files",
     "health": "health",
+    "models": "models",
     "next": "files",
     "pause": "disconnecting",
     "predictions": "predictions",

@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nextlabel.evaluation import paired
 from nextlabel.labeling.ranking import Floats
 
 _MIN_FRESH = 10
 
 
+_ANCHOR_LABELS = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Whether the candidate serves, and why, in words for a person."""
+    """Whether the candidate serves, and why, in words for a person.
+
+    ``anchors``: it was held to enough audit labels, and later versions are to be held to it. ``to_anchor``: the version
+    in service is of no use either, and the anchor is to serve again.
+    """
 
     promoted: bool
     reason: str
+    anchors: bool = False
+    to_anchor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A version that the candidate is held to on n labels that neither has seen, by the losses of both there.
+
+    Those on audit labels are in [0, 1].
+    """
+
+    candidate: Floats
+    rival: Floats
+
+
+def audited(promotion: Promotion, anchor: Rival | None, in_service: Rival) -> Promotion:
+    """The decision once more, by audit labels, where a candidate would serve.
+
+    Where it is behind the anchor, the anchor serves again; it is turned down also where it is worse beyond doubt than
+    the version in service. Else it serves, and becomes the anchor once it was held to enough labels; the first one does
+    so at once (no ``anchor``).
+    """
+    if not promotion.promoted:
+        return promotion
+    if anchor is None:
+        return replace(promotion, anchors=True)
+    to_anchor = paired.judge(anchor.candidate, anchor.rival, stop_at=paired.AGAINST_ANCHOR)
+    to_other = paired.judge(in_service.candidate, in_service.rival, stop_at=paired.AGAINST_BEFORE)
+    if to_anchor.outcome in (paired.Outcome.STOPPED, paired.Outcome.NOT_BETTER):
+        return Promotion(False, f"behind the anchor, which serves again: {_words(to_anchor)}", to_anchor=True)
+    if to_other.outcome is paired.Outcome.STOPPED:
+        return Promotion(False, f"worse than the model in service: {_words(to_other)}")
+    return replace(promotion, anchors=to_anchor.n >= _ANCHOR_LABELS)
+
+
+def _words(judgement: paired.Judgement) -> str:
+    return f"on {judgement.n} audit labels that neither had seen, with an e-value of {judgement.worse:.3g}"
 
 
 def judge(candidate: Floats, in_service: Floats) -> Promotion:

@@ -109,7 +109,9 @@ class HostedWorkbench:
     def ordered_by(self, strategy: str) -> str:
         return f"{strategy}, scores of regions by {self._options.region_scores}"
 
-    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger | None:
+    def learn(
+        self, champion: Champion | None, meanwhile: Callable[[], object], anchor: Champion | None = None
+    ) -> Challenger | None:
         """Fit the model on every task with an annotation, from the version in service on; and try whether it predicts.
 
         None where the fit has changed nothing: the version in service is what there is to be had. Raises

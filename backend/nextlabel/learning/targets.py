@@ -15,7 +15,8 @@ from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.metrics import metrics_of
-from nextlabel.evaluation.promotion import Promotion, judge
+from nextlabel.evaluation.paired import squared_miss
+from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge
 from nextlabel.features.encoders import Encoder, encoder_for, models_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
@@ -104,7 +105,9 @@ class TargetsWorkbench:
     def ranks_all(self) -> bool:
         return not any(KINDS[target.kind].slow for target in self.schema.targets)
 
-    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger:
+    def learn(
+        self, champion: Champion | None, meanwhile: Callable[[], object], anchor: Champion | None = None
+    ) -> Challenger:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
@@ -115,7 +118,7 @@ class TargetsWorkbench:
             known = examples.tasks, examples.features, examples.labels
             fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
-        return Challenger(ProjectModel(learned), self._metrics(fitted), self._judge(champion, fitted))
+        return Challenger(ProjectModel(learned), self._metrics(fitted), self._judge(champion, anchor, fitted))
 
     def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
         return [
@@ -184,20 +187,37 @@ class TargetsWorkbench:
             [tasks[row] for row in order], {name: one.of(order) for name, one in target_predictions.items()}, pool
         )
 
-    def _judge(self, champion: Champion | None, fitted: Mapping[str, Fitted]) -> Promotion:
-        """By the labels of all targets that the model in service has not seen."""
+    def _judge(self, champion: Champion | None, anchor: Champion | None, fitted: Mapping[str, Fitted]) -> Promotion:
+        """By the labels of all targets that the model in service has not seen, and those of audit tasks alone."""
         if champion is None or not champion.same_kind:
             return Promotion(True, "the first model of this labeling config")
         if not isinstance(champion.model, ProjectModel):
             return Promotion(True, "the model in service is lost, damaged or of another release")
-        candidate_losses: list[Floats] = [np.empty(0)]
-        champion_losses: list[Floats] = [np.empty(0)]
-        for target, examples, fresh, predicted in self._unseen(champion):
-            out_of_fold, truth = fitted[target.name].out_of_fold, [examples.labels[row] for row in fresh]
+        everywhere = self._rivals(champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
+        promotion = judge(everywhere.candidate, everywhere.rival)
+        if not self._audits:
+            return promotion
+        in_service = self._rivals(champion, fitted, self._audits, _misses)
+        held_to = None if anchor is None else self._rivals(anchor, fitted, self._audits, _misses)
+        return audited(promotion, held_to, in_service)
+
+    def _rivals(
+        self,
+        rival: Champion,
+        fitted: Mapping[str, Fitted],
+        among: Collection[TaskId],
+        losses_of: Callable[[Target, TargetPredictions, Sequence[Label]], Floats],
+    ) -> Rival:
+        """On the labels of some tasks that the rival has not seen; the candidate's are out of fold."""
+        losses: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
+        for target, examples, fresh, predicted in self._unseen(rival):
+            out_of_fold = fitted[target.name].out_of_fold
+            places = [place for place, row in enumerate(fresh) if examples.tasks[row].id in among]
+            truth = [examples.labels[fresh[place]] for place in places]
             if out_of_fold is not None:
-                candidate_losses.append(out_of_fold.of(fresh).losses(truth))
-                champion_losses.append(predicted.losses(truth))
-        return judge(np.concatenate(candidate_losses), np.concatenate(champion_losses))
+                candidate = out_of_fold.of([fresh[place] for place in places])
+                losses.append((losses_of(target, candidate, truth), losses_of(target, predicted.of(places), truth)))
+        return Rival(*map(np.concatenate, zip(*losses, strict=True)))
 
     def _encoder(self, target: Target) -> Encoder:
         about = target.inputs, target.compared  # many controls are about the same: its files are opened once for all
@@ -250,6 +270,13 @@ class TargetsWorkbench:
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
         correctness = out_of_fold.of(rows).correctness([labels[row] for row in rows])
         return accuracy.figures_of(target.name, correctness, pool=len(self._tasks))
+
+
+def _misses(target: Target, predicted: TargetPredictions, truth: Sequence[Label]) -> Floats:
+    """n losses in [0, 1]: by the chances of labels where there are some, else by how far off the answer is."""
+    if target.kind in ("choice", "choices"):
+        return squared_miss(predicted.losses(truth))
+    return 1 - predicted.correctness(truth)
 
 
 def _name_of(encoder: Encoder) -> str:

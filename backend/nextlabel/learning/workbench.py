@@ -130,9 +130,12 @@ class Workbench(Protocol):
     def ordered_by(self, strategy: str) -> str:
         """The name of the orders that it makes with a strategy: changes with whatever makes another order."""
 
-    def learn(self, champion: Champion | None, meanwhile: Callable[[], object]) -> Challenger | None:
+    def learn(
+        self, champion: Champion | None, meanwhile: Callable[[], object], anchor: Champion | None = None
+    ) -> Challenger | None:
         """A model of the labels in force; None where there is nothing to be learned beyond the one in service.
 
+        It is held to the champion, and to the ``anchor``, the last version that audit labels spoke for.
         ``meanwhile`` is called now and then where that takes minutes; what it raises is raised.
         """
 

@@ -304,7 +304,7 @@ class ActiveLearning:
         if champion is not None:
             self._note_answers(project, workbench.answers(champion, read.audits.labeled), champion.version)
         try:
-            challenger = workbench.learn(champion, meanwhile)
+            challenger = workbench.learn(champion, meanwhile, self._anchor(project, workbench, champion))
         except HostedModelError as error:
             return self._failed(project, workbench, error, fence)
         if challenger is None:
@@ -312,20 +312,26 @@ class ActiveLearning:
             return _Outcome()
         taken = versions_held(connector)
         version = self._registry.next_version(project, informative=challenger.model.informative, taken=taken)
-        promotion = challenger.promotion
+        serving = self._registry.in_service(project)
+        promotion = _unless_chosen(challenger.promotion, serving)
         record = ModelRecord(
             version=version,
             labels_digest=workbench.digest,
             schema_digest=workbench.schema_digest,
             trained_on=workbench.labels,
             metrics=challenger.metrics,
-            state="trained" if promotion.promoted else "turned_down",
+            state="trained" if promotion.promoted else "held_back" if serving and serving.chosen else "turned_down",
             reason=promotion.reason,
             learner=workbench.learner,
         )
         self._registry.save(project, record, challenger.model, fence=fence)
         if promotion.promoted:
             self._registry.promote(project, version, fence=fence)
+        if promotion.anchors:
+            self._registry.make_anchor(project, version, fence=fence)
+        anchor = self._registry.anchor(project) if promotion.to_anchor else None
+        if anchor and serving and anchor.version != serving.version:
+            self._registry.promote(project, anchor.version, fence=fence)
         return _Outcome(version, promotion, challenger.model)
 
     def _note_answers(self, project: ProjectId, answers: Sequence[Answer], version: ModelVersion) -> None:
@@ -334,15 +340,24 @@ class ActiveLearning:
 
     def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
         serving = self._registry.in_service(project)
-        if serving is None:
+        return None if serving is None else self._loaded(project, serving, workbench)
+
+    def _anchor(self, project: ProjectId, workbench: Workbench, champion: Champion | None) -> Champion | None:
+        """None where new versions are held to none yet, or the one they were held to is of no use any more."""
+        record = self._registry.anchor(project)
+        if record is None or champion is None or not _made_by(record, workbench):
             return None
+        anchor = champion if record.version == champion.version else self._loaded(project, record, workbench)
+        return anchor if anchor.model else None
+
+    def _loaded(self, project: ProjectId, record: ModelRecord, workbench: Workbench) -> Champion:
         model = None
-        if _made_by(serving, workbench):
+        if _made_by(record, workbench):
             try:
-                model = self._registry.load(project, serving.version)
+                model = self._registry.load(project, record.version)
             except ArtifactError as error:  # lost, damaged or outdated: what is learned now takes its place
                 log.warning("project %s: its model is learned again: %s", project, error)
-        return Champion(serving.version, model, serving.trained_on, _made_by(serving, workbench))
+        return Champion(record.version, model, record.trained_on, _made_by(record, workbench))
 
     def _failed(self, project: ProjectId, workbench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
         """It is not tried again with the same labels: it may take an hour, and would most likely fail again."""
@@ -358,6 +373,14 @@ class ActiveLearning:
         )
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
+
+
+def _unless_chosen(promotion: Promotion, serving: ModelRecord | None) -> Promotion:
+    """What a person chose to serve goes on serving until they lift it."""
+    if serving is None or not serving.chosen:
+        return promotion
+    lift = "`nextlabel models release` lets newer ones serve again"
+    return Promotion(False, f"held back, because a person chose {serving.version}: {lift}")
 
 
 def _keep_order_going(read_tool: Callable[[], _Read], queue: Ordering) -> None:

@@ -162,7 +162,8 @@ class ModelRecord:
     ``labels`` is of how many tasks they are; it is told even where they themselves were not read, or are kept no more.
     ``queue_version`` is the latest order that was made with this model. ``reason`` says why it was put in
     service or turned down, or how its training failed: then there is no model, only this record of it. ``learner``
-    names what made it: a team's own model as it stood then, or "" for nextlabel's own.
+    names what made it: a team's own model as it stood then, or "" for nextlabel's own. A version is "held back" while
+    one that a person has ``chosen`` serves. The ``anchor`` is the last that was held to enough audit labels.
     """
 
     version: ModelVersion
@@ -170,12 +171,14 @@ class ModelRecord:
     schema_digest: str
     trained_on: Mapping[TaskId, Mapping[str, Label]]
     metrics: Mapping[str, float]
-    state: Literal["trained", "in_service", "turned_down", "retired", "failed"] = "trained"
+    state: Literal["trained", "in_service", "turned_down", "held_back", "retired", "failed"] = "trained"
     reason: str = ""
     queue_version: QueueVersion | None = None
     created_at: datetime | None = None
     learner: str = ""
     labels: int = 0
+    anchor: bool = False
+    chosen: bool = False
 
     @property
     def announced_version(self) -> QueueVersion:
@@ -303,11 +306,17 @@ class ModelRegistry(Protocol):
     def note_seen(self, project: ProjectId, labels_digest: str, *, fence: int) -> None:
         """The version in service has nothing to learn from these labels: it need not be asked again."""
 
-    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int, chosen: bool = False) -> None:
         """Put a version in service, atomically: everyone sees the old one or the new one.
 
-        Raises `ArtifactError` for one that was let go.
+        Where a person has ``chosen`` it, it serves until another is promoted. Raises `ArtifactError` for one that was
+        let go.
         """
+
+    def make_anchor(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+        """From now on new versions are held to this one."""
+
+    def anchor(self, project: ProjectId) -> ModelRecord | None: ...
 
     def in_service(self, project: ProjectId) -> ModelRecord | None: ...
 

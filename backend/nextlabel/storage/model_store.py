@@ -93,7 +93,7 @@ class StoredModels:
             check_fence(sql, project, fence)
             sql.execute(update(models).where(serves).values(labels_digest=labels_digest))
 
-    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+    def promote(self, project: ProjectId, version: ModelVersion, *, fence: int, chosen: bool = False) -> None:
         mine = models.c.project == project
         with self._database.write() as sql:
             check_fence(sql, project, fence)
@@ -101,8 +101,29 @@ class StoredModels:
                 _check_kept(row)
             last = sql.execute(select(func.max(models.c.promotion)).where(mine)).scalar() or 0
             sql.execute(update(models).where(mine, models.c.state == "in_service").values(state="retired"))
-            serves = {"state": "in_service", "promotion": last + 1}
+            sql.execute(update(models).where(mine, models.c.chosen).values(chosen=False))
+            serves = {"state": "in_service", "promotion": last + 1, "chosen": chosen}
             sql.execute(update(models).where(mine, models.c.version == version).values(**serves))
+
+    def before(self, project: ProjectId) -> ModelRecord | None:
+        """The version that served before the one in service; None where none did, or it was let go."""
+        of = models.c
+        earlier = _small(project).where(of.state != "in_service", of.promotion > 0, of.artifact != "")
+        with self._database.read() as sql:
+            row = sql.execute(earlier.order_by(of.promotion.desc()).limit(1)).first()
+        return None if row is None else _record(row)
+
+    def make_anchor(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
+        mine = models.c.project == project
+        with self._database.write() as sql:
+            check_fence(sql, project, fence)
+            sql.execute(update(models).where(mine, models.c.anchor).values(anchor=False))
+            sql.execute(update(models).where(mine, models.c.version == version).values(anchor=True))
+
+    def anchor(self, project: ProjectId) -> ModelRecord | None:
+        with self._database.read() as sql:
+            row = sql.execute(_of(project).where(models.c.anchor)).first()
+        return None if row is None else _record(row)
 
     def in_service(self, project: ProjectId) -> ModelRecord | None:
         with self._database.read() as sql:
@@ -230,4 +251,6 @@ def _record(row: Row[Any]) -> ModelRecord:
         created_at=row.created_at,
         learner=row.learner,
         labels=row.labels,
+        anchor=row.anchor,
+        chosen=row.chosen,
     )

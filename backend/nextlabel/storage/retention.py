@@ -35,9 +35,9 @@ class Retention:
     """Keeps the newest ``keep`` versions and orders of each project whole. Of older versions the figures stay, of older
     orders the names.
 
-    Never let go are the version in service, the one in service before it, and those of the two newest orders. A row
-    says first that it was let go, then its files are deleted: when a worker is killed between, they are nobody's, and
-    deleted later.
+    Never let go are the version in service, the one in service before it, those of the two newest orders, and the
+    anchor that new ones are held to. A row says first that it was let go, then its files are deleted: when a worker is
+    killed between, they are nobody's, and deleted later.
     """
 
     def __init__(self, database: Database, models_url: str, keep: int) -> None:
@@ -94,7 +94,7 @@ class Retention:
         announced = select(queues.c.model).where(queues.c.project == project, queues.c.announced)
         reasons = [
             whole.order_by(of.number.desc()).limit(self._keep),
-            whole.where(of.state == "in_service"),
+            whole.where((of.state == "in_service") | of.anchor),
             # Before the one in service, which may be an older one than that.
             whole.where(of.state != "in_service", of.promotion > 0).order_by(of.promotion.desc()).limit(1),
             announced.order_by(queues.c.number.desc()).limit(_ROLLBACK),

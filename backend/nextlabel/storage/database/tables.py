@@ -141,7 +141,8 @@ findings = Table(
 
 # A version that was let go (`retention`) has no artifact any more, nor its hash, files and ``trained_on``. ``files``
 # names the archive of a team's own model, "" where there is none, and is NULL for versions older than the column.
-# ``promotion`` counts up with every version that is put in service; 0 never was.
+# ``promotion`` counts up with every version that is put in service; 0 never was. One at most is the ``anchor``, the
+# last version that was held to enough audit labels, and one at most was ``chosen`` by a person.
 models = Table(
     "models",
     metadata,
@@ -162,6 +163,8 @@ models = Table(
     Column("labels", Integer, nullable=False, server_default="0"),
     Column("files", Text, nullable=True),
     Column("promotion", Integer, nullable=False, server_default="0"),
+    Column("anchor", Boolean, nullable=False, server_default=false()),
+    Column("chosen", Boolean, nullable=False, server_default=false()),
     Index("models_in_order", "project", "number"),
 )
 
@@ -185,8 +188,8 @@ queues = Table(
     Index("queues_in_order", "project", "number"),
 )
 
-# What `nextlabel.evaluation.reserve` draws audit tasks by, and which other tasks show no prediction in the newest order.
-# ``labeled_before`` is how many tasks had a label when the first were drawn.
+# What `nextlabel.evaluation.reserve` draws audit tasks by, and other tasks that show no prediction in the newest
+# order. ``labeled_before`` is how many tasks had a label when the first were drawn.
 reserves = Table(
     "reserves",
     metadata,

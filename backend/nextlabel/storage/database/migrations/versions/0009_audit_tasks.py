@@ -1,4 +1,4 @@
-"""Audit tasks: which are reserved, and how right the model was about them before they were labeled."""
+"""Audit tasks, how right the model was about them before they were labeled, and the versions that they speak for."""
 
 from __future__ import annotations
 
@@ -33,3 +33,5 @@ def upgrade() -> None:
         sa.Column("correctness", sa.Float, nullable=False),
         sa.Column("whole", sa.Boolean, nullable=False),
     )
+    for name in ("anchor", "chosen"):
+        op.add_column("models", sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false()))

@@ -1,0 +1,117 @@
+"""`nextlabel models`: the versions of a project, and which of them serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nextlabel.cli.context import chosen, read_settings, wired
+from nextlabel.cli.escaping import printable
+from nextlabel.evaluation import accuracy, agreement
+from nextlabel.labeling import ProjectId, counted
+from nextlabel.ports.state import ModelRecord
+from nextlabel.service.versions import Versions
+
+_project = click.option("--project", required=True, help="The project's id.")
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+_MOST_LISTED = 20
+
+
+@click.group()
+def models() -> None:
+    """The versions of a project: list and show them, and choose which one serves."""
+
+
+@models.command("list")
+@_project
+@_json
+def list_(project: str, as_json: bool) -> None:
+    """The newest versions, and what became of each."""
+    found = _asked(project, lambda versions, project: versions.all(project))
+    if as_json:
+        click.echo(json.dumps([_values(one) for one in found]))
+        return
+    table = Table("version", "state", "labels", "accuracy", "why")
+    for one in found[:_MOST_LISTED]:
+        rows = (one.version, _state(one), str(one.labels), _accuracy(one), one.reason)
+        table.add_row(*(Text(printable(row)) for row in rows))
+    Console().print(table)
+    if len(found) > _MOST_LISTED:
+        click.echo(f"{counted(len(found), 'version')} in all: --json has them.")
+
+
+@models.command()
+@_project
+@click.argument("version")
+@_json
+def show(project: str, version: str, as_json: bool) -> None:
+    """All that is known of a version."""
+    found = _asked(project, lambda versions, project: versions.one(project, version))
+    if as_json:
+        click.echo(json.dumps(_values(found)))
+        return
+    for name, value in _values(found).items():
+        click.echo(printable(f"{name:<26} {json.dumps(value) if isinstance(value, dict) else value}"))
+
+
+@models.command()
+@_project
+@click.argument("version")
+def promote(project: str, version: str) -> None:
+    """Have VERSION serve, and the queue be in its order, until you choose another or release it."""
+    click.echo(printable(_asked(project, lambda versions, project: versions.promote(project, version))))
+
+
+@models.command()
+@_project
+def rollback(project: str) -> None:
+    """Have the version serve that did before the one in service, until you choose another or release it."""
+    click.echo(printable(_asked(project, lambda versions, project: versions.rollback(project))))
+
+
+@models.command()
+@_project
+def release(project: str) -> None:
+    """Let new versions serve again, after promote or rollback."""
+    click.echo(printable(_asked(project, lambda versions, project: versions.release(project))))
+
+
+def _asked(project: str, ask: Callable[[Versions, ProjectId], Any]) -> Any:
+    with wired(read_settings()) as parts:
+        return ask(parts.versions, chosen(parts, project).project)
+
+
+def _state(one: ModelRecord) -> str:
+    marks = [name for name, is_so in (("chosen by a person", one.chosen), ("anchor", one.anchor)) if is_so]
+    return ", ".join([one.state.replace("_", " "), *marks])
+
+
+def _accuracy(one: ModelRecord) -> str:
+    found = accuracy.of_version(one.metrics)
+    return "\n".join(
+        f"{f'{target}: ' if len(found) > 1 else ''}{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
+        for target, share in found.items()
+    )
+
+
+def _values(one: ModelRecord) -> dict[str, Any]:
+    return {
+        "version": one.version,
+        "state": one.state,
+        "chosen": one.chosen,
+        "anchor": one.anchor,
+        "labels": one.labels,
+        "reason": one.reason,
+        "queue": one.queue_version,
+        "created_at": one.created_at and one.created_at.isoformat(),
+        "learner": one.learner or "built-in",
+        "accuracy": {target: asdict(share) for target, share in accuracy.of_version(one.metrics).items()},
+        "agreement_on_tasks_asked": agreement.named(one.metrics),
+    }

@@ -1,0 +1,74 @@
+"""`nextlabel models`: a person decides which version serves, model and order at once, until they lift it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nextlabel.errors import SettingsError
+from nextlabel.labeling import LabelSchema, ModelVersion, Target
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+
+@pytest.fixture
+def taught(team: Team) -> Team:
+    """Three versions: one that knows nothing, and two that learned."""
+    team.import_mails(80)
+    team.run()
+    for _ in range(2):
+        team.work(10)
+        team.run()
+    assert team.serving.version == "nextlabel-3"
+    return team
+
+
+def learn_more(team: Team) -> ModelVersion:
+    team.work(5)
+    trained = team.run().trained
+    assert trained is not None
+    return trained
+
+
+@pytest.mark.every_database
+def test_what_a_person_chose_serves_with_its_order_whatever_is_learned_until_they_lift_it(taught: Team) -> None:
+    printed = taught.parts.versions.promote(taught.project, "nextlabel-2")
+    assert printed.startswith("nextlabel-2 serves until")
+    assert taught.serving.version == "nextlabel-2"
+    assert taught.in_force() == taught.serving.announced_version
+    newest = learn_more(taught)
+    assert (taught.serving.version, taught.in_force()) == ("nextlabel-2", taught.serving.announced_version)
+    held_back = taught.parts.versions.one(taught.project, newest)
+    assert (held_back.state, "a person chose nextlabel-2" in held_back.reason) == ("held_back", True)
+    taught.parts.versions.release(taught.project)
+    assert (taught.serving.version, taught.serving.chosen) == (newest, False)
+    assert taught.in_force() == taught.serving.announced_version
+    assert learn_more(taught) == taught.serving.version
+
+
+def test_rolling_back_puts_the_version_before_in_service(taught: Team) -> None:
+    taught.parts.versions.rollback(taught.project)
+    assert (taught.serving.version, taught.serving.chosen) == ("nextlabel-2", True)
+    taught.parts.versions.rollback(taught.project)
+    assert taught.serving.version == "nextlabel-3", "it served before"
+
+
+def test_what_cannot_serve_is_refused_and_nothing_changes(taught: Team) -> None:
+    before = taught.serving
+    with pytest.raises(SettingsError, match="has no version 'nextlabel-9': it has nextlabel-3, nextlabel-2"):
+        taught.parts.versions.promote(taught.project, "nextlabel-9")
+    with taught.tool.opened(taught.at_tool) as it:
+        target = it.schema.targets[0]
+        it.schema = LabelSchema((Target("other", "choice", target.inputs, ("ham", "spam")),))
+    taught.label(taught.take(), "ham")
+    taught.run()
+    with pytest.raises(SettingsError, match="made for another labeling config"):
+        taught.parts.versions.promote(taught.project, before.version)
+
+
+def test_releasing_what_nobody_chose_changes_nothing(taught: Team) -> None:
+    before = taught.serving
+    assert "no version was chosen" in taught.parts.versions.release(taught.project)
+    assert taught.serving == before
