@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner, Result
 
+from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import LabelSchema, ModelVersion, Target
+from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -72,3 +77,25 @@ def test_releasing_what_nobody_chose_changes_nothing(taught: Team) -> None:
     before = taught.serving
     assert "no version was chosen" in taught.parts.versions.release(taught.project)
     assert taught.serving == before
+
+
+def test_the_command_lists_versions_and_has_one_of_them_serve(taught: Team, settings: Settings) -> None:
+    ours = {"NEXTLABEL_HOME": str(settings.home), "NEXTLABEL_DATABASE_URL": settings.database_url}
+    env = dict.fromkeys(os.environ) | ours | {"REDIS_URL": settings.redis_url, "COLUMNS": "200"}
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["models", arguments[0], "--project", taught.project, *arguments[1:]], env=env)
+
+    assert run("promote", "nextlabel-2").exit_code == 0
+    assert "in service, chosen by a person" in run("list").stdout
+    listed = json.loads(run("list", "--json").stdout)
+    assert [(one["version"], one["state"]) for one in listed][:2] == [
+        ("nextlabel-3", "retired"),
+        ("nextlabel-2", "in_service"),
+    ]
+    assert json.loads(run("show", "nextlabel-2", "--json").stdout)["labels"] == 10
+    assert "nextlabel-2" in run("show", "nextlabel-2").stdout
+    assert run("release").exit_code == 0
+    refused = run("promote", "nextlabel-\x1b[31m9")
+    assert refused.exit_code == EXIT_CONFIGURATION
+    assert "\x1b" not in refused.output
