@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from integration.test_loop import target_predictions
+from integration.test_loop import everything_said, target_predictions
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.labeling import Prediction, TaskId
 from nextlabel.ports.requests import PredictRequest
@@ -180,3 +180,19 @@ def rightness(team: Team) -> float:
         tasks = [row.task for row in it.rows.values()]
     guesses = target_predictions(team, tasks).guesses("label")
     return float(np.mean([one.label == team.truth[task.id] for one, task in zip(guesses, tasks, strict=True)]))
+
+
+def test_a_version_that_lost_a_label_does_not_serve_until_a_person_has_it_serve(audited: Team) -> None:
+    audited.work(30)
+    audited.run()
+    before = audited.serving.version
+    for task, label in everything_said(audited).items():
+        if label == "spam":
+            audited.label(task, "ham")
+    done = audited.run()
+    assert done.promotion is not None
+    assert "1 labels that 5 tasks or more had when the model in service was trained are gone" in done.promotion.reason
+    assert audited.serving.version == before
+    assert done.trained is not None
+    audited.parts.versions.promote(audited.project, done.trained)
+    assert audited.serving.version == done.trained

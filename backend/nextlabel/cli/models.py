@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,8 @@ from rich.text import Text
 
 from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
-from nextlabel.evaluation import accuracy, agreement
+from nextlabel.evaluation import accuracy, agreement, sanity
+from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import ModelRecord
 from nextlabel.service.versions import Versions
@@ -81,6 +83,30 @@ def rollback(project: str) -> None:
 def release(project: str) -> None:
     """Let new versions serve again, after promote or rollback."""
     click.echo(printable(_asked(project, lambda versions, project: versions.release(project))))
+
+
+@click.command()
+@_project
+@_json
+def check(project: str, as_json: bool) -> None:
+    """The sanity checks of the newest version. The exit code is 1 where one of those that stop a version failed."""
+    versions = _asked(project, lambda versions, project: versions.all(project))
+    found = list(sanity.of_figures(versions[0].metrics)) if versions else []
+    if as_json:
+        values = [asdict(one) | {"limit": one.limit, "stops": one.stops, "passed": one.passed} for one in found]
+        click.echo(json.dumps({"version": versions[0].version if versions else None, "checks": values}))
+    else:
+        _print_checks(versions[0].version if versions else "no version yet", found)
+    sys.exit(0 if all(one.passed or not one.stops for one in found) else 1)
+
+
+def _print_checks(version: str, checks: Sequence[Check]) -> None:
+    table = Table("target", "check", "figure", "limit", "", title=version)
+    for one in checks:
+        word = "" if one.passed else f"{'stops it' if one.stops else 'look into it'}: {one.sentence}"
+        row = (one.target, one.name, f"{one.figure:.3g}", f"{one.limit:.3g}", word)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console().print(table)
 
 
 def _asked(project: str, ask: Callable[[Versions, ProjectId], Any]) -> Any:

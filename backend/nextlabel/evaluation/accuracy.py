@@ -52,4 +52,9 @@ def of_answers(correctness: Sequence[float], *, whole: bool) -> Interval | None:
 
 def others(metrics: Mapping[str, float]) -> dict[str, float]:
     """The figures that are taken from all labels."""
-    return {name: figure for name, figure in metrics.items() if name.rpartition(".")[2] not in _NAMES}
+    last = {name: name.rpartition(".")[2] for name in metrics}
+    return {
+        name: figure
+        for name, figure in metrics.items()
+        if last[name] not in _NAMES and not last[name].startswith("check_")
+    }

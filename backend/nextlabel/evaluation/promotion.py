@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nextlabel.evaluation import paired
+from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling.ranking import Floats
 
 _MIN_FRESH = 10
@@ -58,6 +60,14 @@ def audited(promotion: Promotion, anchor: Rival | None, in_service: Rival) -> Pr
     if to_other.outcome is paired.Outcome.STOPPED:
         return Promotion(False, f"worse than the model in service: {_words(to_other)}")
     return replace(promotion, anchors=to_anchor.n >= _ANCHOR_LABELS)
+
+
+def sanity_first(checks: Sequence[Check], promotion: Promotion) -> Promotion:
+    """The decision where all checks that stop a version pass; else it is turned down."""
+    failed = [one.sentence for one in checks if one.stops and not one.passed]
+    if not failed:
+        return promotion
+    return Promotion(False, f"{'; '.join(failed)}. If that is as it should be: `nextlabel models promote`")
 
 
 def _words(judgement: paired.Judgement) -> str:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
-from nextlabel.evaluation import accuracy
+from nextlabel.evaluation import accuracy, sanity
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.paired import squared_miss
-from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge
+from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge, sanity_first
+from nextlabel.evaluation.sanity import Check
 from nextlabel.features.encoders import Encoder, encoder_for, models_for
 from nextlabel.features.matrices import rows_of
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
@@ -24,11 +25,14 @@ from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.learning.checking import Evidence, checks
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
+
+_CHECKED = 200  # open tasks that a new version is tried on
 
 
 class TargetsWorkbench:
@@ -118,7 +122,21 @@ class TargetsWorkbench:
             known = examples.tasks, examples.features, examples.labels
             fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
-        return Challenger(ProjectModel(learned), self._metrics(fitted), self._judge(champion, anchor, fitted))
+        metrics = self._metrics(fitted)
+        found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
+        promotion = sanity_first(found, self._judge(champion, anchor, fitted))
+        return Challenger(ProjectModel(learned), metrics | sanity.figures_of(found), promotion)
+
+    def _checks(
+        self, target: Target, fitted: Mapping[str, Fitted], metrics: Mapping[str, float], champion: Champion | None
+    ) -> Sequence[Check]:
+        """None in a simulation that asks for no judgement."""
+        if not self._judged:
+            return ()
+        encoder, some = self._encoder(target), self.open[:: max(1, len(self.open) // _CHECKED)][:_CHECKED]
+        examples, seen = self._examples(target, encoder), self._features(encoder, some)
+        evidence = Evidence(fitted[target.name], examples, some, seen, self._audits, metrics)
+        return list(checks(evidence, champion))
 
     def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
         return [

@@ -35,6 +35,7 @@ class Champion:
     model: Model | None
     trained_on: Labels
     same_kind: bool
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
+from nextlabel.evaluation.sanity import Check, of_figures
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
@@ -38,6 +39,7 @@ from nextlabel.ports.state import (
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import (
     BLANK,
+    CHECKS,
     FIELDS,
     STRATEGY,
     Connector,
@@ -63,7 +65,7 @@ class Round:
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
     the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
-    is what a person should know of fields that tasks do not have.
+    is what a person should know of fields that tasks do not have. ``checks`` are those of the version ``trained``.
     """
 
     project: ProjectId
@@ -79,6 +81,7 @@ class Round:
     blank: Sequence[Task] | None = None
     fallback: str | None = None
     missing: Sequence[Finding] = ()
+    checks: Sequence[Check] = ()
 
     @property
     def changes_something(self) -> bool:
@@ -90,6 +93,10 @@ class Round:
         found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
         if self.blank is not None:
             found[BLANK] = [Finding("warning", _nothing_in(self.blank))] if self.blank else []
+        if self.trained is not None:
+            found[CHECKS] = [
+                Finding("warning", f"{self.trained}, {one.sentence}.") for one in self.checks if not one.passed
+            ]
         if self.fallback is not None:
             found[STRATEGY] = [Finding("warning", self.fallback)] if self.fallback else []
         return found
@@ -135,6 +142,7 @@ class _Outcome:
     promotion: Promotion | None = None
     model: Model | None = None
     failure: str = ""
+    checks: Sequence[Check] = ()
 
     @property
     def fresh(self) -> dict[ModelVersion, Model]:
@@ -226,6 +234,7 @@ class ActiveLearning:
             _blank(now.workbench, missing),
             fallbacks[-1] if fallbacks else None,
             missing,
+            outcome.checks,
         )
 
     def _read_tool(
@@ -332,7 +341,7 @@ class ActiveLearning:
         anchor = self._registry.anchor(project) if promotion.to_anchor else None
         if anchor and serving and anchor.version != serving.version:
             self._registry.promote(project, anchor.version, fence=fence)
-        return _Outcome(version, promotion, challenger.model)
+        return _Outcome(version, promotion, challenger.model, checks=list(of_figures(challenger.metrics)))
 
     def _note_answers(self, project: ProjectId, answers: Sequence[Answer], version: ModelVersion) -> None:
         if answers:
@@ -357,7 +366,7 @@ class ActiveLearning:
                 model = self._registry.load(project, record.version)
             except ArtifactError as error:  # lost, damaged or outdated: what is learned now takes its place
                 log.warning("project %s: its model is learned again: %s", project, error)
-        return Champion(record.version, model, record.trained_on, _made_by(record, workbench))
+        return Champion(record.version, model, record.trained_on, _made_by(record, workbench), record.metrics)
 
     def _failed(self, project: ProjectId, workbench: Workbench, error: HostedModelError, fence: int) -> _Outcome:
         """It is not tried again with the same labels: it may take an hour, and would most likely fail again."""

@@ -143,6 +143,8 @@ BLANK = "blank"
 """The topic of tasks in which there is nothing to read."""
 STRATEGY = "strategy"
 """The topic of a strategy that failed."""
+CHECKS = "checks"
+"""The topic of sanity checks that a new version did not pass."""
 FIELDS = "fields"
 """The topic of fields that the labeling config shows and tasks do not have."""
 

@@ -1,0 +1,78 @@
+"""The sanity checks of a new version, from what a turn of the loop has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextlabel.estimators.by_kind import Fitted
+from nextlabel.estimators.project import ProjectModel
+from nextlabel.evaluation import sanity
+from nextlabel.evaluation.sanity import Check
+from nextlabel.features.matrices import rows_of
+from nextlabel.labeling import KINDS, Task, TaskId
+from nextlabel.labeling.ranking import Features
+from nextlabel.learning.pools import Examples
+from nextlabel.learning.workbench import Champion
+
+_LEAST_AUDITS = 50  # for what is measured on audit tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One target of a new version: what it was fitted to and came to, and some ``open`` tasks with their features.
+
+    ``audits`` are the labeled audit tasks, ``metrics`` the figures of the version.
+    """
+
+    fitted: Fitted
+    examples: Examples
+    open: Sequence[Task]
+    open_features: Features
+    audits: Collection[TaskId]
+    metrics: Mapping[str, float]
+
+
+def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
+    """Each check for which there is enough to go by."""
+    target = new.examples.target
+    texts = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
+    yield sanity.constant(target.name, new.open_features, differ=len(texts) > 1)
+    yield from _of_audits(new)
+    if champion is None or not champion.same_kind:
+        return
+    given = (labels.get(target.name) for labels in champion.trained_on.values())
+    before = [label for label in map(target.read, given) if label is not None]
+    yield sanity.vanished(target.name, target.kind, before, new.examples.labels)
+    yield sanity.fell(target.name, new.metrics, champion.metrics)
+    yield from _drift(new, champion)
+
+
+def _of_audits(new: Evidence) -> Iterator[Check]:
+    target, tasks = new.examples.target, new.examples.tasks
+    is_audit = np.array([task.id in new.audits for task in tasks], dtype=np.bool_)
+    rows, others = np.flatnonzero(is_audit), np.flatnonzero(~is_audit)
+    if len(rows) < _LEAST_AUDITS:
+        return
+    features = new.examples.features
+    yield sanity.duplicates(target.name, rows_of(features, rows), rows_of(features, others))
+    if new.fitted.out_of_fold is not None and target.kind == "choice":
+        predicted = new.fitted.out_of_fold.of(rows)
+        correctness = predicted.correctness([new.examples.labels[row] for row in rows.tolist()])
+        yield sanity.miscalibrated(target.name, predicted.confidence, correctness)
+
+
+def _drift(new: Evidence, champion: Champion) -> Iterator[Check]:
+    """Of labels, by what both versions guess about some open tasks; not where asking takes long."""
+    target, model = new.examples.target, champion.model
+    known = model.targets.get(target.name) if isinstance(model, ProjectModel) else None
+    kind = KINDS[target.kind]
+    if known is None or not known.estimator.informative or kind.names is None or kind.slow or not new.open:
+        return
+    both = (new.fitted.model, known.estimator)
+    first, second = (
+        [guess.label for guess in one.predict(new.open, new.open_features).guesses(target.name)] for one in both
+    )
+    yield sanity.drift(target.name, first, second)

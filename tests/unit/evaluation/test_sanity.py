@@ -1,0 +1,52 @@
+"""The checks of a new version: each fails for what it is there for, and passes otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nextlabel.evaluation import sanity
+from nextlabel.evaluation.accuracy import figures_of
+from nextlabel.evaluation.promotion import Promotion, sanity_first
+from nextlabel.evaluation.sanity import Check
+
+rng = np.random.default_rng(0)
+ROWS = rng.random((60, 8))
+HALF_SURE = np.full(100, 0.5)
+
+
+def accuracy(share: float) -> dict[str, float]:
+    return figures_of("q", (np.arange(100) < 100 * share).astype(float), pool=10_000)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (
+            sanity.vanished("q", "choice", ["a"] * 5 + ["b"] * 4, ["a"]),
+            sanity.vanished("q", "choice", ["a"] * 5 + ["b"] * 5, ["a"]),
+        ),
+        (
+            sanity.vanished("q", "number", [1.0] * 5, [2.0]),
+            sanity.vanished("q", "choices", [("a", "b")] * 5, [("a",), ()]),
+        ),
+        (sanity.fell("q", accuracy(0.85), accuracy(0.9)), sanity.fell("q", accuracy(0.6), accuracy(0.9))),
+        (sanity.constant("q", ROWS, differ=True), sanity.constant("q", np.ones((9, 3)), differ=True)),
+        (sanity.constant("q", np.ones((9, 3)), differ=False), sanity.constant("q", np.zeros((9, 3)), differ=True)),
+        (
+            sanity.miscalibrated("q", HALF_SURE, (np.arange(100) % 2).astype(float)),
+            sanity.miscalibrated("q", HALF_SURE, np.ones(100)),
+        ),
+        (sanity.duplicates("q", ROWS[:30], ROWS[30:]), sanity.duplicates("q", ROWS[:30], ROWS[10:])),
+        (sanity.drift("q", ["a"] * 9 + ["b"], ["a"] * 10), sanity.drift("q", ["a"] * 10, ["b"] * 10)),
+    ],
+)
+def test_a_check_fails_where_it_should_and_nowhere_else(good: Check, bad: Check) -> None:
+    assert good.passed
+    assert not bad.passed
+    assert bad.sentence.startswith("q: ")
+    kept = {"labels": 7.0} | sanity.figures_of([good, bad])
+    assert [one.name for one in sanity.of_figures(kept)] == [bad.name]
+    better = Promotion(True, "better")
+    assert sanity_first([good], better) == better
+    assert sanity_first([bad], better).promoted is not bad.stops
