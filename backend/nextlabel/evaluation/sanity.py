@@ -93,7 +93,7 @@ def vanished(target: str, kind: TargetKind, before: Sequence[Label], now: Sequen
 
 
 def fell(target: str, now: Mapping[str, float], before: Mapping[str, float]) -> Check:
-    """By how much even the upper end of the accuracy lies below the lower end of what it was, by the figures of both."""
+    """By how much the upper end of the accuracy lies below the lower end of what it was, by the figures of both."""
     new, old = of_version(now).get(target), of_version(before).get(target)
     return Check(target, "fell", max(0.0, old.low - new.high) if new and old else 0.0)
 
