@@ -1,0 +1,131 @@
+"""Intervals for one look: how sure a figure is that was taken from this number of labels.
+
+Whoever looks again after each label and takes notice only when it suits needs those of `always_valid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, t
+
+from nextlabel.labeling.ranking import Floats
+
+Values = Floats | NDArray[np.bool_]
+"""Numbers in [0, 1], or whether each answer was right."""
+
+LEVEL = 0.95
+_STEADY = 12.0  # how many labels the largest possible spread counts for, beside the spread that was seen
+_MOST_GROUPS = 100  # that a jackknife leaves out, one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure taken from ``n`` labels: its ``value``, and from where (``low``) to where (``high``) the truth may lie.
+
+    ``method`` names how the interval was made.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+def mean_interval(values: Values, *, pool: int | None = None, level: float = LEVEL) -> Interval:
+    """For the mean of ``n`` values in [0, 1] of tasks drawn at random: Wilson's (1927) where they are all 0 or 1.
+
+    Other values spread less, which counts as if there were more labels (Korn & Graubard, 1998). ``pool`` is how many
+    tasks there are in all: the more of them are labeled, the narrower it is. Raises `ValueError` for no values, and for
+    those outside [0, 1].
+    """
+    seen = in_unit_range(values)
+    mean, n = float(seen.mean()), len(seen)
+    size = labels_worth(seen) / _left(n, pool)
+    return wilson(mean, n, size, "wilson" if np.isin(seen, (0, 1)).all() else "wilson, by spread", level)
+
+
+def labels_worth(values: Floats) -> float:
+    """How many labels of 0 and 1 tell as much as these n values in [0, 1], which spread less around the same mean."""
+    mean, n = float(values.mean()), len(values)
+    return n * gain(n * mean * (1 - mean), squares_of(values), mean, n)
+
+
+def gain(most: float, squares: float, mean: float, n: int) -> float:
+    """How many times as much n labels tell if the squares of their deviations sum to ``squares`` instead of ``most``;
+    never taken to be large because few values happen to agree."""
+    inside = (mean * n + 1) / (n + 2)
+    steady = _STEADY * inside * (1 - inside)
+    return (most + steady) / (squares + steady)
+
+
+def squares_of(values: Floats) -> float:
+    """The sum of the squares of how far values are from their mean."""
+    return float(((values - values.mean()) ** 2).sum())
+
+
+def by_class(values: Values, classes: Sequence[Hashable], *, least: int = 10) -> dict[Hashable, Interval]:
+    """The interval for each class that at least ``least`` of the n values belong to."""
+    rows: dict[Hashable, list[int]] = {}
+    for row, name in enumerate(classes):
+        rows.setdefault(name, []).append(row)
+    seen = in_unit_range(values)
+    return {name: mean_interval(seen[chosen]) for name, chosen in rows.items() if len(chosen) >= least}
+
+
+def jackknife(
+    figure: Callable[[NDArray[np.intp]], float],
+    n: int,
+    *,
+    lowest: float = 0.0,
+    highest: float = 1.0,
+    level: float = LEVEL,
+) -> Interval:
+    """For a ``figure`` that is no mean, such as F1 or a correlation (Tukey, 1958); not for repeated looks.
+
+    ``figure`` takes the row numbers that count, of ``n`` labels in random order, and is between ``lowest`` and
+    ``highest``. From 100 labels on, groups of them are left out together. Raises `ValueError` for fewer than 2 labels.
+    """
+    if n < 2:
+        raise ValueError(f"A jackknife takes at least 2 labels, not {n}.")
+    rows, groups = np.arange(n), min(n, _MOST_GROUPS)
+    whole = figure(rows)
+    without = np.array([figure(rows[rows % groups != left_out]) for left_out in range(groups)])
+    # On a scale without ends: the interval is shorter towards an end, and does not reach beyond it.
+    centre, others = (_logit((x - lowest) / (highest - lowest), n) for x in (np.array(whole), without))
+    error = float(np.sqrt((groups - 1) / groups * ((others - others.mean()) ** 2).sum()))
+    reach = float(t.ppf(0.5 + level / 2, groups - 1)) * error
+    low, high = (lowest + (highest - lowest) / (1 + np.exp(-(centre + side))) for side in (-reach, reach))
+    return Interval(whole, min(float(low), whole), max(float(high), whole), n, "jackknife, not for repeated looks")
+
+
+def in_unit_range(values: Values) -> Floats:
+    """The values, if there are any and all are in [0, 1]; otherwise raises `ValueError`."""
+    seen = np.asarray(values, dtype=np.float64)
+    if seen.ndim != 1 or not len(seen) or not ((seen >= 0) & (seen <= 1)).all():
+        raise ValueError(
+            "The values must be at least one number in [0, 1], in one row: 0 or 1, or how far off of a range."
+        )
+    return seen
+
+
+def wilson(mean: float, n: int, size: float, method: str, level: float = LEVEL) -> Interval:
+    """Wilson's interval around a ``mean`` in [0, 1] of n labels that tell as much as ``size`` of 0 and 1."""
+    z = float(norm.ppf(0.5 + level / 2))
+    centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
+    reach = float(z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2)))
+    return Interval(mean, max(0.0, centre - reach), min(1.0, centre + reach), n, method)
+
+
+def _left(n: int, pool: int | None) -> float:
+    """By how much less a mean varies that is taken from ``n`` of a ``pool`` of tasks, none of them twice."""
+    return 1.0 if pool is None else max(pool - n, 1) / max(pool - 1, 1)
+
+
+def _logit(share: Floats, n: int) -> Floats:
+    inside = np.clip(share, 0.5 / (n + 1), 1 - 0.5 / (n + 1))
+    return np.asarray(np.log(inside / (1 - inside)))

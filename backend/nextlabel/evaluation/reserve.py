@@ -1,0 +1,133 @@
+"""Which tasks are reserved for audits, and where they stand among the ranked ones.
+
+How the service will use this room. At ``connect`` a project gets a random salt, which nobody else may know. Before each
+order, tasks of `Reserve.withheld` are kept from the query strategy, and `interleave` puts those of `Reserve.sample`
+that have no label yet between the ranked ones; tasks that are ``blank`` are sent with an empty prediction. A label of
+a task of the sample is an audit label, unless it was there at ``connect``. When it comes, how good the answer of the
+version in service had been (right or wrong, Jaccard, |error| ÷ range) joins the values of
+`always_valid.mean_of_answers`. After a turn the out-of-fold values of all audit labels go to `intervals.mean_interval`,
+per class to `intervals.by_class`, and from 50 on, with the out-of-fold confidence on tasks without an audit label, to
+`prediction_powered.mean_interval`; F1 and correlation go to `intervals.jackknife`. The losses that two versions had on
+audit labels which neither had seen go to `paired.judge`, which decides what serves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.labeling import TaskId
+
+_MOST_BITS = 53  # of a hash, so that it is a float in [0, 1) exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Reserves a ``share`` of a project's tasks by a hash of their ids under a secret ``salt``, at least ``least``.
+
+    A ``share`` of 0 reserves none. Raises `ValueError` for an empty salt, a share outside [0, 1] and a negative least.
+    """
+
+    salt: str
+    share: float = 0.10
+    least: int = 60
+
+    def __post_init__(self) -> None:
+        if not self.salt:
+            raise ValueError("The salt is empty: give each project random characters of its own.")
+        if not 0 <= self.share <= 1 or self.least < 0:
+            raise ValueError(f"share is {self.share} and least {self.least}: the share is in [0, 1], least 0 or more.")
+
+    def sample(self, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
+        """The audit tasks among all of a project's tasks, in the order in which they are served: a random sample.
+
+        They are the tasks whose hash is in the lowest ``share``, or the lowest ``least`` where those are fewer. New
+        tasks never bring an older one in, so that no task which a strategy ranked becomes an audit task. They only push
+        tasks out that were there to make up ``least``.
+        """
+        if not self.share:
+            return ()
+        key = _key(self.salt)
+        places = sorted((_unit(key, "reserve", task), task) for task in set(tasks))
+        size = max(bisect_left(places, (self.share,)), self.least)
+        return tuple(task for _, task in places[:size])
+
+    def withheld(self, tasks: Iterable[TaskId], before: Collection[TaskId] = ()) -> frozenset[TaskId]:
+        """The tasks that no strategy ranks: the sample, and all that were withheld ``before``, whatever has changed
+        since. Audit figures are taken from the sample alone, which stays random."""
+        return frozenset(before) | frozenset(self.sample(tasks))
+
+
+def audit_rate(audit_labels: int) -> float:
+    """The share of the window's places that audit tasks get, by how many audit labels there are."""
+    return 0.20 if audit_labels < 50 else 0.10 if audit_labels < 200 else 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Tasks in the order in which they are served, which of them are ``audits``, and which show no prediction.
+
+    ``blank`` are all audits and about as many ranked tasks, which nobody can tell from them.
+    """
+
+    tasks: tuple[TaskId, ...]
+    audits: frozenset[TaskId]
+    blank: frozenset[TaskId]
+
+
+def interleave(
+    ranked: Sequence[TaskId], audits: Sequence[TaskId], *, size: int, audit_labels: int, salt: str, version: str
+) -> Window:
+    """The first ``size`` places: ``audits`` in their order at the rate for so many ``audit_labels``, the others ranked.
+
+    In each block of places (5, 10 or 20) two random ones are blank, and a coin decides which of them is the audit: so
+    audits are spread evenly, and a blank task is one of them with chance ½ wherever it stands. Where one of both runs
+    out, the other fills the places. A task in both is an audit. The same arguments give the same window; each
+    ``version`` of the order has places of its own.
+    """
+    reserved = set(audits)
+    others = [task for task in ranked if task not in reserved]
+    size = min(size, len(others) + len(reserved))
+    places = _blank_places(size, audit_labels, _integer(_key(salt), "places", version))
+    served = _is_audit(places[: len(audits), 0], size, len(others))
+    tasks = np.empty(size, dtype=object)
+    tasks[served] = list(audits[: served.sum()])
+    tasks[~served] = others[: (~served).sum()]
+    partners = places[: len(audits), 1]
+    blank = [*tasks[served], *tasks[partners[partners < size]]]
+    return Window(tuple(tasks), frozenset(tasks[served]), frozenset(blank))
+
+
+def _blank_places(size: int, audit_labels: int, seed: int) -> NDArray[np.intp]:
+    """blocks × 2 different places, in each block one for an audit and one for a ranked task; the last may be ≥ size."""
+    block = round(1 / audit_rate(audit_labels))
+    count = ceil(size / block)
+    shuffled = np.random.default_rng(seed).random((count, block)).argsort(axis=1)
+    return shuffled[:, :2] + block * np.arange(count)[:, None]
+
+
+def _is_audit(places: NDArray[np.intp], size: int, ranked: int) -> NDArray[np.bool_]:
+    """Whether each place is an audit's: those drawn, and all behind the last ranked task."""
+    is_audit = np.zeros(size, dtype=np.bool_)
+    is_audit[places[places < size]] = True
+    return is_audit | (np.cumsum(~is_audit) > ranked)
+
+
+def _key(salt: str) -> bytes:
+    return hashlib.blake2b(salt.encode("utf-8", "surrogatepass")).digest()
+
+
+def _unit(key: bytes, purpose: str, name: str) -> float:
+    """A number in [0, 1) that only who knows the key can foretell."""
+    return (_integer(key, purpose, name) >> (64 - _MOST_BITS)) * 2.0**-_MOST_BITS
+
+
+def _integer(key: bytes, purpose: str, name: str) -> int:
+    found = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=purpose.encode())
+    return int.from_bytes(found.digest())

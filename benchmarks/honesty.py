@@ -1,0 +1,346 @@
+"""``python -m benchmarks.honesty``: whether the figures that nextlabel shows hold, and a worse model is kept out.
+
+A fast path: on three real sets the service's own learning asks for labels in half of the rows, and what each version
+says of the other half is kept in ``.cache/honesty``. Audit tasks are then drawn from that half a thousand times over,
+none twice, each predicted by the version that its place calls for. So audits do not train the model here, but for the
+*version in service*, whose out-of-fold predictions come from models that are fitted on ranked and audit labels alike.
+Pairs of versions for the gate are real ones whose accuracies differ by as much as is said.
+
+Finished runs are kept and never done twice. ``QUICK=1`` does fewer. The last line is one JSON object; tables go into
+``docs/benchmarks.md`` (with ``QUICK=1`` they are only printed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from benchmarks.page import write_table
+from nextlabel.evaluation import prediction_powered
+from nextlabel.evaluation.always_valid import log_evidence
+from nextlabel.evaluation.intervals import Interval, mean_interval
+from nextlabel.evaluation.paired import AGAINST_ANCHOR, AHEAD, e_values
+from nextlabel.evaluation.reserve import audit_rate
+from nextlabel.features.matrices import stacked
+from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.learning.workbench import order_seed
+from nextlabel.simulate import load
+from nextlabel.simulate.learning import MatrixLearning, Problem, Rows, Split
+from nextlabel.strategies.builtin import built_in
+from nextlabel.strategies.diverse import Diverse
+
+RUNS = Path(__file__).resolve().parent.parent / ".cache" / "honesty"
+SETS = ("digits", "spam", "keel:spambase")
+_BATCH, _LABELS, _MOST_AUDITS, _FIRST = 10, 300, 500, 20
+_SIZES = (50, 100, 200)  # audit labels that the version in service is measured with
+_AWAY = {"≥ 10 worse": (-0.13, -0.10), "5 worse": (-0.055, -0.045), "3 worse": (-0.035, -0.025)}
+_AWAY |= {"equal": (-0.002, 0.002), "3 better": (0.025, 0.035)}
+_JUDGED_AT = (100, 200)
+_FOLDS, _PAIRS = 5, 200
+
+Run = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is done: learning runs for each set, draws of audits from each, draws that models are fitted for."""
+
+    runs: int
+    draws: int
+    fits: int
+
+
+FULL, QUICK = Effort(20, 1000, 200), Effort(4, 500, 24)
+
+
+class Fitted(MatrixLearning):
+    """The service's learning, with what it says of the held-out half, which audit tasks may be labeled of too."""
+
+    def probabilities(self, rows: Rows, audits: Rows) -> Floats:
+        """k chances of each held-out row, by a model of these labeled rows and audit tasks."""
+        known = self._matrices
+        labels = np.concatenate([self._truth[rows], self._test_truth[audits]])
+        predict = known.learner.fit(_stacked(known.train[rows], known.test[audits]), labels, self._seed)
+        return np.asarray(predict(known.test))
+
+    def of_truth(self, probabilities: Floats) -> Floats:
+        """Each held-out row's chance of what is true."""
+        return np.asarray(probabilities[np.arange(len(self._test_truth)), self._test_truth])
+
+    def right(self, probabilities: Floats) -> Floats:
+        """1 for each held-out row whose likeliest class is true, 0 for the others."""
+        return (probabilities.argmax(axis=1) == self._test_truth).astype(np.float64)
+
+
+def _stacked(first: Features, second: Features) -> Features:
+    if isinstance(first, csr_matrix) and isinstance(second, csr_matrix):
+        return stacked([first, second])
+    return np.concatenate([first, second])
+
+
+def learned(name: str, seed: int, effort: Effort) -> Run:
+    """One run of a set: of each version, whether it is ``right`` of each held-out row and its chance of the ``truth``;
+    and for each number of audit labels, what fold models said of some draws of so many."""
+    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}.npz"
+    if not path.exists():
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="nextlabel-honesty-") as cache:
+            warnings.simplefilter("ignore")  # collinear columns, few labels
+            found = _learn(name, seed, effort, Path(cache))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part.npz")
+        np.savez_compressed(unfinished, **found)  # type: ignore[arg-type]  # as if a name could be "allow_pickle"
+        unfinished.replace(path)
+    with np.load(path) as kept:
+        return dict(kept)
+
+
+def _learn(name: str, seed: int, effort: Effort, cache: Path) -> dict[str, Floats]:
+    data = load(name)
+    order = np.random.default_rng([seed, 17]).permutation(len(data))
+    split = Split(data.target, data.part(order[: len(order) // 2]), data.part(order[len(order) // 2 :]))
+    learning = Fitted(Problem(data, cache), split, "accuracy", seed)
+    rows, said = np.empty(0, dtype=np.int64), []
+    while len(rows) < _LABELS:
+        learning.learn(rows)
+        strategy = Diverse() if learning.is_cold(_BATCH) else built_in("adaptive")
+        asked = learning.candidates(order_seed(seed, len(rows))).ranked(strategy, _BATCH).task_ids()
+        rows = np.concatenate([rows, np.array([int(task) for task in asked], dtype=np.int64)])
+        said.append(learning.probabilities(rows, np.empty(0, dtype=np.int64)))
+    found = {
+        "right": np.stack([learning.right(p) for p in said]),
+        "truth": np.stack([learning.of_truth(p) for p in said]),
+    }
+    draws = -(-effort.fits // effort.runs)
+    for size in _SIZES:
+        found[f"of {size}"] = np.stack(
+            [_out_of_fold(learning, rows, size, [seed, size, draw]) for draw in range(draws)]
+        )
+    return found
+
+
+def _out_of_fold(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floats:
+    """3 × held-out rows, audits first: are fold models right, how sure are they, is the version right."""
+    order = np.random.default_rng(seed).permutation(len(learning._test_truth))
+    audits, places = order[:size], np.arange(len(order))
+    right, sure = np.empty(len(order)), np.empty(len(order))
+    for fold in range(_FOLDS):
+        out = places % _FOLDS == fold
+        p = learning.probabilities(rows[np.arange(len(rows)) % _FOLDS != fold], audits[~out[:size]])
+        right[out], sure[out] = learning.right(p)[order][out], p.max(axis=1)[order][out]
+    version = learning.right(learning.probabilities(rows, audits))[order]
+    return np.stack([right, sure, version])
+
+
+def versions_asked(versions: int) -> NDArray[np.intp]:
+    """Which version predicts the n-th audit task, as the serving rate falls; the last one from the last label on."""
+    ranked = np.cumsum([1 / audit_rate(n) - 1 for n in range(_MOST_AUDITS)])
+    return np.clip(ranked.astype(np.intp) // _BATCH, 1, versions - 1)
+
+
+def simultaneous(right: Floats, draws: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each of many draws of audit tasks, whether the always-valid interval held after every label from the 20th on,
+    and whether Wilson's did."""
+    asked, accuracy = versions_asked(len(right)), right.mean(axis=1)
+    size = min(_MOST_AUDITS, right.shape[1])
+    order = np.random.default_rng(seed).random((draws, right.shape[1])).argsort(axis=1)[:, :size]
+    counts = np.arange(1.0, size + 1)
+    sums = np.cumsum(right[asked[:size], order], axis=1)
+    truth = np.cumsum(accuracy[asked[:size]]) / counts
+    looks = np.s_[:, _FIRST - 1 :]
+    counts, truth = (np.broadcast_to(one, sums.shape)[looks] for one in (counts, truth))
+    always = log_evidence(sums[looks], counts, truth) < np.log(20)
+    wilson = _in_wilson(sums[looks] / counts, counts, truth)
+    return np.asarray(always.all(axis=1)), np.asarray(wilson.all(axis=1))
+
+
+def _in_wilson(shares: Floats, counts: Floats, truth: Floats) -> NDArray[np.bool_]:
+    """Wilson's interval is the means whose score test does not reject."""
+    return np.asarray((shares - truth) ** 2 <= 1.96**2 * truth * (1 - truth) / counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How often intervals held the truth, and their mean half-width."""
+
+    share: float
+    half: float
+    n: int
+
+    @classmethod
+    def of(cls, intervals: Sequence[Interval], truths: Sequence[float]) -> Covered:
+        inside = [one.low <= truth <= one.high for one, truth in zip(intervals, truths, strict=True)]
+        return cls(float(np.mean(inside)), float(np.mean([(one.high - one.low) / 2 for one in intervals])), len(inside))
+
+
+def of_version(runs: Sequence[Run], size: int) -> tuple[Covered, Covered]:
+    """The interval of the version in service after so many audit labels, and the same tightened by PPI++."""
+    drawn = [draw for run in runs for draw in run[f"of {size}"]]
+    truths = [float(version[size:].mean()) for _, _, version in drawn]
+    plain = [mean_interval(right[:size]) for right, _, _ in drawn]
+    powered = [prediction_powered.mean_interval(right[:size], sure[:size], sure[size:]) for right, sure, _ in drawn]
+    return Covered.of(plain, truths), Covered.of(powered, truths)
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """How challengers of one kind fared: the share that stays at 100 and at 200 audit labels, and that was stopped."""
+
+    pairs: int
+    stays: Mapping[int, float]
+    stopped: Mapping[int, float]
+
+
+def through(worse_by: Floats) -> Through:
+    """Of draws × 200 paired differences: what the gate would do after 100 and after 200 audit labels."""
+    evidence = np.maximum.accumulate(e_values(worse_by), axis=1)
+    stopped = {n: evidence[:, n - 1] >= AGAINST_ANCHOR for n in _JUDGED_AT}
+    ahead = {n: worse_by[:, :n].sum(axis=1) <= AHEAD for n in _JUDGED_AT}
+    stays = {n: float((ahead[n] & ~stopped[n]).mean()) for n in _JUDGED_AT}
+    return Through(1, stays, {n: float(one.mean()) for n, one in stopped.items()})
+
+
+def real_pairs(runs: Sequence[Run], draws: int) -> dict[str, Through]:
+    """Versions of one run, held to each other on audit tasks that are drawn many times."""
+    found: dict[str, Through] = {}
+    rng = np.random.default_rng(3)
+    for name, (least, most) in _AWAY.items():
+        pairs = _pairs(runs, least, most)
+        rng.shuffle(pairs)
+        if chosen := pairs[:_PAIRS]:
+            found[name] = _mean([_fared(run, one, other, draws, rng) for run, one, other in chosen])
+    return found
+
+
+def _pairs(runs: Sequence[Run], least: float, most: float) -> list[tuple[Run, int, int]]:
+    """Runs with two of their versions, the first of which is better by between ``least`` and ``most``."""
+    pairs = []
+    for run in runs:
+        accuracy = run["right"].mean(axis=1)
+        better = accuracy[:, None] - accuracy
+        fits = (better >= least) & (better <= most) & ~np.eye(len(better), dtype=np.bool_)
+        pairs += [(run, int(newer), int(other)) for newer, other in np.argwhere(fits)]
+    return pairs
+
+
+def _fared(run: Run, newer: int, other: int, draws: int, rng: np.random.Generator) -> Through:
+    order = rng.random((max(draws // _PAIRS, 10), run["right"].shape[1])).argsort(axis=1)[:, : _JUDGED_AT[-1]]
+    return through(((1 - run["truth"][newer]) ** 2 - (1 - run["truth"][other]) ** 2)[order])
+
+
+def simulated_pairs(discordance: float, draws: int = 20_000) -> dict[str, Through]:
+    """Versions that differ in whether they are right, on this share of all tasks; their losses are 0 or 1."""
+    rng, found = np.random.default_rng(4), {}
+    for name, points in {"10 worse": 0.10, "5 worse": 0.05, "3 worse": 0.03, "equal": 0.0, "3 better": -0.03}.items():
+        drawn = rng.random((draws, _JUDGED_AT[-1]))
+        worse = (drawn < (discordance + points) / 2).astype(np.float64)
+        found[name] = through(worse - (drawn > 1 - (discordance - points) / 2))
+    return found
+
+
+def _mean(fared: Sequence[Through]) -> Through:
+    stays, stopped = (
+        {n: float(np.mean([getattr(one, part)[n] for one in fared])) for n in _JUDGED_AT}
+        for part in ("stays", "stopped")
+    )
+    return Through(sum(one.pairs for one in fared), stays, stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one set showed: ``always`` and ``wilson``, how often each held at every look; by number of audit labels, the
+    version in service without and with PPI++; and how challengers fared."""
+
+    name: str
+    always: float
+    wilson: float
+    version: Mapping[int, tuple[Covered, Covered]]
+    gate: Mapping[str, Through]
+
+    def row(self) -> str:
+        cells = [self.name.removeprefix("keel:"), f"{self.always:.1%}", f"{1 - self.wilson:.1%}"]
+        for size in _SIZES:
+            plain, powered = self.version[size]
+            narrower = 1 - powered.half / plain.half
+            cells.append(f"{plain.share:.1%} ± {plain.half:.3f}; {powered.share:.1%}, {narrower:+.0%} ({plain.n})")
+        return f"| {' | '.join(cells)} |"
+
+
+def measured(name: str, effort: Effort, workers: int) -> Found:
+    """All figures of a set, from runs that are made where they are not kept yet."""
+    jobs = (delayed(learned)(name, seed, effort) for seed in range(effort.runs))
+    runs: list[Run] = Parallel(n_jobs=workers, inner_max_num_threads=1, backend="loky")(jobs)
+    draws = -(-effort.draws // effort.runs)
+    held = [simultaneous(run["right"], draws, seed) for seed, run in enumerate(runs)]
+    always, wilson = (float(np.concatenate(one).mean()) for one in zip(*held, strict=True))
+    version = {size: of_version(runs, size) for size in _SIZES}
+    return Found(name, always, wilson, version, real_pairs(runs, effort.draws * 10))
+
+
+def gate_rows(found: Sequence[Found]) -> list[str]:
+    """Real pairs of all sets, then simulated ones."""
+    kinds = {f"real, {name}": _mean([one.gate[name] for one in found if name in one.gate]) for name in _AWAY}
+    for discordance in (0.1, 0.2):
+        kinds |= {f"simulated, {discordance:.0%} differ, {k}": one for k, one in simulated_pairs(discordance).items()}
+    return [
+        f"| {name} | {one.pairs} | {' | '.join(f'{part[n]:.1%}' for part in (one.stays, one.stopped) for n in part)} |"
+        for name, one in kinds.items()
+    ]
+
+
+def summary(found: Sequence[Found]) -> dict[str, float]:
+    """The figures by the names under which they are watched, over all sets."""
+    gate = {name: _mean([one.gate[name] for one in found if name in one.gate]) for name in _AWAY}
+    covered = [plain for one in found for plain, _ in one.version.values()]
+    figures = {
+        "coverage_version": float(np.average([one.share for one in covered], weights=[one.n for one in covered])),
+        "coverage_always": float(np.mean([one.always for one in found])),
+        "wilson_always": 1 - float(np.mean([one.wilson for one in found])),
+        "broken_through_100": gate["≥ 10 worse"].stays[100],
+        "broken_through_200": gate["≥ 10 worse"].stays[200],
+        "minus3_through_200": gate["3 worse"].stays[200],
+        "better_promoted_200": gate["3 better"].stays[200],
+    }
+    return {name: round(figure, 4) for name, figure in figures.items()}
+
+
+FIGURES = (
+    "set",
+    "always valid: held at every look",
+    "Wilson's: wrong at some look",
+    *(f"version, {n}" for n in _SIZES),
+)
+GATE = ("challenger", "pairs", *(f"{what} at {n}" for what in ("stays", "stopped") for n in _JUDGED_AT))
+
+
+def main() -> None:
+    """Run what is not finished, print or write the tables, and end with one line of JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.honesty", description=__doc__)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    os.nice(10)
+    quick = bool(os.environ.get("QUICK"))
+    found = []
+    for name in SETS:
+        found.append(measured(name, QUICK if quick else FULL, given.workers))
+        print(found[-1].row(), flush=True)
+    rows = gate_rows(found)
+    print(*rows, sep="\n")
+    if not quick:
+        write_table("honesty", FIGURES, [one.row() for one in found])
+        write_table("honesty-gate", GATE, rows)
+    print(json.dumps(summary(found)))
+
+
+if __name__ == "__main__":
+    main()
