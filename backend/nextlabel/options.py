@@ -19,6 +19,7 @@ _PER_CENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
 _SHARE = re.compile(r"0?\.\d{1,6}")
 _LONGEST = 60  # of a value in a message
 _LONGEST_TEXT, _LARGEST_PARAMETERS = 300, 100_000
+_LARGEST_WEIGHT = 1_000
 _LABELS = re.compile(r"[1-9]\d{0,6}")
 
 
@@ -53,6 +54,9 @@ class ProjectOptions:
     whole says little of the tasks that are asked next: where it was right on 80% or more of the labels,
     cross-validated, 28% were wrong.
 
+    ``weights`` is by control how much it counts in the order where several are asked: 1 where nothing is said, 0 where
+    it does not count at all.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -68,6 +72,7 @@ class ProjectOptions:
     region_scores: str = "score"
     rank_seconds: float = 60.0
     show_predictions: str = "80%"
+    weights: Mapping[str, float] = field(default_factory=dict)
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +98,7 @@ class ProjectOptions:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(REGION_SCORES)}."
             )
+        _check_weights(self.weights)
         _show_from(self.show_predictions)
 
     @property
@@ -159,6 +165,19 @@ def _is_small(parameters: Mapping[str, object]) -> bool:
         return len(json.dumps(dict(parameters), default=str)) <= _LARGEST_PARAMETERS
     except RecursionError:
         return False
+
+
+def _check_weights(weights: Mapping[str, object]) -> None:
+    """Whether controls of these names are asked, only the labeling config tells (`nextlabel.learning.weights`)."""
+    if not _is_small(weights):
+        raise SettingsError(f"'weights' is larger than {_LARGEST_PARAMETERS:,} characters, or nested too deep.")
+    for name, weight in weights.items():
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not is_number or not 0 <= weight <= _LARGEST_WEIGHT:  # type: ignore[operator]
+            raise SettingsError(
+                f"'weights' gives the control {_short(name)} {_short(weight)}: a weight is a number from 0 (the control "
+                f"does not count) to {_LARGEST_WEIGHT:,}, and 1 where none is given."
+            )
 
 
 def _object(value: object) -> dict[str, object] | None:

@@ -92,7 +92,7 @@ class Ordering:
         asked = set(window.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in window.task_ids()]
-        utilities = choosing.utilities(rows)
+        utilities, unsure = choosing.utilities(rows), candidates.uncertainty(rows)
         self.report(choosing.failure)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
@@ -103,6 +103,7 @@ class Ordering:
                 version=version,
                 informative=model.informative,
                 least=serving.showing(options).least,
+                unsure=unsure,
             )
 
         self.progress("reorder", len(window))

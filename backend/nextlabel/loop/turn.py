@@ -235,7 +235,15 @@ class ActiveLearning:
                 embeddings=self._embeddings,
             )
         labeled = self._store.labeled(project)
-        return TargetsWorkbench(schema, labeled, still_open, source, seed=options.seed, embeddings=self._embeddings)
+        return TargetsWorkbench(
+            schema,
+            labeled,
+            still_open,
+            source,
+            seed=options.seed,
+            embeddings=self._embeddings,
+            weights=options.weights,
+        )
 
     def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and

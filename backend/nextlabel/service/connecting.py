@@ -15,6 +15,7 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import RECORDINGS, LabelSchema, ProjectId, QueueVersion, ToolProjectId
+from nextlabel.learning.weights import check_weights
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, Tool
@@ -115,6 +116,7 @@ class Connecting:
             self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
         strategy = wanted.options.strategy
         check_project(finding.make(strategy), strategy, schema, hosted)
+        check_weights(wanted.options.weights, schema, hosted)
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in _learned_how(schema, hosted):
