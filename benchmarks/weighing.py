@@ -1,8 +1,8 @@
 """``python -m benchmarks.weighing``: what one order for several targets should go by.
 
-Each set asks two or three things about a task. Each way makes one uncertainty of a task of those of its targets, and the
-default strategy asks by it. All ways learn as a worker does, from the same first labels, and are measured on a third that
-none may label.
+Each set asks several things about a task. Each way makes one uncertainty of those of a task's targets, and the default
+strategy asks by it. All ways learn as a worker does, from the same first labels, and are measured on a third that none
+may label.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from benchmarks.kinds import RIVER
 from benchmarks.page import write_table
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.features.source import Source
+from nextlabel.features.work import InPlace
 from nextlabel.labeling import Input, LabelSchema, ModelVersion, ProjectId, Target, Task, TaskId
 from nextlabel.labeling.ranking import Floats
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Candidates
-from nextlabel.features.work import InPlace
 from nextlabel.measures.target_predictions import TargetPredictions, as_two_classes
 from nextlabel.measures.uncertainty import margin
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Labeled
 from nextlabel.simulate import load
-from nextlabel.simulate.figures import mean_of
 from nextlabel.simulate.fetching import KEEL, fetch
+from nextlabel.simulate.figures import mean_of
 from nextlabel.strategies import finding
 
 _ROWS, _TESTED = 1_500, 1 / 3
@@ -58,7 +58,9 @@ def _asked(rows: Sequence[Mapping[str, object]], labels: Sequence[Mapping[str, s
     targets = tuple(
         Target(name, "choice", (given,), tuple(sorted({labels[row][name] for row in chosen}))) for name in names
     )
-    return Asked([Task(TaskId(str(n)), rows[row]) for n, row in enumerate(chosen)], targets, [labels[n] for n in chosen])
+    return Asked(
+        [Task(TaskId(str(n)), rows[row]) for n, row in enumerate(chosen)], targets, [labels[n] for n in chosen]
+    )
 
 
 def _of_columns(names: Sequence[str], cells: Sequence[Sequence[str]], asked: Sequence[str]) -> Asked:
@@ -141,7 +143,11 @@ class _Run:
         """The mean of the targets' macro-F1, over all numbers of labels that were measured."""
         tasks, rng = self._asked.tasks, np.random.default_rng(self._seed)
         bench = TargetsWorkbench(
-            LabelSchema(self._asked.targets), Labeled((), (), ()), [tasks[n] for n in self._pool], Source(), seed=self._seed
+            LabelSchema(self._asked.targets),
+            Labeled((), (), ()),
+            [tasks[n] for n in self._pool],
+            Source(),
+            seed=self._seed,
         )
         chosen = [tasks[n].id for n in self._pool[:_FIRST]]
         scores = []
@@ -155,7 +161,11 @@ class _Run:
             if way == RANDOM:
                 chosen = [bench.open[n].id for n in rng.permutation(len(bench.open))[:_BATCH]]
             else:
-                errors = {name.rpartition(".")[0]: 1 - one for name, one in challenger.metrics.items() if name.endswith(".accuracy")}
+                errors = {
+                    name.rpartition(".")[0]: 1 - one
+                    for name, one in challenger.metrics.items()
+                    if name.endswith(".accuracy")
+                }
                 scorer = Scorer(ProjectId(""), ModelVersion(""), InPlace(), float("inf"), len(bench.labels))
                 chosen = _ranked(bench.candidates(model, scorer), way, errors)
 
@@ -166,7 +176,9 @@ class _Run:
         return float(
             np.mean(
                 [
-                    predicted[one.name].metrics([row[one.name] for row in truth])["macro_f1"] if one.name in predicted else 0.0
+                    predicted[one.name].metrics([row[one.name] for row in truth])["macro_f1"]
+                    if one.name in predicted
+                    else 0.0
                     for one in self._asked.targets
                 ]
             )
@@ -190,7 +202,12 @@ def _row(name: str, areas: Sequence[Sequence[float]]) -> str:
     """Random's mean, and how much more each way has on the same seeds."""
     random, *others = np.array(areas).T
     gains = [mean_of((other - random).tolist()) for other in others]
-    cells = [name, str(len(areas)), f"{random.mean():.3f}", *(f"{one.value:+.4f} ± {one.error or 0:.4f}" for one in gains)]
+    cells = [
+        name,
+        str(len(areas)),
+        f"{random.mean():.3f}",
+        *(f"{one.value:+.4f} ± {one.error or 0:.4f}" for one in gains),
+    ]
     return f"| {' | '.join(cells)} |"
 
 

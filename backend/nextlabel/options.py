@@ -57,6 +57,9 @@ class ProjectOptions:
     ``weights`` is by control how much it counts in the order where several are asked: 1 where nothing is said, 0 where
     it does not count at all.
 
+    ``uncertainty_from`` is the version of predictions that the team's own model, of which nextlabel knows nothing else,
+    has left on the tasks: the order goes by their scores, read by ``region_scores``. "" for none.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -73,6 +76,7 @@ class ProjectOptions:
     rank_seconds: float = 60.0
     show_predictions: str = "80%"
     weights: Mapping[str, float] = field(default_factory=dict)
+    uncertainty_from: str = ""
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +93,7 @@ class ProjectOptions:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
-        for name in ("strategy", "model"):
+        for name in ("strategy", "model", "uncertainty_from"):
             if len(getattr(self, name)) > _LONGEST_TEXT:
                 raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
         if not _is_small(self.parameters):
@@ -175,8 +179,8 @@ def _check_weights(weights: Mapping[str, object]) -> None:
         is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not is_number or not 0 <= weight <= _LARGEST_WEIGHT:  # type: ignore[operator]
             raise SettingsError(
-                f"'weights' gives the control {_short(name)} {_short(weight)}: a weight is a number from 0 (the control "
-                f"does not count) to {_LARGEST_WEIGHT:,}, and 1 where none is given."
+                f"'weights' gives the control {_short(name)} {_short(weight)}: a weight is a number from 0 (the "
+                f"control does not count) to {_LARGEST_WEIGHT:,}, and 1 where none is given."
             )
 
 

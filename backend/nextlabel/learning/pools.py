@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from nextlabel.labeling import KINDS, OPENED, Input, Label, Target, Task, read_f
 from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.learning.predictions import overall_probabilities
 from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting
-from nextlabel.measures.target_predictions import TargetPredictions
+from nextlabel.measures.target_predictions import TargetPredictions, as_two_classes
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
 _READ = ("text", "dialogue", "table")
@@ -61,9 +61,9 @@ def candidate_pool(
 ) -> CandidatePool:
     """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
 
-    A single choice that counts alone is handed over as it is, with a learner for further models, in ``space``. Anything else
-    becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike; beside
-    them several labels or a number by themselves are handed over as what they are.
+    A single choice that counts alone is handed over as it is, with a learner for further models, in ``space``. Anything
+    else becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike;
+    beside them several labels or a number by themselves are handed over as what they are.
     """
     target, labels = examples.target, examples.labels
     codes = classes_of(target, labels)
@@ -97,6 +97,14 @@ def unlike_pool(
         costs=costs,
         seed=seed,
         classes=False,
+    )
+
+
+def pool_by(pool: CandidatePool, unsure: Floats) -> CandidatePool:
+    """The same pool as seen by another model, which is unsure of its n tasks as these numbers say."""
+    probabilities = _widened(as_two_classes(unsure), pool.probabilities.shape[1])
+    return replace(
+        pool, probabilities=probabilities, learner=None, classes=False, chances=None, numbers=None, from_labels=False
     )
 
 

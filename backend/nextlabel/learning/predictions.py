@@ -38,9 +38,7 @@ def utilities_of(
     return utilities
 
 
-def overall_uncertainty(
-    target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS
-) -> Floats:
+def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS) -> Floats:
     """n in [0, 1]: of several targets the weighted mean, since every one of them will be answered."""
     counted = counting(target_predictions, weights)
     given = [weight_of(name, weights) for name in counted]
@@ -48,9 +46,7 @@ def overall_uncertainty(
     return np.asarray(np.average([one.uncertainty for one in counted.values()], axis=0, weights=shares))
 
 
-def overall_probabilities(
-    target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS
-) -> Floats:
+def overall_probabilities(target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS) -> Floats:
     """n × k for query strategies: of the only target that counts its own; of several, two classes by their overall
     uncertainty."""
     counted = counting(target_predictions, weights)

@@ -27,8 +27,8 @@ def counting(target_predictions: Mapping[str, TargetPredictions], weights: Weigh
 
 
 def check_weights(weights: Weights, schema: LabelSchema, hosted: str) -> None:
-    """Raises `SettingsError` where weights name controls that order no tasks, or leave none that does. ``hosted`` is the
-    team's own model, "" for nextlabel's."""
+    """Raises `SettingsError` where weights name controls that order no tasks, or leave none that does. ``hosted`` is
+    the team's own model, "" for nextlabel's."""
     if not weights:
         return
     names = [target.name for target in schema.targets]

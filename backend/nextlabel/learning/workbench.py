@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.labeling import Label, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
+from nextlabel.learning.pools import pool_by
 from nextlabel.learning.predictions import overall_uncertainty, utilities_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.weights import Weights
@@ -48,7 +49,8 @@ class Challenger:
 class Candidates:
     """Open tasks to choose from, and what the model says of them; row by row the same task everywhere.
 
-    ``weights`` is how much each target counts in the order.
+    ``weights`` is how much each target counts in the order; ``outside`` is what another model says of them, by which
+    they are ordered then.
 
     The ``pool`` ends before the tasks in which there is nothing to read: whatever the strategy, they come last.
     """
@@ -57,6 +59,13 @@ class Candidates:
     target_predictions: Mapping[str, TargetPredictions]
     pool: CandidatePool
     weights: Weights = field(default_factory=dict)
+    outside: TargetPredictions | None = None
+
+    def by(self, outside: TargetPredictions | None) -> Candidates:
+        """The same tasks, ordered by what another model says of them; None: as before."""
+        if outside is None:
+            return self
+        return replace(self, pool=pool_by(self.pool, outside.uncertainty[: len(self.pool)]), outside=outside)
 
     def ranked(self, strategy: QueryStrategy, size: int) -> Ranking:
         """The first ``size`` tasks in the order of the strategy.
@@ -89,7 +98,9 @@ class Candidates:
         return overall_uncertainty(self._predicted(rows), self.weights)
 
     def _predicted(self, rows: Rows) -> dict[str, TargetPredictions]:
-        return {name: one.of(rows) for name, one in self.target_predictions.items()}
+        """What tasks are ordered by."""
+        predicted = {"": self.outside} if self.outside is not None else self.target_predictions
+        return {name: one.of(rows) for name, one in predicted.items()}
 
 
 class Workbench(Protocol):

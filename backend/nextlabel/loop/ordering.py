@@ -11,6 +11,7 @@ from nextlabel.features.work import Progress, Shards
 from nextlabel.labeling import ModelVersion, Prediction, QueueVersion
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.learning.choosing import DEFAULT, Choosing
+from nextlabel.learning.outside import Outside
 from nextlabel.learning.predictions import predictions_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Workbench, order_seed
@@ -41,29 +42,36 @@ class Ordering:
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
     def renew(
-        self, workbench: Workbench, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
+        self,
+        workbench: Workbench,
+        outside: Outside | None,
+        *,
+        appeared: bool,
+        fresh: Mapping[ModelVersion, Model] = {},
     ) -> QueueReceipt | None:
         """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
 
+        With ``outside`` it is the order of that model, and the one in service only says what people are shown.
         ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
         the connector raises.
         """
-        if not (appeared or self._is_due(workbench)):
+        if not (appeared or self._is_due(workbench, outside)):
             return None
         self._check_fence()
         serving = self.registry.in_service(self.connection.project)
         if serving is None or not workbench.understands(serving.learner) or not workbench.open:
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
-        return self._reorder(workbench, serving, model)
+        return self._reorder(workbench, outside, serving, model)
 
-    def _is_due(self, workbench: Workbench) -> bool:
+    def _is_due(self, workbench: Workbench, outside: Outside | None) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
         serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
         if serving is None or not workbench.understands(serving.learner):
             return False
-        names = [self._name(workbench, serving, one) for one in (options.strategy, _instead_of(options.strategy))]
+        strategies = options.strategy, _instead_of(options.strategy)
+        names = [self._name(workbench, outside, serving, one) for one in strategies]
         if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
@@ -79,14 +87,18 @@ class Ordering:
         standing = len(self.store.known(project, queues[0].window))
         return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
 
-    def _reorder(self, workbench: Workbench, serving: ModelRecord, model: Model) -> QueueReceipt:
+    def _reorder(
+        self, workbench: Workbench, outside: Outside | None, serving: ModelRecord, model: Model
+    ) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
         project, options = self.connection.project, self.connection.options
         seed = order_seed(options.seed, len(workbench.labels))
         scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
         candidates = workbench.candidates(model, scorer)
+        candidates = candidates.by(outside.predictions(candidates.tasks) if outside else None)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and workbench.is_cold(model, options.cold_start)
+        cold = cold and candidates.outside is None
         choosing = Choosing(options.strategy, self.strategy, candidates)
         window = choosing.window(self._places(), cold=cold)
         asked = set(window.task_ids())
@@ -108,16 +120,19 @@ class Ordering:
 
         self.progress("reorder", len(window))
         receipt = self._write(serving.version, window, shown)
-        strategy = self._name(
-            workbench, serving, _instead_of(options.strategy) if choosing.failure else options.strategy
-        )
+        chosen = _instead_of(options.strategy) if choosing.failure else options.strategy
+        strategy = self._name(workbench, outside, serving, chosen)
         queue = QueueRecord(receipt.version, serving.version, strategy, window.task_ids(), len(workbench.open))
         self.orders.announce(project, queue, fence=self.fence)
         return receipt
 
-    def _name(self, workbench: Workbench, serving: ModelRecord, strategy: str) -> str:
-        """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
-        names = (workbench.ordered_by(strategy), serving.showing(self.connection.options).name)
+    def _name(self, workbench: Workbench, outside: Outside | None, serving: ModelRecord, strategy: str) -> str:
+        """What tells the orders of one model apart: how they are ranked, and which guesses it shows."""
+        names = (
+            workbench.ordered_by(strategy),
+            outside.name if outside else "",
+            serving.showing(self.connection.options).name,
+        )
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(

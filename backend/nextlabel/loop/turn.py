@@ -19,15 +19,18 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.hosted import HostedWorkbench
+from nextlabel.learning.outside import Outside
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Champion, Workbench
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.pulling import Pulled, pull
+from nextlabel.loop.scores import read_scores
 from nextlabel.ports.state import Connection, Connections, Fences, LabelStore, ModelRecord, ModelRegistry, OrderRegistry
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import (
     BLANK,
     FIELDS,
+    SCORES,
     STRATEGY,
     Connector,
     Finding,
@@ -52,7 +55,8 @@ class Round:
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
     the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
-    is what a person should know of fields that tasks do not have.
+    is what a person should know of fields that tasks do not have. ``outside`` is what another model says of tasks,
+    where they are ordered by that, and ``open`` are the tasks in question.
     """
 
     project: ProjectId
@@ -68,6 +72,8 @@ class Round:
     blank: Sequence[Task] | None = None
     fallback: str | None = None
     missing: Sequence[Finding] = ()
+    outside: Outside | None = None
+    open: Sequence[Task] = ()
 
     @property
     def changes_something(self) -> bool:
@@ -76,7 +82,8 @@ class Round:
 
     def findings(self) -> dict[str, Sequence[Finding]]:
         """What a person should know, by topic; nothing of a topic that this turn did not look into."""
-        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
+        scores = self.outside.missing(self.open) if self.outside else ()
+        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing, SCORES: scores}
         if self.blank is not None:
             found[BLANK] = [Finding("warning", _nothing_in(self.blank))] if self.blank else []
         if self.fallback is not None:
@@ -102,6 +109,8 @@ class Round:
         if self.receipt is not None:
             refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
             clauses.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+            if self.outside is not None and self.outside.uncertainty:
+                clauses.append(self.outside.sentence(self.open))
         if not self.changes_something:
             clauses.append("nothing new to learn, the order stands")
         return "; ".join(clauses)
@@ -178,7 +187,7 @@ class ActiveLearning:
             fallbacks.append,
         )
         pulled, workbench = read_tool()
-        outcome, appeared, now = _Outcome(), pulled.appeared, workbench
+        outcome, appeared, now, outside = _Outcome(), pulled.appeared, workbench, pulled.outside
         if self._is_news(project, workbench):
             self._fences.check(project, fence)
             progress("fit", len(workbench.labels))
@@ -186,8 +195,8 @@ class ActiveLearning:
             outcome = self._learn(connection, connector, workbench, fence, partial(_keep_order_going, read_tool, queue))
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
                 later, now = read_tool()
-                appeared = appeared or later.appeared
-        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
+                appeared, outside = appeared or later.appeared, later.outside
+        receipt = queue.renew(now, outside, appeared=appeared, fresh=outcome.fresh)
         missing = missing_fields(schema, now.everyone)
         return Round(
             project,
@@ -203,6 +212,8 @@ class ActiveLearning:
             _blank(now, missing),
             fallbacks[-1] if fallbacks else None,
             missing,
+            outside,
+            now.open,
         )
 
     def _read_tool(
@@ -213,6 +224,12 @@ class ActiveLearning:
         every = self._full_pull_every
         whole = bool(hosted) and isinstance(connector, MLBackendWords)
         pulled = pull(connector, self._store, connection.project, whole=whole, full_every=every, progress=progress)
+        own = (
+            [order.version for order in self._orders.own(connection.project)]
+            if connection.options.uncertainty_from
+            else []
+        )
+        pulled = replace(pulled, outside=read_scores(connector, self._store, connection, own))
         return pulled, self._workbench(connection, connector, schema, hosted, progress)
 
     def _workbench(
@@ -326,7 +343,7 @@ def _keep_order_going(read_tool: Callable[[], tuple[Pulled, Workbench]], queue: 
     """
     try:
         pulled, workbench = read_tool()
-        receipt = queue.renew(workbench, appeared=pulled.appeared)
+        receipt = queue.renew(workbench, pulled.outside, appeared=pulled.appeared)
     except StaleWorker:
         raise
     except NextlabelError as error:

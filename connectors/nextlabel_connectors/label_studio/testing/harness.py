@@ -15,7 +15,7 @@ import orjson
 
 from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.requests import WebhookRequest, Webhooks
-from nextlabel.ports.tool import Callback, Connector, ToolAccess
+from nextlabel.ports.tool import Callback, Connector, Scores, ToolAccess
 from nextlabel.testing import Annotator, Served
 from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
@@ -104,6 +104,9 @@ class LabelStudioHarness:
     def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         numbers = [int(task) for task in tasks]
         self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
+
+    def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
+        self._server.owner.import_scores(int(project), version, scores, "spam")
 
     def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])
