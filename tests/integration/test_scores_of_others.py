@@ -63,6 +63,7 @@ def test_without_such_predictions_our_own_model_orders_and_a_person_is_told_unti
     team.run()
     ours = team.queue()
     own = str(team.in_force())
+    team.tool.import_scores(team.at_tool, QueueVersion(own), [Scores(ours[-1], 0.0)])
     for version in ("nobody", own):
         team.choose(uncertainty_from=version)
         done = team.run()
