@@ -48,7 +48,7 @@ _MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 _NO_PROJECT = ProjectId("")
-_CHECKED = frozenset(("strategy", "model", "weights"))  # options that must suit the labeling config
+_CHECKED = frozenset(("strategy", "model", "weights", "uncertainty_from"))  # options that must suit the labeling config
 
 Asked = TypeVar("Asked")
 Known = TypeVar("Known")
@@ -203,8 +203,9 @@ class Service:
         hosted = self._hosts.chosen(options.model)
         if not hosted:
             schema.check_learnable()
-        if not {"strategy", "model"}.isdisjoint(chosen):
-            check_project(self._strategy(options.strategy), options.strategy, schema, hosted)
+        if not {"strategy", "model", "uncertainty_from"}.isdisjoint(chosen):
+            says_how_unsure = options.uncertainty_from or hosted
+            check_project(self._strategy(options.strategy), options.strategy, schema, says_how_unsure)
         if not {"weights", "model"}.isdisjoint(chosen):
             check_weights(options.weights, schema, hosted)
 

@@ -21,7 +21,7 @@ from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
-from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
+from nextlabel_connectors.label_studio.testing.people import chosen, labels_in, single_choice
 from nextlabel_connectors.label_studio.testing.server import LabelStudioServer
 
 _MALFORMED: tuple[dict[str, object], ...] = (
@@ -106,7 +106,7 @@ class LabelStudioHarness:
         self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
 
     def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
-        self._server.owner.import_scores(int(project), version, scores, "spam")
+        self._server.owner.import_scores(int(project), version, scores, chosen("spam")[0])
 
     def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])

@@ -124,9 +124,8 @@ class LabelStudioPerson:
         ]
         self._json("POST", f"/api/projects/{project}/import/predictions", json=items)
 
-    def import_scores(self, project: int, version: str, scores: Sequence[Scores], label: str) -> None:
-        """Import predictions of some other model, which say the label once for each of their region scores."""
-        region = {"from_name": CONTROL, "to_name": OBJECT, "type": "choices", "value": {"choices": [label]}}
+    def import_scores(self, project: int, version: str, scores: Sequence[Scores], region: Mapping[str, object]) -> None:
+        """Import predictions of some other model, with such a region for each of their region scores."""
         items = [
             {
                 "task": int(one.task),
