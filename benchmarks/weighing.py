@@ -176,16 +176,12 @@ def _areas(job: tuple[str, int]) -> list[float]:
         return [run.area(way) for way in WAYS]
 
 
-def _row(name: str, areas: Sequence[Sequence[float]]) -> str:
-    """Random's mean, and how much more each way has on the same seeds."""
-    random, *others = np.array(areas).T
-    gains = [mean_of((other - random).tolist()) for other in others]
-    cells = [
-        name,
-        str(len(areas)),
-        f"{random.mean():.3f}",
-        *(f"{one.value:+.4f} ± {one.error or 0:.4f}" for one in gains),
-    ]
+def _row(name: str, areas: Floats) -> str:
+    """Random's mean, how much more today's way has on the same seeds, and how much more than that the others have."""
+    random, mean, *others = areas.T
+    differences = [mean_of((one - other).tolist()) for one, other in ((mean, random), *((it, mean) for it in others))]
+    cells = [name, str(len(areas)), f"{random.mean():.3f}"]
+    cells += [f"{one.value:+.4f} ± {one.error or 0:.4f}" for one in differences]
     return f"| {' | '.join(cells)} |"
 
 
@@ -197,17 +193,21 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     os.nice(10)
-    console, rows, everything = Console(highlight=False), [], []
+    console, areas = Console(highlight=False), dict[str, Floats]()
     with ProcessPoolExecutor(given.workers) as pool:
         for name in (one for one in SETS if not given.sets or one.partition(":")[0] in given.sets):
-            areas = list(pool.map(_areas, [(name, seed) for seed in range(given.seeds)]))
-            everything += areas
-            rows.append(_row(name, areas))
-            console.print(rows[-1], soft_wrap=True)
-    rows.append(_row("all", everything))
+            areas[name] = np.array(list(pool.map(_areas, [(name, seed) for seed in range(given.seeds)])))
+            console.print(_row(name, areas[name]), soft_wrap=True)
+    rows = [*(_row(name, some) for name, some in areas.items()), _row("mean of the sets", _mean(areas))]
     console.print(rows[-1], soft_wrap=True)
     if not given.sets:
-        write_table("weighing", ["set: targets", "seeds", RANDOM, *list(WAYS)[1:]], rows)
+        others = [f"{way} − mean" for way in list(WAYS)[2:]]
+        write_table("weighing", ["set: targets", "seeds", RANDOM, f"mean − {RANDOM}", *others], rows)
+
+
+def _mean(areas: Mapping[str, Floats]) -> Floats:
+    """Of all sets, seed by seed."""
+    return np.asarray(np.mean(list(areas.values()), axis=0))
 
 
 if __name__ == "__main__":
