@@ -120,6 +120,7 @@ bench-savings: setup ## Labels that the default needs beside random order's; hou
 
 bench-kinds: setup ## How well each kind of target is learned, and what the order is worth; half an hour, data fetched then
 	@$(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
+	@$(BIN)/python -m benchmarks.weighing
 	@$(BIN)/python -m benchmarks.worth
 
 bench-scale: setup ## Rounds on 10,000 and 100,000 tasks; SIZES=10000,1000000 for others

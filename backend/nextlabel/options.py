@@ -19,6 +19,7 @@ _PER_CENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
 _SHARE = re.compile(r"0?\.\d{1,6}")
 _LONGEST = 60  # of a value in a message
 _LONGEST_TEXT, _LARGEST_PARAMETERS = 300, 100_000
+_LARGEST_WEIGHT = 1_000
 _LABELS = re.compile(r"[1-9]\d{0,6}")
 
 
@@ -56,6 +57,12 @@ class ProjectOptions:
     ``audit_share`` is the share of tasks, drawn at random, that no strategy chooses, so that the model's accuracy can
     be measured on them (`nextlabel.evaluation.reserve`). It is fixed when the project is first read; 0 stops audits.
 
+    ``weights`` is by control how much it counts in the order where several are asked: 1 where nothing is said, 0 where
+    it does not count at all.
+
+    ``uncertainty_from`` is the version of predictions that the team's own model, of which nextlabel knows nothing else,
+    has left on the tasks: the order goes by their scores, read by ``region_scores``. "" for none.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -72,6 +79,8 @@ class ProjectOptions:
     rank_seconds: float = 60.0
     show_predictions: str = "80%"
     audit_share: float = 0.1
+    weights: Mapping[str, float] = field(default_factory=dict)
+    uncertainty_from: str = ""
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +98,7 @@ class ProjectOptions:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
-        for name in ("strategy", "model"):
+        for name in ("strategy", "model", "uncertainty_from"):
             if len(getattr(self, name)) > _LONGEST_TEXT:
                 raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
         if not _is_small(self.parameters):
@@ -98,6 +107,7 @@ class ProjectOptions:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(REGION_SCORES)}."
             )
+        _check_weights(self.weights)
         _show_from(self.show_predictions)
 
     @property
@@ -164,6 +174,19 @@ def _is_small(parameters: Mapping[str, object]) -> bool:
         return len(json.dumps(dict(parameters), default=str)) <= _LARGEST_PARAMETERS
     except RecursionError:
         return False
+
+
+def _check_weights(weights: Mapping[str, object]) -> None:
+    """Whether controls of these names are asked, only the labeling config tells (`nextlabel.learning.weights`)."""
+    if not _is_small(weights):
+        raise SettingsError(f"'weights' is larger than {_LARGEST_PARAMETERS:,} characters, or nested too deep.")
+    for name, weight in weights.items():
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not is_number or not 0 <= weight <= _LARGEST_WEIGHT:  # type: ignore[operator]
+            raise SettingsError(
+                f"'weights' gives the control {_short(name)} {_short(weight)}: a weight is a number from 0 (the "
+                f"control does not count) to {_LARGEST_WEIGHT:,}, and 1 where none is given."
+            )
 
 
 def _object(value: object) -> dict[str, object] | None:

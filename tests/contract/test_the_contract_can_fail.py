@@ -257,6 +257,10 @@ BROKEN: Mapping[str, Broken] = {
         "place", lambda whole: lambda self, version, *a, **k: _taking_over(self, version, whole, *a, **k)
     ),
     "test_where_others_share_the_name_of_an_order_only_its_own_places_are_removed": Broken("prune", everybodys),
+    # scores of others
+    "test_the_newest_scores_of_one_version_are_told_and_its_mark_changes_with_them": answers(
+        lambda mark: mark and "any", "scores_mark"
+    ),
     # calls us
     "test_a_label_its_change_and_its_withdrawal_each_arrive_as_an_event_of_their_project": does_nothing(
         "read_event", JsonDialect

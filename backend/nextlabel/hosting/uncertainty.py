@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import SettingsError
-from nextlabel.hosting.answers import HostedPrediction
 from nextlabel.labeling import number_in
 from nextlabel.options import REGION_SCORES
 
 UNKNOWN = 0.5
 """Of a task on which the model has given no score at all: neither first nor last in the queue. Nothing is known of it,
 and a model that finds nothing in many tasks would fill the whole window with them if that counted as unsure."""
+
+
+class Scored(Protocol):
+    """A prediction with a score of its own (None: it has none), and scores of regions."""
+
+    @property
+    def score(self) -> float | None: ...
+
+    @property
+    def region_scores(self) -> Sequence[float]: ...
 
 
 def _count(confidences: Sequence[float]) -> float:
@@ -37,7 +47,7 @@ _OF_REGIONS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def uncertainties(predictions: Sequence[HostedPrediction], way: str = "score") -> NDArray[np.float64]:
+def uncertainties(predictions: Sequence[Scored], way: str = "score", unknown: float = UNKNOWN) -> NDArray[np.float64]:
     """One number in [0, 1] for each prediction, higher is less sure.
 
     ``way`` is what counts:
@@ -50,23 +60,21 @@ def uncertainties(predictions: Sequence[HostedPrediction], way: str = "score") -
     - ``count``: how many regions are likely wrong, w, as w / (1 + w): tasks with most to correct come up.
 
     But for ``score``, the prediction's own score counts where no region has one. Scores above 1 count as 1, below 0 as
-    0; without any, or where all are NaN or no numbers, the task has `UNKNOWN`. Raises `SettingsError` for another way.
+    0; without any, or where all are NaN or no numbers, the task has ``unknown``. Raises `SettingsError` for another
+    way.
     """
     if way not in REGION_SCORES:
         raise SettingsError(f"Unknown way to read region scores '{way}': known are {', '.join(REGION_SCORES)}.")
-    return np.array([_uncertainty(prediction, way) for prediction in predictions], dtype=np.float64)
+    found = [_uncertainty(prediction, way) for prediction in predictions]
+    return np.array([unknown if one is None else min(max(one, 0.0), 1.0) for one in found], dtype=np.float64)
 
 
-def _uncertainty(prediction: HostedPrediction, way: str) -> float:
+def _uncertainty(prediction: Scored, way: str) -> float | None:
     own = _confidence(prediction.score)
     regions = [one for one in map(_confidence, prediction.region_scores) if one is not None]
     if regions and (way != "score" or own is None):
-        unsure = _OF_REGIONS["mean" if way == "score" else way](regions)
-    elif own is not None:
-        unsure = 1 - own
-    else:
-        unsure = UNKNOWN
-    return min(max(unsure, 0.0), 1.0)
+        return _OF_REGIONS["mean" if way == "score" else way](regions)
+    return None if own is None else 1 - own
 
 
 def _confidence(raw: object) -> float | None:

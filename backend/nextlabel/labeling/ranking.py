@@ -112,7 +112,8 @@ class CandidatePool:
 
     Where the target is no single choice, ``classes`` is false: then the probabilities are those of two classes of which
     the margin says how unsure the model is, and the labels are codes that only tell like from unlike. What is said of
-    several labels at once stands in ``chances``, what is said of a number in ``numbers``.
+    several labels at once stands in ``chances``, what is said of a number in ``numbers``. What the model says is
+    ``from_labels`` unless it knew it before there were any.
     """
 
     tasks: Sequence[TaskId]
@@ -126,6 +127,7 @@ class CandidatePool:
     classes: bool = True
     chances: Chances | None = None
     numbers: Numbers | None = None
+    from_labels: bool = True
 
     def __len__(self) -> int:
         return len(self.tasks)

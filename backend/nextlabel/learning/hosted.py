@@ -210,6 +210,7 @@ class HostedWorkbench:
         timed = [task for task, _ in self._annotated], [seconds_of(annotations) for _, annotations in self._annotated]
         costs = expected_seconds(*timed, chosen, self._schema.shown)
         pool = unlike_pool(chosen, features, predicted, codes, labeled, scorer.seed, costs)
+        pool = replace(pool, from_labels=model.facts.learns)
         return Candidates(
             [tasks[row] for row in order], {name: one.of(order) for name, one in target_predictions.items()}, pool
         )

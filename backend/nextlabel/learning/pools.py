@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, OPENED, Input, Label, Target, Task, read_field
 from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.learning.predictions import overall_probabilities
-from nextlabel.measures.target_predictions import TargetPredictions
+from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting
+from nextlabel.measures.target_predictions import TargetPredictions, as_two_classes
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
 _READ = ("text", "dialogue", "table")
@@ -56,18 +57,21 @@ def candidate_pool(
     space: Callable[[], Space],
     seed: int,
     costs: Floats | None = None,
+    weights: Weights = NO_WEIGHTS,
 ) -> CandidatePool:
     """The open tasks with their features, what the model says of them, and what is labeled of the leading target.
 
-    A single choice by itself is handed over as it is, with a learner for further models, in ``space``. Anything else
-    becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike; beside
-    them several labels or a number by themselves are handed over as what they are.
+    A single choice that counts alone is handed over as it is, with a learner for further models, in ``space``. Anything
+    else becomes classes of which the margin says how unsure the model is, and labels that only tell like from unlike;
+    beside them several labels or a number by themselves are handed over as what they are.
     """
     target, labels = examples.target, examples.labels
-    pool = unlike_pool(tasks, features, target_predictions, classes_of(target, labels), examples.features, seed, costs)
-    if len(target_predictions) != 1 or target.options:
+    codes = classes_of(target, labels)
+    pool = unlike_pool(tasks, features, target_predictions, codes, examples.features, seed, costs, weights)
+    counted = counting(target_predictions, weights)
+    if len(counted) != 1 or target.options:
         return pool
-    (predicted,) = target_predictions.values()
+    (predicted,) = counted.values()
     return BY_KIND[target.kind].offer(pool, predicted, labels, space)
 
 
@@ -79,19 +83,28 @@ def unlike_pool(
     labeled_features: Features | None,
     seed: int,
     costs: Floats | None = None,
+    weights: Weights = NO_WEIGHTS,
 ) -> CandidatePool:
     """Open tasks of which only the margin says how unsure the model is; ``labels`` are codes that tell like from
     unlike, and how many there may be."""
     codes, k = labels
     return CandidatePool(
         [task.id for task in tasks],
-        _widened(overall_probabilities(target_predictions), k),
+        _widened(overall_probabilities(target_predictions, weights), k),
         features,
         labeled_features=labeled_features,
         labels=codes,
         costs=costs,
         seed=seed,
         classes=False,
+    )
+
+
+def pool_by(pool: CandidatePool, unsure: Floats) -> CandidatePool:
+    """The same pool as seen by another model, which is unsure of its n tasks as these numbers say."""
+    probabilities = _widened(as_two_classes(unsure), pool.probabilities.shape[1])
+    return replace(
+        pool, probabilities=probabilities, learner=None, classes=False, chances=None, numbers=None, from_labels=False
     )
 
 

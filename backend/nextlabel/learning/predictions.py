@@ -11,17 +11,21 @@ import numpy as np
 
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Span, Task
 from nextlabel.labeling.ranking import Floats, Needs
+from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting, weight_of
 from nextlabel.measures import uncertainty
 from nextlabel.measures.target_predictions import ChoicesPredictions, OwnPredictions, TargetPredictions, as_two_classes
 
 
-def utilities_of(strategy: object, target_predictions: Mapping[str, TargetPredictions]) -> Floats:
+def utilities_of(
+    strategy: object, target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS
+) -> Floats:
     """n utilities in [0, 1] of tasks taken one by one: the strategy's own, or the margin where it has none.
 
     One that needs the chances of several labels is given these. Raises what the strategy raises, and ValueError where
     what it gives is not one number for each task.
     """
-    probabilities = overall_probabilities(target_predictions)
+    target_predictions = counting(target_predictions, weights)
+    probabilities = overall_probabilities(target_predictions, weights)
     own, given = getattr(strategy, "utilities", None), probabilities
     if own is not None and Needs.LABEL_CHANCES in getattr(strategy, "needs", ()):
         predicted = next(iter(target_predictions.values()))
@@ -34,17 +38,22 @@ def utilities_of(strategy: object, target_predictions: Mapping[str, TargetPredic
     return utilities
 
 
-def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions]) -> Floats:
-    """n in [0, 1]: of several targets the mean, since every one of them will be answered."""
-    return np.asarray(np.mean([predicted.uncertainty for predicted in target_predictions.values()], axis=0))
+def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS) -> Floats:
+    """n in [0, 1]: of several targets the weighted mean, since every one of them will be answered."""
+    counted = counting(target_predictions, weights)
+    given = [weight_of(name, weights) for name in counted]
+    shares = given if weights and any(given) else None
+    return np.asarray(np.average([one.uncertainty for one in counted.values()], axis=0, weights=shares))
 
 
-def overall_probabilities(target_predictions: Mapping[str, TargetPredictions]) -> Floats:
-    """n × k for query strategies: a single target's own; of several, two classes by the mean uncertainty."""
-    if len(target_predictions) == 1:
-        (predicted,) = target_predictions.values()
+def overall_probabilities(target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS) -> Floats:
+    """n × k for query strategies: of the only target that counts its own; of several, two classes by their overall
+    uncertainty."""
+    counted = counting(target_predictions, weights)
+    if len(counted) == 1:
+        (predicted,) = counted.values()
         return predicted.probabilities
-    return as_two_classes(overall_uncertainty(target_predictions))
+    return as_two_classes(overall_uncertainty(counted, weights))
 
 
 def predictions_of(
@@ -55,12 +64,14 @@ def predictions_of(
     version: QueueVersion,
     informative: bool,
     least: Callable[[str], float] = lambda target: 0.0,
+    unsure: Floats | None = None,
 ) -> list[Prediction]:
     """One prediction per task, from n predictions of each target and n utilities.
 
     A model that knows nothing yet guesses nothing: pre-annotating at random would only bias annotators. What a team's
     own model says is shown all the same: many answer only when an annotator asks them about something. What is right
-    with a chance below the ``least`` of its target is left out of the guesses; the prediction stays.
+    with a chance below the ``least`` of its target is left out of the guesses; the prediction stays. ``unsure`` are the
+    tasks' uncertainties, where they are not the mean of the targets'.
     """
     speaking = {
         target: prediction
@@ -72,10 +83,11 @@ def predictions_of(
     guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*predicted, strict=True)] or [()] * len(
         tasks
     )
-    unsure = overall_uncertainty(target_predictions).tolist()
+    if unsure is None:
+        unsure = overall_uncertainty(target_predictions)
     return [
         Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
-        for task, guess, doubt, utility in zip(tasks, guesses, unsure, utilities.tolist(), strict=True)
+        for task, guess, doubt, utility in zip(tasks, guesses, unsure.tolist(), utilities.tolist(), strict=True)
     ]
 
 

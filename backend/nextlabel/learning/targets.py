@@ -28,6 +28,7 @@ from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.checking import Evidence, checks
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
+from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting, weight_of
 from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
@@ -50,13 +51,16 @@ class TargetsWorkbench:
         seed: int,
         embeddings: Embeddings = NO_EMBEDDINGS,
         judged: bool = True,
+        weights: Weights = NO_WEIGHTS,
         audits: Collection[TaskId] = (),
     ) -> None:
-        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`; ``audits`` are the labeled
-        audit tasks. Raises `SchemaError` where nothing can be learned."""
+        """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`; ``weights`` is how much each
+        target counts in the order; ``audits`` are the labeled audit tasks. Raises `SchemaError` where nothing can be
+        learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
-        self._seed, self._embeddings, self._judged, self._audits = seed, embeddings, judged, audits
+        self._seed, self._embeddings, self._judged = seed, embeddings, judged
+        self._weights, self._audits = weights, audits
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
@@ -103,7 +107,7 @@ class TargetsWorkbench:
         return learner == self.learner
 
     def ordered_by(self, strategy: str) -> str:
-        return strategy
+        return f"{strategy}, weights {joblib.hash(sorted(self._weights.items()))[:12]}" if self._weights else strategy
 
     @property
     def ranks_all(self) -> bool:
@@ -168,7 +172,12 @@ class TargetsWorkbench:
             yield target, examples, rows, predicted
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
-        return not model.informative or len(self.labels) < cold_start
+        """Also while the model knows only of targets that do not count."""
+        return not (model.informative and self._knows_what_counts(model)) or len(self.labels) < cold_start
+
+    def _knows_what_counts(self, model: Model) -> bool:
+        targets = model.speaking if isinstance(model, ProjectModel) else ()
+        return not self._weights or any(weight_of(name, self._weights) for name in targets)
 
     def candidates(self, model: Model, scorer: Scorer) -> Candidates:
         scorer.progress("rank", len(self.open))
@@ -189,21 +198,22 @@ class TargetsWorkbench:
         blank = np.all([nothing_to_read(targets[name], tasks, some) for name, some in features.items()], axis=0)
         self.blank = [tasks[row] for row in np.flatnonzero(blank).tolist()]
         order, readable = blank_last(blank)
-        lead = next(target for target in self.schema.targets if target.name in target_predictions)
+        counted = counting(target_predictions, self._weights)
+        lead = next(target for target in self.schema.targets if target.name in counted)
         encoder = model.targets[lead.name].encoder
         chosen = [tasks[row] for row in readable]
         pool = candidate_pool(
             chosen,
             rows_of(features[lead.name], readable),
-            {name: one.of(readable) for name, one in target_predictions.items()},
+            {name: one.of(readable) for name, one in counted.items()},
             self._examples(lead, encoder),
             lambda: self._space(encoder),
             scorer.seed,
             expected_seconds(*self._timed, chosen, [one for target in self.schema.targets for one in target.inputs]),
+            self._weights,
         )
-        return Candidates(
-            [tasks[row] for row in order], {name: one.of(order) for name, one in target_predictions.items()}, pool
-        )
+        predicted = {name: one.of(order) for name, one in target_predictions.items()}
+        return Candidates([tasks[row] for row in order], predicted, pool, self._weights)
 
     def _judge(self, champion: Champion | None, anchor: Champion | None, fitted: Mapping[str, Fitted]) -> Promotion:
         """By the labels of all targets that the model in service has not seen, and those of audit tasks alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,9 +13,11 @@ from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.labeling import Label, ModelVersion, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
-from nextlabel.learning.predictions import utilities_of
+from nextlabel.learning.pools import pool_by
+from nextlabel.learning.predictions import overall_uncertainty, utilities_of
 from nextlabel.learning.scoring import Scorer
-from nextlabel.measures.target_predictions import TargetPredictions
+from nextlabel.learning.weights import Weights
+from nextlabel.measures.target_predictions import Rows, TargetPredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
 
@@ -51,12 +53,23 @@ class Challenger:
 class Candidates:
     """Open tasks to choose from, and what the model says of them; row by row the same task everywhere.
 
+    ``weights`` is how much each target counts in the order; ``outside`` is what another model says of them, by which
+    they are ordered then.
+
     The ``pool`` ends before the tasks in which there is nothing to read: whatever the strategy, they come last.
     """
 
     tasks: Sequence[Task]
     target_predictions: Mapping[str, TargetPredictions]
     pool: CandidatePool
+    weights: Weights = field(default_factory=dict)
+    outside: TargetPredictions | None = None
+
+    def by(self, outside: TargetPredictions | None) -> Candidates:
+        """The same tasks, ordered by what another model says of them; None: as before."""
+        if outside is None:
+            return self
+        return replace(self, pool=pool_by(self.pool, outside.uncertainty[: len(self.pool)]), outside=outside)
 
     def ranked(self, strategy: QueryStrategy, size: int) -> Ranking:
         """The first ``size`` tasks in the order of the strategy.
@@ -81,9 +94,17 @@ class Candidates:
         `utilities_of` raises."""
         found, asked = np.zeros(len(rows)), np.asarray(rows, dtype=np.intp)
         known = asked < len(self.pool)
-        predicted = {name: one.of(asked[known]) for name, one in self.target_predictions.items()}
-        found[known] = utilities_of(strategy, predicted)
+        found[known] = utilities_of(strategy, self._predicted(asked[known]), self.weights)
         return found
+
+    def uncertainty(self, rows: Sequence[int]) -> Floats:
+        """How unsure the model is of these tasks, in [0, 1], of all targets together."""
+        return overall_uncertainty(self._predicted(rows), self.weights)
+
+    def _predicted(self, rows: Rows) -> dict[str, TargetPredictions]:
+        """What tasks are ordered by."""
+        predicted = {"": self.outside} if self.outside is not None else self.target_predictions
+        return {name: one.of(rows) for name, one in predicted.items()}
 
 
 class Workbench(Protocol):

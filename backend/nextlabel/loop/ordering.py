@@ -13,8 +13,9 @@ from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.learning.choosing import DEFAULT, Choosing
 from nextlabel.learning.predictions import predictions_of
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Workbench, order_seed
-from nextlabel.loop.auditing import Audits, in_window
+from nextlabel.learning.workbench import order_seed
+from nextlabel.loop.auditing import in_window
+from nextlabel.loop.reading import Read
 from nextlabel.ports.state import (
     Connection,
     Fences,
@@ -60,33 +61,29 @@ class Ordering:
     report: Callable[[str], None] = lambda failure: None
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
-    def renew(
-        self, workbench: Workbench, audits: Audits, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}
-    ) -> QueueReceipt | None:
+    def renew(self, read: Read, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}) -> QueueReceipt | None:
         """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
 
         ``fresh`` are models that need not be loaded. Raises `StaleWorker` before the tool is switched to it, and what
         the connector raises.
         """
-        if not (appeared or self._is_due(workbench, audits)):
+        if not (appeared or self._is_due(read)):
             return None
         self._check_fence()
         serving = self.registry.in_service(self.connection.project)
-        if serving is None or not workbench.understands(serving.learner) or not (workbench.open or audits.waiting):
+        if serving is None or not read.workbench.understands(serving.learner) or not read.open:
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
-        return self._reorder(workbench, audits, serving, model)
+        return self._reorder(read, serving, model)
 
-    def _is_due(self, workbench: Workbench, audits: Audits) -> bool:
+    def _is_due(self, read: Read) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
         serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
-        if serving is None or not workbench.understands(serving.learner):
+        if serving is None or not read.workbench.understands(serving.learner):
             return False
-        still_open = [*(task.id for task in workbench.open), *audits.waiting]
-        names = [
-            self._name(workbench, audits, serving, one) for one in (options.strategy, _instead_of(options.strategy))
-        ]
+        strategies = options.strategy, _instead_of(options.strategy)
+        names, still_open = [self._name(read, serving, one) for one in strategies], read.open
         if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
@@ -95,19 +92,19 @@ class Ordering:
             return True
         window = set(queues[0].window)
         left = sum(task in window for task in still_open)
-        full = self._places() if workbench.ranks_all else min(options.window, len(queues[0].window))
+        full = self._places() if read.workbench.ranks_all else min(options.window, len(queues[0].window))
         if left < min(len(still_open), full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
         return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
 
-    def _reorder(self, workbench: Workbench, audits: Audits, serving: ModelRecord, model: Model) -> QueueReceipt:
+    def _reorder(self, read: Read, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
         project, strategy = self.connection.project, self.connection.options.strategy
-        seed, places = order_seed(self.connection.options.seed, len(workbench.labels)), self._places()
-        chosen = self._choose(workbench, serving, model, places, seed)
-        served = audits.window(chosen.ranking.task_ids(), places, seed)
+        seed, places = order_seed(self.connection.options.seed, len(read.workbench.labels)), self._places()
+        chosen = self._choose(read, serving, model, places, seed)
+        served = read.audits.window(chosen.ranking.task_ids(), places, seed)
         ranking = Ranking(
             tuple(in_window(served, chosen.ranking.tasks, RankedTask(TaskId(""), 0.0))), chosen.ranking.strategy
         )
@@ -118,31 +115,30 @@ class Ordering:
 
         self.progress("reorder", len(ranking))
         receipt = self._write(serving.version, ranking, shown)
-        strategy = self._name(workbench, audits, serving, _instead_of(strategy) if chosen.failure else strategy)
-        pool = len(workbench.open) + len(audits.waiting)
-        queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), pool)
+        strategy = self._name(read, serving, _instead_of(strategy) if chosen.failure else strategy)
+        queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), len(read.open))
         self.orders.announce(project, queue, fence=self.fence)
-        if audits.draw is not None:
+        if read.audits.draw is not None:
             self.reserves.note_blank(project, served.blank - served.audits)
         return receipt
 
-    def _choose(self, workbench: Workbench, serving: ModelRecord, model: Model, places: int, seed: int) -> _Chosen:
+    def _choose(self, read: Read, serving: ModelRecord, model: Model, places: int, seed: int) -> _Chosen:
         """The top of the order of the project's strategy, and what is shown of each of these tasks."""
-        options = self.connection.options
+        project, options, workbench = self.connection.project, self.connection.options, read.workbench
         if not workbench.open:
             return _Chosen(Ranking((), options.strategy), lambda version: ())
-        scorer = Scorer(
-            self.connection.project, serving.version, self.shards, options.rank_seconds, seed, self.progress
-        )
-        candidates = workbench.candidates(model, scorer)
+        scorer = Scorer(project, serving.version, self.shards, options.rank_seconds, seed, self.progress)
+        candidates, outside = workbench.candidates(model, scorer), read.pulled.outside
+        candidates = candidates.by(outside.predictions(candidates.tasks) if outside else None)
         # A model that knows next to nothing cannot say what it is unsure of; random order stays random all the same.
         cold = options.strategy != "random" and workbench.is_cold(model, options.cold_start)
+        cold = cold and candidates.outside is None
         choosing = Choosing(options.strategy, self.strategy, candidates)
         ranking = choosing.window(places, cold=cold)
         asked = set(ranking.task_ids())
         row = {task.id: n for n, task in enumerate(candidates.tasks) if task.id in asked}
         rows = [row[task] for task in ranking.task_ids()]
-        utilities = choosing.utilities(rows)
+        utilities, unsure = choosing.utilities(rows), candidates.uncertainty(rows)
         self.report(choosing.failure)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
@@ -153,14 +149,19 @@ class Ordering:
                 version=version,
                 informative=model.informative,
                 least=serving.showing(options).least,
+                unsure=unsure,
             )
 
         return _Chosen(ranking, shown, choosing.failure)
 
-    def _name(self, workbench: Workbench, audits: Audits, serving: ModelRecord, strategy: str) -> str:
-        """What tells the orders of one model apart: how it ranks, and which guesses it shows."""
-        without = "without audits" if audits.off else ""
-        names = (workbench.ordered_by(strategy), serving.showing(self.connection.options).name, without)
+    def _name(self, read: Read, serving: ModelRecord, strategy: str) -> str:
+        """What tells the orders of one model apart: how they are ranked, and which guesses they show."""
+        names = (
+            read.workbench.ordered_by(strategy),
+            read.pulled.outside.name if read.pulled.outside else "",
+            serving.showing(self.connection.options).name,
+            "without audits" if read.audits.off else "",
+        )
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 
     def _write(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from nextlabel.features.work import Progress
 from nextlabel.labeling import ProjectId
+from nextlabel.learning.outside import Outside
 from nextlabel.ports.state import LabelStore
 from nextlabel.ports.tool import Connector
 
@@ -15,12 +16,14 @@ from nextlabel.ports.tool import Connector
 class Pulled:
     """What came of a pull: how many tasks changed, and whether open ones appeared.
 
-    ``again`` is whether all were read, though they had been before.
+    ``again`` is whether all were read, though they had been before; ``outside`` is what another model says of tasks,
+    where they are to be ordered by that.
     """
 
     changed: int
     appeared: bool
     again: bool
+    outside: Outside | None = None
 
 
 def pull(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -17,14 +17,12 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import LabelSchema, ModelVersion, ProjectId, Task, TaskId, counted
+from nextlabel.labeling import ModelVersion, ProjectId, Task, counted
 from nextlabel.learning.fields import missing_fields
-from nextlabel.learning.hosted import HostedWorkbench
-from nextlabel.learning.targets import TargetsWorkbench
+from nextlabel.learning.outside import Outside
 from nextlabel.learning.workbench import Answer, Champion, Workbench
-from nextlabel.loop.auditing import Audits, audits_of
 from nextlabel.loop.ordering import Ordering
-from nextlabel.loop.pulling import Pulled, pull
+from nextlabel.loop.reading import Read, Reading
 from nextlabel.ports.state import (
     AuditAnswer,
     Connection,
@@ -41,10 +39,10 @@ from nextlabel.ports.tool import (
     BLANK,
     CHECKS,
     FIELDS,
+    SCORES,
     STRATEGY,
     Connector,
     Finding,
-    MLBackendWords,
     QueueReceipt,
     Unreadable,
     versions_held,
@@ -65,7 +63,9 @@ class Round:
     all tasks were read, changed or not. ``failure`` is how the team's own model failed: what served before still does.
     ``blank`` are open tasks in which there is nothing to read; None where nobody had to find out. ``fallback`` is why
     the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
-    is what a person should know of fields that tasks do not have. ``checks`` are those of the version ``trained``.
+    is what a person should know of fields that tasks do not have. ``outside`` is what another model says of tasks,
+    where they are ordered by that, and ``open`` are the tasks in question. ``checks`` are those of the version
+    ``trained``.
     """
 
     project: ProjectId
@@ -81,6 +81,8 @@ class Round:
     blank: Sequence[Task] | None = None
     fallback: str | None = None
     missing: Sequence[Finding] = ()
+    outside: Outside | None = None
+    open: Sequence[Task] = ()
     checks: Sequence[Check] = ()
 
     @property
@@ -90,7 +92,8 @@ class Round:
 
     def findings(self) -> dict[str, Sequence[Finding]]:
         """What a person should know, by topic; nothing of a topic that this turn did not look into."""
-        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing}
+        scores = self.outside.missing(self.open) if self.outside else ()
+        found: dict[str, Sequence[Finding]] = {FIELDS: self.missing, SCORES: scores}
         if self.blank is not None:
             found[BLANK] = [Finding("warning", _nothing_in(self.blank))] if self.blank else []
         if self.trained is not None:
@@ -120,18 +123,11 @@ class Round:
         if self.receipt is not None:
             refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
             clauses.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+            if self.outside is not None and self.outside.uncertainty:
+                clauses.append(self.outside.sentence(self.open))
         if not self.changes_something:
             clauses.append("nothing new to learn, the order stands")
         return "; ".join(clauses)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was read of a project: what had changed, what can be worked on, and its audit tasks."""
-
-    pulled: Pulled
-    workbench: Workbench
-    audits: Audits
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +171,8 @@ class ActiveLearning:
         self._registry, self._orders, self._reserves, self._fences = registry, orders, reserves, fences
         self._open_connector = open_connector
         self._strategy = strategy
-        self._source = source
-        self._hosts = hosts
         self._shards = shards
-        self._embeddings = embeddings
-        self._full_pull_every = full_pull_every
+        self._reading = Reading(store, orders, reserves, source, hosts, embeddings, full_pull_every)
 
     def run(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
         """One turn: afterwards the model has seen every label, and the tool serves its order.
@@ -191,7 +184,7 @@ class ActiveLearning:
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
         schema = connector.label_schema()
-        read_tool = partial(self._read_tool, connection, connector, schema, progress)
+        read_tool = partial(self._reading.read, connection, connector, schema, progress)
         fallbacks: list[str] = []
         queue = Ordering(
             connection,
@@ -218,7 +211,7 @@ class ActiveLearning:
             if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
                 now = read_tool()
                 appeared = appeared or now.pulled.appeared
-        receipt = queue.renew(now.workbench, now.audits, appeared=appeared, fresh=outcome.fresh)
+        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         missing = missing_fields(schema, now.workbench.everyone)
         return Round(
             project,
@@ -234,58 +227,10 @@ class ActiveLearning:
             _blank(now.workbench, missing),
             fallbacks[-1] if fallbacks else None,
             missing,
+            now.pulled.outside,
+            now.workbench.open,
             outcome.checks,
         )
-
-    def _read_tool(
-        self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress
-    ) -> _Read:
-        """What has changed in the tool, and what can be worked on now."""
-        hosted = self._hosts.chosen(connection.options.model)
-        every = self._full_pull_every
-        whole = bool(hosted) and isinstance(connector, MLBackendWords)
-        pulled = pull(connector, self._store, connection.project, whole=whole, full_every=every, progress=progress)
-        return _Read(pulled, *self._to_work_on(connection, connector, schema, hosted, progress))
-
-    def _to_work_on(
-        self, connection: Connection, connector: Connector, schema: LabelSchema, hosted: str, progress: Progress
-    ) -> tuple[Workbench, Audits]:
-        """The audit tasks, and all others that are open with what is labeled."""
-        project, options = connection.project, connection.options
-        source = replace(self._source(project), progress=lambda done, total: progress("embed", done))
-        still_open = self._store.open(project)
-        if hosted:
-            annotated = self._store.annotated(project)
-            audits = self._audits(connection, still_open, [task.id for task, _ in annotated])
-            return HostedWorkbench(
-                project,
-                hosted,
-                self._hosts,
-                schema=schema,
-                annotated=annotated,
-                still_open=audits.others(still_open),
-                source=source,
-                options=options,
-                labels_in=partial(connector.labels_in, schema) if isinstance(connector, MLBackendWords) else None,
-                embeddings=self._embeddings,
-            ), audits
-        labeled = self._store.labeled(project)
-        audits = self._audits(connection, still_open, [task.id for task in labeled.tasks])
-        return TargetsWorkbench(
-            schema,
-            labeled,
-            audits.others(still_open),
-            source,
-            seed=options.seed,
-            embeddings=self._embeddings,
-            audits=audits.labeled,
-        ), audits
-
-    def _audits(self, connection: Connection, still_open: Sequence[Task], labeled: Sequence[TaskId]) -> Audits:
-        everyone = {*self._store.task_ids(connection.project), *labeled}
-        still_open_ids = [task.id for task in still_open]
-        share = connection.options.audit_share
-        return audits_of(connection.project, self._reserves, everyone, still_open_ids, set(labeled), share)
 
     def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
@@ -303,7 +248,7 @@ class ActiveLearning:
         self,
         connection: Connection,
         connector: Connector,
-        read: _Read,
+        read: Read,
         fence: int,
         meanwhile: Callable[[], object],
     ) -> _Outcome:
@@ -392,13 +337,13 @@ def _unless_chosen(promotion: Promotion, serving: ModelRecord | None) -> Promoti
     return Promotion(False, f"held back, because a person chose {serving.version}: {lift}")
 
 
-def _keep_order_going(read_tool: Callable[[], _Read], queue: Ordering) -> None:
+def _keep_order_going(read_tool: Callable[[], Read], queue: Ordering) -> None:
     """While a model is being fitted for long annotators go on: their labels are read, and the window is refilled by the
     version in service. What fails is tried again soon enough; only who was overtaken stops.
     """
     try:
         read = read_tool()
-        receipt = queue.renew(read.workbench, read.audits, appeared=read.pulled.appeared)
+        receipt = queue.renew(read, appeared=read.pulled.appeared)
     except StaleWorker:
         raise
     except NextlabelError as error:

@@ -144,6 +144,15 @@ class LabelStore(Protocol):
     def known(self, project: ProjectId, tasks: Collection[TaskId]) -> Collection[TaskId]:
         """Those of some tasks that the tool has listed."""
 
+    def scores_mark(self, project: ProjectId) -> str:
+        """What `keep_uncertainties` was given last; "" before."""
+
+    def keep_uncertainties(self, project: ProjectId, mark: str, found: Mapping[TaskId, float]) -> None:
+        """How unsure another model is of tasks, in place of all that was kept; ``mark`` tells one such reading from
+        another."""
+
+    def uncertainties(self, project: ProjectId) -> Mapping[TaskId, float]: ...
+
     def labeled(self, project: ProjectId) -> Labeled:
         """Tasks with a label of any target in force (the last one wins), in a stable order."""
 

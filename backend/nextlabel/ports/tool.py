@@ -139,12 +139,24 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How sure a prediction is that somebody else's model made: its own score (None: it has none), and those of its
+    regions that have one; never NaN or infinite."""
+
+    task: TaskId
+    score: float | None
+    region_scores: tuple[float, ...] = ()
+
+
 BLANK = "blank"
 """The topic of tasks in which there is nothing to read."""
 STRATEGY = "strategy"
 """The topic of a strategy that failed."""
 CHECKS = "checks"
 """The topic of sanity checks that a new version did not pass."""
+SCORES = "scores"
+"""The topic of predictions of others that the order is to go by, and that are not there."""
 FIELDS = "fields"
 """The topic of fields that the labeling config shows and tasks do not have."""
 
@@ -281,6 +293,18 @@ class KeepsOldOrders(Protocol):
 def versions_held(connector: Connector) -> Collection[QueueVersion]:
     """The versions under which the tool holds predictions, where it tells; no order may take one of these names."""
     return connector.predictions_held() if isinstance(connector, KeepsOldOrders) else ()
+
+
+@runtime_checkable
+class TellsScores(Protocol):
+    """Ring: tasks may carry predictions of models that nextlabel knows nothing of, with scores. They are only read."""
+
+    def scores_mark(self, version: QueueVersion) -> str:
+        """Changes with every prediction that comes or goes under the version; "" where it has none. One cheap request,
+        however many there are."""
+
+    def scores(self, version: QueueVersion) -> Iterator[Sequence[Scores]]:
+        """The scores of each task that has a prediction under the version, by its newest one; some tasks at a time."""
 
 
 @runtime_checkable

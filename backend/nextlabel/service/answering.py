@@ -29,7 +29,8 @@ from nextlabel.labeling import (
     ToolProjectId,
 )
 from nextlabel.labeling.ranking import Floats
-from nextlabel.learning.predictions import overall_probabilities, predictions_of, utilities_of
+from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of, utilities_of
+from nextlabel.learning.weights import check_weights
 from nextlabel.measures import uncertainty
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.options import ProjectOptions
@@ -56,6 +57,7 @@ _MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 _NO_PROJECT = ProjectId("")
+_CHECKED = frozenset(("strategy", "model", "weights", "uncertainty_from"))  # options that must suit the labeling config
 
 Asked = TypeVar("Asked")
 Known = TypeVar("Known")
@@ -197,23 +199,26 @@ class Service:
         try:
             connection = self._connections.get(self._project(tools, request.project))
         except NotConnected:
-            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=True)
+            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=_CHECKED)
             return _UNTRAINED
         options = connection.options.updated(request.options or {})
-        self._check(options, request.schema, chosen=not {"strategy", "model"}.isdisjoint(request.options or ()))
+        self._check(options, request.schema, chosen=_CHECKED & set(request.options or ()))
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
             self._connection.forget(connection.project)
         return self._announced(connection.project)
 
-    def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: bool) -> None:
-        """Where the strategy has not just been ``chosen``, one that no longer works there is told by `status`: the
-        default order takes its place, and the tool need not do without predictions."""
+    def _check(self, options: ProjectOptions, schema: LabelSchema, *, chosen: Collection[str]) -> None:
+        """Only what has just been ``chosen``. A strategy that no longer works there is told by `status`: the default
+        order takes its place, and the tool need not do without predictions."""
         hosted = self._hosts.chosen(options.model)
         if not hosted:
             schema.check_learnable()
-        if chosen:
-            check_project(self._strategy(options.strategy), options.strategy, schema, hosted)
+        if not {"strategy", "model", "uncertainty_from"}.isdisjoint(chosen):
+            says_how_unsure = options.uncertainty_from or hosted
+            check_project(self._strategy(options.strategy), options.strategy, schema, says_how_unsure)
+        if not {"weights", "model"}.isdisjoint(chosen):
+            check_weights(options.weights, schema, hosted)
 
     def predict(self, tools: Tools, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""
@@ -234,6 +239,7 @@ class Service:
                 version=serving.version,
                 informative=serving.model.informative,
                 least=self._least(project, request),
+                unsure=overall_uncertainty(target_predictions, self._options_of(project).weights),
             )
         )
         return serving.version, [None if task is None else next(made) for task in request.tasks]
@@ -247,7 +253,7 @@ class Service:
             raise NotConnected(f"Project {project} is not one of the tool whose credentials these are.")
         serving = self.in_service(project)
         target_predictions = serving.model.predict(tasks, self._source(project))
-        p = overall_probabilities(target_predictions)
+        p = overall_probabilities(target_predictions, self._options_of(project).weights)
         measures = (
             self._utilities(project, target_predictions),
             uncertainty.least_confidence(p),
@@ -348,11 +354,12 @@ class Service:
 
     def _utilities(self, project: ProjectId, target_predictions: Mapping[str, TargetPredictions]) -> Floats:
         """By the project's strategy; by the margin where it fails, which the next turn of the loop tells `status`."""
+        options = self._options_of(project)
         try:
-            return utilities_of(self._strategy(self._options_of(project).strategy), target_predictions)
+            return utilities_of(self._strategy(options.strategy), target_predictions, options.weights)
         except (Exception, SystemExit) as error:
             log.info("project %s: utilities by the margin, for its strategy failed: %s", project, error)
-            return utilities_of(None, target_predictions)
+            return utilities_of(None, target_predictions, options.weights)
 
     def _options_of(self, project: ProjectId) -> ProjectOptions:
         try:

@@ -15,12 +15,14 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import RECORDINGS, LabelSchema, ProjectId, QueueVersion, ToolProjectId
+from nextlabel.learning.weights import check_weights
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, Tool
 from nextlabel.ports.tool import (
     BLANK,
     FIELDS,
+    SCORES,
     STRATEGY,
     CallsUs,
     ChangesSettings,
@@ -31,8 +33,10 @@ from nextlabel.ports.tool import (
     OrderedFile,
     Prepares,
     SortedView,
+    TellsScores,
     ToolAccess,
     ToolSetting,
+    versions_held,
 )
 from nextlabel.service.overview import pre_annotations
 from nextlabel.storage.connections import SqlConnections
@@ -43,7 +47,7 @@ from nextlabel.storage.orders import StoredOrders
 from nextlabel.strategies import finding
 from nextlabel.strategies.needs import check_project
 
-_LONGEST_NAME = 60  # of a control, in a message
+_LONGEST_NAME, _NAMED = 60, 10  # of a control or a version, in a message, and how many
 _WAIT_FOR_LEASE_SECONDS = 600  # a turn takes seconds, and minutes on a machine that is busy with other things
 
 
@@ -114,7 +118,9 @@ class Connecting:
         elif not isinstance(connector, MLBackendWords):
             self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
         strategy = wanted.options.strategy
-        check_project(finding.make(strategy), strategy, schema, hosted)
+        check_project(finding.make(strategy), strategy, schema, wanted.options.uncertainty_from or hosted)
+        check_weights(wanted.options.weights, schema, hosted)
+        _check_scores(connector, wanted.options.uncertainty_from, our_versions(self.orders, project))
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in _learned_how(schema, hosted):
@@ -134,7 +140,7 @@ class Connecting:
             done = self.loop.run(project, self.fences.next(project), progress)
         for topic, news in done.findings().items():
             self.findings.replace(project, news, topic)
-        for topic in (FIELDS, BLANK, STRATEGY):
+        for topic in (FIELDS, BLANK, STRATEGY, SCORES):
             for one in self.findings.of(project, topic):
                 report.add(one)
         self.circuits.succeeded(wanted)
@@ -248,6 +254,30 @@ def _noted(
 def our_versions(orders: StoredOrders, project: ProjectId) -> Sequence[QueueVersion]:
     """The names of all orders of a project that the tool may still hold."""
     return [order.version for order in orders.own(project)]
+
+
+def _check_scores(connector: Connector, version: str, ours: Collection[QueueVersion]) -> None:
+    """Raises `SettingsError` where tasks cannot be ordered by predictions of that version, naming those there are."""
+    if not version:
+        return
+    if not isinstance(connector, TellsScores):
+        raise SettingsError(
+            "'uncertainty_from' names a version of predictions, and nextlabel can read none from this tool: set it to "
+            "nothing (`--option uncertainty_from=`)."
+        )
+    if version in ours:
+        raise SettingsError(f"'{version[:_LONGEST_NAME]}' is an order of nextlabel's own: it says nothing of tasks.")
+    held = [one for one in versions_held(connector) if one not in ours]
+    if version not in held:
+        named = ", ".join(f"'{one[:_LONGEST_NAME]}'" for one in held[:_NAMED]) + (" …" if held[_NAMED:] else "")
+        raise SettingsError(
+            f"No task has a prediction of the version '{version[:_LONGEST_NAME]}'. "
+            + (
+                f"Name one of {named}."
+                if held
+                else "There are none but nextlabel's own: import such predictions first."
+            )
+        )
 
 
 def _put_out_of_service(before: Sequence[ToolSetting]) -> Iterator[Finding]:

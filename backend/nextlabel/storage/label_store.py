@@ -1,6 +1,6 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last had them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -24,7 +24,7 @@ from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task
 from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
 from nextlabel.storage.database import Database, chunks
-from nextlabel.storage.database.tables import annotations, cursors, tasks, unreadable
+from nextlabel.storage.database.tables import annotations, cursors, tasks, uncertainties, unreadable
 
 _STREAMED = 5_000  # rows read at a time
 
@@ -52,6 +52,9 @@ class SqlLabelStore:
     def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         with self._database.write() as sql:
             _forget(sql, project, tasks)
+            mine = uncertainties.c.project == project
+            for chunk in chunks(tasks):
+                sql.execute(delete(uncertainties).where(mine, uncertainties.c.task.in_(chunk)))
 
     def cursor(self, project: ProjectId) -> Cursor | None:
         with self._database.read() as sql:
@@ -90,6 +93,23 @@ class SqlLabelStore:
             found = sql.execute(select(unreadable).where(unreadable.c.project == project)).all()
         given = [Unreadable(row.task, row.reason, AnnotationId(row.annotation) or None) for row in found]
         return sorted(given, key=lambda one: (_stable(one.task), _stable(one.annotation or "")))
+
+    def scores_mark(self, project: ProjectId) -> str:
+        with self._database.read() as sql:
+            return sql.execute(select(cursors.c.scores_mark).where(cursors.c.project == project)).scalar() or ""
+
+    def keep_uncertainties(self, project: ProjectId, mark: str, found: Mapping[TaskId, float]) -> None:
+        with self._database.write() as sql:
+            sql.execute(delete(uncertainties).where(uncertainties.c.project == project))
+            for chunk in chunks(found.items()):
+                rows = [{"project": project, "task": task, "uncertainty": value} for task, value in chunk]
+                sql.execute(insert(uncertainties), rows)
+            sql.execute(_of(project).values(scores_mark=mark))
+
+    def uncertainties(self, project: ProjectId) -> Mapping[TaskId, float]:
+        mine = select(uncertainties.c.task, uncertainties.c.uncertainty).where(uncertainties.c.project == project)
+        with self._database.read() as sql:
+            return {TaskId(task): value for task, value in sql.execute(mine)}
 
     def labeled(self, project: ProjectId) -> Labeled:
         kept = [

@@ -28,7 +28,8 @@ class Adaptive(PoolStrategy):
        label yet: the Good–Turing estimate (Good, 1953) of the chance that the next label is of a class not seen so
        far (classes with one label ÷ labels), but never less than ``explore`` nor more than half. Fifty classes after
        twenty labels explore much, two classes after fifty hardly; and some doubt about the model always remains.
-    3. The other places go to the ``breadth`` × as many tasks with the smallest margin, clustered, and of each cluster
+    3. A model that needed no labels (`CandidatePool.from_labels`) is trusted from the start: ``explore`` is the share.
+    4. The other places go to the ``breadth`` × as many tasks with the smallest margin, clustered, and of each cluster
        to the most central one (after Zhdanov, 2019), so that a block does not ask the same thing ten times.
 
     Blocks follow one another: the first places of a long ranking are what a short one gives. Without features it is
@@ -53,10 +54,11 @@ class Adaptive(PoolStrategy):
         unsure = margin(pool.probabilities)
         if pool.features is not None:
             finite(pool.features, "features")
-        if pool.labels is None or len(np.unique(pool.labels)) < 2:
+        if pool.from_labels and (pool.labels is None or len(np.unique(pool.labels)) < 2):
             return Ranking(Diverse().rank(pool, size).tasks, self.name)
         rng = np.random.default_rng(pool.seed)
-        share = min(max(unseen_mass(pool.labels), self._explore), _MOST)
+        unseen = unseen_mass(pool.labels) if pool.from_labels and pool.labels is not None else 0.0
+        share = min(max(unseen, self._explore), _MOST)
         places = _Places(pool, unsure, rng)
         while len(places.rows) < size:
             n = min(self._block, len(pool) - len(places.rows))

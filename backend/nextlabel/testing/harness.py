@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.requests import WebhookRequest, Webhooks
-from nextlabel.ports.tool import Callback, Connector
+from nextlabel.ports.tool import Callback, Connector, Scores
 
 Annotator = Literal["ann", "ben"]
 """Two people with an account each in the tool; neither is the account whose token the connector uses."""
@@ -99,6 +99,13 @@ class OldOrdersHarness(ToolHarness, Protocol):
 
     def predictions_held(self, project: ToolProjectId) -> Mapping[QueueVersion, int]:
         """How many predictions the tool stores, by version, as its own pages tell."""
+
+
+class ScoresHarness(ToolHarness, Protocol):
+    """The people of a tool in which predictions of models of their own have scores."""
+
+    def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
+        """Somebody imports predictions of a model of their own, with these scores."""
 
 
 class CallsUsHarness(ToolHarness, Protocol):

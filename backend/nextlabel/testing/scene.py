@@ -26,10 +26,19 @@ from nextlabel.ports.tool import (
     MLBackendWords,
     QueueReceipt,
     TaskSeen,
+    TellsScores,
     ToolSetting,
     Unreadable,
 )
-from nextlabel.testing.harness import Annotator, CallsUsHarness, OldOrdersHarness, Served, SkippingHarness, ToolHarness
+from nextlabel.testing.harness import (
+    Annotator,
+    CallsUsHarness,
+    OldOrdersHarness,
+    ScoresHarness,
+    Served,
+    SkippingHarness,
+    ToolHarness,
+)
 
 LABELS = ("ham", "spam")
 FIELD = "text"
@@ -109,6 +118,17 @@ class Scene:
         """The connector, which has this ring."""
         assert isinstance(self.connector, MLBackendWords)
         return self.connector
+
+    @property
+    def scores(self) -> TellsScores:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, TellsScores)
+        return self.connector
+
+    @property
+    def scorers(self) -> ScoresHarness:
+        """The people of a tool in which predictions have scores."""
+        return cast(ScoresHarness, self.harness)
 
     @property
     def importers(self) -> OldOrdersHarness:

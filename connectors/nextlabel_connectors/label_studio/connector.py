@@ -20,6 +20,7 @@ from nextlabel.ports.tool import (
     OwnOrder,
     Pruned,
     QueueReceipt,
+    Scores,
     ToolSetting,
 )
 from nextlabel_connectors.label_studio import undoing
@@ -100,6 +101,14 @@ class LabelStudioConnector:
     def predictions_held(self) -> Mapping[QueueVersion, int]:
         with self._understood():
             return Predictions(self._client, self._project).counts()
+
+    def scores_mark(self, version: QueueVersion) -> str:
+        with self._understood():
+            return Predictions(self._client, self._project).mark(version)
+
+    def scores(self, version: QueueVersion) -> Iterator[Sequence[Scores]]:
+        with self._understood():
+            yield from Predictions(self._client, self._project).scores(version)
 
     def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         """One by one, or ``at_rest`` whole orders at once, which locks all of their tasks for a second or two."""

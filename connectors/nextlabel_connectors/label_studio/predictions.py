@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nextlabel.errors import ToolRejected
-from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId
+from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId, number_in
+from nextlabel.ports.tool import Scores
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing, with_version
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier
@@ -18,6 +19,7 @@ Item = dict[str, object]
 # Label Studio writes a chunk at once: small enough that others wait for less than a second.
 _CHUNK = 500
 _PAGE = 500
+_SCORED_PAGE, _MOST_REGIONS = 100, 10_000  # tasks whose predictions may hold many regions; more regions than count
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,28 @@ class Predictions:
 
     def counts(self) -> dict[QueueVersion, int]:
         """How many predictions each version has; the version that was written longest ago comes first."""
-        answer = as_object(self.client.get(self._versions, {"extended": "true"}).data, "model versions")
         counts: dict[QueueVersion, int] = {}
-        for raw in reversed(as_list(answer.get("static"), "model versions")):
-            entry = as_object(raw, "model version")
+        for entry in self._held():
             version, count = entry.get("model_version"), entry.get("count")
             if isinstance(version, str) and isinstance(count, int):
                 counts[QueueVersion(version)] = count
         return counts
+
+    def mark(self, version: QueueVersion) -> str:
+        """How many predictions the version has, and when the latest was written; "" where there is none."""
+        held = (entry for entry in self._held() if entry.get("model_version") == version and entry.get("count"))
+        return next((f"{entry['count']} {entry.get('latest')}" for entry in held), "")
+
+    def _held(self) -> Iterator[JsonObject]:
+        answer = as_object(self.client.get(self._versions, {"extended": "true"}).data, "model versions")
+        for raw in reversed(as_list(answer.get("static"), "model versions")):
+            yield as_object(raw, "model version")
+
+    def scores(self, version: QueueVersion) -> Iterator[list[Scores]]:
+        """By task the scores of its newest prediction of the version, a page of tasks at a time."""
+        for found in self.listing.by_id("id,predictions", _SCORED_PAGE, [with_version(version)]):
+            newest = (_newest(task, version) for task in found.tasks)
+            yield list({one.task: one for one in newest if one is not None}.values())
 
     def of_version(self, version: QueueVersion, page: int = _PAGE) -> Iterator[Stored]:
         """The version's predictions, read a page of tasks at a time."""
@@ -146,16 +162,30 @@ class Predictions:
 
 def stored(task: JsonObject, version: str) -> Iterator[Stored]:
     """The predictions of one version that a listed task carries; a score of null counts as the last."""
-    for raw in as_list(task.get("predictions") or [], "task's predictions"):
-        prediction = as_object(raw, "prediction")
-        if prediction.get("model_version") == version:
-            score = prediction.get("score")
-            yield Stored(
-                identifier(prediction.get("id"), "prediction's id"),
-                task_id(task),
-                float(score) if isinstance(score, int | float) else 1.0,
-                prediction.get("result"),
-            )
+    for prediction in _under(task, version):
+        score = prediction.get("score")
+        yield Stored(
+            identifier(prediction.get("id"), "prediction's id"),
+            task_id(task),
+            float(score) if isinstance(score, int | float) else 1.0,
+            prediction.get("result"),
+        )
+
+
+def _under(task: JsonObject, version: str) -> list[JsonObject]:
+    predictions = [as_object(raw, "prediction") for raw in as_list(task.get("predictions") or [], "task's predictions")]
+    return [prediction for prediction in predictions if prediction.get("model_version") == version]
+
+
+def _newest(task: JsonObject, version: str) -> Scores | None:
+    """A version may have predicted a task several times; ids rise. What is no region has no score."""
+    newest = max(_under(task, version), key=lambda one: int(identifier(one.get("id"), "prediction's id")), default=None)
+    if newest is None:
+        return None
+    result = newest.get("result")
+    regions = [one for one in result[:_MOST_REGIONS] if isinstance(one, dict)] if isinstance(result, list) else []
+    scores = [number_in(region.get("score")) for region in regions]
+    return Scores(task_id(task), number_in(newest.get("score")), tuple(one for one in scores if one is not None))
 
 
 def _task(item: Item) -> TaskId:

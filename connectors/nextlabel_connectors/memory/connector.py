@@ -20,6 +20,7 @@ from nextlabel.ports.tool import (
     OwnOrder,
     Pruned,
     QueueReceipt,
+    Scores,
     ToolSetting,
     Unreadable,
 )
@@ -92,6 +93,14 @@ class MemoryConnector:
     def predictions_held(self) -> Mapping[QueueVersion, int]:
         with self._opened():
             return self._tool.predictions_held(self._project)
+
+    def scores_mark(self, version: QueueVersion) -> str:
+        with self._opened() as it:
+            return f"{it.imports} {version}" if it.others.get(version) else ""
+
+    def scores(self, version: QueueVersion) -> Iterator[Sequence[Scores]]:
+        with self._opened() as it:
+            yield list(it.others.get(version, {}).values())
 
     def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         with self._opened() as it:

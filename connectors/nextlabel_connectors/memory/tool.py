@@ -26,7 +26,7 @@ from nextlabel.labeling import (
     ToolProjectId,
 )
 from nextlabel.ports.requests import WebhookRequest
-from nextlabel.ports.tool import Callback, TaskSeen, ToolAccess
+from nextlabel.ports.tool import Callback, Scores, TaskSeen, ToolAccess
 from nextlabel_connectors.memory.connector import MemoryConnector
 from nextlabel_connectors.memory.dialect import SECRET_HEADER
 
@@ -59,13 +59,15 @@ class _Row:
 class _Project:
     """``orders`` holds each version's tasks in rank order, with the prediction to show (None: nothing to say).
 
-    ``others`` are predictions that a team imported itself: how many tasks have one, by version.
+    ``others`` are predictions that a team imported itself, by version the newest of each task; ``imports`` counts how
+    often.
     """
 
     schema: LabelSchema
     rows: dict[TaskId, _Row] = field(default_factory=dict)
     orders: dict[QueueVersion, dict[TaskId, Prediction | None]] = field(default_factory=dict)
-    others: dict[QueueVersion, set[TaskId]] = field(default_factory=dict)
+    others: dict[QueueVersion, dict[TaskId, Scores]] = field(default_factory=dict)
+    imports: int = 0
     in_force: QueueVersion | None = None
     held: dict[str, TaskId] = field(default_factory=dict)
     callback: Callback | None = None
@@ -247,8 +249,13 @@ class MemoryTool:
 
     def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         """Somebody imports predictions of a model of their own."""
+        self.import_scores(project, version, [Scores(task, 0.3) for task in tasks])
+
+    def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
+        """Such predictions, of which only the scores are told."""
         with self.opened(project) as it:
-            it.others.setdefault(version, set()).update(tasks)
+            it.others.setdefault(version, {}).update({one.task: one for one in scores})
+            it.imports += 1
 
     def take_down(self) -> None:
         self._up = False

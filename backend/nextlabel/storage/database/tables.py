@@ -90,6 +90,16 @@ cursors = Table(
     Column("cursor", Text, nullable=False),
     Column("full_at", DateTime(timezone=True), nullable=True),
     Column("pulled_at", DateTime(timezone=True), nullable=True),
+    Column("scores_mark", Text, nullable=False, server_default=""),
+)
+
+# How unsure another model is of tasks, by the scores of its predictions in the tool (``uncertainty_from``).
+uncertainties = Table(
+    "uncertainties",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("uncertainty", Float, nullable=False),
 )
 
 tasks = Table(

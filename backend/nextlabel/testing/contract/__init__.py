@@ -24,6 +24,7 @@ from nextlabel.testing.contract.old_orders import OldOrdersContract
 from nextlabel.testing.contract.rings import (
     LiveQueueContract,
     PredictionsContract,
+    ScoresContract,
     SkippingContract,
     TokenContract,
     UnreadableContract,
@@ -36,6 +37,7 @@ __all__ = [
     "LiveQueueContract",
     "OldOrdersContract",
     "PredictionsContract",
+    "ScoresContract",
     "SkippingContract",
     "TokenContract",
     "UnreadableContract",

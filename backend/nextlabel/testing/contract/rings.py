@@ -8,9 +8,11 @@ from nextlabel.errors import (
     ProjectGone,
     ToolRejected,
 )
+from nextlabel.labeling import QueueVersion, TaskId
+from nextlabel.ports.tool import Scores
 from nextlabel.testing.contract.core import WithScene
 from nextlabel.testing.contract.outcomes import calls, outcomes
-from nextlabel.testing.contract.versions import V1
+from nextlabel.testing.contract.versions import OTHERS, V1
 from nextlabel.testing.harness import Served, UnreadableHarness
 from nextlabel.testing.scene import Scene, ids
 
@@ -68,6 +70,29 @@ class WordsContract(WithScene):
             == annotation.labels
             == {scene.target: "spam"}
         )
+
+
+class ScoresContract(WithScene):
+    """The promises of `nextlabel.ports.tool.TellsScores`."""
+
+    def test_the_newest_scores_of_one_version_are_told_and_its_mark_changes_with_them(self, scene: Scene) -> None:
+        theirs, others, *_ = OTHERS
+        a, b, c, d = scene.tasks[:4]
+        assert (scene.scores.scores_mark(theirs), _scores(scene, theirs)) == ("", {})
+        scene.scorers.import_scores(scene.project, theirs, [Scores(a, 0.25, (0.5,)), Scores(b, None)])
+        scene.scorers.import_scores(scene.project, others, [Scores(a, 0.125), Scores(c, 0.125)])
+        scene.rank(V1, [d, a])
+        first = scene.scores.scores_mark(theirs)
+        assert _scores(scene, theirs) == {a: Scores(a, 0.25, (0.5,)), b: Scores(b, None)}
+        assert scene.scores.scores_mark(theirs) == first != ""
+        scene.scorers.import_scores(scene.project, theirs, [Scores(a, 0.75), Scores(d, 0.5, (0.25,))])
+        assert scene.scores.scores_mark(theirs) != first
+        assert _scores(scene, theirs) == {a: Scores(a, 0.75), b: Scores(b, None), d: Scores(d, 0.5, (0.25,))}
+        assert _scores(scene, others) == {a: Scores(a, 0.125), c: Scores(c, 0.125)}
+
+
+def _scores(scene: Scene, version: QueueVersion) -> dict[TaskId, Scores]:
+    return {one.task: one for page in scene.scores.scores(version) for one in page}
 
 
 class LiveQueueContract(WithScene):

@@ -15,13 +15,13 @@ import orjson
 
 from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.ports.requests import WebhookRequest, Webhooks
-from nextlabel.ports.tool import Callback, Connector, ToolAccess
+from nextlabel.ports.tool import Callback, Connector, Scores, ToolAccess
 from nextlabel.testing import Annotator, Served
 from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio import CONNECTOR
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
-from nextlabel_connectors.label_studio.testing.people import labels_in, single_choice
+from nextlabel_connectors.label_studio.testing.people import chosen, labels_in, single_choice
 from nextlabel_connectors.label_studio.testing.server import LabelStudioServer
 
 _MALFORMED: tuple[dict[str, object], ...] = (
@@ -104,6 +104,9 @@ class LabelStudioHarness:
     def import_predictions(self, project: ToolProjectId, version: QueueVersion, tasks: Sequence[TaskId]) -> None:
         numbers = [int(task) for task in tasks]
         self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
+
+    def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
+        self._server.owner.import_scores(int(project), version, scores, chosen("spam")[0])
 
     def delete_predictions(self, project: ToolProjectId, tasks: Sequence[TaskId]) -> None:
         self._server.owner.delete_predictions(int(project), [int(task) for task in tasks])

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import httpx
 
 from nextlabel.errors import ToolRejected, ToolUnavailable
+from nextlabel.ports.tool import Scores
 from nextlabel.testing.waiting import CEILING_SECONDS
 
 CONTROL, OBJECT = "label", "text"
@@ -120,6 +121,19 @@ class LabelStudioPerson:
         """Import predictions of some other model, with these scores by task, and with nothing chosen."""
         items = [
             {"task": task, "model_version": version, "score": score, "result": []} for task, score in scores.items()
+        ]
+        self._json("POST", f"/api/projects/{project}/import/predictions", json=items)
+
+    def import_scores(self, project: int, version: str, scores: Sequence[Scores], region: Mapping[str, object]) -> None:
+        """Import predictions of some other model, with such a region for each of their region scores."""
+        items = [
+            {
+                "task": int(one.task),
+                "model_version": version,
+                "result": [{**region, "score": score} for score in one.region_scores],
+                **({} if one.score is None else {"score": one.score}),
+            }
+            for one in scores
         ]
         self._json("POST", f"/api/projects/{project}/import/predictions", json=items)
 
