@@ -45,7 +45,7 @@ def mean_interval(values: Values, *, pool: int | None = None, level: float = LEV
     """
     seen = in_unit_range(values)
     mean, n = float(seen.mean()), len(seen)
-    size = labels_worth(seen) / _left(n, pool)
+    size = labels_worth(seen) / share_left(n, pool)
     return wilson(mean, n, size, "wilson" if np.isin(seen, (0, 1)).all() else "wilson, by spread", level)
 
 
@@ -121,7 +121,7 @@ def wilson(mean: float, n: int, size: float, method: str, level: float = LEVEL) 
     return Interval(mean, max(0.0, centre - reach), min(1.0, centre + reach), n, method)
 
 
-def _left(n: int, pool: int | None) -> float:
+def share_left(n: int, pool: int | None) -> float:
     """By how much less a mean varies that is taken from ``n`` of a ``pool`` of tasks, none of them twice."""
     return 1.0 if pool is None else max(pool - n, 1) / max(pool - 1, 1)
 
