@@ -129,11 +129,14 @@ class ComparedEncoder:
 
 
 class ListEncoder:
-    """All files of the list in each field: of what ``inner`` makes of each by itself the mean and, column by column,
-    the greatest. A file of which it makes nothing does not count.
+    """All files of the list in each field: the mean of what ``inner`` makes of each by itself. A file of which it makes
+    nothing does not count.
 
     Of more than `MOST_FILES` so many are read, evenly from the first to the last. ``inner`` knows each file as the only
     field of a task of its own, so that all fields have one encoder.
+
+    Lists of digits, 200 labels: is one of five a 7, .87; what are most of five, .84; is one of twelve a 7, .76. With
+    the greatest of each column beside the mean .85, .83 and .76, and of the first digit alone .53, .54 and .52.
     """
 
     kind = "list"
@@ -147,25 +150,24 @@ class ListEncoder:
         return cls(fields, made([one for field in fields for files in _files_of(tasks, field) for one in files]))
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Floats:
-        """n × (2 × the inner encoder's width × fields); zeros where a task has no file that can be read."""
+        """n × (the inner encoder's width × fields); zeros where a task has no file that can be read."""
         return np.hstack([self._of_field(field, tasks, source) for field in self._fields])
 
     def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
         lists = _files_of(tasks, field)
-        parts = [self._pooled(lists[start : start + _LISTS], source) for start in range(0, len(lists), _LISTS)]
-        return np.concatenate(parts or [self._pooled([], source)])
+        parts = [self._means(lists[start : start + _LISTS], source) for start in range(0, len(lists), _LISTS)]
+        return np.concatenate(parts or [self._means([], source)])
 
-    def _pooled(self, lists: Sequence[Sequence[Task]], source: Source) -> Floats:
+    def _means(self, lists: Sequence[Sequence[Task]], source: Source) -> Floats:
         rows = np.asarray(self._inner.encode([one for files in lists for one in files], source))
         owner = np.repeat(np.arange(len(lists)), [len(files) for files in lists])
         readable = rows.any(axis=1)
         rows, owner = rows[readable], owner[readable]
-        pooled = np.zeros((len(lists), 2, rows.shape[1]), dtype=np.float32)
+        means = np.zeros((len(lists), rows.shape[1]), dtype=np.float32)
         if len(rows):
             owners, starts, counts = np.unique(owner, return_index=True, return_counts=True)
-            pooled[owners, 0] = np.add.reduceat(rows, starts) / counts[:, None]
-            pooled[owners, 1] = np.maximum.reduceat(rows, starts)
-        return pooled.reshape(len(lists), 2 * rows.shape[1])
+            means[owners] = np.add.reduceat(rows, starts) / counts[:, None]
+        return means
 
     def space(self, pool: Features) -> Space:
         return self._inner.space(pool)
