@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 from collections.abc import Iterator
@@ -10,13 +9,11 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import orjson
-import pytest
 
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import window_scores, write_answer, write_window_item
-from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 
 VERSION = QueueVersion("0007")
 OBJECTS = (
@@ -68,17 +65,6 @@ for config, predictions in json.load(sys.stdin):
     verdicts.append([interface.validate_prediction(p, return_errors=True) for p in predictions])
 json.dump(verdicts, sys.stdout)
 """
-
-
-@pytest.fixture(scope="module")
-def python_of_label_studio() -> Path:
-    """Without a Label Studio its check is skipped, but in CI it fails; the server itself is not started."""
-    try:
-        return LabelStudioServer()._venv / "bin" / "python"
-    except LabelStudioMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
 
 
 def refusals(python: Path, cases: list[tuple[str, list[dict[str, object]]]]) -> list[list[list[str]]]:
