@@ -11,7 +11,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import RECORDINGS, Input, Label, LabelSchema, Target
+from nextlabel.labeling import OPENED, RECORDINGS, Input, Label, LabelSchema, Target
 from nextlabel_connectors.label_studio.config_xml import (
     Unsupported,
     attribute,
@@ -290,9 +290,11 @@ class _Reader:
         if not control.compared:
             return _together([self._inputs(shown_there) for shown_there in objects])
         sides = [self._inputs(tag) for tag in objects]
-        if any(one.kind in RECORDINGS for side in sides for one in side):
+        kinds = {one.kind for side in sides for one in side}
+        if kinds & RECORDINGS and not (len(kinds) == 1 and kinds <= OPENED):
             raise Unsupported(
-                "It compares recordings or pages, which nextlabel does not read; connect your own model for it."
+                "It compares a recording with something else, or pages that nextlabel does not read; connect your own "
+                "model for it."
             )
         if any(len(side) > 1 for side in sides) or sides[0] == sides[1]:
             raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")

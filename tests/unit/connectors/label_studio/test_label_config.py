@@ -114,6 +114,10 @@ def test_a_number_keeps_the_limits_and_steps_that_are_given(attributes: str, sca
 def test_a_pairwise_compares_what_its_two_objects_show() -> None:
     config = parse_label_config(view(TEXT, OTHER, '<Pairwise name="better" toName="text,other"/>'))
     inputs = (Input("text"), Input("other"))
+    for tag, kind in (("Audio", "audio"), ("Video", "video"), ("TimeSeries", "series"), ("Pdf", "pdf")):
+        shown = (f'<{tag} name="{name}" value="${name}"/>' for name in ("one", "two"))
+        (target,) = parse_label_config(view(*shown, '<Pairwise name="better" toName="one,two"/>')).schema.targets
+        assert [one.kind for one in target.inputs] == [kind] * 2
     assert config.schema.targets == (Target("better", "choice", inputs, ("left", "right"), compared=True),)
 
 
@@ -307,8 +311,13 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<Pairwise name="odd" toName="text,same"/><Text name="same" value="$text"/>', "not the same one"),
         ('<Pairwise name="odd" toName="text,two"/><Text name="two" value="$a $b"/>', "one field of the task each"),
         (
-            '<Pairwise name="odd" toName="one,two"/><Audio name="one" value="$one"/><Audio name="two" value="$two"/>',
-            "does not read",
+            '<Pairwise name="odd" toName="text,two"/><Audio name="two" value="$two"/>',
+            "a recording with something else",
+        ),
+        (
+            '<Pairwise name="odd" toName="one,two"/><HyperText name="one" value="$one" valueType="url"/>'
+            '<HyperText name="two" value="$two" valueType="url"/>',
+            "pages that nextlabel does not read",
         ),
         ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
         ('<DateTime name="odd" toName="text" only="month,year"/>', "none of date"),
