@@ -76,6 +76,16 @@ def test_nothing_is_unknown_of_a_task_that_offers_no_label() -> None:
     assert offering_tagger().predict([task]).uncertainty.tolist() == [0.0]
 
 
+def test_of_labels_of_tasks_only_the_most_frequent_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "_MOST_LABELS", 1)
+    tasks, truth = letters(60)
+    often = [tuple(span for span in spans if span.label == "place" or n % 2) for n, spans in enumerate(truth)]
+    tasks = [Task(task.id, {**task.data, "names": [{"value": "person"}, {"value": "place"}]}) for task in tasks]
+    target = Target("names", "spans", (Input("text"),), options="names")
+    predicted = fit_spans(target, tasks, often, judged=False)[0].predict(tasks)
+    assert {span.label for spans in predicted.spans for span in spans} == {"place"}
+
+
 @cache
 def offering_tagger() -> SpanTagger:
     target = Target("names", "spans", (Input("text"),), options="names")
