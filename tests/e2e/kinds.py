@@ -108,6 +108,25 @@ def _options(n: int) -> list[dict[str, object]]:
     return [{"value": one} for one in sorted([label_of_number(n), *others], key=lambda one: (one[-1], n % 2))]
 
 
+def _things(n: int) -> list[dict[str, object]]:
+    """Labels of a task: the true one, and one that other tasks do not have."""
+    return [{"value": f"thing {n}"}, {"value": label_of_number(n)}]
+
+
+def _places(n: int) -> list[dict[str, object]]:
+    """Where it may be: the true place among others, which differ from task to task."""
+    true: dict[str, object] = {
+        "value": "out" if winter(n) else "in",
+        "children": [{"value": label_of_number(n)}, {"value": "other"}],
+    }
+    other: dict[str, object] = {"value": f"place {n % 4}", "children": [{"value": f"room {n % 3}"}]}
+    return [true, other] if n % 2 else [other, true]
+
+
+def _place(n: int) -> list[list[str]]:
+    return [["out", "winter"] if winter(n) else ["in", "kitchen"]]
+
+
 _TEXT = '<Text name="text" value="$text"/>'
 _TWO = '<Choice value="winter"/><Choice value="kitchen"/>'
 
@@ -179,6 +198,12 @@ KINDS: Mapping[str, Kind] = {
         lambda n: [_choice(n, to="image")],
         _values("choices"),
     ),
+    "images of a list": Kind(
+        f'<View><Image name="pages" valueList="$pages"/><Choices name="label" toName="pages">{_TWO}</Choices></View>',
+        lambda n: {"pages": [picture(m) for m in (n, _alike(n), n)][: 2 + n % 2]},
+        lambda n: [_choice(n, to="pages")],
+        _values("choices"),
+    ),
     "table": Kind(
         f'<View><Table name="record" value="$record"/><Choices name="label" toName="record">{_TWO}</Choices></View>',
         lambda n: {"record": _record(n)},
@@ -202,6 +227,18 @@ KINDS: Mapping[str, Kind] = {
         lambda n: {**text(n), "options": _options(n)},
         lambda n: [item("label", "choices", {"choices": sorted([label_of_number(n), f"room {n % 3}"])})],
         lambda result: [sorted(one["value"]["choices"]) for one in result],
+    ),
+    "spans with labels of each task": Kind(
+        f'<View><Labels name="thing" toName="text" value="$things"/>{_TEXT}</View>',
+        lambda n: {**text(n), "things": _things(n)},
+        lambda n: [_first_noun(n)],
+        lambda result: sorted((one["value"]["start"], one["value"]["end"], *one["value"]["labels"]) for one in result),
+    ),
+    "taxonomy of each task": Kind(
+        f'<View>{_TEXT}<Taxonomy name="label" toName="text" value="$places"/></View>',
+        lambda n: {**text(n), "places": _places(n)},
+        lambda n: [item("label", "taxonomy", {"taxonomy": _place(n)})],
+        _values("taxonomy"),
     ),
     "audio by metadata": Kind(
         f'<View><Audio name="audio" value="$audio"/><Choices name="label" toName="audio">{_TWO}</Choices></View>',
@@ -258,6 +295,13 @@ HELD: Mapping[str, Kind] = {
         _heard,
         _values("labels"),
     ),
+    "nested choices": Kind(
+        f'<View>{_TEXT}<Choices name="label" toName="text" value="$places" choice="multiple" allowNested="true"/>'
+        "</View>",
+        KINDS["taxonomy of each task"].data,
+        lambda n: [item("label", "choices", {"choices": _place(n)})],
+        _values("choices"),
+    ),
     "free text": Kind(f'<View>{_TEXT}<TextArea name="says" toName="text"/></View>', text, _written, _values("text")),
 }
 """Learned by what their answers hold: nothing of it is shown."""
@@ -266,3 +310,8 @@ HELD: Mapping[str, Kind] = {
 def _opposite(n: int) -> int:
     """The next sentence of the other kind."""
     return next(m for m in range(n + 1, n + 50) if winter(m) != winter(n))
+
+
+def _alike(n: int) -> int:
+    """The next of the same kind."""
+    return next(m for m in range(n + 1, n + 50) if winter(m) == winter(n))

@@ -30,11 +30,14 @@ _STRATEGIES = {
     "spans of turns": "diverse",
     "pairwise": "badge",
     "image choice": "kcenter",
+    "images of a list": "typical",
     "table": "error_reduction",
     "audio by metadata": "cost",
     "options of each task": "adaptive",
     "date": "greedy",
     "several options of each task": "diverse",
+    "spans with labels of each task": "explore",
+    "taxonomy of each task": "diverse",
     "two controls": "density",
 }
 """Another one for each kind; all of them on all kinds are tried with a tool in one process."""
@@ -88,6 +91,8 @@ _ALSO = {
     "spans",
     "spans of turns",
     "image choice",
+    "images of a list",
+    "taxonomy of each task",
     "several options of each task",
     "date",
 }

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotShown
 
-from e2e.kinds import KINDS
+from e2e.kinds import KINDS, picture
 from e2e.test_every_kind import complaints, taught
 from everything import representing
 from nextlabel.features.layouts import text_for_spans
@@ -108,6 +108,12 @@ _REGIONS: Mapping[str, tuple[str, dict[str, object], str, list[list[str]]]] = {
             ["Ann"],
         ],
     ),
+    "text with labels of its own": (
+        '<Labels name="it" toName="o" value="$labels"/><Text name="o" value="$text"/>',
+        {"text": "Ann 😀 met Bob in Berlin.", "labels": [{"value": "A"}, {"value": "long", "alias": "B"}]},
+        "[class*=richtext__container]",
+        [["Ann"], ["Bob"], ["Berlin"]],
+    ),
     "dialogue": (
         '<ParagraphLabels name="it" toName="o">{}</ParagraphLabels>'
         '<Paragraphs name="o" value="$talk" nameKey="who" textKey="what" layout="dialogue"/>',
@@ -195,6 +201,83 @@ def test_the_editor_writes_down_answers_about_several_objects(
         page.close()
     (answer,) = [one["result"] for task in owner.tasks(project) for one in task["annotations"]]
     assert read_labels(answer, parse_label_config(f"{config}</View>")) == {"c": "cold"}
+
+
+_TREE = '<Choice value="out"/><Choice value="in"><Choice value="kitchen"/><Choice value="bath"/></Choice>'
+_TREE_OF_TASK: list[dict[str, object]] = [
+    {"value": "out"},
+    {"value": "in", "children": [{"value": "kitchen"}, {"value": "bath"}]},
+]
+_NESTED = '<Text name="o" value="$text"/><Choices name="it" toName="o" allowNested="true" choice="{}" {}>{}</Choices>'
+_CLICKED: Mapping[str, tuple[str, dict[str, object], str, Label]] = {
+    "a choice about images": (
+        '<Image name="o" valueList="$pages"/>'
+        '<Choices name="it" toName="o"><Choice value="in"/><Choice value="out"/></Choices>',
+        {"pages": [picture(1), picture(2)]},
+        "in",
+        "in",
+    ),
+    "a nested choice": (_NESTED.format("multiple", "", _TREE), {"text": "text"}, "bath", ("in > bath",)),
+    "all in a choice": (
+        _NESTED.format("multiple", "", _TREE),
+        {"text": "text"},
+        "in",
+        ("in", "in > kitchen", "in > bath"),
+    ),
+    "a single nested choice": (_NESTED.format("single", "", _TREE), {"text": "text"}, "kitchen", "in > kitchen"),
+    "a single choice with others": (_NESTED.format("single", "", _TREE), {"text": "text"}, "in", "in"),
+    "a nested choice of the task": (
+        _NESTED.format("multiple", 'value="$places"', ""),
+        {"text": "text", "places": _TREE_OF_TASK},
+        "bath",
+        ("in > bath",),
+    ),
+}
+"""What is answered → tags, a task, what is clicked, and the label that it is."""
+
+
+@pytest.mark.parametrize("name", representing(_CLICKED, set(_CLICKED) - {"a choice about images", "all in a choice"}))
+def test_what_is_clicked_in_the_editor_is_the_label_that_is_read(
+    name: str, label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    tags, data, clicked, label = _CLICKED[name]
+    config = parse_label_config(f"<View>{tags}</View>")
+    project = owner.create_project(name, config.schema.source)
+    (task,) = owner.import_tasks(project, [data])
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+    try:
+        page.get_by_text(clicked, exact=True).first.click()
+        page.get_by_role("button", name="Submit").first.click()
+        wait_for(lambda: owner.tasks(project)[0]["is_labeled"])
+    finally:
+        page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png")
+        page.close()
+    (annotation,) = owner.tasks(project)[0]["annotations"]
+    read = read_labels(annotation["result"], config, data)["it"]
+    assert config.controls["it"].target.read(read) == label
+
+
+def test_a_taxonomy_of_each_task_is_shown_and_the_same_when_it_is_submitted(
+    label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    config = parse_label_config(KINDS["taxonomy of each task"].config.replace('"label"', '"it"'))
+    data: dict[str, object] = {"text": "text", "places": _TREE_OF_TASK}
+    prediction = Prediction(TaskId("1"), QueueVersion("1"), (Guess("it", ("in > bath",), 0.9),), 0.1, 0.1)
+    project = owner.create_project("taxonomy of each task", config.schema.source)
+    (task,) = owner.import_tasks(project, [data])
+    owner.import_result(project, task, "1", write_result(prediction, config, data))
+    page = browser.new_page()
+    page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+    try:
+        expect(page.get_by_text("bath").first).to_be_visible()
+        page.get_by_role("button", name="Submit").first.click()
+        wait_for(lambda: owner.tasks(project)[0]["is_labeled"])
+    finally:
+        page.screenshot(path=SCREENSHOTS / "taxonomy-of-each-task.png")
+        page.close()
+    (annotation,) = owner.tasks(project)[0]["annotations"]
+    assert read_labels(annotation["result"], config, data) == {"it": ("in > bath",)}
 
 
 _HELD = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from scipy.optimize import minimize
@@ -27,6 +27,7 @@ from nextlabel.measures.target_predictions import RAREST, ChoicePredictions, Cho
 
 _MOST = 1_000  # labels that have a model of their own, the most frequent ones
 _FOLDS = 5
+_KEPT = ("name", "kind", "labels", "options", "separator")  # of a target
 
 Offers = Sequence[Mapping[str, str]]
 OfferedPredictions = OneOfferedPredictions | SomeOfferedPredictions
@@ -65,7 +66,7 @@ class OfferedLabels:
     def state(self) -> dict[str, object]:
         return {
             "kind": self.kind,
-            "target": [self._target.name, self._target.kind, list(self._target.labels), self._target.options],
+            "target": {name: getattr(self._target, name) for name in _KEPT},
             "model": None if self._model is None else self._model.state(),
             "worths": None if self._worths is None else self._worths.state(),
             "numbers": [self._rare, *self._mix],
@@ -74,11 +75,11 @@ class OfferedLabels:
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> OfferedLabels:
-        name, kind, labels, options = cast("tuple[str, str, list[str], str]", state["target"])
-        target = Target(name, kind, (), tuple(labels), options=options)  # type: ignore[arg-type]
+        kept = cast("dict[str, Any]", state["target"])
+        target = Target(**kept | {"labels": tuple(kept["labels"])}, inputs=())
         model, worths = (cast("Mapping[str, object] | None", state[part]) for part in ("model", "worths"))
         rare, *mix = cast("list[float]", state["numbers"])
-        of_kind: type[LinearChoice | LinearChoices] = LinearChoice if kind == "choice" else LinearChoices
+        of_kind: type[LinearChoice | LinearChoices] = LinearChoice if target.kind == "choice" else LinearChoices
         return cls(
             target,
             None if model is None else of_kind.from_state(model),

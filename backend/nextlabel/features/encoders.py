@@ -22,12 +22,15 @@ from nextlabel.features.spaces import AsItIs, Space, TfIdf, restore_space
 from nextlabel.features.tabular import TabularEncoder, is_number
 from nextlabel.features.text import read_text
 from nextlabel.labeling import RECORDINGS, Input, InputKind, Target, Task, read_field
-from nextlabel.labeling.ranking import Features
+from nextlabel.labeling.ranking import Features, Floats
 
 _ALONE = "side"
 # What numbers and names weigh beside texts. A number that means nothing, such as a ticket's, so costs .019 accuracy on
 # e-mails at 100 labels (at the same weight .04 and more), and one that tells everything is learned all the same.
 _BESIDE_TEXTS = np.float32(0.3)
+MOST_FILES = 16
+"""Of a list in a task that are opened."""
+_LISTS = 2_000  # described together: what their files are before they are pooled is kept in memory
 
 
 class Encoder(Protocol):
@@ -123,6 +126,70 @@ class ComparedEncoder:
     def from_state(cls, state: Mapping[str, object]) -> ComparedEncoder:
         side, space = (cast("Mapping[str, object]", state[part]) for part in ("side", "space"))
         return cls(cast("list[str]", state["fields"]), restore_encoder(side), restore_space(space))
+
+
+class ListEncoder:
+    """All files of the list in each field: the mean of what ``inner`` makes of each by itself. A file of which it makes
+    nothing does not count.
+
+    Of more than `MOST_FILES` so many are read, evenly from the first to the last. ``inner`` knows each file as the only
+    field of a task of its own, so that all fields have one encoder.
+
+    Lists of digits, 200 labels: is one of five a 7, .87; what are most of five, .84; is one of twelve a 7, .76. With
+    the greatest of each column beside the mean .85, .83 and .76, and of the first digit alone .53, .54 and .52.
+    """
+
+    kind = "list"
+
+    def __init__(self, fields: Sequence[str], inner: Encoder) -> None:
+        self._fields, self._inner = tuple(fields), inner
+
+    @classmethod
+    def of(cls, fields: Sequence[str], tasks: Sequence[Task], made: Callable[[list[Task]], Encoder]) -> ListEncoder:
+        """``made`` gives the encoder for these files."""
+        return cls(fields, made([one for field in fields for files in _files_of(tasks, field) for one in files]))
+
+    def encode(self, tasks: Sequence[Task], source: Source) -> Floats:
+        """n × (the inner encoder's width × fields); zeros where a task has no file that can be read."""
+        return np.hstack([self._of_field(field, tasks, source) for field in self._fields])
+
+    def _of_field(self, field: str, tasks: Sequence[Task], source: Source) -> Floats:
+        lists = _files_of(tasks, field)
+        parts = [self._means(lists[start : start + _LISTS], source) for start in range(0, len(lists), _LISTS)]
+        return np.concatenate(parts or [self._means([], source)])
+
+    def _means(self, lists: Sequence[Sequence[Task]], source: Source) -> Floats:
+        rows = np.asarray(self._inner.encode([one for files in lists for one in files], source))
+        owner = np.repeat(np.arange(len(lists)), [len(files) for files in lists])
+        readable = rows.any(axis=1)
+        rows, owner = rows[readable], owner[readable]
+        means = np.zeros((len(lists), rows.shape[1]), dtype=np.float32)
+        if len(rows):
+            owners, starts, counts = np.unique(owner, return_index=True, return_counts=True)
+            means[owners] = np.add.reduceat(rows, starts) / counts[:, None]
+        return means
+
+    def space(self, pool: Features) -> Space:
+        return self._inner.space(pool)
+
+    def state(self) -> dict[str, object]:
+        return {"kind": self.kind, "fields": list(self._fields), "inner": self._inner.state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> ListEncoder:
+        return cls(cast("list[str]", state["fields"]), restore_encoder(cast("Mapping[str, object]", state["inner"])))
+
+
+def _files_of(tasks: Sequence[Task], field: str) -> list[list[Task]]:
+    """Of each task its files, each as a task of its own."""
+    return [[Task(task.id, {_ALONE: one}) for one in _some(read_field(task.data, field))] for task in tasks]
+
+
+def _some(files: object) -> list[object]:
+    """Files that stand for all of a list; one that stands there by itself is a list of one."""
+    if not isinstance(files, list):
+        return [files]
+    return [files[n] for n in np.linspace(0, len(files) - 1, min(len(files), MOST_FILES)).round().astype(int)]
 
 
 def _alone(tasks: Sequence[Task], field: str) -> list[Task]:
@@ -289,8 +356,9 @@ def encoder_for(
         return encoder_of(target.inputs, tasks, source, embeddings)
     fields = [one.field for one in target.inputs]
     everything = [side for field in fields for side in _alone(tasks, field)]
-    kinds = {one.kind for one in target.inputs}
-    side = encoder_of([Input(_ALONE, kinds.pop() if len(kinds) == 1 else "text")], everything, source, embeddings)
+    kinds = {(one.kind, one.layout) for one in target.inputs}
+    kind, layout = kinds.pop() if len(kinds) == 1 else ("text", "")
+    side = encoder_of([Input(_ALONE, kind, layout=layout)], everything, source, embeddings)
     return ComparedEncoder(fields, side, side.space(side.encode(everything, source)))
 
 
@@ -313,11 +381,15 @@ def encoder_of(
     inputs: Sequence[Input], tasks: Sequence[Task], source: Source, embeddings: Embeddings = NO_EMBEDDINGS
 ) -> Encoder:
     """The encoder that suits what these inputs hold; see `encoder_for`."""
-    by_kind: dict[str, list[str]] = {}
+    by_kind: dict[tuple[InputKind, bool], list[str]] = {}
     for one in inputs:
-        by_kind.setdefault(one.kind, []).append(one.field)
-    opened = [_opened(kind, fields, tasks, source, embeddings) for kind, fields in by_kind.items() if kind in MEDIA]
-    if documents := by_kind.get("pdf"):
+        by_kind.setdefault((one.kind, one.layout == "list"), []).append(one.field)
+    opened = [
+        _opened(kind, fields, tasks, source, embeddings, lists=lists)
+        for (kind, lists), fields in by_kind.items()
+        if kind in MEDIA
+    ]
+    if documents := by_kind.get(("pdf", False)):
         opened.append(DocumentEncoder.of(documents, tasks, source, embeddings))
     if any(one.kind in RECORDINGS for one in inputs):
         apart = [one.field for one in inputs if one.kind in RECORDINGS or one.kind in MEDIA]
@@ -330,8 +402,18 @@ def encoder_of(
     return _of_fields(inputs, tasks, source, embeddings)
 
 
-def _opened(kind: str, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings) -> Encoder:
+def _opened(
+    kind: InputKind,
+    fields: Sequence[str],
+    tasks: Sequence[Task],
+    source: Source,
+    embeddings: Embeddings,
+    *,
+    lists: bool = False,
+) -> Encoder:
     """Of files that stand elsewhere."""
+    if lists:
+        return ListEncoder.of(fields, tasks, lambda files: _opened(kind, [_ALONE], files, source, embeddings))
     folder = embeddings.of_images() if kind == "image" else None
     return ImageEmbeddingEncoder.of(fields, folder) if folder else MediaEncoder.of(fields, MEDIA[kind], tasks, source)
 
@@ -378,6 +460,7 @@ _RESTORED: Mapping[str, Callable[[Mapping[str, object]], Encoder]] = {
     TabularEncoder.kind: TabularEncoder.from_state,
     RecordEncoder.kind: RecordEncoder.from_state,
     DocumentEncoder.kind: DocumentEncoder.from_state,
+    ListEncoder.kind: ListEncoder.from_state,
     SideBySide.kind: SideBySide.from_state,
     ComparedEncoder.kind: ComparedEncoder.from_state,
 }

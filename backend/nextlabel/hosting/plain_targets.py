@@ -25,4 +25,5 @@ def read_target(plain: Mapping[str, Any]) -> Target:
         compared=plain["compared"],
         pre_annotated=plain.get("pre_annotated", True),
         options=plain.get("options", ""),
+        separator=plain.get("separator", ""),
     )

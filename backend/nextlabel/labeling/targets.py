@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field  # for an Input has a field
 from itertools import islice
@@ -15,7 +15,8 @@ from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.tasks import Task, read_field
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
-_MOST_OFFERED = 1_000  # labels that are read of one task
+_MOST_OFFERED, _DEEPEST = 1_000, 50  # options that are read of one task, and how many within one another
+_END = object()
 
 InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
 """What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
@@ -27,17 +28,17 @@ OPENED = frozenset[InputKind](("image", "audio", "video", "series", "pdf"))
 RECORDINGS = OPENED - {"image"} | {"metadata"}
 """Kinds beside which all other fields of a task count: what is not opened, or says nothing, they stand for."""
 
-Layout = Literal["", "turns", "turns by time", "page", "inline page"]
+Layout = Literal["", "turns", "turns by time", "page", "inline page", "list"]
 """How a tool shows the field where spans of it are marked: a text as it is · turns of a dialogue, as they come or by
-their time · a page in HTML, by itself or within the tool's own."""
+their time · a page in HTML, by itself or within the tool's own. Of files: only the first · each of a "list"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """A field of the task that a target is about; `read_field` has its value.
 
-    ``note`` says how the labeling config names it, for where tasks do not have it. ``layout`` matters for spans only,
-    and ``text_key`` where there are turns: which of their named values is the text.
+    ``note`` says how the labeling config names it, for where tasks do not have it. ``layout`` matters for spans and
+    lists of files only, and ``text_key`` where there are turns: which of their named values is the text.
     """
 
     field: str
@@ -55,7 +56,8 @@ class Target:
     can choose (none for a number, which has a ``scale``). With ``compared`` it is about which of two inputs is better,
     and its two labels stand for the first and the second. One that is not ``pre_annotated`` is what an answer holds,
     such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it. With ``options``
-    each task offers more labels in that field (`offered`), so that any label may occur.
+    each task offers more labels in that field (`offered`), so that any label may occur. With a ``separator`` an option
+    may hold others, and a label is the way to one from the outermost: all their names, with that between.
     """
 
     name: str
@@ -66,19 +68,20 @@ class Target:
     compared: bool = False
     pre_annotated: bool = dataclass_field(default=True, repr=False)
     options: str = dataclass_field(default="", repr=False)
+    separator: str = dataclass_field(default="", repr=False)
 
     def offered(self, task: Task) -> dict[str, str]:
         """The labels that can be chosen for a task, the target's own and then those in the task's ``options``, and
         what people read there.
 
-        An option is an object with a ``value``, and perhaps ``html`` that is shown in its place and an ``alias`` that
-        stands for it in labels. Anything else that is there is no option, nor is what comes after the thousandth.
+        An option is an object with a ``value``, and perhaps ``html`` that is shown in its place, an ``alias`` that
+        stands for it in labels, and where there is a separator ``children``. Anything else that is there is no option,
+        nor is what comes after the thousandth, or has a label that is too long.
         """
-        stated = read_field(task.data, self.options) if self.options else None
-        options = stated[:_MOST_OFFERED] if isinstance(stated, list) else []
         found = {label: label for label in self.labels}
-        for option in options:
-            if (label := _label_of_option(option)) is not None:
+        stated = read_field(task.data, self.options) if self.options else None
+        for path, option in islice(_options_in(stated, nested=bool(self.separator)), _MOST_OFFERED):
+            if len(label := self.separator.join(path)) <= LONGEST_LABEL:
                 found.setdefault(label, str(option.get("html") or option.get("value")))
         return found
 
@@ -91,11 +94,27 @@ class Target:
         return KINDS[self.kind].read(stated, None if self.options else self.labels, self.scale)
 
 
-def _label_of_option(option: object) -> str | None:
-    if not isinstance(option, Mapping):
-        return None
-    label = option.get("alias") or option.get("value")
-    return label if isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL else None
+def _options_in(stated: object, *, nested: bool) -> Iterator[tuple[tuple[str, ...], Mapping[str, object]]]:
+    """Each option with the names of those around it and its own, as they are shown from top to bottom."""
+    waiting: list[tuple[tuple[str, ...], Iterator[object]]] = [((), _listed(stated))]
+    while waiting:
+        around, options = waiting[-1]
+        option = next(options, _END)
+        if option is _END:
+            waiting.pop()
+        elif isinstance(option, Mapping) and (name := _name_of(option)):
+            yield (*around, name), option
+            if nested and len(waiting) < _DEEPEST:
+                waiting.append(((*around, name), _listed(option.get("children"))))
+
+
+def _name_of(option: Mapping[str, object]) -> str:
+    name = option.get("alias") or option.get("value")
+    return name if isinstance(name, str) else ""
+
+
+def _listed(options: object) -> Iterator[object]:
+    return islice(options, _MOST_OFFERED) if isinstance(options, list) else iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,8 @@ class LabelSchema:
         """Twelve hex digits that change whenever a target changes."""
         options = tuple(target.options for target in self.targets)
         layouts = [(one.layout, one.text_key) for target in self.targets for one in target.inputs if one.layout]
-        also = [some for some in (options if any(options) else (), layouts) if some]
+        separators = [target.name for target in self.targets if target.options and target.separator]
+        also = [some for some in (options if any(options) else (), layouts, separators) if some]
         stated = repr((self.targets, *also) if also else self.targets)  # as ever where there are none
         return hashlib.sha256(stated.encode()).hexdigest()[:12]
 

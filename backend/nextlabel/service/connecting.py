@@ -308,15 +308,20 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     yield from _learned_by_metadata(schema)
 
 
+_FROM_OTHER_FIELDS = (
+    "So it is learned from the other fields of each task (duration, speaker, transcript …), and not where there are "
+    "none."
+)
+
+
 def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
     for target in schema.targets:
         unread = {f"${one.field}": why_unread(one.kind) for one in target.inputs if one.kind in RECORDINGS}
         reasons = [why for why in dict.fromkeys(unread.values()) if why]
         if fields := [field for field, why in unread.items() if why]:
+            so = "Until then nothing is learned of it." if target.compared else _FROM_OTHER_FIELDS
             yield Finding(
-                "warning",
-                f"Control '{target.name}' is about {' and '.join(fields)}. {' '.join(reasons)} So it is learned from "
-                "the other fields of each task (duration, speaker, transcript …), and not where there are none.",
+                "warning", f"Control '{target.name}' is about {' and '.join(fields)}. {' '.join(reasons)} {so}"
             )
 
 

@@ -19,6 +19,7 @@ from nextlabel_connectors.label_studio.values import (
     choice_form,
     choices_form,
     datetime_form,
+    nested_form,
     number_form,
     pairwise_form,
     rating_form,
@@ -40,6 +41,7 @@ class Control:
     scale: Scale | None = None
     compared: bool = False
     options: str = ""
+    separator: str = ""
 
 
 def control_of(tag: Element) -> Control:
@@ -51,19 +53,36 @@ def control_of(tag: Element) -> Control:
 
 
 def _choices(tag: Element) -> Control:
-    mode = attribute(tag, "choice") or "single"
-    if mode not in ("single", "single-radio", "multiple"):
-        raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
-    if is_true(tag, "allowNested"):
-        # Its editor writes paths, {"choices": [["a", "b"]]}, and would show them; its import takes flat labels only.
+    several = _takes_several(tag)
+    if is_nested(tag):
+        # Its editor writes paths, {"choices": [["a", "b"]]}, and shows nothing else; its import takes flat labels only.
         raise Unsupported('Label Studio\'s import takes no predictions for allowNested="true"; use a <Taxonomy>.')
-    options = _options_field(tag)
+    options = options_field(tag)
     # Without allowNested the editor shows no choice inside a choice.
     fixed = (_fixed(option) for option, path in options_of(tag, "choice") if len(path) == 1)
     labels = tuple(dict.fromkeys(fixed)) if options else _at_least_two(fixed)
-    if mode == "multiple":
+    if several:
         return Control("choices", choices_form(), labels, options=options)
     return Control("choice", choice_form(), labels, options=options)
+
+
+def _takes_several(tag: Element) -> bool:
+    mode = attribute(tag, "choice") or "single"
+    if mode not in ("single", "single-radio", "multiple"):
+        raise Unsupported(f'choice="{shown(mode)}" is none of single, single-radio and multiple.')
+    return mode == "multiple"
+
+
+def is_nested(tag: Element) -> bool:
+    return tag_name(tag) == "choices" and is_true(tag, "allowNested")
+
+
+def nested_choices(tag: Element) -> Control:
+    """Choices within choices, of which nothing can be pre-annotated. Raises `Unsupported` as `control_of` does."""
+    several, options, paths = _takes_several(tag), options_field(tag), _paths_in(tag, _fixed)
+    labels = tuple(paths) if options else _at_least_two(paths)
+    kind: TargetKind = "choices" if several else "choice"
+    return Control(kind, nested_form(single=not several), labels, options=options, separator=PATH_SEPARATOR)
 
 
 def _taxonomy(tag: Element) -> Control:
@@ -71,10 +90,20 @@ def _taxonomy(tag: Element) -> Control:
         raise Unsupported("Its choices come from another server (apiUrl); they must stand in the config.")
     if is_true(tag, "labeling"):
         raise Unsupported('labeling="true" marks regions with it, which is not supported; use <Labels>.')
-    _must_be_fixed(tag)
+    options, paths = options_field(tag), _paths_in(tag, _written)
+    if options and is_true(tag, "leafsOnly"):
+        raise Unsupported(f"Its options come from each task (${shown(options)}), and only some of them can be chosen.")
+    single = attribute(tag, "maxUsages").strip() == "1"  # the editor lets no second one be chosen
+    labels = tuple(paths) if options else _at_least_two(paths)
+    kind: TargetKind = "choice" if single else "choices"
+    return Control(kind, taxonomy_form(paths, single=single), labels, options=options, separator=PATH_SEPARATOR)
+
+
+def _paths_in(tag: Element, written: Callable[[Element], str]) -> dict[str, tuple[str, ...]]:
+    """The names from the outermost choice to each that can be chosen, by its label."""
     paths: dict[str, tuple[str, ...]] = {}
     for option, around in options_of(tag, "choice"):
-        path = tuple(_written(step) for step in around)
+        path = tuple(written(step) for step in around)
         label = PATH_SEPARATOR.join(path)
         if len(label) > LONGEST_LABEL:
             raise Unsupported(f"One of its choices is longer than {LONGEST_LABEL:,} characters, all its path counted.")
@@ -82,9 +111,7 @@ def _taxonomy(tag: Element) -> Control:
             raise Unsupported(f"Two of its choices would both be called '{shown(label)}'.")
         if is_true(tag, "leafsOnly") and any(tag_name(inner) == "choice" for inner in option):
             paths.pop(label)
-    single = attribute(tag, "maxUsages").strip() == "1"  # the editor lets no second one be chosen
-    form = taxonomy_form(paths, single=single)
-    return Control("choice" if single else "choices", form, _at_least_two(paths))
+    return paths
 
 
 def _rating(tag: Element) -> Control:
@@ -131,11 +158,11 @@ def _pairwise(tag: Element) -> Control:
 
 
 def _labels(tag: Element) -> Control:
-    _must_be_fixed(tag)
+    options = options_field(tag)
     labels = tuple(dict.fromkeys(_fixed(option) for option, _ in options_of(tag, "label")))
-    if not labels:
+    if not labels and not options:
         raise Unsupported("It has no labels.")
-    return Control("spans", spans_form(), labels)
+    return Control("spans", spans_form(), labels, options=options)
 
 
 _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
@@ -151,19 +178,15 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
 }
 
 
-def _options_field(tag: Element) -> str:
-    """The field in which each task has options of its own, after those of the config; "" without one."""
+def options_field(tag: Element) -> str:
+    """The field in which each task has options of its own, after those of the config; "" without one. Raises
+    `Unsupported` where that cannot be told."""
     value = attribute(tag, "value")
     if "$" not in value:
         return ""
     if not (found := REFERENCE.fullmatch(value)) or "{{" in value:
         raise Unsupported(f'value="{shown(value)}" must name one field of the task, as in value="$options".')
     return found.group(1)
-
-
-def _must_be_fixed(tag: Element) -> None:
-    if "$" in (value := attribute(tag, "value")):
-        raise Unsupported(f"Its options come from each task ({shown(value)}); they must stand in the config.")
 
 
 def options_of(tag: Element, name: str) -> Iterator[tuple[Element, tuple[Element, ...]]]:

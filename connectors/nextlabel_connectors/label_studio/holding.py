@@ -6,6 +6,7 @@ That needs no detector, and says which tasks teach most. Nothing of it is pre-an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import log2
 from statistics import fmean
@@ -13,8 +14,8 @@ from typing import cast
 from xml.etree.ElementTree import Element
 
 from nextlabel.labeling import LONGEST_LABEL, Label
-from nextlabel_connectors.label_studio.config_xml import attribute, tag_name
-from nextlabel_connectors.label_studio.controls import Control, options_of
+from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, tag_name
+from nextlabel_connectors.label_studio.controls import Control, is_nested, nested_choices, options_field, options_of
 from nextlabel_connectors.label_studio.inputs import REFERENCE
 from nextlabel_connectors.label_studio.values import PATH_SEPARATOR, Form, Value, finite_number
 
@@ -31,10 +32,17 @@ class Held:
     silence: Label | None
 
 
-def held_by(tag: Element) -> Held:
-    """What is learned of any control."""
-    if labels := tuple(dict.fromkeys(_labels(tag))):
-        return Held(Control("choices", _form(_names, _all_names), labels), "which of its labels the answer holds", ())
+def held_by(tag: Element, *, whole: bool) -> Held:
+    """What is learned of any control; ``whole`` where it is asked of a task as a whole."""
+    if whole and is_nested(tag):
+        with suppress(Unsupported):
+            nested = nested_choices(tag)
+            return Held(nested, "what is chosen of it", () if nested.kind == "choices" else None)
+    labels, options = tuple(dict.fromkeys(_labels(tag))), _options(tag)
+    if labels or options:
+        separator = PATH_SEPARATOR if _has_paths(tag) else ""
+        control = Control("choices", _form(_names, _all_names), labels, options=options, separator=separator)
+        return Held(control, "which of its labels the answer holds", ())
     if tag_name(tag) in _GIVEN:
         return Held(Control("number", _form(_number, _mean)), "the mean of what the answer gives", None)
     if tag_name(tag) in _WRITTEN:
@@ -52,7 +60,7 @@ def _form(read: Callable[[Value], Label | None], together: Callable[[Sequence[La
 
 
 def _labels(tag: Element) -> Iterator[str]:
-    """The labels that stand in the config; those that come from each task are not known."""
+    """The labels that stand in the config."""
     for kind in ("label", "choice"):
         for option, around in options_of(tag, kind):
             path = [attribute(one, "alias") or attribute(one, "value") for one in around]
@@ -61,8 +69,16 @@ def _labels(tag: Element) -> Iterator[str]:
                 yield name
 
 
+def _options(tag: Element) -> str:
+    """The field in which each task has labels of its own; "" without one."""
+    if tag_name(tag) in ("choices", "taxonomy") or tag_name(tag).endswith("labels"):
+        with suppress(Unsupported):
+            return options_field(tag)
+    return ""
+
+
 def _has_paths(tag: Element) -> bool:
-    return tag_name(tag) == "taxonomy" or attribute(tag, "allowNested").lower() == "true"
+    return tag_name(tag) == "taxonomy" or is_nested(tag)
 
 
 def _names(value: Value) -> Label | None:

@@ -55,10 +55,8 @@ def inputs_of(tag: Element) -> tuple[Input, ...]:
     if whole is None:
         raise Unsupported(_cannot_read(tag))
     if whole == "image":
-        if attribute(tag, "valueList"):
-            raise Unsupported("It labels a list of images (valueList), which is not supported; connect your own model.")
-    else:
-        _must_stand_in_the_task(tag)
+        return (replace(_only_field(tag, whole), layout="list" if _list_of(tag) else ""),)
+    _must_stand_in_the_task(tag)
     return (_only_field(tag, whole),)
 
 
@@ -69,7 +67,7 @@ def fields_of(tag: Element) -> tuple[Input, ...]:
 
 def count_fields(tag: Element) -> int:
     """How many references to fields of the task an object shows."""
-    return sum(1 for _ in REFERENCE.finditer(attribute(tag, "value")))
+    return sum(1 for _ in REFERENCE.finditer(_value(tag)))
 
 
 def text_of(tag: Element) -> Input:
@@ -90,6 +88,15 @@ def text_of(tag: Element) -> Input:
             return _only_field(tag)
 
 
+def _list_of(tag: Element) -> str:
+    """The field with the list of images that the editor shows instead of its value; "" where there is none."""
+    return attribute(tag, "valueList") if tag_name(tag) == "image" else ""
+
+
+def _value(tag: Element) -> str:
+    return _list_of(tag) or attribute(tag, "value")
+
+
 def _is_page_elsewhere(tag: Element) -> bool:
     return tag_name(tag) == "hypertext" and attribute(tag, "valueType").strip().lower() == "url"
 
@@ -103,7 +110,7 @@ def _must_stand_in_the_task(tag: Element) -> None:
 
 
 def _fields(tag: Element, kind: InputKind = "text") -> tuple[Input, ...]:
-    value = attribute(tag, "value")
+    value = _value(tag)
     names = dict.fromkeys(name.rstrip(".") for name in REFERENCE.findall(value))
     if "$" in value and not all(names or [""]):
         raise Unsupported(f'value="{shown(value)}" names no field that Label Studio\'s editor can read: {_NAMES}.')
@@ -122,7 +129,7 @@ def _note(value: str, name: str) -> str:
 
 def _only_field(tag: Element, kind: InputKind = "text") -> Input:
     field, *more = _fields(tag, kind)
-    if more or not REFERENCE.fullmatch(attribute(tag, "value")):
+    if more or not REFERENCE.fullmatch(_value(tag)):
         raise Unsupported(f"<{tag.tag}> must show exactly one field of the task, and nothing around it.")
     return field
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import RECORDINGS, Input, Label, LabelSchema, Target
+from nextlabel.labeling import OPENED, RECORDINGS, Input, Label, LabelSchema, Target
 from nextlabel_connectors.label_studio.config_xml import (
     Unsupported,
     attribute,
@@ -122,8 +122,8 @@ def parse_label_config(xml: str) -> LabelConfig:
 def _worth_learning(
     held: Mapping[str, tuple[LearnedControl, str]], *, beside: bool
 ) -> dict[str, tuple[LearnedControl, str]]:
-    """Which labels occur is worth learning beside other controls; how much there is only where nothing else is."""
-    labels = {name: one for name, one in held.items() if one[0].target.kind == "choices"}
+    """What is chosen is worth learning beside other controls; how much there is only where nothing else is."""
+    labels = {name: one for name, one in held.items() if one[0].target.kind != "number"}
     return labels if labels or beside else dict(held)
 
 
@@ -203,7 +203,8 @@ class _Reader:
     def read(self, tag: Element) -> LearnedControl:
         """A control that is learned in full. Raises `Unsupported` where it cannot be."""
         name, around = tag.get("name", ""), [tag, *enclosing(tag, self._parents)]
-        _check_asked_of_the_task(tag, around)
+        if parts := _asked_of_parts(around):
+            raise Unsupported(f"{parts} asks it of parts of a task.")
         control = control_of(tag)
         objects = self._shown(tag.get("toName", ""), control)
         inputs = self._asked_about(tag, control, objects)
@@ -216,6 +217,7 @@ class _Reader:
             control.scale,
             compared=control.compared,
             options=control.options,
+            separator=control.separator,
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
         laid_out = control.kind == "spans" and inputs[0].layout
@@ -230,7 +232,8 @@ class _Reader:
 
     def read_held(self, tag: Element) -> tuple[LearnedControl, str]:
         """The same control, learned by what its answers hold; and what that is."""
-        name, around, held = tag.get("name", ""), [tag, *enclosing(tag, self._parents)], held_by(tag)
+        name, around = tag.get("name", ""), [tag, *enclosing(tag, self._parents)]
+        held = held_by(tag, whole=not _asked_of_parts(around))
         control, names = held.control, tag.get("toName", "").split(",")
         objects = [self._objects[one] for one in dict.fromkeys(names) if one in self._objects]
         fields = [self._read_somehow(shown_there) for shown_there in objects]
@@ -241,6 +244,8 @@ class _Reader:
             inputs or self.everything_shown,
             control.labels,
             pre_annotated=False,
+            options=control.options,
+            separator=control.separator,
         )
         silence = None if _is_asked_of_some(around) or is_true(tag, "required") else held.silence
         also = self._tracks(names) if tag_name(tag) == "labels" else frozenset[str]()
@@ -285,9 +290,11 @@ class _Reader:
         if not control.compared:
             return _together([self._inputs(shown_there) for shown_there in objects])
         sides = [self._inputs(tag) for tag in objects]
-        if any(one.kind in RECORDINGS for side in sides for one in side):
+        kinds = {one.kind for side in sides for one in side}
+        if kinds & RECORDINGS and not (len(kinds) == 1 and kinds <= OPENED):
             raise Unsupported(
-                "It compares recordings or pages, which nextlabel does not read; connect your own model for it."
+                "It compares a recording with something else, or pages that nextlabel does not read; connect your own "
+                "model for it."
             )
         if any(len(side) > 1 for side in sides) or sides[0] == sides[1]:
             raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
@@ -310,13 +317,13 @@ def _together(fields: Sequence[tuple[Input, ...]]) -> tuple[Input, ...]:
     return fields[0] if len(fields) == 1 else tuple(dict.fromkeys(one for some in fields for one in some))
 
 
-def _check_asked_of_the_task(tag: Element, around: list[Element]) -> None:
-    """Only a control that is asked of a task as a whole can be learned from the task."""
+def _asked_of_parts(around: list[Element]) -> str:
+    """What has a control asked of parts of a task, where only one that is asked of the whole can be learned from it."""
     for name in ("perRegion", "perItem"):
-        if is_true(tag, name):
-            raise Unsupported(f'{name}="true" asks it of parts of a task.')
-    if any(attribute(one, "visibleWhen") == "region-selected" for one in around):
-        raise Unsupported('visibleWhen="region-selected" asks it of parts of a task.')
+        if is_true(around[0], name):
+            return f'{name}="true"'
+    selected = any(attribute(one, "visibleWhen") == "region-selected" for one in around)
+    return 'visibleWhen="region-selected"' if selected else ""
 
 
 def _silence(control: Control, around: list[Element]) -> Label | None:

@@ -20,6 +20,7 @@ from nextlabel.labeling import (
     Prediction,
     QueueVersion,
     Result,
+    Span,
     Target,
     Task,
     TaskId,
@@ -250,7 +251,7 @@ def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction |
         chosen = {guess.target: _chosen(guess, config) for guess in guesses if guess.target in config.controls}
         not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
         guesses = [guess for guess in guesses if guess.target not in not_asked]
-    return prediction if len(guesses) == len(prediction.guesses) else replace(prediction, guesses=tuple(guesses))
+    return replace(prediction, guesses=tuple(guesses))
 
 
 def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
@@ -318,17 +319,28 @@ def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
 
     What a team's own model says is not looked into: it knows the config.
     """
-    return [guess for guess in prediction.guesses if isinstance(guess.label, Result) or _fits(guess, config)]
+    return [one for guess in prediction.guesses if (one := _fitted(guess, config)) is not None]
 
 
-def _fits(guess: Guess, config: LabelConfig) -> bool:
+def _fitted(guess: Guess, config: LabelConfig) -> Guess | None:
+    if isinstance(guess.label, Result):
+        return guess
     control = config.controls.get(guess.target)
-    return control is not None and control.target.pre_annotated and _is_taken(control.target, guess.label)
+    if control is None or not control.target.pre_annotated:
+        return None
+    # Where the config has any option of its own, the import takes no other that a task offers beside them.
+    target = replace(control.target, options="") if control.target.labels else control.target
+    if control.target.options and target.kind == "spans":
+        guess = _with_spans_of(guess, target)
+    return guess if target.read(guess.label) is not None else None
 
 
-def _is_taken(target: Target, label: Label) -> bool:
-    """Where the config has any option of its own, the import takes no other that a task offers beside them."""
-    return (replace(target, options="") if target.labels else target).read(label) is not None
+def _with_spans_of(guess: Guess, target: Target) -> Guess:
+    """Each span stands for itself, so that one more or less does not make the others wrong."""
+    spans = cast("tuple[Span, ...]", guess.label)
+    kept = [n for n, span in enumerate(spans) if target.read([span]) is not None]
+    parts = tuple(guess.parts[n] for n in kept if n < len(guess.parts))
+    return replace(guess, label=tuple(spans[n] for n in kept), parts=parts)
 
 
 def _items_of(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:

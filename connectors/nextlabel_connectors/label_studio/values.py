@@ -54,8 +54,31 @@ def choices_form() -> Form:
     return Form("choices", lambda value: _texts(value.get("choices")), _write_choices, blank={"choices": []})
 
 
+def nested_form(*, single: bool) -> Form:
+    """Choices within choices, by the paths to what is chosen. Nothing is written.
+
+    The editor also writes the path to a choice all of whose inner ones are chosen. Where only one may be chosen, that
+    is how it writes a choice with others in it: as the path to it and those to all of them.
+    """
+
+    def read(value: Value) -> Label | None:
+        stated = value.get("choices")
+        steps = [[one] if isinstance(one, str) else one for one in stated] if isinstance(stated, list) else None
+        chosen = _paths(steps)
+        return _around_all(chosen) if single else chosen
+
+    return Form("choices", read, lambda label: [])
+
+
+def _around_all(paths: Sequence[str] | None) -> str | None:
+    """The path that all others go on from."""
+    outermost = min(paths or [""], key=len)
+    is_around = all(f"{path}{PATH_SEPARATOR}".startswith(f"{outermost}{PATH_SEPARATOR}") for path in paths or ())
+    return outermost if outermost and is_around else None
+
+
 def taxonomy_form(paths: Mapping[str, tuple[str, ...]], *, single: bool) -> Form:
-    """``paths`` gives the path of each label."""
+    """``paths`` gives the path of each label that the config has; of any other it is told from the label."""
 
     def read(value: Value) -> Label | None:
         chosen = _paths(value.get("taxonomy"))
@@ -63,7 +86,8 @@ def taxonomy_form(paths: Mapping[str, tuple[str, ...]], *, single: bool) -> Form
 
     def write(label: Label) -> list[dict[str, object]]:
         labels = [label] if single else list(cast(tuple[str, ...], label))
-        return [{"taxonomy": [list(paths[cast(str, one)]) for one in labels]}] if labels else []
+        written = [list(paths.get(one, one.split(PATH_SEPARATOR))) for one in cast(list[str], labels)]
+        return [{"taxonomy": written}] if written else []
 
     return Form("taxonomy", read, write)
 

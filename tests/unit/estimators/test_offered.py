@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.estimators.fitting import fit
+from nextlabel.estimators.offered import OfferedLabels
 from nextlabel.estimators.project import Estimator
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
@@ -25,8 +26,8 @@ WORDS = {"winter": "snow ski ice", "kitchen": "oven bread salt", "sea": "ship sa
 GOOD, BAD = ("clear", "complete", "correct"), ("noisy", "broken", "missing")
 
 
-def target(kind: Kind, fixed: tuple[str, ...] = ()) -> Target:
-    return Target("it", kind, (Input("text"),), fixed, options="options")
+def target(kind: Kind, fixed: tuple[str, ...] = (), separator: str = "") -> Target:
+    return Target("it", kind, (Input("text"),), fixed, options="options", separator=separator)
 
 
 def offering(id_: int, text: str, labels: Sequence[object]) -> Task:
@@ -79,7 +80,13 @@ options = st.one_of(
             odd,
             st.fixed_dictionaries(
                 {"value": st.sampled_from([*WORDS, "new", "", 7])},
-                optional={"alias": st.sampled_from(["sea", "other", ""]), "html": odd},
+                optional={
+                    "alias": st.sampled_from(["sea", "other", ""]),
+                    "html": odd,
+                    "children": st.one_of(
+                        odd, st.lists(st.fixed_dictionaries({"value": st.sampled_from(["new", "sea"])}))
+                    ),
+                },
             ),
         ),
         max_size=6,
@@ -88,12 +95,16 @@ options = st.one_of(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(given_options=st.lists(options, min_size=1, max_size=4), fixed=st.sampled_from([(), ("sea", "none")]))
+@given(
+    given_options=st.lists(options, min_size=1, max_size=4),
+    fixed=st.sampled_from([(), ("sea", "none")]),
+    separator=st.sampled_from(["", " > "]),
+)
 def test_a_prediction_never_names_what_the_task_does_not_offer(
-    kind: Kind, given_options: list[object], fixed: tuple[str, ...]
+    kind: Kind, given_options: list[object], fixed: tuple[str, ...], separator: str
 ) -> None:
-    it = target(kind, fixed)
-    model = _MODELS[kind, fixed]
+    it = target(kind, fixed, separator)
+    model = _MODELS[kind, fixed, separator]
     asked = [Task(TaskId(str(n)), {"text": "ship sail", "options": one}) for n, one in enumerate(given_options)]
     encoder = encoder_for(it, asked, Source())
     predicted = model.predict(asked, encoder.encode(asked, Source()))
@@ -110,7 +121,38 @@ def test_a_prediction_never_names_what_the_task_does_not_offer(
 
 
 _FIXED: tuple[tuple[str, ...], ...] = (), ("sea", "none")
-_MODELS = {(kind, fixed): learned(target(kind, fixed), *topics(range(40)))[0] for kind in KINDS for fixed in _FIXED}
+_MODELS = {
+    (kind, fixed, separator): OfferedLabels.from_state(
+        learned(target(kind, fixed, separator), *topics(range(40)))[0].state()
+    )
+    for kind in KINDS
+    for fixed in _FIXED
+    for separator in ("", " > ")
+}
+
+
+def test_options_within_options_are_labels_of_their_own_where_they_count() -> None:
+    inner = [{"value": "b", "children": [{"value": "c", "html": "<b>C</b>"}]}, {"value": 5}]
+    task = Task(
+        TaskId("1"), {"options": [{"value": "a", "alias": "A", "children": inner}, {"value": "b", "children": 7}]}
+    )
+    assert target("choices", ("none",), " > ").offered(task) == {
+        "none": "none",
+        "A": "a",
+        "A > b": "b",
+        "A > b > c": "<b>C</b>",
+        "b": "b",
+    }
+    assert list(target("choices").offered(task)) == ["A", "b"]
+
+
+def test_options_within_options_have_a_bound() -> None:
+    deepest: dict[str, object] = {"value": "d"}
+    for _ in range(10_000):
+        deepest = {"value": "d", "children": [deepest]}
+    wide = {"value": "w", "children": [{"value": str(n), "children": [{"value": "x"}] * 2_000} for n in range(2_000)]}
+    for option, most in ((deepest, 50), (wide, 1_000)):
+        assert 1 < len(target("choices", separator=" > ").offered(Task(TaskId("1"), {"options": [option]}))) <= most
 
 
 def test_a_label_is_no_less_likely_for_tasks_that_do_not_offer_it() -> None:

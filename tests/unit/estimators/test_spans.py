@@ -55,6 +55,44 @@ def tagger() -> SpanTagger:
     return fit_spans(TARGET, *letters(60, people=5), judged=False)[0]
 
 
+@pytest.mark.parametrize(
+    ("offered", "found"),
+    [
+        ([{"value": "person"}, {"value": "place"}], ["person", "place"]),
+        ([{"value": "Oslo", "alias": "place"}, {"value": 5}], ["place"]),
+        ([{"value": "something else"}], []),
+        ([], []),
+        ("place", []),
+    ],
+)
+def test_a_task_is_marked_only_with_labels_that_it_offers(offered: object, found: list[str]) -> None:
+    (_, task), truth = letters(2)
+    (predicted,) = offering_tagger().predict([Task(task.id, {**task.data, "names": offered})]).spans
+    assert list(predicted) == [span for span in truth[1] if span.label in found]
+
+
+def test_nothing_is_unknown_of_a_task_that_offers_no_label() -> None:
+    task = letters(2)[0][1]
+    assert offering_tagger().predict([task]).uncertainty.tolist() == [0.0]
+
+
+def test_of_labels_of_tasks_only_the_most_frequent_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "_MOST_LABELS", 1)
+    tasks, truth = letters(60)
+    often = [tuple(span for span in spans if span.label == "place" or n % 2) for n, spans in enumerate(truth)]
+    tasks = [Task(task.id, {**task.data, "names": [{"value": "person"}, {"value": "place"}]}) for task in tasks]
+    target = Target("names", "spans", (Input("text"),), options="names")
+    predicted = fit_spans(target, tasks, often, judged=False)[0].predict(tasks)
+    assert {span.label for spans in predicted.spans for span in spans} == {"place"}
+
+
+@cache
+def offering_tagger() -> SpanTagger:
+    target = Target("names", "spans", (Input("text"),), options="names")
+    tasks, truth = letters(60)
+    return SpanTagger.from_state(fit_spans(target, tasks, truth, judged=False)[0].state())
+
+
 def same(left: SpanPredictions, right: SpanPredictions) -> bool:
     return (left.spans, left.chances, left.uncertainty.tolist()) == (
         right.spans,

@@ -22,7 +22,7 @@ from nextlabel.estimators.fitting import fit
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features import image
 from nextlabel.features.cache import VectorCache
-from nextlabel.features.encoders import encoder_for, restore_encoder
+from nextlabel.features.encoders import MOST_FILES, ListEncoder, encoder_for, restore_encoder
 from nextlabel.features.image import WIDTH, decode
 from nextlabel.features.media import reading
 from nextlabel.features.media.encoder import PICTURES, MediaEncoder
@@ -72,6 +72,51 @@ class Files:
         if address not in self.files:
             raise FileUnavailable(address)
         return self.files[address]
+
+
+PAGES = Target("pet", "choice", (Input("photo", "image", layout="list"),), ("cat", "dog"))
+
+
+def drawn_files(n: int) -> Files:
+    return Files(**{f"f{m}": file(picture("square" if m % 2 else "circle", 40 + m)) for m in range(n)})
+
+
+def test_of_a_list_of_pictures_each_counts_wherever_it_stands() -> None:
+    """Of the two kinds of task only one has a square among the others."""
+    chance, some = np.random.default_rng(0), drawn_files(40)
+    circles, squares = ([f"f{m}" for m in range(start, 40, 2)] for start in (0, 1))
+    lists = [[*chance.choice(circles, 4), *chance.choice(squares, n % 2)] for n in range(60)]
+    many = tasks(*([str(one) for one in chance.permutation(some_of)] for some_of in lists))
+    encoder = encoder_for(PAGES, many, Source(file=some))
+    features = encoder.encode(many, Source(file=some))
+    labels = [("cat", "dog")[n % 2] for n in range(60)]
+    model = fit(PAGES, many[:40], features[:40], labels[:40], encoder.space(features), 0).model
+    assert metrics_of(model.predict(many[40:], features[40:]), labels[40:])["accuracy"] >= 0.9
+    again = restore_encoder(encoder.state())
+    assert np.array_equal(np.asarray(again.encode(many[:5], Source(file=some))), np.asarray(features)[:5])
+
+
+def test_a_list_is_the_mean_of_its_pictures_that_can_be_read(tmp_path: Path) -> None:
+    some = drawn_files(3)
+    here = Source(vectors=VectorCache(tmp_path), file=some)
+    alone = np.asarray(encoder_for(TARGET, tasks("f0", "f1"), here).encode(tasks("f0", "f1"), here))
+    lists = tasks(["f0", "gone", "f1"], "f0", ["f1", "f1"], [], None, ["gone"], {"f": "f1"}, [["f1"], 5])
+    encoder = encoder_for(PAGES, lists, here)
+    both, first, second, *nothing, last = np.asarray(encoder.encode(lists, here))
+    assert np.allclose(both, alone.mean(axis=0))
+    assert [np.allclose(one, alone[n]) for n, one in enumerate((first, second))] == [True, True]
+    assert not np.any(nothing)
+    assert np.allclose(last, alone[1])
+    assert np.asarray(encoder.encode([], here)).shape == (0, alone.shape[1])
+    assert sorted(one for one in some.asked if one != "gone") == ["f0", "f1"], "each is opened once"
+
+
+def test_of_a_long_list_so_many_pictures_are_opened_from_the_first_to_the_last() -> None:
+    some = drawn_files(100)
+    (book,) = tasks([f"f{m}" for m in range(100)])
+    ListEncoder(["photo"], MediaEncoder(["side"], PICTURES)).encode([book], Source(file=some))
+    assert len(some.asked) == MOST_FILES
+    assert {"f0", "f99"} <= set(some.asked)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])

@@ -71,6 +71,16 @@ def test_colours_are_scaled_as_the_file_beside_the_model_says_else_as_imagenets(
     assert after[1] == pytest.approx(after[2], rel=1e-4)  # of green twice as much
 
 
+def test_of_a_list_of_pictures_the_network_sees_each(tmp_path: Path) -> None:
+    several = Target("mixed", "choice", (Input("photo", "image", layout="list"),), ("yes", "no"))
+    seen = of_images(pictures(tmp_path, side=8))
+    alone = tasks(plain(255, 51, 102), plain(0, 200, 30))
+    together = [Task(TaskId("2"), {"photo": [*(one.data["photo"] for one in alone), "gone"]})]
+    first, second = np.asarray(encoder_for(TARGET, alone, Source(), embeddings=seen).encode(alone, Source()))
+    (both,) = np.asarray(encoder_for(several, together, Source(), embeddings=seen).encode(together, Source()))
+    np.testing.assert_allclose(both, (first + second) / 2, rtol=1e-6)
+
+
 def mixed(rng: np.random.Generator, *, both: bool) -> bytes:
     """Noise, in which some places are half red and half green, or just as many are yellow: in mean they are alike."""
     pixels = rng.integers(90, 110, (56, 56, 1)).repeat(3, axis=2)

@@ -180,6 +180,24 @@ def test_what_only_the_files_tell_is_learned_and_each_is_opened_once(kind: Kind,
 
 
 @every
+def test_of_two_files_it_is_learned_which_is_better(kind: Kind, tmp_path: Path) -> None:
+    here = source(Files({f"/data/{n}": kind.file(n) for n in range(TASKS)}), tmp_path)
+    evens, odds = ([n for n in range(TASKS) if is_odd(n) == odd] for odd in (False, True))
+    pairs = [(even, odd) if at % 3 else (odd, even) for at, (even, odd) in enumerate(zip(evens, odds, strict=False))]
+    labels = ["right" if is_odd(second) else "left" for _, second in pairs]
+    tasks = [Task(TaskId(str(n)), {"a": f"/data/{a}", "b": f"/data/{b}"}) for n, (a, b) in enumerate(pairs)]
+    inputs = (Input("a", kind.input), Input("b", kind.input))
+    better = Target("better", "choice", inputs, ("left", "right"), compared=True)
+    encoder = encoder_for(better, tasks, here)
+    features = encoder.encode(tasks, here)
+    n = len(tasks) * 2 // 3
+    fitted = fit(better, tasks[:n], features[:n], labels[:n], encoder.space(features), 0)
+    again = restore_encoder(encoder.state()).encode(tasks[n:], here)
+    guesses = fitted.model.predict(tasks[n:], again).guesses("better")
+    assert np.mean([guess.label == label for guess, label in zip(guesses, labels[n:], strict=True)]) >= 0.85
+
+
+@every
 def test_a_file_that_cannot_be_had_is_tried_again_and_counts_from_then_on(kind: Kind, tmp_path: Path) -> None:
     files = Files({f"/data/{n}": kind.file(n) for n in range(4)})
     late = files.files.pop("/data/3")

@@ -410,6 +410,15 @@ def densely(matrix: Any) -> Any:
 # --- which target, and which estimator -------------------------------------------------------------------------------
 
 
+def test_nothing_of_a_target_is_lost_as_plain_values() -> None:
+    pages = Input("pages", "image", layout="list")
+    for one in (
+        Target("it", "choices", (pages,), ("a",), pre_annotated=False, options="options", separator=" > "),
+        Target("it", "number", (pages, pages), scale=Scale(1, 5, 1), compared=True),
+    ):
+        assert read_target(json.loads(json.dumps(plain_target(one)))) == one
+
+
 def hosted(found: Any, *targets: Target, left_out: dict[str, str] | None = None) -> HostedEstimator:
     plain = json.loads(json.dumps([plain_target(target) for target in targets]))
     assert tuple(map(read_target, plain)) == targets

@@ -75,7 +75,31 @@ def labels(tag: str, shown: str, attributes: str = "") -> str:
                 f'<Choices name="it" toName="o" allowNested="true">{NESTED}</Choices>',
             ),
             [item("choices", choices=[["a", "b"]])],
-            ("a > b",),
+            "a > b",
+        ),
+        (
+            config(TEXT, f'<Choices name="it" toName="o" allowNested="true" perRegion="true">{NESTED}</Choices>'),
+            [item("choices", choices=[["a"], ["a", "b"]])] * 2,
+            ("a", "a > b"),
+        ),
+        (
+            config(
+                IMAGE,
+                f'<RectangleLabels name="box" toName="o">{CAR_AND_DOG}</RectangleLabels>'
+                '<TextArea name="it" toName="o" perRegion="true"/>',
+            ),
+            [item("textarea", **BOX, text=["abc", "defg"])],
+            None,
+        ),
+        (
+            config(IMAGE, '<TextArea name="it" toName="o" perRegion="true"/>'),
+            [item("textarea", **BOX, text=["abc"]), item("textarea", **BOX, text=["defg"])],
+            log2(8),
+        ),
+        (
+            config(IMAGE, '<PolygonLabels name="it" toName="o" value="$products"/>'),
+            [item("polygonlabels", points=[[1, 2]], polygonlabels=[one]) for one in ("tea", "soap")],
+            ("soap", "tea"),
         ),
         (
             config(TEXT, '<Rating name="it" toName="o" perRegion="true"/>'),

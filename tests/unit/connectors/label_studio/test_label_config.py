@@ -7,9 +7,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, InputKind, Scale, Target, Task, TaskId
+from nextlabel.labeling import (
+    Guess,
+    Input,
+    InputKind,
+    Label,
+    LabelSchema,
+    Prediction,
+    QueueVersion,
+    Scale,
+    Span,
+    Target,
+    Task,
+    TaskId,
+)
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels
+from nextlabel_connectors.label_studio.payloads import read_labels, write_result
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = '<Text name="text" value="$text"/>'
@@ -40,6 +53,11 @@ def labels(attributes: str = "", inside: str = '<Label value="a"/><Label value="
 
 def marks(tag: str, to_name: str) -> str:
     return f'<{tag} name="odd" toName="{to_name}"><Label value="a"/></{tag}>'
+
+
+def a_prediction(label: Label) -> Prediction:
+    parts = (0.5,) * len(label) if isinstance(label, tuple) else ()
+    return Prediction(TaskId("1"), QueueVersion("1"), (Guess("odd", label, 0.5, parts),), 0.5, 0.5)
 
 
 def only_target(*tags: str) -> Target:
@@ -96,6 +114,10 @@ def test_a_number_keeps_the_limits_and_steps_that_are_given(attributes: str, sca
 def test_a_pairwise_compares_what_its_two_objects_show() -> None:
     config = parse_label_config(view(TEXT, OTHER, '<Pairwise name="better" toName="text,other"/>'))
     inputs = (Input("text"), Input("other"))
+    for tag, kind in (("Audio", "audio"), ("Video", "video"), ("TimeSeries", "series"), ("Pdf", "pdf")):
+        shown = (f'<{tag} name="{name}" value="${name}"/>' for name in ("one", "two"))
+        (target,) = parse_label_config(view(*shown, '<Pairwise name="better" toName="one,two"/>')).schema.targets
+        assert [one.kind for one in target.inputs] == [kind] * 2
     assert config.schema.targets == (Target("better", "choice", inputs, ("left", "right"), compared=True),)
 
 
@@ -239,7 +261,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices(to_name="kind"), "names no object"),
         (choices(to_name="map") + '<Map name="map" value="$place"/>', "<Map>"),
         (choices(to_name="head") + '<Header name="head" value="$text"/>', "<Header>"),
-        (choices(to_name="picture") + '<Image name="picture" valueList="$images"/>', "list of images"),
+        (choices(to_name="picture") + '<Image name="picture" valueList="http://$images"/>', "exactly one field"),
         (choices(to_name="picture") + '<Image name="picture" value="http://here/$image"/>', "exactly one field"),
         (choices(to_name="sound") + '<Audio name="sound" value="audio.mp3"/>', "no field"),
         (choices('perRegion="true"', to_name="sound") + '<Audio name="sound" value="$audio"/>', "parts of a task"),
@@ -257,10 +279,10 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         (choices() + '<Text name="odd" value="$a"/>', "names must differ"),
         (choices(to_name="text_{{idx}}"), "Repeater"),
         (taxonomy('apiUrl="http://there"', inside=""), "another server"),
-        (taxonomy('value="$tree"', inside=""), "come from each task"),
+        (taxonomy('value="$tree" leafsOnly="true"', inside=""), "only some of them can be chosen"),
         (taxonomy('labeling="true"'), "marks regions"),
         (taxonomy(inside='<Choice value="a > b"/><Choice value="a"><Choice value="b"/></Choice>'), "both be called"),
-        (labels('value="$brands"', inside=""), "come from each task"),
+        (labels('value="Of: $brands"'), "name one field"),
         (labels(inside=""), "no labels"),
         (labels(to_name="talk") + '<Paragraphs name="talk" value="$talk"/>', "marks nothing in a <Paragraphs> with a"),
         (marks("HyperTextLabels", "text"), "marks nothing in a <Text> with a <HyperTextLabels>"),
@@ -289,8 +311,13 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<Pairwise name="odd" toName="text,same"/><Text name="same" value="$text"/>', "not the same one"),
         ('<Pairwise name="odd" toName="text,two"/><Text name="two" value="$a $b"/>', "one field of the task each"),
         (
-            '<Pairwise name="odd" toName="one,two"/><Audio name="one" value="$one"/><Audio name="two" value="$two"/>',
-            "does not read",
+            '<Pairwise name="odd" toName="text,two"/><Audio name="two" value="$two"/>',
+            "a recording with something else",
+        ),
+        (
+            '<Pairwise name="odd" toName="one,two"/><HyperText name="one" value="$one" valueType="url"/>'
+            '<HyperText name="two" value="$two" valueType="url"/>',
+            "pages that nextlabel does not read",
         ),
         ('<TextArea name="odd" toName="text"/>', "<TextArea> is free text"),
         ('<DateTime name="odd" toName="text" only="month,year"/>', "none of date"),
@@ -308,6 +335,56 @@ def test_a_control_that_is_not_learned_in_full_is_named_with_the_reason(control:
     assert [target.name for target in schema.targets if target.pre_annotated] == ["kind"]
     assert reason in {**schema.held, **schema.left_out}["odd"]
     assert schema.held.keys() == {target.name for target in schema.targets} - {"kind"}
+
+
+def test_all_images_of_a_list_are_looked_at() -> None:
+    one = only_target('<Image name="text" value="$pages"/>', CHOICES)
+    some = only_target('<Image name="text" value="$pages" valuelist="$pages"/>', CHOICES)
+    assert [target.inputs for target in (one, some)] == [
+        (Input("pages", "image"),),
+        (Input("pages", "image", layout="list"),),
+    ]
+    assert LabelSchema((one,)).digest != LabelSchema((some,)).digest
+
+
+@pytest.mark.parametrize(
+    ("shown", "control", "kind", "label"),
+    [
+        (TEXT, labels('value="$some.options"', inside='<Label value="a"/>'), "labels", (Span(0, 1, "C"),)),
+        (
+            '<HyperText name="text" value="$text"/>',
+            marks("HyperTextLabels", "text").replace(">", ' value="$some.options">', 1),
+            "hypertextlabels",
+            (Span(0, 1, "C"),),
+        ),
+        (TEXT, taxonomy('value="$some.options"', inside='<Choice value="a"/>'), "taxonomy", ("b > C",)),
+        (TEXT, taxonomy('value="$some.options" maxUsages="1"', inside='<Choice value="a"/>'), "taxonomy", "b > C"),
+    ],
+)
+def test_labels_and_taxonomies_of_each_task_are_learned_as_fixed_ones_are(
+    shown: str, control: str, kind: str, label: Label
+) -> None:
+    both = view(shown, control)
+    fixed = parse_label_config(both)
+    own = parse_label_config(both.replace('<Choice value="a"/>', "").replace('<Label value="a"/>', ""))
+    (target,) = fixed.schema.targets
+    assert (target.labels, target.options, target.pre_annotated) == (("a",), "some.options", True)
+    options = [{"value": "b", "children": [{"value": "c", "alias": "C"}]}, {"value": "C"}]
+    data = {"text": "<p>text</p>", "some": {"options": options}}
+    nested = ["b > C"] if kind == "taxonomy" else []
+    assert list(target.offered(Task(TaskId("1"), data))) == ["a", "b", *nested, "C"]
+    written = write_result(a_prediction(label), own, data)
+    assert [one["type"] for one in written] == [kind]
+    assert read_labels(written, own, data) == {"odd": label} == {"odd": target.read(label)}
+    assert [one for one in write_result(a_prediction(label), fixed, data) if one["value"]] == [], (
+        "the import refuses it"
+    )
+
+
+def test_of_spans_those_that_the_import_would_refuse_are_left_out_and_the_others_shown() -> None:
+    config = parse_label_config(view(TEXT, labels('value="$options"', inside='<Label value="a"/>')))
+    shown = write_result(a_prediction((Span(0, 1, "a"), Span(2, 3, "b"))), config, {"text": "text"})
+    assert [one["value"] for one in shown] == [{"start": 0, "end": 1, "labels": ["a"]}]
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("single", "choice"), ("multiple", "choices")])
