@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.features.spaces import TfIdf, active
@@ -20,6 +21,7 @@ _STRENGTH = 10.0
 _PLACES = 20  # that have a weight each; the last one is that of all places after it, too
 _PLACE = 0.5  # what a place weighs beside words
 _MOST_PAIRS = 20_000
+FOLDS = 5
 
 Group = Sequence[str]
 """The texts of the things in a task, in the order in which they stand there."""
@@ -74,6 +76,22 @@ def fit_worths(groups: Sequence[Group], preferred: Sequence[Pairs]) -> Worths | 
     found = model.coef_[0]
     scores = LinearScores(space, columns, found[: len(columns), None], np.zeros(1))
     return Worths(scores, found[len(columns) :] * _PLACE)
+
+
+def worths_of(worths: Worths | None, groups: Sequence[Group]) -> list[Floats]:
+    """The worths of each group's things; 0 where nothing is known of any."""
+    return [np.zeros(len(group)) for group in groups] if worths is None else worths.of(groups)
+
+
+def held_out_worths(groups: Sequence[Group], preferred: Sequence[Pairs], seed: int) -> list[Floats]:
+    """The worths of each group's things, as a model that had not seen the group has them. There must be `FOLDS`
+    groups."""
+    found: list[Floats] = [np.empty(0)] * len(groups)
+    for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(found):
+        worths = fit_worths([groups[row] for row in train], [preferred[row] for row in train])
+        for row, some in zip(test.tolist(), worths_of(worths, [groups[row] for row in test]), strict=True):
+            found[row] = some
+    return found
 
 
 def _weighed(starts: NDArray[np.intp], preferred: Sequence[Pairs]) -> tuple[NDArray[np.intp], Floats]:

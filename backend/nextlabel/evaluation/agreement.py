@@ -51,6 +51,10 @@ def _words(figures: Mapping[str, float]) -> str:
             return f"F1 {f1:.3f}, every label right in {share:.0%} of the tasks"
         case {"f1": f1, "precision": precision, "recall": recall}:
             return f"F1 {f1:.3f} (precision {precision:.3f}, recall {recall:.3f})"
+        case {"kendall_tau": tau, "bucket_accuracy": share}:
+            return f"Kendall's tau {tau:.2f}, the right bucket for {share:.0%} of the items"
+        case {"kendall_tau": tau}:
+            return f"Kendall's tau {tau:.2f}"
         case {"mean_absolute_error": off, "correlation": correlation}:
             return f"off by {off:.3g} on average (correlation {correlation:.2f})"
     return ""

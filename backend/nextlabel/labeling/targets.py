@@ -15,7 +15,8 @@ from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.tasks import Task, read_field
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
-_MOST_OFFERED = 1_000  # labels that are read of one task
+_MOST_OFFERED = 1_000  # labels or items that are read of one task
+_LARGEST_ID = 2**53  # beyond it JavaScript no longer counts
 
 InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
 """What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
@@ -55,7 +56,8 @@ class Target:
     can choose (none for a number, which has a ``scale``). With ``compared`` it is about which of two inputs is better,
     and its two labels stand for the first and the second. One that is not ``pre_annotated`` is what an answer holds,
     such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it. With ``options``
-    each task offers more labels in that field (`offered`), so that any label may occur.
+    each task offers more labels in that field (`offered`), so that any label may occur. What is ordered in a
+    ``ranking`` are the items in that field, and its labels are buckets for them.
     """
 
     name: str
@@ -69,12 +71,18 @@ class Target:
 
     def offered(self, task: Task) -> dict[str, str]:
         """The labels that can be chosen for a task, the target's own and then those in the task's ``options``, and
-        what people read there.
+        what people read there; of a ``ranking`` the ids of the items there.
 
         An option is an object with a ``value``, and perhaps ``html`` that is shown in its place and an ``alias`` that
         stands for it in labels. Anything else that is there is no option, nor is what comes after the thousandth.
+
+        An item is an object with an ``id``, a text or a whole number, and a ``title``, ``body`` or ``html``; of two
+        with the same id only the later one is shown. Where anything else is among them, or more than a thousand, there
+        are none: an order without some of them would hide these from people.
         """
         stated = read_field(task.data, self.options) if self.options else None
+        if KINDS[self.kind].of_items:
+            return _items(stated)
         options = stated[:_MOST_OFFERED] if isinstance(stated, list) else []
         found = {label: label for label in self.labels}
         for option in options:
@@ -88,7 +96,33 @@ class Target:
         ``stated`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
         label: half of it would say something that nobody has said.
         """
-        return KINDS[self.kind].read(stated, None if self.options else self.labels, self.scale)
+        kind = KINDS[self.kind]
+        return kind.read(stated, None if self.options and not kind.of_items else self.labels, self.scale)
+
+
+def _items(stated: object) -> dict[str, str]:
+    items = stated if isinstance(stated, list) and len(stated) <= _MOST_OFFERED else []
+    ids = [_id_of(item) for item in items]
+    found = {one: _read_of(item) for one, item in zip(ids, items, strict=True) if one is not None}
+    return {} if None in ids else found
+
+
+def _id_of(item: object) -> str | None:
+    """As JavaScript writes it."""
+    match item:
+        case {"id": str(text)} if 0 < len(text) <= LONGEST_LABEL:
+            return text
+        case {"id": bool()}:
+            return None
+        case {"id": int() | float() as number} if abs(number) < _LARGEST_ID and number == int(number):
+            return str(int(number))
+        case _:
+            return None
+
+
+def _read_of(item: Mapping[str, object]) -> str:
+    parts = (item.get(part) for part in ("title", "body", "html"))
+    return "\n".join(str(one) for one in parts if isinstance(one, str | int | float))
 
 
 def _label_of_option(option: object) -> str | None:
