@@ -1,8 +1,8 @@
 """The order of the items that each task offers, and their buckets: what items are worth, and where they belong.
 
-An item's worth follows from its words and its place among the others, learned from pairs: whatever a person put before
-something else was preferred to it (`Worths`). Its bucket is one choice by its words. What is left in no bucket, where
-there are some, is in no order.
+An item's worth follows from its words, its place among the others, its length and how like it is to whatever else the
+task shows, learned from pairs: what a person put before something else was preferred to it (`Worths`). Its bucket is
+one choice by its words. What is left in no bucket, where there are some, is in no order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from scipy.optimize import minimize_scalar
 from nextlabel.estimators.choice import LinearChoice, fit_choice
 from nextlabel.estimators.worth import FOLDS, Pairs, Worths, fit_worths, held_out_worths, worths_of
 from nextlabel.features.spaces import TfIdf
-from nextlabel.features.text import count_features
-from nextlabel.labeling import Label, Target, Task
+from nextlabel.features.text import count_features, read_text
+from nextlabel.labeling import Input, Label, Target, Task
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.measures.ranking_predictions import RankingPredictions, placed_in
 
@@ -58,7 +58,8 @@ class LinearRanking:
 
     def predict(self, tasks: Sequence[Task], features: Features | None = None) -> RankingPredictions:
         offers = [self._target.offered(task) for task in tasks]
-        worths = [self._strength * some for some in worths_of(self._worths, _texts(offers))]
+        found = worths_of(self._worths, _texts(offers), _about(self._target, tasks))
+        worths = [self._strength * some for some in found]
         return RankingPredictions([tuple(offer) for offer in offers], worths, _buckets(self._target), self._of(offers))
 
     def _of(self, offers: Offers) -> list[Floats]:
@@ -74,6 +75,7 @@ class LinearRanking:
         return {
             "kind": self.kind,
             "target": [self._target.name, list(self._target.labels), self._target.options],
+            "about": [one.field for one in self._target.inputs],
             "worths": None if self._worths is None else self._worths.state(),
             "strength": self._strength,
             "model": None if self._model is None else self._model.state(),
@@ -83,9 +85,10 @@ class LinearRanking:
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> LinearRanking:
         name, labels, options = cast("tuple[str, list[str], str]", state["target"])
+        about = cast("list[str]", state["about"])
         worths, model = (cast("Mapping[str, object] | None", state[part]) for part in ("worths", "model"))
         return cls(
-            Target(name, "ranking", (), tuple(labels), options=options),
+            Target(name, "ranking", tuple(map(Input, about)), tuple(labels), options=options),
             None if worths is None else Worths.from_state(worths),
             strength=cast(float, state["strength"]),
             model=None if model is None else LinearChoice.from_state(model),
@@ -103,14 +106,15 @@ def fit_ranking(
     """
     offers = [target.offered(task) for task in tasks]
     preferred = [_preferred(target, offer, label) for offer, label in zip(offers, labels, strict=True)]
-    worths = fit_worths(_texts(offers), preferred)
+    about = _about(target, tasks)
+    worths = fit_worths(_texts(offers), preferred, about)
     model, shares, held_out_chances = _fit_buckets(target, offers, labels, seed, judged=judged)
     if worths is None and model is None:
         raise NothingOrdered
     ranking = LinearRanking(target, worths, model=model, shares=shares)
     if not judged or len(tasks) < 2 * FOLDS:
         return ranking, None
-    held_out = held_out_worths(_texts(offers), preferred, seed)
+    held_out = held_out_worths(_texts(offers), preferred, seed, about)
     strength = _strength(held_out, preferred)
     items, scaled = [tuple(offer) for offer in offers], [strength * some for some in held_out]
     fitted = LinearRanking(target, worths, strength=strength, model=model, shares=shares)
@@ -119,6 +123,12 @@ def fit_ranking(
 
 def _buckets(target: Target) -> tuple[str, ...]:
     return target.labels if any(target.labels) else ()
+
+
+def _about(target: Target, tasks: Sequence[Task]) -> list[str]:
+    """What is to be read in each task beside its items."""
+    fields = [one.field for one in target.inputs if one.field != target.options]
+    return [read_text(task.data, fields) for task in tasks]
 
 
 def _texts(offers: Offers) -> list[list[str]]:

@@ -209,11 +209,19 @@ def _spans_of_item(item: object) -> list[Span | None]:
 def _ranking_in(cell: object) -> tuple[Placed, ...] | None:
     """Items in their order, or as Label Studio has them: a list for each bucket, or a single one without buckets."""
     match parsed(cell):
-        case [{"ranker": dict(lists)}] | {"ranker": dict(lists)} if all(isinstance(one, list) for one in lists.values()):
-            of_bucket = {name: "" if name == "_" or len(lists) == 1 else name for name in lists}
-            return _ranking([(of_bucket[name], item) for name, items in lists.items() for item in items], None, None)
+        case [{"ranker": dict(lists)}] | {"ranker": dict(lists)}:
+            placed = [(_bucket_in(name, lists), one) for name, some in lists.items() if _is_list(some) for one in some]
+            return _ranking(placed, None, None) if all(map(_is_list, lists.values())) else None
         case items:
             return _ranking(items, None, None)
+
+
+def _bucket_in(name: str, lists: Mapping[str, object]) -> str:
+    return "" if name == "_" or len(lists) == 1 else name
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 # --- the kinds --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from nextlabel.labeling import Input, LabelSchema, Task, read_field
+from nextlabel.labeling import KINDS, Input, LabelSchema, Task, read_field
 from nextlabel.ports.tool import Finding
 
 _MOST_FIELDS = 20  # that are counted, whatever a labeling config names
@@ -34,6 +34,22 @@ def _missing(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
         else:
             continue
         yield Finding("warning", f"{message} {one.note}".strip())
+    yield from _unordered(schema, tasks)
+
+
+def _unordered(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
+    """Of tasks that hold something where items to be ordered should be."""
+    for target in schema.targets:
+        if not KINDS[target.kind].of_items:
+            continue
+        having = [task for task in tasks if read_field(task.data, target.options)]
+        if unread := sum(not target.offered(task) for task in having):
+            yield Finding(
+                "warning",
+                f"Of {unread} of {len(having)} tasks the items in the field {_named(target.options)} have no order: "
+                "nothing is learned or predicted of them. Each item must be an object with an 'id', a text or a whole "
+                "number, and there may be 1,000 of them.",
+            )
 
 
 def _shown(schema: LabelSchema) -> Iterable[Input]:

@@ -138,7 +138,8 @@ class RankingPredictions:
     def _true_buckets(self, row: int, label: Label) -> tuple[Places, Places]:
         place = {item: n for n, item in enumerate(self.items[row])}
         column = {bucket: n for n, bucket in enumerate(self.buckets)}
-        known = [(place[item], column[bucket]) for bucket, item in placed_in(label) if item in place and bucket in column]
+        still = [one for one in placed_in(label) if one.item in place and one.bucket in column]
+        known = [(place[one.item], column[one.bucket]) for one in still]
         found = np.array(known, dtype=np.intp).reshape(-1, 2)
         return found[:, 0], found[:, 1]
 

@@ -40,9 +40,7 @@ def _read(value: Value, target: Target, offered: tuple[str, ...]) -> Label | Non
     if None in lists.values():
         return None
     unplaced = _key(target, "")
-    placed = [
-        Placed("" if name == unplaced else name, item) for name, items in lists.items() for item in items or ()
-    ]
+    placed = [Placed("" if name == unplaced else name, item) for name, items in lists.items() for item in items or ()]
     named = {one.item for one in placed}
     left = [Placed("", item) for item in offered if item not in named] if "" in target.labels else []
     return (*placed, *left) or None
