@@ -34,6 +34,8 @@ _STRATEGIES = {
     "audio by metadata": "cost",
     "options of each task": "adaptive",
     "date": "greedy",
+    "order of items": "adaptive",
+    "buckets of items": "diverse",
     "several options of each task": "diverse",
     "two controls": "density",
 }
@@ -89,6 +91,7 @@ _ALSO = {
     "spans of turns",
     "image choice",
     "several options of each task",
+    "order of items",
     "date",
 }
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""

@@ -49,7 +49,7 @@ CONTROLS = (
     '<HyperTextLabels name="it" toName="html">{labels}</HyperTextLabels>',
     '<ParagraphLabels name="it" toName="talk">{labels}</ParagraphLabels>',
     '<Ranker name="it" toName="list"/>',
-    '<Ranker name="it" toName="list"><Bucket name="best"/><Bucket name="no &amp; no"/></Ranker>',
+    '<Ranker name="it" toName="list"><Bucket name="good"/><Bucket name="no &amp; no"/></Ranker>',
     '<Ranker name="it" toName="list"><Bucket name="best"/><Bucket name="rest" default="true"/></Ranker>',
 )
 ITEMS: list[dict[str, object]] = [

@@ -9,6 +9,7 @@ from nextlabel.labeling import KINDS, Input, LabelSchema, Task, read_field
 from nextlabel.ports.tool import Finding
 
 _MOST_FIELDS = 20  # that are counted, whatever a labeling config names
+_ITEMS = "each must be an object with an 'id', a text or a whole number, and they may be 1,000 at most"
 _MOST_NAMES, _LONGEST_NAME = 8, 60  # of what tasks have, in one message
 
 
@@ -44,12 +45,8 @@ def _unordered(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
             continue
         having = [task for task in tasks if read_field(task.data, target.options)]
         if unread := sum(not target.offered(task) for task in having):
-            yield Finding(
-                "warning",
-                f"Of {unread} of {len(having)} tasks the items in the field {_named(target.options)} have no order: "
-                "nothing is learned or predicted of them. Each item must be an object with an 'id', a text or a whole "
-                "number, and there may be 1,000 of them.",
-            )
+            found = f"In {unread} of {len(having)} tasks the items of {_named(target.options)} cannot be ordered"
+            yield Finding("warning", f"{found}, and nothing is learned or predicted of them: {_ITEMS}.")
 
 
 def _shown(schema: LabelSchema) -> Iterable[Input]:

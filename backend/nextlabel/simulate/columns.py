@@ -57,10 +57,11 @@ def to_data(
     wordy = [] if features or text else [one for one in others if not _is_numeric(one, rows)]
     text = text or _named_text(wordy)
     items = _items(others, rows) if KINDS[kind].of_items else ""
+    pictures = [] if items else _pictures([text] if text else [] if features else others, rows)
     if items:
         inputs = (items, *(column for column in inputs if column != items))
         given = [{one: row.fields.get(one) for one in inputs} | {items: parsed(row.fields[items])} for row in rows]
-    elif pictures := _pictures([text] if text else [] if features else others, rows):
+    elif pictures:
         inputs, given = pictures, [_with_pictures(path, row, pictures) for row in rows]
     elif text := text or _longest_text(wordy, rows):
         inputs, texts = (text,), tuple(_text(name, text, record) for record in rows)

@@ -70,7 +70,7 @@ def controls(draw: st.DrawFn, name: str) -> str:
             to_name = ",".join(draw(st.permutations(["text", "talk", "row", "image"]))[:2])
             tag, inside = "Pairwise", ""
         case "Ranker":
-            names = draw(st.lists(words.filter(lambda one: one != "_"), max_size=3, unique=True))
+            names = draw(st.lists(words.map(lambda word: f"b {word}"), max_size=3, unique=True))
             default = draw(st.sampled_from([{}, {"default": "true"}]))
             buckets = [f"<Bucket{attributes(name=one, **default)}/>" for one in names]
             to_name, tag, inside = "list", "Ranker", "".join(buckets)
