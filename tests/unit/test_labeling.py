@@ -245,6 +245,13 @@ def test_items_are_known_by_their_ids_all_of_them_or_none(items: object, offered
     assert found.get("b") in (None, "", "B\nbody")
 
 
+def test_items_come_in_the_order_in_which_the_editor_shows_them() -> None:
+    """What Chromium made of it: `Object.keys(Object.fromEntries(ids.map(id => [id, 1])))`."""
+    ids = ["b", 10, "4294967295", "2", "a", "02", -1, 4294967294, "0"]
+    found = ORDERED.offered(Task(TaskId("1"), {"items": [{"id": one} for one in ids]}))
+    assert list(found) == ["0", "2", "10", "4294967294", "b", "4294967295", "a", "02", "-1"]
+
+
 def test_nothing_chosen_and_nothing_marked_are_labels_too() -> None:
     assert SEVERAL.read([]) == ()
     assert MARKED.read([]) == ()

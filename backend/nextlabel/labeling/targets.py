@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field  # for an Input has a field
@@ -17,6 +18,7 @@ from nextlabel.labeling.tasks import Task, read_field
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
 _MOST_OFFERED = 1_000  # labels or items that are read of one task
 _LARGEST_ID = 2**53  # beyond it JavaScript no longer counts
+_INDEX, _LARGEST_INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII), 2**32 - 1
 
 InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
 """What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
@@ -77,8 +79,9 @@ class Target:
         stands for it in labels. Anything else that is there is no option, nor is what comes after the thousandth.
 
         An item is an object with an ``id``, a text or a whole number, and a ``title``, ``body`` or ``html``; of two
-        with the same id only the later one is shown. Where anything else is among them, or more than a thousand, there
-        are none: an order without some of them would hide these from people.
+        with the same id only the later one is shown. They come in the order in which Label Studio shows them. Where
+        anything else is among them, or more than a thousand, there are none: an order without some of them would hide
+        these from people.
         """
         stated = read_field(task.data, self.options) if self.options else None
         if KINDS[self.kind].of_items:
@@ -104,7 +107,12 @@ def _items(stated: object) -> dict[str, str]:
     items = stated if isinstance(stated, list) and len(stated) <= _MOST_OFFERED else []
     ids = [_id_of(item) for item in items]
     found = {one: _read_of(item) for one, item in zip(ids, items, strict=True) if one is not None}
-    return {} if None in ids else found
+    return {} if None in ids else dict(sorted(found.items(), key=lambda one: _index_of(one[0])))
+
+
+def _index_of(name: str) -> int:
+    """Label Studio's editor keeps items in a JavaScript object, which has whole numbers first, by their size."""
+    return min(int(name), _LARGEST_INDEX) if _INDEX.fullmatch(name) else _LARGEST_INDEX
 
 
 def _id_of(item: object) -> str | None:

@@ -56,7 +56,7 @@ def test_what_the_editor_writes_is_read_and_written_the_same(
 
 
 def test_what_stands_nowhere_was_left_in_the_list() -> None:
-    assert read(PICK, {"best": ["c"]}) == placed(_="a2", best="c")
+    assert read(PICK, {"best": ["c"]}) == placed(_="2a", best="c")
     assert read("", {"order": ["c"]}) == placed(_="c")
 
 
