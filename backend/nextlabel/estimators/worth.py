@@ -21,6 +21,7 @@ _STRENGTH = 10.0
 _PLACES = 20  # that have a weight each; the last one is that of all places after it, too
 _PLACE = 0.5  # what a place weighs beside words
 _ABOUT = 5_000  # characters of what things are about
+_TRAITS, _USUAL = 2, 5.0  # how many there are; the logarithm of a usual length in characters
 _BLOCK = 1_000  # things that are compared with that at once
 _MOST_PAIRS = 20_000
 FOLDS = 5
@@ -52,9 +53,7 @@ class Worths:
         places = np.array([place for group in groups for place in _places_of(group)], dtype=np.intp)
         weighed = self.words.space.weigh(count_features(texts))
         worths = self.words.of_weighed(weighed)[:, 0] + self.places[places]
-        worths = worths + _traits(self.words.space, weighed, groups, about) @ self.traits
-        ends = np.cumsum([len(group) for group in groups])[:-1]
-        return [np.asarray(some, dtype=np.float64) for some in np.split(worths, ends)] if groups else []
+        return in_groups(worths + _traits(self.words.space, weighed, groups, about) @ self.traits, groups)
 
     def state(self) -> dict[str, object]:
         return {"words": self.words.state(), "places": self.places, "traits": self.traits}
@@ -71,29 +70,42 @@ def fit_worths(groups: Sequence[Group], preferred: Sequence[Pairs], about: About
     counts = count_features([text for group in groups for text in group])
     space = TfIdf.of(counts)
     weighed = space.weigh(counts)
-    columns, words = active(weighed)
+    columns, things = active(described(space, weighed, groups, about))
     starts = np.cumsum([0, *map(len, groups)])
     pairs, weights = _weighed(starts, preferred)
     if not len(pairs):
         return None
     places = np.array([place for group in groups for place in _places_of(group)])
     where = csr_matrix((np.full(len(places), _PLACE), (np.arange(len(places)), places)), (len(places), _PLACES))
-    traits = csr_matrix(_traits(space, weighed, groups, about))
-    things = csr_matrix(hstack([csr_matrix(words), where, traits], format="csr"))
+    things = csr_matrix(hstack([csr_matrix(things), where], format="csr"))
     more = things[pairs[:, 0]] - things[pairs[:, 1]]
     model = LogisticRegression(C=_STRENGTH, fit_intercept=False, max_iter=300)
     model.fit(vstack([more, -more]), np.repeat([1, 0], len(pairs)), np.tile(weights, 2))
     found = model.coef_[0]
-    scores = LinearScores(space, columns, found[: len(columns), None], np.zeros(1))
-    of_places, of_traits = np.split(found[len(columns) :], [_PLACES])
-    return Worths(scores, of_places * _PLACE, of_traits)
+    of_things, of_places = np.split(found, [len(columns)])
+    is_word = columns < space.columns
+    traits = np.zeros(0 if about is None else _TRAITS)
+    traits[columns[~is_word] - space.columns] = of_things[~is_word]
+    scores = LinearScores(space, columns[is_word], of_things[is_word, None], np.zeros(1))
+    return Worths(scores, of_places * _PLACE, traits)
+
+
+def described(space: Space, weighed: Features, groups: Sequence[Group], about: About) -> csr_matrix:
+    """What describes things: their words as the space weighs them, and beside these their traits."""
+    return csr_matrix(hstack([csr_matrix(weighed), csr_matrix(_traits(space, weighed, groups, about))], format="csr"))
+
+
+def in_groups(rows: Floats, groups: Sequence[Group]) -> list[Floats]:
+    """The rows of all things, group by group."""
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    return [np.asarray(some, dtype=np.float64) for some in np.split(rows, ends)] if groups else []
 
 
 def _traits(space: Space, weighed: Features, groups: Sequence[Group], about: About) -> Floats:
     """Things × 2, likeness and the logarithm of the length, where things are about anything; otherwise things × 0."""
     if about is None:
         return np.empty((weighed.shape[0], 0))
-    lengths = np.log1p([len(text) for group in groups for text in group])
+    lengths = np.log1p([len(text) for group in groups for text in group]) - _USUAL
     return np.column_stack([_likeness(space, weighed, groups, about), lengths])
 
 

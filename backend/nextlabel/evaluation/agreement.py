@@ -60,5 +60,5 @@ def _of_items(figures: Mapping[str, float]) -> Iterator[str]:
     """Of an order of items."""
     if "kendall_tau" in figures:
         yield f"Kendall's tau {figures['kendall_tau']:.2f}"
-    if "bucket_accuracy" in figures:
-        yield f"the right bucket for {figures['bucket_accuracy']:.0%} of the items"
+    if "bucket_agreement" in figures:
+        yield f"the right bucket for {figures['bucket_agreement']:.0%} of the items"

@@ -75,7 +75,7 @@ class RankingPredictions:
         if not self.buckets:
             return figures
         right = np.concatenate([np.empty(0), *(self._in_bucket(row, label) for row, label in enumerate(truth))])
-        return {**figures, "bucket_accuracy": float(right.mean()) if len(right) else 0.0}
+        return {**figures, "bucket_agreement": float(right.mean()) if len(right) else 0.0}
 
     @property
     def _rows(self) -> Iterator[tuple[list[Floats], Floats]]:

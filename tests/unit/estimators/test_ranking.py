@@ -66,13 +66,29 @@ def test_items_that_no_other_task_has_are_ordered_by_what_people_went_by(make: o
     assert abs(held_out.metrics([label for _, label in known])["kendall_tau"] - found["kendall_tau"]) < 0.15
 
 
+@pytest.mark.parametrize("make", [relevant, long])
+def test_items_are_put_into_the_bucket_that_people_went_by_too(make: object) -> None:
+    """The best two of four are good."""
+    known, unseen = ([make(n) for n in numbers] for numbers in (range(60), range(100, 140)))  # type: ignore[operator]
+    labels = [
+        [tuple(Placed("good" if n < 2 else "", one.item) for n, one in enumerate(placed_in(it))) for _, it in some]
+        for some in (known, unseen)
+    ]
+    model, held_out = fit_ranking(target("", "good"), [task for task, _ in known], labels[0])
+    found = model.predict([task for task, _ in unseen]).metrics(labels[1])
+    assert found["bucket_agreement"] > 0.75
+    assert held_out is not None
+    assert abs(held_out.metrics(labels[0])["bucket_agreement"] - found["bucket_agreement"]) < 0.1
+
+
 def test_the_chance_of_pairs_is_the_share_of_those_in_the_true_order() -> None:
-    """Of tasks in which people agree in three pairs of four with how good items are."""
+    """In three tasks of four people put first what is superb."""
     chance, known = random.Random(5), []
     for number in range(160):
         words = chance.sample(["awful", "superb"], 2)
-        merits = [int((word == "superb") == (chance.random() < 0.75)) for word in words[:1]] + [0.5]
-        known.append((asked(number, "", words), best_first(number, merits)))  # type: ignore[arg-type]
+        agreed = chance.random() < 0.75
+        merits = [int((word == "superb") == agreed) for word in words]
+        known.append((asked(number, "", words), best_first(number, merits)))
     _, held_out = fit_ranking(target(), [task for task, _ in known], [label for _, label in known])
     assert held_out is not None
     assert held_out.confidence.mean() == pytest.approx(0.75, abs=0.08)
