@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.estimators.ranking import LinearRanking, fit_ranking
-from nextlabel.labeling import Input, Label, Placed, Result, Target, Task, TaskId
+from nextlabel.labeling import Input, Label, LabelSchema, Placed, Result, Target, Task, TaskId
+from nextlabel.learning.fields import missing_fields
 from nextlabel.measures.ranking_predictions import RankingPredictions, placed_in
 
 WORDS = ["apple", "brick", "cloud", "drum", "engine", "fern", "glass", "horn", "ink", "jar", "kite", "lamp", "moss"]
@@ -184,3 +185,11 @@ def test_a_thousand_items_are_ordered_and_learned_from() -> None:
     assert held_out is not None
     assert held_out.metrics(labels)["kendall_tau"] > 0.8
     assert len(model.predict(tasks[:1]).guesses("it")[0].label) == 1_000  # type: ignore[arg-type]
+
+
+def test_a_person_is_told_of_how_many_tasks_the_items_cannot_be_ordered() -> None:
+    data: list[object] = [[{"id": "a"}], [{"title": "no id"}], "a text", [], None]
+    tasks = [Task(TaskId(str(n)), {"items": one, "question": "why?"}) for n, one in enumerate(data)]
+    (found,) = missing_fields(LabelSchema((target(),)), tasks)
+    assert found.message.startswith("In 2 of 3 tasks the items of 'items' cannot be ordered")
+    assert missing_fields(LabelSchema((target(),)), tasks[:1]) == []
