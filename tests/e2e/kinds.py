@@ -127,6 +127,17 @@ def _place(n: int) -> list[list[str]]:
     return [["out", "winter"] if winter(n) else ["in", "kitchen"]]
 
 
+def _answers(n: int) -> dict[str, object]:
+    """A sentence about winter and one about the kitchen; the ids say nothing of which is which."""
+    both = sorted([n, _opposite(n)], key=lambda m: (m * 31) % 7)
+    return {"answers": [{"id": f"{n}.{place}", "body": sentence(m)} for place, m in enumerate(both)]}
+
+
+def _winter_first(n: int) -> list[str]:
+    both = sorted([n, _opposite(n)], key=lambda m: (m * 31) % 7)
+    return [f"{n}.{both.index(m)}" for m in sorted(both, key=lambda m: not winter(m))]
+
+
 _TEXT = '<Text name="text" value="$text"/>'
 _TWO = '<Choice value="winter"/><Choice value="kitchen"/>'
 
@@ -239,6 +250,21 @@ KINDS: Mapping[str, Kind] = {
         lambda n: {**text(n), "places": _places(n)},
         lambda n: [item("label", "taxonomy", {"taxonomy": _place(n)})],
         _values("taxonomy"),
+    ),
+    "order of items": Kind(
+        '<View><List name="answers" value="$answers"/><Ranker name="order" toName="answers"/></View>',
+        _answers,
+        lambda n: [item("order", "ranker", {"ranker": {"order": _winter_first(n)}}, "answers")],
+        _values("ranker"),
+    ),
+    "buckets of items": Kind(
+        '<View><List name="answers" value="$answers"/><Ranker name="order" toName="answers"><Bucket name="winter"/>'
+        "</Ranker></View>",
+        _answers,
+        lambda n: [
+            item("order", "ranker", {"ranker": {"_": _winter_first(n)[1:], "winter": _winter_first(n)[:1]}}, "answers")
+        ],
+        _values("ranker"),
     ),
     "audio by metadata": Kind(
         f'<View><Audio name="audio" value="$audio"/><Choices name="label" toName="audio">{_TWO}</Choices></View>',

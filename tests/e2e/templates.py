@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from importlib.resources import files
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml  # type: ignore[import-untyped]
 from label_studio_sdk.label_interface import LabelInterface  # type: ignore[import-not-found]
@@ -27,20 +29,40 @@ REGIONS: dict[str, dict[str, Any]] = {
 
 
 def told_apart(value: Any, n: int) -> Any:
-    """The same with a sentence of the n-th task in its texts; addresses stay."""
+    """The same with a sentence of the n-th task in its texts; addresses and ids stay."""
     if isinstance(value, str):
         words = f"{WORDS[n % 2][n % 4]}, number {n}"
         return value if value.startswith(("http", "/")) else f"{value} {words}"
     if isinstance(value, list):
         return [told_apart(one, n) for one in value]
-    return {key: told_apart(one, n) for key, one in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return {key: one if key == "id" else told_apart(one, n) for key, one in value.items()}
+    return value
 
 
-def answered(interface: LabelInterface) -> list[dict[str, Any]]:
-    """An answer such as the SDK makes up, with spans that lie in the text."""
+def example(config: str) -> dict[str, Any]:
+    """The task that stands in a comment of some configs."""
+    found = re.search(r"<!--\s*(\{.*\})\s*-->", config, re.DOTALL)
+    return dict(json.loads(found[1])["data"]) if found and '"data"' in found[1] else {}
+
+
+def ordered(config: str, control: str, sample: dict[str, Any]) -> dict[str, list[str]]:
+    """The items of the sample in any order, in any buckets."""
+    root = ElementTree.fromstring(config)  # noqa: S314
+    shown = next(tag.get("toName") for tag in root.iter("Ranker") if tag.get("name") == control)
+    field = next(str(tag.get("value")) for tag in root.iter("List") if tag.get("name") == shown).lstrip("$")
+    ids = random.sample([str(item["id"]) for item in sample[field]], len(sample[field]))
+    buckets = [str(tag.get("name")) for tag in root.iter("Bucket")] or [control]
+    return {bucket: ids[n :: len(buckets)] for n, bucket in enumerate(buckets)}
+
+
+def answered(interface: LabelInterface, config: str, sample: dict[str, Any]) -> list[dict[str, Any]]:
+    """An answer such as the SDK makes up, with spans that lie in the text, and items that the task has."""
     annotation = interface.generate_sample_annotation() or {"result": []}
     for item in annotation["result"]:
         value = item["value"]
+        if "ranker" in value:
+            value["ranker"] = ordered(config, item["from_name"], sample)
         if "start" in value and "end" in value:
             value["start"], value["end"] = 0, 5
             labels = next((key for key in value if key.endswith("labels")), "")
@@ -63,11 +85,12 @@ def main(folder: str) -> None:
             continue
         config = yaml.safe_load(template.joinpath("config.yml").read_text(encoding="utf-8"))["config"]
         interface = LabelInterface(config)
-        sample = {key: [] if value is None else value for key, value in interface.generate_sample_task().items()}
+        made_up, shown = interface.generate_sample_task(), example(config)
+        sample = {key: shown.get(key, []) if value is None else value for key, value in made_up.items()}
         found[template.name] = {
             "config": config,
             "tasks": [told_apart(sample, n) for n in range(TASKS)],
-            "answers": [answered(interface) for _ in range(ANSWERS)],
+            "answers": [answered(interface, config, sample) for _ in range(ANSWERS)],
         }
     json.dump(found, sys.stdout)
 

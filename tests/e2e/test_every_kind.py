@@ -35,6 +35,8 @@ _STRATEGIES = {
     "audio by metadata": "cost",
     "options of each task": "adaptive",
     "date": "greedy",
+    "order of items": "adaptive",
+    "buckets of items": "diverse",
     "several options of each task": "diverse",
     "spans with labels of each task": "explore",
     "taxonomy of each task": "diverse",
@@ -94,6 +96,7 @@ _ALSO = {
     "images of a list",
     "taxonomy of each task",
     "several options of each task",
+    "order of items",
     "date",
 }
 """Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -15,7 +17,7 @@ from e2e.kinds import KINDS, picture
 from e2e.test_every_kind import complaints, taught
 from everything import representing
 from nextlabel.features.layouts import text_for_spans
-from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, read_field
+from nextlabel.labeling import Guess, Label, Placed, Prediction, QueueVersion, Span, Task, TaskId, read_field
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.label_config import parse_label_config
@@ -179,6 +181,70 @@ def test_regions_are_seen_at_their_characters_and_are_the_same_when_they_are_sub
     rewritten = [{**one["value"]} for one in annotation["result"]]
     assert all(one.pop("text") is not None for one in rewritten)
     assert rewritten == [one["value"] for one in written]
+
+
+_ITEMS: list[dict[str, object]] = [
+    {"id": "a", "title": "first"},
+    {"id": 2, "body": "second"},
+    {"id": "c", "html": "<b>third</b>"},
+]
+_ORDERS: Mapping[str, tuple[str, tuple[Placed, ...], list[list[str]]]] = {
+    "order": ("", (Placed("", "c"), Placed("", "a"), Placed("", "2")), [["c", "a", "2"]]),
+    "buckets": (
+        '<Bucket name="good" title="Good"/><Bucket name="bad" title="Bad"/>',
+        (Placed("", "2"), Placed("good", "c"), Placed("good", "a")),
+        [["2"], ["c", "a"], []],
+    ),
+    "default bucket": (
+        '<Bucket name="good" title="Good"/><Bucket name="rest" title="Rest" default="true"/>',
+        (Placed("good", "c"), Placed("rest", "2"), Placed("rest", "a")),
+        [["c"], ["2", "a"]],
+    ),
+}
+"""The buckets of a <Ranker>, an order, and the items in each column of the editor."""
+
+_COLUMNS = """page => [...page.querySelectorAll(".htx-ranker-column")].map(
+  column => [...column.querySelectorAll("[data-ranker-id]")].map(item => item.dataset.rankerId))"""
+
+
+@pytest.mark.parametrize("name", _ORDERS)
+def test_an_order_of_items_is_seen_as_predicted_and_is_the_same_when_it_is_submitted(
+    name: str, label_studio: LabelStudioServer, owner: LabelStudioPerson, browser: BrowserContext
+) -> None:
+    buckets, label, columns = _ORDERS[name]
+    xml = f'<View><List name="o" value="$items"/><Ranker name="it" toName="o">{buckets}</Ranker></View>'
+    config = parse_label_config(xml)
+    data: dict[str, object] = {"items": _ITEMS}
+    (target,) = config.schema.targets
+    prediction = Prediction(TaskId("1"), QueueVersion("1"), (Guess("it", label, 0.9),), 0.1, 0.1)
+    written = write_result(prediction, config, data)
+    assert not complaints(label_studio, xml, [{"result": written, "score": 0.5, "model_version": "1"}])
+    project = owner.create_project(name, xml)
+    predicted, untouched = owner.import_tasks(project, [data, data])
+    owner.import_result(project, predicted, "1", written)
+    page = browser.new_page()
+    try:
+        results: list[list[dict[str, Any]]] = []
+        for task, shown in ((predicted, columns), (untouched, None)):
+            page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+            expect(page.locator("[data-ranker-id]")).to_have_count(len(_ITEMS), timeout=120_000)
+            assert shown in (None, page.locator("body").evaluate(_COLUMNS))
+            page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}-{len(results)}.png")
+            page.get_by_role("button", name="Submit").first.click()
+            results.append(wait_for(partial(_result_of, owner, project, task), str(task)))
+    finally:
+        page.close()
+    assert [one["value"] for one in results[0]] == [one["value"] for one in written]
+    as_it_was, as_listed = (target.read(read_labels(one, config, data)["it"]) for one in results)
+    assert as_it_was == label
+    bucket = "rest" if name == "default bucket" else ""
+    assert as_listed == tuple(Placed(bucket, item) for item in target.offered(Task(TaskId("1"), data)))
+
+
+def _result_of(owner: LabelStudioPerson, project: int, task: int) -> list[dict[str, Any]]:
+    """What was submitted for a task; nothing until then."""
+    (found,) = [one for one in owner.tasks(project) if one["id"] == task]
+    return [item for annotation in found["annotations"] for item in annotation["result"]]
 
 
 def test_the_editor_writes_down_answers_about_several_objects(

@@ -20,6 +20,7 @@ OBJECTS = (
     '<Text name="text" value="$text"/><HyperText name="page" value="$title: $html"/>'
     '<HyperText name="html" value="$html"/><Paragraphs name="talk" value="$talk"/>'
     '<Table name="row" value="$row"/><Image name="image" value="$image"/><Image name="pages" valueList="$pages"/>'
+    '<List name="list" value="$items"/>'
 )
 CONTROLS = (
     '<Choices name="it" toName="page">{choices}</Choices>',
@@ -53,8 +54,20 @@ CONTROLS = (
     '<Labels name="it" toName="html">{labels}</Labels>',
     '<HyperTextLabels name="it" toName="html">{labels}</HyperTextLabels>',
     '<ParagraphLabels name="it" toName="talk">{labels}</ParagraphLabels>',
+    '<Ranker name="it" toName="list"/>',
+    '<Ranker name="it" toName="list"><Bucket name="good"/><Bucket name="no &amp; no"/></Ranker>',
+    '<Ranker name="it" toName="list"><Bucket name="best"/><Bucket name="rest" default="true"/></Ranker>',
 )
-DATA = {"html": f"<p>{'words ' * 5}<b>{'and ' * 20}</b></p>", "talk": [{"author": "A", "text": "so many words " * 9}]}
+ITEMS: list[dict[str, object]] = [
+    {"id": "a", "title": "one"},
+    {"id": 2, "body": "two"},
+    {"id": "ü", "html": "<b>3</b>"},
+]
+DATA = {
+    "items": ITEMS,
+    "html": f"<p>{'words ' * 5}<b>{'and ' * 20}</b></p>",
+    "talk": [{"author": "A", "text": "so many words " * 9}],
+}
 ASK = """
 import json, sys
 from label_studio_sdk.label_interface import LabelInterface
@@ -93,12 +106,11 @@ def a_label(target: Target, chance: random.Random) -> Label:
     match target.kind:
         case "choice" if target.options:
             return chance.choice([*target.labels, "of the task"])
-        case "choices" if target.options:
-            return tuple(label for label in (*target.labels, "of the task") if chance.random() < 0.4)
         case "choice":
             return chance.choice(target.labels)
         case "choices":
-            return tuple(label for label in target.labels if chance.random() < 0.4)
+            options = [*target.labels, *(["of the task"] if target.options else [])]
+            return tuple(label for label in options if chance.random() < 0.4)
         case "number":
             assert target.scale is not None
             return target.scale.nearest(chance.uniform(-9, 9))
@@ -106,6 +118,9 @@ def a_label(target: Target, chance: random.Random) -> Label:
             starts = sorted(chance.choices(range(50), k=chance.randrange(4)))
             labels = [*target.labels, *(["of the task"] if target.options else [])]
             return tuple(Span(start, start + chance.randint(1, 9), chance.choice(labels)) for start in starts)
+        case "ranking":
+            order = chance.sample([str(item["id"]) for item in ITEMS], len(ITEMS))
+            return target.read([(chance.choice(target.labels or ("",)), item) for item in order]) or ()
 
 
 def predictions(config: LabelConfig, chance: random.Random) -> Iterator[dict[str, object]]:
@@ -125,7 +140,7 @@ def test_every_kind_of_prediction_is_one_that_label_studio_takes(python_of_label
     cases = [(xml, list(predictions(parse_label_config(xml), chance))) for xml in configs(chance)]
     kinds = {str(item["type"]) for _, written in cases for one in written for item in one["result"]}  # type: ignore[attr-defined]
     texts, regions = (
-        {"choices", "taxonomy", "rating", "number", "pairwise", "datetime"},
+        {"choices", "taxonomy", "rating", "number", "pairwise", "datetime", "ranker"},
         {"labels", "hypertextlabels", "paragraphlabels"},
     )
     assert kinds == texts | regions
@@ -166,6 +181,7 @@ def test_label_studio_would_have_refused_what_is_not_written(python_of_label_stu
         ('<Pairwise name="it" toName="text,talk"/>', item("pairwise", to_name="it", selected="left")),
         ('<Pairwise name="it" toName="text,talk"/>', item("pairwise", to_name="text,talk", selected="left")),
         ('<Labels name="it" toName="text"><Label value="a"/></Labels>', item("labels", labels=["a"])),
+        ('<Ranker name="it" toName="list"/>', item("ranker", to_name="list", ranker=["a", "b"])),
     ]
     against = refusals(python_of_label_studio, [(f"<View>{OBJECTS}{control}</View>", [one]) for control, one in cases])
     assert [bool(predicted) for verdicts in against for predicted in verdicts] == [True] * len(cases)

@@ -9,7 +9,7 @@ import pytest
 
 from nextlabel.errors import SettingsError
 from nextlabel.features.spaces import Centred
-from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.labeling import Input, InputKind, Label, Placed, Scale, Span, Target, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, RankedTask, Ranking
 from nextlabel.learning.pools import (
     Examples,
@@ -20,6 +20,7 @@ from nextlabel.learning.pools import (
     nothing_to_read,
 )
 from nextlabel.learning.workbench import Candidates
+from nextlabel.measures.ranking_predictions import RankingPredictions
 from nextlabel.measures.target_predictions import (
     ChoicePredictions,
     ChoicesPredictions,
@@ -45,6 +46,11 @@ KINDS: dict[str, tuple[Target, list[Label], TargetPredictions]] = {
         [(Span(0, 1, "a"),), ()] * 6,
         SpanPredictions([()] * N, [()] * N, RNG.random(N)),
     ),
+    "ranking": (
+        Target("ranking", "ranking", TEXT, options="items"),
+        [(Placed("", "a"), Placed("", "b")), (Placed("", "b"), Placed("", "a"))] * 6,
+        RankingPredictions([("a", "b")] * N, [RNG.normal(size=2) for _ in range(N)]),
+    ),
 }
 
 
@@ -61,7 +67,7 @@ def pool_of(*kinds: str) -> CandidatePool:
     )
 
 
-@pytest.mark.parametrize("kinds", [("choice",), ("choices",), ("number",), ("spans",), ("choices", "number", "choice")])
+@pytest.mark.parametrize("kinds", [*((kind,) for kind in KINDS), ("choices", "number", "choice")])
 @pytest.mark.parametrize("spec", ["adaptive", "margin", "entropy", "random", "diverse", "kcenter"])
 def test_every_kind_of_target_and_several_together_can_be_ranked(kinds: tuple[str, ...], spec: str) -> None:
     ranked = finding.make(spec).rank(pool_of(*kinds), 10).task_ids()
@@ -73,7 +79,7 @@ def test_one_target_can_also_be_ranked_by_further_models_and_others_say_that_the
     strategy = finding.make(spec)
     for kind in ("choice", "choices", "number"):
         assert len(strategy.rank(pool_of(kind), 5)) == 5
-    for kinds in (("spans",), ("choice", "number")):
+    for kinds in (("spans",), ("ranking",), ("choice", "number")):
         with pytest.raises(SettingsError, match="a model of one control that can be fitted again"):
             strategy.rank(pool_of(*kinds), 5)
 
@@ -86,9 +92,9 @@ def test_several_labels_and_numbers_are_handed_over_as_what_they_are() -> None:
     assert chances.given[:3].tolist() == [[True, False, False], [False, False, False], [True, True, False]]
     assert numbers.mean is KINDS["number"][2].mean  # type: ignore[attr-defined]
     assert numbers.given[:3].tolist() == [1, 3, 5]
-    for pool in (pool_of("choice"), pool_of("spans"), pool_of("choices", "number")):
+    for pool in (pool_of("choice"), pool_of("spans"), pool_of("ranking"), pool_of("choices", "number")):
         assert (pool.chances, pool.numbers) == (None, None)
-    assert [pool_of(kind).classes for kind in KINDS] == [True, False, False, False]
+    assert [pool_of(kind).classes for kind in KINDS] == [True, False, False, False, False]
 
 
 def test_the_likeliest_of_several_labels_come_first_where_that_is_asked_for() -> None:
@@ -112,7 +118,7 @@ def test_a_label_is_expected_to_take_longer_the_more_there_is_to_read_lunch_or_n
 
 
 def test_margin_orders_by_the_uncertainty_of_the_target() -> None:
-    for kind in ("choices", "number", "spans"):
+    for kind in ("choices", "number", "spans", "ranking"):
         unsure = KINDS[kind][2].uncertainty
         first = finding.make("margin").rank(pool_of(kind), 1).task_ids()[0]
         assert int(first) - LABELED == int(unsure.argmax())

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from nextlabel.hosting.uncertainty import UNKNOWN
-from nextlabel.labeling import Label, Prediction, QueueVersion, Result, Scale, Span, Task, TaskId
+from nextlabel.labeling import Label, Placed, Prediction, QueueVersion, Result, Scale, Span, Task, TaskId
 from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of
 from nextlabel.measures import uncertainty
+from nextlabel.measures.ranking_predictions import RankingPredictions
 from nextlabel.measures.target_predictions import (
     ChoicePredictions,
     ChoicesPredictions,
@@ -79,9 +80,13 @@ BOX = Result(({"type": "rectanglelabels"},))
             ),
             [((Span(0, 2, "A"),),), ()],
         ),
+        (
+            RankingPredictions([("a", "b"), ("a", "b")], [np.array([0.0, 3.0]), np.array([0.1, 0.0])]),
+            [((Placed("", "b"), Placed("", "a")),), ()],
+        ),
         (OwnPredictions([BOX, BOX], np.array([0.2, 0.4]), [True, True]), [(BOX,), ()]),
     ],
-    ids=["choice", "choices", "number", "spans", "a team's own model"],
+    ids=["choice", "choices", "number", "spans", "ranking", "a team's own model"],
 )
 def test_what_is_not_so_likely_right_is_withheld_and_keeps_its_place(
     target_predictions: TargetPredictions, shown: list[tuple[Label, ...]]

@@ -40,7 +40,8 @@ _WIDE = 150  # where nobody is looking, so that a table in a file is not folded
     "--metric",
     metavar="NAME",
     help="accuracy or macro_f1 of a single choice, micro_f1 or all_right of several labels, correlation of a number, "
-    "f1 of spans [the first that suits the labels]. It also says what labels are that could be read otherwise.",
+    "f1 of spans, kendall_tau of orders [the first that suits the labels]. It also says what labels are that could be "
+    "read otherwise.",
 )
 @click.option("--test", type=click.Path(path_type=Path), help="A file of the same kind to be tested on.")
 @click.option(

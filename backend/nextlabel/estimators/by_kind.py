@@ -16,7 +16,9 @@ from nextlabel.estimators.choices import LinearChoices, fit_choices
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.estimators.number import LinearNumber, fit_number
 from nextlabel.estimators.offered import OfferedLabels, fit_offered
+from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Estimator
+from nextlabel.estimators.ranking import LinearRanking, NothingOrdered, fit_ranking
 from nextlabel.estimators.spans import NoSpans, NothingMarked, SpanTagger, fit_spans
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, TargetKind, Task
@@ -117,6 +119,13 @@ def _fit_spans(known: Known) -> Fitted:
         return Fitted(NoSpans())
 
 
+def _fit_ranking(known: Known) -> Fitted:
+    try:
+        return Fitted(*fit_ranking(known.target, known.tasks, known.labels, seed=known.seed, judged=known.judged))
+    except NothingOrdered:
+        return Fitted(Prior(known.target.labels))
+
+
 # --- what query strategies are given ----------------------------------------------------------------------------------
 
 
@@ -146,4 +155,5 @@ BY_KIND: Mapping[TargetKind, OfKind] = {
     "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices),
     "number": OfKind(_fit_number, (LinearNumber,), _offer_number),
     "spans": OfKind(_fit_spans, (NoSpans, SpanTagger), from_two=False),
+    "ranking": OfKind(_fit_ranking, (LinearRanking,)),
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
@@ -81,6 +81,7 @@ def fit_choice(
     space: Space,
     seed: int = 0,
     judged: bool = True,
+    groups: Sequence[int] | None = None,
 ) -> tuple[LinearChoice, ChoicePredictions | None]:
     """Fit on n labeled rows.
 
@@ -88,7 +89,8 @@ def fit_choice(
 
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
-    neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest.
+    neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest. Rows of one of
+    the ``groups`` are seen together, or not at all.
     """
     position = {label: i for i, label in enumerate(classes)}
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
@@ -97,7 +99,7 @@ def fit_choice(
     columns, x = active(space.weigh(features))
     rows = Rows(x) if len(y) <= min(_MAX_PRODUCTS, len(columns)) else None
     numbers = x if rows is None else rows.numbers
-    held_out = _out_of_fold_scores(numbers, y, seed) if judged else None
+    held_out = _out_of_fold_scores(numbers, y, seed, groups) if judged else None
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
     weights, intercept = _fit_linear(numbers, y)
     if rows is not None:
@@ -143,16 +145,19 @@ def _fit_linear(x: Features, y: NDArray[np.integer], *, tolerance: float = _EXAC
     return weights, intercept
 
 
-def _out_of_fold_scores(x: Features, y: NDArray[np.integer], seed: int) -> NDArray[np.float64] | None:
+def _out_of_fold_scores(
+    x: Features, y: NDArray[np.integer], seed: int, groups: Sequence[int] | None
+) -> NDArray[np.float64] | None:
     """n × classes, −∞ where no other fold had the class; None where a fold would have had one class only."""
-    most = int(np.bincount(y).max())
+    most = min(int(np.bincount(y).max()), len(y) if groups is None else len(set(groups)))
     if len(y) < 2 * _FOLDS or most < 2:
         return None
     scores = np.full((len(y), int(y.max()) + 1), -np.inf)
-    folds = StratifiedKFold(min(_FOLDS, most), shuffle=True, random_state=seed)
+    of_rows = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = of_rows(min(_FOLDS, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # one label of a class is usual
-        splits = list(folds.split(np.zeros(len(y)), y))
+        splits = list(folds.split(np.zeros(len(y)), y, groups))
     for train, test in splits:
         known, y_train = np.unique(y[train], return_inverse=True)
         if len(known) < 2:

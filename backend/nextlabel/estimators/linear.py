@@ -18,7 +18,7 @@ class LinearScores:
     """k scores of each row: weights of the active columns of a space (columns × k), and k intercepts."""
 
     def __init__(self, space: Space, columns: NDArray[np.int32], weights: Floats, intercept: Floats) -> None:
-        self._space, self._columns = space, columns
+        self.space, self._columns = space, columns
         self._weights, self._intercept = weights.astype(np.float32), intercept.astype(np.float32)
         # Dense over all columns, so that scoring is one sparse product without slicing columns first.
         self._dense = np.zeros((space.columns, self._weights.shape[1]), dtype=np.float32)
@@ -28,9 +28,9 @@ class LinearScores:
         """n × k."""
         n = features.shape[0]
         if n <= _BLOCK:
-            return self.of_weighed(self._space.weigh(features))
+            return self.of_weighed(self.space.weigh(features))
         blocks = (features[start : start + _BLOCK] for start in range(0, n, _BLOCK))
-        return np.concatenate([self.of_weighed(self._space.weigh(block)) for block in blocks])
+        return np.concatenate([self.of_weighed(self.space.weigh(block)) for block in blocks])
 
     def of_weighed(self, weighed: Features) -> Floats:
         """The same from features as the space weighs them."""
@@ -38,7 +38,7 @@ class LinearScores:
 
     def state(self) -> dict[str, object]:
         arrays = {"columns": self._columns, "weights": self._weights, "intercept": self._intercept}
-        return {"space": self._space.state(), **arrays}
+        return {"space": self.space.state(), **arrays}
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> LinearScores:

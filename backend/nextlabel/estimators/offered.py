@@ -14,11 +14,10 @@ from typing import Any, cast
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit, softmax
-from sklearn.model_selection import KFold
 
 from nextlabel.estimators.choice import LinearChoice, fit_choice
 from nextlabel.estimators.choices import LinearChoices, best_threshold, fit_choices
-from nextlabel.estimators.worth import Pairs, Worths, fit_worths
+from nextlabel.estimators.worth import FOLDS, Pairs, Worths, fit_worths, held_out_worths, worths_of
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Label, Target, Task
 from nextlabel.labeling.ranking import Features, Floats
@@ -26,7 +25,6 @@ from nextlabel.measures.offered_predictions import OneOfferedPredictions, SomeOf
 from nextlabel.measures.target_predictions import RAREST, ChoicePredictions, ChoicesPredictions, TargetPredictions
 
 _MOST = 1_000  # labels that have a model of their own, the most frequent ones
-_FOLDS = 5
 _KEPT = ("name", "kind", "labels", "options", "separator")  # of a target
 
 Offers = Sequence[Mapping[str, str]]
@@ -60,7 +58,7 @@ class OfferedLabels:
     def predict(self, tasks: Sequence[Task], features: Features) -> OfferedPredictions:
         offers = [self._target.offered(task) for task in tasks]
         known = None if self._model is None else self._model.predict(tasks, features)
-        worths = _worths_of(self._worths, offers)
+        worths = worths_of(self._worths, _groups(offers))
         return _combined(offers, _of_known(known, offers, self._rare), worths, self._mix, self._threshold)
 
     def state(self) -> dict[str, object]:
@@ -109,11 +107,11 @@ def fit_offered(
     names = [_names(target, label) for label in labels]
     preferred = [_preferred(offer, given) for offer, given in zip(offers, names, strict=True)]
     model, known = _fit_known(target, tasks, features, names, offers, space, seed)
-    worths, rare = _fit_worths(offers, preferred, range(len(tasks))), 1 / (len(tasks) + 2)
+    worths, rare = fit_worths(_groups(offers), preferred), 1 / (len(tasks) + 2)
     threshold = None if target.kind == "choice" else 0.5
-    if not judged or len(tasks) < 2 * _FOLDS:
+    if not judged or len(tasks) < 2 * FOLDS:
         return OfferedLabels(target, model, worths, rare=rare, threshold=threshold), None
-    base, held_out = _of_known(known, offers, rare), _out_of_fold(offers, preferred, seed)
+    base, held_out = _of_known(known, offers, rare), held_out_worths(_groups(offers), preferred, seed)
     mix = _mix(offers, base, held_out, labels, threshold)
     if threshold is not None:
         flat = _combined(offers, base, held_out, mix, threshold)
@@ -164,22 +162,8 @@ def _fit_known(
     return model, ChoicePredictions(known, chances)
 
 
-def _fit_worths(offers: Offers, preferred: Sequence[Pairs], rows: Sequence[int]) -> Worths | None:
-    return fit_worths([list(offers[row].values()) for row in rows], [preferred[row] for row in rows])
-
-
-def _worths_of(worths: Worths | None, offers: Offers) -> list[Floats]:
-    groups = [list(offer.values()) for offer in offers]
-    return [np.zeros(len(group)) for group in groups] if worths is None else worths.of(groups)
-
-
-def _out_of_fold(offers: Offers, preferred: Sequence[Pairs], seed: int) -> list[Floats]:
-    found: list[Floats] = [np.empty(0)] * len(offers)
-    for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(found):
-        worths = _fit_worths(offers, preferred, train.tolist())
-        for row, some in zip(test.tolist(), _worths_of(worths, [offers[n] for n in test]), strict=True):
-            found[row] = some
-    return found
+def _groups(offers: Offers) -> list[list[str]]:
+    return [list(offer.values()) for offer in offers]
 
 
 def _of_known(known: TargetPredictions | None, offers: Offers, rare: float) -> list[Floats]:

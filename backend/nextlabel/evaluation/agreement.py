@@ -55,4 +55,12 @@ def _words(figures: Mapping[str, float]) -> str:
             return f"F1 {f1:.3f} (precision {precision:.3f}, recall {recall:.3f})"
         case {"mean_absolute_error": off, "correlation": correlation}:
             return f"off by {off:.3g} on average (correlation {correlation:.2f})"
-    return ""
+    return ", ".join(_of_items(figures))
+
+
+def _of_items(figures: Mapping[str, float]) -> Iterator[str]:
+    """Of an order of items."""
+    if "kendall_tau" in figures:
+        yield f"Kendall's tau {figures['kendall_tau']:.2f}"
+    if "bucket_agreement" in figures:
+        yield f"the right bucket for {figures['bucket_agreement']:.0%} of the items"

@@ -154,7 +154,7 @@ def target_for(learner: str, targets: Sequence[Target], left_out: Mapping[str, s
 
 
 def _in_words(target: Target) -> str:
-    if target.options:
+    if target.options and not KINDS[target.kind].of_items:
         return "a choice among options of each task"
     return "a comparison" if target.compared else KINDS[target.kind].words
 

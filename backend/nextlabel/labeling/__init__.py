@@ -10,7 +10,7 @@ from nextlabel.labeling.ids import (
     TaskId,
     ToolProjectId,
 )
-from nextlabel.labeling.kinds import KINDS, LONGEST_LABEL, Label, Result, Span, TargetKind
+from nextlabel.labeling.kinds import KINDS, LONGEST_LABEL, Label, Placed, Result, Span, TargetKind
 from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
@@ -32,6 +32,7 @@ __all__ = [
     "LabelSchema",
     "Layout",
     "ModelVersion",
+    "Placed",
     "Prediction",
     "ProjectId",
     "QueueVersion",

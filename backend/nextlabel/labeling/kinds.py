@@ -18,8 +18,8 @@ from nextlabel.labeling.wording import number_in
 LONGEST_LABEL = 1_000
 """Characters of a label."""
 
-TargetKind = Literal["choice", "choices", "number", "spans"]
-"""One of several labels · any number of them · a number · labeled pieces of a text."""
+TargetKind = Literal["choice", "choices", "number", "spans", "ranking"]
+"""One of several labels · any number of them · a number · labeled pieces of a text · an order of the task's items."""
 
 
 class Span(NamedTuple):
@@ -30,6 +30,13 @@ class Span(NamedTuple):
     label: str
 
 
+class Placed(NamedTuple):
+    """An item that a task offers, and the bucket that it was put in: "" where there are none, or it was left out."""
+
+    bucket: str
+    item: str
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """Everything that a team's own model says of a task, as Label Studio writes results."""
@@ -37,9 +44,10 @@ class Result:
     items: tuple[Mapping[str, object], ...]
 
 
-Label = str | float | tuple[str, ...] | tuple[Span, ...] | Result
+Label = str | float | tuple[str, ...] | tuple[Span, ...] | tuple[Placed, ...] | Result
 """The label of a target: of a ``choice`` one of the target's, of ``choices`` several in the order of the target's, of a
-``number`` the number, of ``spans`` the spans in the order of the text. A `Result` is of all controls at once."""
+``number`` the number, of ``spans`` the spans in the order of the text, of a ``ranking`` the items from the first to the
+last, bucket by bucket in the order of the target's. A `Result` is of all controls at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,9 @@ class Kind:
     """Whether asking a model about every open task takes too long, so that only some are asked about."""
     of_text: bool = False
     """Whether labels are pieces of a text, so that tasks must hold one."""
+    of_items: bool = False
+    """Whether labels order the items that each task offers, so that a target must have ``options``; its own labels are
+    buckets for them, "" for items that are left out of the order."""
 
 
 # --- labels as they are stored, or have been through JSON, which knows lists only -------------------------------------
@@ -108,6 +119,27 @@ def _span(stated: object) -> Span | None:
     match stated:
         case [int(start), int(end), str(label)] if 0 <= start < end:
             return Span(start, end, label)
+        case _:
+            return None
+
+
+def _ranking(stated: object, labels: Sequence[str] | None, scale: Scale | None) -> tuple[Placed, ...] | None:
+    """Each item once; an item by itself is in no bucket."""
+    if not isinstance(stated, list | tuple):
+        return None
+    buckets = tuple(labels or ("",))
+    placed = [one for one in map(_placed, stated) if one is not None and (labels is None or one.bucket in buckets)]
+    if len({one.item for one in placed}) < len(stated):
+        return None
+    return tuple(placed if labels is None else sorted(placed, key=lambda one: buckets.index(one.bucket)))
+
+
+def _placed(stated: object) -> Placed | None:
+    match stated:
+        case str(item) if 0 < len(item) <= LONGEST_LABEL:
+            return Placed("", item)
+        case [str(bucket), str(item)] if 0 < len(item) <= LONGEST_LABEL:
+            return Placed(bucket, item)
         case _:
             return None
 
@@ -174,6 +206,24 @@ def _spans_of_item(item: object) -> list[Span | None]:
             return [_span(item)]
 
 
+def _ranking_in(cell: object) -> tuple[Placed, ...] | None:
+    """Items in their order, or as Label Studio has them: a list for each bucket, or a single one without buckets."""
+    match parsed(cell):
+        case [{"ranker": dict(lists)}] | {"ranker": dict(lists)}:
+            placed = [(_bucket_in(name, lists), one) for name, some in lists.items() if _is_list(some) for one in some]
+            return _ranking(placed, None, None) if all(map(_is_list, lists.values())) else None
+        case items:
+            return _ranking(items, None, None)
+
+
+def _bucket_in(name: str, lists: Mapping[str, object]) -> str:
+    return "" if name == "_" or len(lists) == 1 else name
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
 # --- the kinds --------------------------------------------------------------------------------------------------------
 
 
@@ -221,5 +271,15 @@ KINDS: Mapping[TargetKind, Kind] = {
         names=lambda label: [one.label for one in _parts(label) if isinstance(one, Span)],
         slow=True,
         of_text=True,
+    ),
+    "ranking": Kind(
+        words="an order of items",
+        counted="an order of each row's items",
+        in_file="a list of the items' ids, the first one first",
+        read=_ranking,
+        read_cell=_ranking_in,
+        metrics=("kendall_tau",),
+        names=lambda label: sorted({one.bucket for one in _parts(label) if isinstance(one, Placed)}),
+        of_items=True,
     ),
 }

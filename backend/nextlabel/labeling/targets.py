@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field  # for an Input has a field
@@ -15,8 +16,10 @@ from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.tasks import Task, read_field
 
 _REASONS, _LONGEST_NAME = 10, 60  # of what is left out, in one message
-_MOST_OFFERED, _DEEPEST = 1_000, 50  # options that are read of one task, and how many within one another
+_MOST_OFFERED, _DEEPEST = 1_000, 50  # options or items that are read of one task, and how many within one another
 _END = object()
+_LARGEST_ID = 2**53  # beyond it JavaScript no longer counts
+_INDEX, _LARGEST_INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII), 2**32 - 1
 
 InputKind = Literal["text", "dialogue", "table", "image", "audio", "video", "series", "pdf", "metadata"]
 """What a task's field holds: words or a number · turns of a conversation · named values · the address of a picture, a
@@ -57,7 +60,8 @@ class Target:
     and its two labels stand for the first and the second. One that is not ``pre_annotated`` is what an answer holds,
     such as which labels occur somewhere in it: it orders tasks, and people are shown nothing of it. With ``options``
     each task offers more labels in that field (`offered`), so that any label may occur. With a ``separator`` an option
-    may hold others, and a label is the way to one from the outermost: all their names, with that between.
+    may hold others, and a label is the way to one from the outermost: all their names, with that between. What is
+    ordered in a ``ranking`` are the items in that field, and its labels are buckets for them.
     """
 
     name: str
@@ -72,14 +76,21 @@ class Target:
 
     def offered(self, task: Task) -> dict[str, str]:
         """The labels that can be chosen for a task, the target's own and then those in the task's ``options``, and
-        what people read there.
+        what people read there; of a ``ranking`` the ids of the items there.
 
         An option is an object with a ``value``, and perhaps ``html`` that is shown in its place, an ``alias`` that
         stands for it in labels, and where there is a separator ``children``. Anything else that is there is no option,
         nor is what comes after the thousandth, or has a label that is too long.
+
+        An item is an object with an ``id``, a text or a whole number, and a ``title``, ``body`` or ``html``; of two
+        with the same id only the later one is shown. They come in the order in which Label Studio shows them. Where
+        anything else is among them, or more than a thousand, there are none: an order without some of them would hide
+        these from people.
         """
-        found = {label: label for label in self.labels}
         stated = read_field(task.data, self.options) if self.options else None
+        if KINDS[self.kind].of_items:
+            return _items(stated)
+        found = {label: label for label in self.labels}
         for path, option in islice(_options_in(stated, nested=bool(self.separator)), _MOST_OFFERED):
             if len(label := self.separator.join(path)) <= LONGEST_LABEL:
                 found.setdefault(label, str(option.get("html") or option.get("value")))
@@ -91,7 +102,38 @@ class Target:
         ``stated`` may have been through JSON, which knows lists only. A label of which any part no longer fits is no
         label: half of it would say something that nobody has said.
         """
-        return KINDS[self.kind].read(stated, None if self.options else self.labels, self.scale)
+        kind = KINDS[self.kind]
+        return kind.read(stated, None if self.options and not kind.of_items else self.labels, self.scale)
+
+
+def _items(stated: object) -> dict[str, str]:
+    items = stated if isinstance(stated, list) and len(stated) <= _MOST_OFFERED else []
+    ids = [_id_of(item) for item in items]
+    found = {one: _read_of(item) for one, item in zip(ids, items, strict=True) if one is not None}
+    return {} if None in ids else dict(sorted(found.items(), key=lambda one: _index_of(one[0])))
+
+
+def _index_of(name: str) -> int:
+    """Label Studio's editor keeps items in a JavaScript object, which has whole numbers first, by their size."""
+    return min(int(name), _LARGEST_INDEX) if _INDEX.fullmatch(name) else _LARGEST_INDEX
+
+
+def _id_of(item: object) -> str | None:
+    """As JavaScript writes it."""
+    match item:
+        case {"id": str(text)} if 0 < len(text) <= LONGEST_LABEL:
+            return text
+        case {"id": bool()}:
+            return None
+        case {"id": int() | float() as number} if abs(number) < _LARGEST_ID and number == int(number):
+            return str(int(number))
+        case _:
+            return None
+
+
+def _read_of(item: Mapping[str, object]) -> str:
+    parts = (item.get(part) for part in ("title", "body", "html"))
+    return "\n".join(str(one) for one in parts if isinstance(one, str | int | float))
 
 
 def _options_in(stated: object, *, nested: bool) -> Iterator[tuple[tuple[str, ...], Mapping[str, object]]]:

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from nextlabel.labeling import Input, InputKind, LabelSchema, Task, read_field
+from nextlabel.labeling import KINDS, Input, InputKind, LabelSchema, Task, read_field
 from nextlabel.ports.tool import Finding
 
 _MOST_FIELDS = 20  # that are counted, whatever a labeling config names
+_ITEMS = "each must be an object with an 'id', a text or a whole number, and they may be 1,000 at most"
 _MOST_NAMES, _LONGEST_NAME = 8, 60  # of what tasks have, in one message
 _LONGEST_ADDRESS, _MOST_FILES = 2_000, 16
 
@@ -56,6 +57,18 @@ def _missing(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
         else:
             continue
         yield Finding("warning", f"{message} {one.note}".strip())
+    yield from _unordered(schema, tasks)
+
+
+def _unordered(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:
+    """Of tasks that hold something where items to be ordered should be."""
+    for target in schema.targets:
+        if not KINDS[target.kind].of_items:
+            continue
+        having = [task for task in tasks if read_field(task.data, target.options)]
+        if unread := sum(not target.offered(task) for task in having):
+            found = f"In {unread} of {len(having)} tasks the items of {_named(target.options)} cannot be ordered"
+            yield Finding("warning", f"{found}, and nothing is learned or predicted of them: {_ITEMS}.")
 
 
 def _unread(schema: LabelSchema, tasks: Sequence[Task]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.labeling import KINDS, Input, Label, TargetKind, number_in
+from nextlabel.labeling.kinds import parsed
 from nextlabel.labeling.ranking import Floats
 from nextlabel.simulate.data import LabeledData
 from nextlabel.simulate.label_studio import Record, Table
@@ -55,7 +56,12 @@ def to_data(
     texts, numbers, given, inputs = None, None, None, features or others
     wordy = [] if features or text else [one for one in others if not _is_numeric(one, rows)]
     text = text or _named_text(wordy)
-    if pictures := _pictures([text] if text else [] if features else others, rows):
+    items = _items(others, rows) if KINDS[kind].of_items else ""
+    pictures = [] if items else _pictures([text] if text else [] if features else others, rows)
+    if items:
+        inputs = (items, *(column for column in inputs if column != items))
+        given = [{one: row.fields.get(one) for one in inputs} | {items: parsed(row.fields[items])} for row in rows]
+    elif pictures:
         inputs, given = pictures, [_with_pictures(path, row, pictures) for row in rows]
     elif text := text or _longest_text(wordy, rows):
         inputs, texts = (text,), tuple(_text(name, text, record) for record in rows)
@@ -69,12 +75,22 @@ def to_data(
         texts=texts,
         numbers=numbers,
         records=tuple(given) if given is not None else None,
-        read=tuple(Input(column, "image" if pictures else "text") for column in inputs),
+        read=tuple(Input(one, "dialogue" if one == items else "image" if pictures else "text") for one in inputs),
         kind=kind,
         left_out=len(records) - len(rows),
         label=label,
         inputs=tuple(inputs),
     )
+
+
+def _items(columns: Sequence[str], rows: Sequence[Record]) -> str:
+    """The first column that holds lists of objects and nothing else; "" without one."""
+    lists = {column: [parsed(row.fields.get(column)) for row in rows] for column in columns}
+    return next((column for column, held in lists.items() if all(map(_is_list_of_objects, held))), "")
+
+
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 def _pictures(columns: Sequence[str], rows: Sequence[Record]) -> list[str]:

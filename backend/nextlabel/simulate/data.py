@@ -23,10 +23,10 @@ _FEW = 8  # rows, of which more than half may be of a class of their own by chan
 class LabeledData:
     """Items with known labels: either ``texts``, ``numbers`` (n × d) or ``records``, and n ``labels`` of that ``kind``.
 
-    ``read`` are the fields of records that the label is about. ``test`` is a held-out set of the same kind where one
-    belongs to the data; otherwise a part is split off by each run. ``left_out`` counts rows of the source that had no
-    label; ``label`` and ``inputs`` are the columns that were taken. Raises `ConfigurationError` for lengths that differ
-    and NaN.
+    ``read`` are the fields of records that the label is about, first the one with the items that it orders. ``test`` is
+    a held-out set of the same kind where one belongs to the data; otherwise a part is split off by each run.
+    ``left_out`` counts rows of the source that had no label; ``label`` and ``inputs`` are the columns that were taken.
+    Raises `ConfigurationError` for lengths that differ and NaN.
     """
 
     name: str
@@ -66,7 +66,8 @@ class LabeledData:
     @cached_property
     def target(self) -> Target:
         """What is to be learned."""
-        return Target(self.label or "label", self.kind, self._fields, self.classes)
+        options = self._fields[0].field if KINDS[self.kind].of_items and self._fields else ""
+        return Target(self.label or "label", self.kind, self._fields, self.classes, options=options)
 
     @property
     def _fields(self) -> tuple[Input, ...]:
@@ -137,6 +138,11 @@ class LabeledData:
             )
         if KINDS[self.kind].of_text and [one.kind for one in self._fields] != ["text"]:
             raise ConfigurationError(f"{self.name}: spans are pieces of a text: name the column with --text.")
+        if KINDS[self.kind].of_items and not any(map(self.target.offered, self.tasks())):
+            raise ConfigurationError(
+                f"{self.name}: labels order the items of each row, and no column holds items: lists of objects with an "
+                "'id' and a 'title', 'body' or 'html'."
+            )
         if self.test is not None:
             self._check_test(self.test)
 

@@ -16,12 +16,13 @@ from typing import Any, get_args
 import orjson
 
 from nextlabel.errors import SchemaError
-from nextlabel.labeling import Input, InputKind, LabelSchema, Scale, Target, TargetKind
+from nextlabel.labeling import KINDS, Input, InputKind, LabelSchema, Scale, Target, TargetKind
 from nextlabel_connectors.files.entries import BrokenEntry, Entry
 from nextlabel_connectors.files.profiles import PROFILES, Plain
 from nextlabel_connectors.files.rows import Data
 
 _LARGEST, _MOST_LABELS, _MOST_TARGETS = 1_000_000, 1_000, 50
+_KINDS = tuple(name for name, kind in KINDS.items() if not kind.of_items)  # nothing in a file says what is ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def _target(found: Any) -> Target:
     if not isinstance(found, dict):
         raise TypeError("a target is an object with 'name', 'kind', 'labels' and 'inputs'")
     kind, labels = found.get("kind", "choice"), found.get("labels", [])
-    if kind not in get_args(TargetKind):
-        raise ValueError(f"'kind' must be one of {', '.join(get_args(TargetKind))}")
+    if kind not in _KINDS:
+        raise ValueError(f"'kind' must be one of {', '.join(_KINDS)}")
     if not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
         raise TypeError("'labels' must be a list of texts")
     if not labels and kind != "number":

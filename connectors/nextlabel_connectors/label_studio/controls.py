@@ -12,6 +12,7 @@ from nextlabel.labeling import LONGEST_LABEL, Scale, TargetKind
 from nextlabel_connectors.label_studio.config_xml import Unsupported, attribute, is_true, shown, tag_name
 from nextlabel_connectors.label_studio.dates import Moments
 from nextlabel_connectors.label_studio.inputs import REFERENCE
+from nextlabel_connectors.label_studio.rankings import LEFT_IN_THE_LIST
 from nextlabel_connectors.label_studio.values import (
     PATH_SEPARATOR,
     SIDES,
@@ -165,6 +166,20 @@ def _labels(tag: Element) -> Control:
     return Control("spans", spans_form(), labels, options=options)
 
 
+def _ranker(tag: Element) -> Control:
+    """Without buckets all items are ordered. Of several the default one holds what is put into no other; without a
+    default that stays in the list."""
+    buckets = [child for child in tag if tag_name(child) == "bucket"]  # the editor shows none that lie deeper
+    names = [attribute(bucket, "name") for bucket in buckets]
+    if not all(0 < len(name) <= LONGEST_LABEL for name in names) or len(set(names)) < len(names):
+        raise Unsupported(f"Its buckets need names that differ, of {LONGEST_LABEL:,} characters at most.")
+    if names and not any(is_true(bucket, "default") for bucket in buckets):
+        if LEFT_IN_THE_LIST in names:
+            raise Unsupported(f'A bucket is called "{LEFT_IN_THE_LIST}", as what is left in the list is in results.')
+        names = ["", *names]
+    return Control("ranking", Form("ranker", lambda value: None, lambda label: []), tuple(names))
+
+
 _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "choices": _choices,
     "taxonomy": _taxonomy,
@@ -175,6 +190,7 @@ _CONTROLS: Mapping[str, Callable[[Element], Control]] = {
     "labels": _labels,
     "hypertextlabels": _labels,
     "paragraphlabels": _labels,
+    "ranker": _ranker,
 }
 
 
@@ -246,7 +262,6 @@ _MARKED: Mapping[str, str] = {
 }
 _NOT_LEARNED: Mapping[str, str] = {
     "textarea": "free text",
-    "ranker": "an order of items",
     "relations": "relations between regions",
     "chat": "a conversation to be written",
     "chatmessage": "a conversation to be written",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
@@ -25,6 +26,7 @@ from nextlabel_connectors.label_studio.config_xml import (
 from nextlabel_connectors.label_studio.controls import Control, control_of
 from nextlabel_connectors.label_studio.holding import held_by, how_many
 from nextlabel_connectors.label_studio.inputs import MARKED_BY, count_fields, fields_of, inputs_of, text_of
+from nextlabel_connectors.label_studio.rankings import ranking_form
 from nextlabel_connectors.label_studio.regions import regions_form
 from nextlabel_connectors.label_studio.values import Form
 from nextlabel_connectors.label_studio.visibility import Asked, asked
@@ -35,6 +37,7 @@ _ANSWER = "(the whole answer)"  # a target of configs none of whose controls is 
 
 # Tags that point at another tag without labeling anything.
 _NOT_A_CONTROL = frozenset({"filter"})
+_READ_BESIDE, _MOST_BESIDE = ("text", "dialogue", "table"), 20  # kinds of input that are read beside a list, so many
 # Each control is learned from every field that its object shows, so that both together have a bound, too.
 _MOST_CONTROLS, _MOST_FIELDS, _MOST_INPUTS, _MOST_OPTIONS = 1_000, 1_000, 100_000, 200_000
 
@@ -216,15 +219,14 @@ class _Reader:
             control.labels,
             control.scale,
             compared=control.compared,
-            options=control.options,
+            options=inputs[0].field if control.kind == "ranking" else control.options,
             separator=control.separator,
         )
         # The editor names a comparison itself as what it labels; the import takes only an object, such as the first.
-        laid_out = control.kind == "spans" and inputs[0].layout
         return LearnedControl(
             target,
             objects[0].get("name", ""),
-            regions_form(tag_name(tag), inputs[0]) if laid_out else control.form,
+            _form(tag, control, target),
             _silence(control, around),
             asked(tag, around),
             primed=several,
@@ -287,6 +289,8 @@ class _Reader:
             if tag_name(tag) not in MARKED_BY[tag_name(objects[0])]:
                 raise Unsupported(f"Label Studio's editor marks nothing in a <{objects[0].tag}> with a <{tag.tag}>.")
             return (text,)
+        if control.kind == "ranking":
+            return self._listed(objects[0])
         if not control.compared:
             return _together([self._inputs(shown_there) for shown_there in objects])
         sides = [self._inputs(tag) for tag in objects]
@@ -300,6 +304,13 @@ class _Reader:
             raise Unsupported("It must compare two objects that show one field of the task each, and not the same one.")
         return (*sides[0], *sides[1])
 
+    def _listed(self, shown_there: Element) -> tuple[Input, ...]:
+        """The items of a list, and whatever else there is to read, such as what they are an answer to."""
+        if tag_name(shown_there) != "list":
+            raise Unsupported(f"It orders a <{shown(shown_there.tag)}>; Label Studio's editor orders only a <List>.")
+        beside = islice((one for one in self.everything_shown if one.kind in _READ_BESIDE), _MOST_BESIDE)
+        return tuple(dict.fromkeys((*self._inputs(shown_there), *beside)))
+
     def _shown(self, to_name: str, control: Control) -> list[Element]:
         names = to_name.split(",")
         if control.compared and (len(names) != 2 or names[0] == names[1]):
@@ -310,6 +321,15 @@ class _Reader:
             if name not in self._objects or self._counts[name] > 1:
                 raise Unsupported(f'toName="{shown(name)}" names no object of the config, or more than one.')
         return [self._objects[name] for name in names]
+
+
+def _form(tag: Element, control: Control, target: Target) -> Form:
+    """How its labels stand in results, which may depend on what it is about."""
+    if control.kind == "ranking":
+        return ranking_form(target)
+    if control.kind == "spans" and target.inputs[0].layout:
+        return regions_form(tag_name(tag), target.inputs[0])
+    return control.form
 
 
 def _together(fields: Sequence[tuple[Input, ...]]) -> tuple[Input, ...]:

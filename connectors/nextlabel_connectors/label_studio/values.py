@@ -45,13 +45,13 @@ class Form:
 
 def choice_form() -> Form:
     def read(value: Value) -> Label | None:
-        return _only(_texts(value.get("choices")))
+        return _only(texts_in(value.get("choices")))
 
     return Form("choices", read, lambda label: [{"choices": [label]}], blank={"choices": []})
 
 
 def choices_form() -> Form:
-    return Form("choices", lambda value: _texts(value.get("choices")), _write_choices, blank={"choices": []})
+    return Form("choices", lambda value: texts_in(value.get("choices")), _write_choices, blank={"choices": []})
 
 
 def nested_form(*, single: bool) -> Form:
@@ -120,7 +120,7 @@ def all_spans(labels: Sequence[Label]) -> Label:
     return tuple(chain.from_iterable(cast(Sequence[tuple[Span, ...]], labels)))
 
 
-def _texts(stated: object) -> tuple[str, ...] | None:
+def texts_in(stated: object) -> tuple[str, ...] | None:
     if isinstance(stated, list) and all(isinstance(one, str) for one in stated):
         return tuple(stated)
     return None
@@ -129,7 +129,7 @@ def _texts(stated: object) -> tuple[str, ...] | None:
 def _paths(stated: object) -> tuple[str, ...] | None:
     if not isinstance(stated, list):
         return None
-    paths = [_texts(path) for path in stated]
+    paths = [texts_in(path) for path in stated]
     return tuple(PATH_SEPARATOR.join(path) for path in paths if path) if all(paths) else None
 
 
@@ -171,7 +171,7 @@ def _spans(value: Value) -> tuple[Span, ...] | None:
 
 
 def labels_under(key: str, value: Value) -> tuple[str, ...] | None:
-    return _texts(value.get(key))
+    return texts_in(value.get(key))
 
 
 def offset_in(stated: object) -> int | None:

@@ -18,7 +18,7 @@ from nextlabel.estimators.spans import NoSpans
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.features.encoders import Encoder, encoder_for
 from nextlabel.features.source import Source
-from nextlabel.labeling import Input, InputKind, Label, Scale, Span, Target, Task, TaskId
+from nextlabel.labeling import Input, InputKind, Label, Placed, Scale, Span, Target, Task, TaskId
 from nextlabel.measures.target_predictions import ChoicesPredictions, NumberPredictions, TargetPredictions
 
 WINTER, KITCHEN = ["snow", "ski", "slope", "lift", "ice", "glove"], ["flour", "oven", "bread", "butter", "salt", "pan"]
@@ -50,10 +50,38 @@ def record(n: int) -> dict[str, object]:
 
 def tasks(numbers: Sequence[int]) -> list[Task]:
     options = [{"value": "never"}, {"value": "cold", "alias": "winter"}, {"value": "kitchen"}]
+    shared = {"options": options}
     return [
-        Task(TaskId(str(n)), {"text": words(n), "record": record(n), "audio": f"/data/{n}.mp3", "options": options})
+        Task(
+            TaskId(str(n)),
+            {"text": words(n), "record": record(n), "audio": f"/data/{n}.mp3", "items": items(n), **shared},
+        )
         for n in numbers
     ]
+
+
+COLDEST = ("snow slope", "ice glove", "salt butter", "oven bread")
+
+
+def items(n: int) -> list[dict[str, object]]:
+    """Four of them under the same ids in every task, whatever they hold."""
+    rng = np.random.default_rng(n)
+    shuffled, noise = rng.permutation(COLDEST).tolist(), rng.choice(["and", "or", "with"], 4).tolist()
+    return [{"id": name, "title": f"{more} {text}"} for name, text, more in zip("abcd", shuffled, noise, strict=True)]
+
+
+def coldest_first(n: int) -> list[str]:
+    place = {str(item["id"]): COLDEST.index(str(item["title"]).split(" ", 1)[1]) for item in items(n)}
+    return sorted(place, key=place.__getitem__)
+
+
+def ordered(n: int) -> tuple[Placed, ...]:
+    return tuple(Placed("", item) for item in coldest_first(n))
+
+
+def sorted_out(n: int) -> tuple[Placed, ...]:
+    cold, warm = coldest_first(n)[:2], coldest_first(n)[2:]
+    return (*(Placed("", item) for item in sorted(warm)), *(Placed("cold", item) for item in cold))
 
 
 def season(n: int) -> str:
@@ -89,6 +117,8 @@ LESSONS = [
         "micro_f1",
     ),
     Case(Target("spans", "spans", (Input("text"),), ("winter", "kitchen")), first_word, "f1"),
+    Case(Target("ranking", "ranking", (Input("text"),), options="items"), ordered, "kendall_tau"),
+    Case(Target("buckets", "ranking", (Input("text"),), ("", "cold"), options="items"), sorted_out, "bucket_agreement"),
 ]
 ALSO = {"choice of table", "choices of table", "choice of metadata", "number of metadata"}
 """An estimator knows numbers only, whatever they encode: each is tried on texts, and each other input with one."""
@@ -148,7 +178,8 @@ def test_labels_drawn_by_lot_cannot_be_told_by_who_has_not_seen_them(case: Case)
     assert fitted.out_of_fold is not None
     truth = [drawn.label(n) for n in range(80)]
     figures = metrics_of(fitted.out_of_fold, truth)
-    by_lot = {"accuracy": 0.68, "micro_f1": 0.85, "correlation": 0.4, "f1": 0.6}
+    by_lot = {"accuracy": 0.68, "micro_f1": 0.85, "correlation": 0.4, "f1": 0.6, "kendall_tau": 0.3}
+    by_lot["bucket_agreement"] = 0.65
     assert figures[case.figure] < by_lot[case.figure]
     assert fitted.out_of_fold.losses(truth).mean() < 1, "it does not pretend to be sure either"
 
@@ -178,8 +209,8 @@ def test_the_same_labels_and_seed_give_the_same_model(case: Case) -> None:
 def test_tasks_that_lack_their_field_or_hold_something_odd_break_nothing(case: Case) -> None:
     field = case.target.inputs[0].field
     odd: list[object] = [None, "", 4, float("nan"), [], {}, {"degrees": None}, {"degrees": "12"}, ["x"], "\ud800 \x00"]
-    options = tasks([0])[0].data["options"]
-    data: list[dict[str, object]] = [{"options": options}, *({field: one, "options": options} for one in odd)]
+    offered = {name: tasks([0])[0].data[name] for name in ("options", "items")}
+    data: list[dict[str, object]] = [offered, *({field: one, **offered} for one in odd)]
     asked = [Task(TaskId(str(n)), one) for n, one in enumerate(data)]
     answered = said_by(model_of(case, 40), [*asked, *tasks([70])])
     assert len(answered) == len(odd) + 2
@@ -206,7 +237,8 @@ def test_labels_of_tasks_that_hold_nothing_at_all_break_no_training(case: Case, 
     features = encoder.encode(empty, SOURCE)
     given = [case.label(n) for n in range(labels)]  # task 0 is of the one season, task 1 of the other
     fitted = fit(case.target, empty, features, given, encoder.space(features), 0)
-    assert fitted.model.informative == (case.target.inputs[0].kind != "metadata" and case.target.kind != "spans")
+    nothing = case.target.inputs[0].kind == "metadata" or case.target.kind in ("spans", "ranking")
+    assert fitted.model.informative == (not nothing)
     asked = tasks([70]) if case.target.options else [*empty[:1], *tasks([70])]
     again = restore(ProjectModel({"t": Learned(encoder, fitted.model)}).state())
     answered = said_by(again, asked)

@@ -7,7 +7,8 @@ import pytest
 
 from nextlabel.evaluation import agreement
 from nextlabel.evaluation.metrics import metrics_of
-from nextlabel.labeling import Label, Scale, Span
+from nextlabel.labeling import Label, Placed, Scale, Span
+from nextlabel.measures.ranking_predictions import RankingPredictions
 from nextlabel.measures.target_predictions import (
     ChoicePredictions,
     ChoicesPredictions,
@@ -33,6 +34,16 @@ EVERY_KIND: list[tuple[TargetPredictions, list[Label], str]] = [
         SpanPredictions([(PLACE, PERSON)], [(0.9, 0.9)], np.zeros(1)),
         [(PLACE,)],
         "F1 0.667 (precision 0.500, recall 1.000), on 1 label",
+    ),
+    (
+        RankingPredictions([("a", "b", "c")], [np.array([2.0, 0.0, 1.0])]),
+        [(Placed("", "a"), Placed("", "b"), Placed("", "c"))],
+        "Kendall's tau 0.33, on 1 label",
+    ),
+    (
+        RankingPredictions([("a", "b")], [np.array([2.0, 0.0])], ("", "good"), [np.array([[0.1, 0.9], [0.4, 0.6]])]),
+        [(Placed("", "b"), Placed("good", "a"))],
+        "Kendall's tau 0.00, the right bucket for 50% of the items, on 1 label",
     ),
 ]
 

@@ -27,6 +27,7 @@ from nextlabel.labeling import (
     Label,
     LabelSchema,
     ModelVersion,
+    Placed,
     ProjectId,
     Span,
     TargetKind,
@@ -162,12 +163,20 @@ def of_kind(kind: TargetKind) -> LabeledData:
         "choice": labels(),
         "choices": [tuple(sorted({word for word in one if word in ("cash", "lunch", "prize")})) for one in words],
         "number": [float(len(one)) + len(set(one)) / 7 for one in money],
+        "ranking": [tuple(Placed("", word) for word in sorted(set(one), key=_by_money)) for one in words],
         "spans": [
             tuple(sorted(Span(one.find(word), one.find(word) + len(word), "money") for word in set(some)))
             for one, some in zip(texts(), money, strict=True)
         ],
     }
+    if kind == "ranking":
+        given = tuple({"items": [{"id": word, "title": word} for word in dict.fromkeys(one)]} for one in words)
+        return LabeledData(kind, tuple(found[kind]), records=given, read=(Input("items", "dialogue"),), kind=kind)
     return LabeledData(kind, tuple(found[kind]), texts=texts(), kind=kind)
+
+
+def _by_money(word: str) -> int:
+    return (*SPAM, *HAM).index(word)
 
 
 @pytest.mark.parametrize("kind", get_args(TargetKind))
@@ -218,8 +227,8 @@ def exported(kind: TargetKind, label: Label) -> object:
             return [{"rating": label}]
         case str():
             return label
-        case tuple() if kind == "spans":
-            return [list(span) for span in label]
+        case tuple() if kind in ("spans", "ranking"):
+            return [list(one) for one in label]
         case _:
             return list(label)  # type: ignore[arg-type]
 
@@ -228,8 +237,7 @@ def exported(kind: TargetKind, label: Label) -> object:
 def test_the_command_takes_every_kind_from_a_file(kind: TargetKind, tmp_path: Path) -> None:
     data = of_kind(kind)
     rows = [
-        {"text": text, "label": exported(kind, label)}
-        for text, label in zip(data.texts or (), data.labels, strict=True)
+        {**task.data, "label": exported(kind, label)} for task, label in zip(data.tasks(), data.labels, strict=True)
     ]
     path = jsonl(tmp_path, rows)
     assert load(path).labels == data.labels
@@ -262,6 +270,23 @@ def test_an_export_of_label_studio_is_read_for_every_kind(kind: TargetKind, labe
         path.write_text(json.dumps(rows))
         data = load(path)
         assert (data.kind, data.labels, data.label, data.inputs) == (kind, (label, label), "what", ("text",))
+
+
+def test_orders_of_items_are_read_from_exports_of_label_studio_and_items_must_be_there(tmp_path: Path) -> None:
+    items = [{"id": one, "title": f"item {one}"} for one in "abc"]
+    orders = ["abc", "cba", "bca"]
+    result = [[{"from_name": "it", "type": "ranker", "value": {"ranker": {"it": list(one)}}}] for one in orders]
+    path = tmp_path / "export.json"
+    path.write_text(
+        json.dumps([{"data": {"q": "?", "list": items}, "annotations": [{"result": one}]} for one in result])
+    )
+    data = load(path)
+    assert (data.kind, data.inputs, data.target.options) == ("ranking", ("list", "q"), "list")
+    assert data.labels == tuple(tuple(Placed("", item) for item in one) for one in orders)
+    assert list(data.target.offered(data.tasks()[0])) == ["a", "b", "c"]
+    without = jsonl(tmp_path, [{"text": f"text {n}", "label": [["", "a"], ["", f"b{n}"]]} for n in range(4)])
+    with pytest.raises(ConfigurationError, match="no column holds items"):
+        load(without).check_learnable()
 
 
 def test_who_marks_no_span_says_that_there_is_none(tmp_path: Path) -> None:

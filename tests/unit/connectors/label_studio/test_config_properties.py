@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError, SchemaError
-from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
+from nextlabel.labeling import Guess, Label, Placed, Prediction, QueueVersion, Span, Target, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
 from nextlabel_connectors.label_studio.payloads import read_labels, read_task_seen, write_result
 
@@ -23,7 +23,10 @@ OBJECTS = (
     '<Text name="text" value="$text"/><HyperText name="page" value="$title: $html"/>'
     '<Paragraphs name="talk" value="$talk"/><Table name="row" value="$row"/><Image name="image" value="$image"/>'
     '<Audio name="sound" value="$sound"/><Video name="film" value="$film"/><TimeSeries name="pulse" value="$pulse"/>'
+    '<List name="list" value="$items"/>'
 )
+ITEMS: list[object] = [{"id": "a", "title": "one"}, {"id": 2, "body": "two"}, {"id": "ü", "html": "<b>3</b>"}]
+TASK = Task(TaskId("1"), {"items": ITEMS})
 SHOWN = ("text", "page", "talk", "row", "image", "sound", "film", "pulse")
 # No "$", which makes an option no fixed one, and nothing that would be the separator of paths.
 words = st.text(
@@ -50,7 +53,7 @@ def options(draw: st.DrawFn, tag: str, depth: int) -> str:
 @st.composite
 def controls(draw: st.DrawFn, name: str) -> str:
     to_name = draw(st.sampled_from(SHOWN))
-    match draw(st.sampled_from(["Choices", "Taxonomy", "Rating", "Number", "Pairwise", "Labels"])):
+    match draw(st.sampled_from(["Choices", "Taxonomy", "Rating", "Number", "Pairwise", "Ranker", "Labels"])):
         case "Choices":
             mode = draw(st.sampled_from(["single", "single-radio", "multiple"]))
             tag, inside = f"Choices{attributes(choice=mode)}", draw(options("Choice", 1))
@@ -66,6 +69,11 @@ def controls(draw: st.DrawFn, name: str) -> str:
         case "Pairwise":
             to_name = ",".join(draw(st.permutations(["text", "talk", "row", "image"]))[:2])
             tag, inside = "Pairwise", ""
+        case "Ranker":
+            names = draw(st.lists(words.map(lambda word: f"b {word}"), max_size=3, unique=True))
+            default = draw(st.sampled_from([{}, {"default": "true"}]))
+            buckets = [f"<Bucket{attributes(name=one, **default)}/>" for one in names]
+            to_name, tag, inside = "list", "Ranker", "".join(buckets)
         case _:
             to_name, tag, inside = "text", "Labels", draw(options("Label", 0))
     return f"<{tag}{attributes(name=name, toName=to_name)}>{inside}</{tag.split()[0]}>"
@@ -95,11 +103,15 @@ def a_label(target: Target) -> st.SearchStrategy[Label]:
                 lambda at, size, label: Span(at, at + size, label), st.integers(0, 99), st.integers(1, 9), label
             )
             return st.sets(span, max_size=4).map(lambda spans: tuple(sorted(spans)))
+        case "ranking":
+            buckets = st.lists(st.sampled_from(target.labels or ("",)), min_size=len(ITEMS), max_size=len(ITEMS))
+            orders = st.tuples(st.permutations(sorted(target.offered(TASK))), buckets)
+            return orders.map(lambda one: target.read(list(zip(*reversed(one), strict=True))) or ())
 
 
 def written(config: LabelConfig, labels: dict[str, Label]) -> list[dict[str, object]]:
     guesses = tuple(Guess(name, label, 0.5) for name, label in labels.items())
-    return write_result(Prediction(TaskId("1"), QueueVersion("0001"), guesses, 0.5, 0.5), config)
+    return write_result(Prediction(TaskId("1"), QueueVersion("0001"), guesses, 0.5, 0.5), config, TASK.data)
 
 
 @relaxed
@@ -112,7 +124,7 @@ def test_a_label_is_the_same_when_it_has_been_written_and_read_whatever_the_conf
     labels = {target.name: data.draw(a_label(target)) for target in config.schema.targets}
     result = orjson.loads(orjson.dumps(written(config, labels)))
     assert result == written(config, labels)  # what is stored is compared with what is wanted
-    read = read_labels(result, config)
+    read = read_labels(result, config, TASK.data)
     assert {target.name: target.read(read.get(target.name)) for target in config.schema.targets} == labels
 
 
@@ -123,6 +135,7 @@ WHOLE = (
     '<Taxonomy name="tree" toName="row"><Choice value="a"><Choice value="b"/></Choice><Choice value="c"/></Taxonomy>'
     '<Rating name="stars" toName="image" maxRating="4"/><Number name="age" toName="text" min="0" max="9" step="0.5"/>'
     '<Pairwise name="better" toName="text,talk"/>'
+    '<Ranker name="order" toName="list"><Bucket name="best"/><Bucket name="worst"/></Ranker>'
     '<Labels name="who" toName="text"><Label value="PER"/><Label value="ORG"/></Labels></View>'
 )
 CONFIG = parse_label_config(WHOLE)
@@ -133,6 +146,7 @@ LABELS: dict[str, Label] = {
     "stars": 4.0,
     "age": 1.5,
     "better": "left",
+    "order": (Placed("", "a"), Placed("best", "ü"), Placed("worst", "2")),
     "who": (Span(0, 3, "PER"), Span(4, 9, "ORG")),
 }
 ODD = ["", "<", ">", '"', "&", "/", "$", "\0", "\n", "é", "😀", "true", "{{", ",", "<Choice/>", 'name="who"', "x" * 99]
@@ -203,7 +217,7 @@ def test_a_payload_with_mistakes_is_a_payload_error_or_read_and_nothing_else() -
     chance = random.Random(7)
     seen = {
         "id": 1,
-        "data": {"text": "hi"},
+        "data": {"text": "hi", "items": ITEMS},
         "annotations": [
             {"id": 2, "updated_at": "2026-11-22T06:42:46.784535Z", "result": written(CONFIG, LABELS)},
             {"id": 3, "updated_at": "2026-11-22T06:42:46.784535Z", "result": [], "was_cancelled": True},

@@ -324,7 +324,7 @@ def test_a_control_that_is_asked_of_some_tasks_only_is_learned_from_those() -> N
         ('<DateTime name="odd" toName="text" only="date" format="%d.%m."/>', "read again"),
         ('<DateTime name="odd" toName="text" format="%-d.%m.%Y %H:%M"/>', "read again"),
         ('<DateTime name="odd" toName="text" format="%Y-%m-%dT%H:%M %Y"/>', "read again"),
-        ('<Ranker name="odd" toName="text"/>', "an order of items"),
+        ('<Ranker name="odd" toName="text"/>', "orders only a <List>"),
         ('<RectangleLabels name="odd" toName="text"/>', "regions of an image"),
         (marks("ParagraphLabels", "text"), "marks nothing in a <Text> with a <ParagraphLabels>"),
         ('<Whatever name="odd" toName="text"/>', "<Whatever> is not known to nextlabel;"),
@@ -465,7 +465,7 @@ def test_a_filter_box_is_not_a_control() -> None:
         ),
         ('<TextArea name="it" toName="text"/>', AMOUNT),
         ('<Brush name="it" toName="image"/>', AMOUNT),
-        ('<Ranker name="it" toName="list"/><List name="list" value="$list"/>', AMOUNT),
+        ('<Ranker name="it" toName="text"/>', AMOUNT),
         ('<Whatever name="it" toName="nothing"/>', AMOUNT),
     ],
 )
