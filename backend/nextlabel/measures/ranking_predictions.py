@@ -71,7 +71,10 @@ class RankingPredictions:
         neither. Only what is still offered counts."""
         compared = [self._in_order(row, label) for row, label in enumerate(truth)]
         pairs = [(after > before).astype(np.float64) for before, after in compared]
-        buckets = [self._in_bucket(row, label) if self.buckets else np.empty(0) for row, label in enumerate(truth)]
+        buckets = [
+            self._in_bucket(row, label).astype(np.float64) if self.buckets else np.empty(0)
+            for row, label in enumerate(truth)
+        ]
         return np.array([_mean(both, 1.0) for both in zip(pairs, buckets, strict=True)])
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
