@@ -1,21 +1,18 @@
 """Which tasks are reserved for audits, and where they stand among the ranked ones.
 
-How the service will use this room. At ``connect`` a project gets a random salt, which nobody else may know. Before each
-order, tasks of `Reserve.withheld` are kept from the query strategy, and `interleave` puts those of `Reserve.sample`
-that have no label yet between the ranked ones; tasks that are ``blank`` are sent with an empty prediction. A label of
-a task of the sample is an audit label, unless it was there at ``connect``. When it comes, how good the answer of the
-version in service had been (right or wrong, Jaccard, |error| ÷ range) joins the values of
-`always_valid.mean_of_answers`. After a turn the out-of-fold values of all audit labels go to `intervals.mean_interval`,
-per class to `intervals.by_class`, and from 50 on, with the out-of-fold confidence on tasks without an audit label, to
-`prediction_powered.mean_interval`; F1 and correlation go to `intervals.jackknife`. The losses that two versions had on
-audit labels which neither had seen go to `paired.judge`, which decides what serves.
+A project gets a random salt when it is first read, which nobody else may know. Tasks of `Reserve.sample` are kept from
+query strategies, and `interleave` puts those that have no label yet between the ranked ones; all ``blank`` tasks are
+sent with an empty prediction (`nextlabel.loop.auditing`). A label of a task of the sample is an audit label, unless it
+was there before the project was read. How right the version in service had been about it joins the values of
+`always_valid.mean_of_answers`; how right a version is about all of them, out of fold, goes to `intervals.mean_interval`
+(`accuracy`); and the losses of two versions on those that neither has seen go to `paired.judge` (`promotion`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -57,11 +54,6 @@ class Reserve:
         places = sorted((_unit(key, "reserve", task), task) for task in set(tasks))
         size = max(bisect_left(places, (self.share,)), self.least)
         return tuple(task for _, task in places[:size])
-
-    def withheld(self, tasks: Iterable[TaskId], before: Collection[TaskId] = ()) -> frozenset[TaskId]:
-        """The tasks that no strategy ranks: the sample, and all that were withheld ``before``, whatever has changed
-        since. Audit figures are taken from the sample alone, which stays random."""
-        return frozenset(before) | frozenset(self.sample(tasks))
 
 
 def audit_rate(audit_labels: int) -> float:

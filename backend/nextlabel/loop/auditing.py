@@ -11,7 +11,7 @@ from nextlabel.labeling import Prediction, ProjectId, Task, TaskId
 from nextlabel.labeling.ranking import RankedTask
 from nextlabel.ports.state import Draw, Reserves
 
-_LEAST, _SMALL = 60, 5  # audit tasks, where these are no more than one task in five
+_LEAST, _SMALL = 60, 5  # audit tasks, where these are no more than one in five of the first tasks
 
 Placed = TypeVar("Placed", RankedTask, Prediction)
 
@@ -54,9 +54,9 @@ def audits_of(
     draw = reserves.draw(project)
     if draw is None and (share == 0 or not everyone):
         return Audits()
-    draw = draw or reserves.begin(project, share=share, labeled_before=len(labeled))
     least = min(_LEAST, len(everyone) // _SMALL)
-    sample = Reserve(draw.salt, draw.share, least).sample(everyone)
+    draw = draw or reserves.begin(project, share=share, least=least, labeled_before=len(labeled))
+    sample = Reserve(draw.salt, draw.share, draw.least).sample(everyone)
     known, waiting = reserves.tasks(project), set(still_open)
     if new := [task for task in sample if task in waiting and task not in known]:
         reserves.add(project, new)

@@ -226,6 +226,7 @@ class Draw:
 
     salt: str = field(repr=False)
     share: float
+    least: int = 0
     labeled_before: int = 0
     blank: frozenset[TaskId] = frozenset()
 
@@ -259,8 +260,11 @@ class Reserves(Protocol):
     def draw(self, project: ProjectId) -> Draw | None:
         """None where no task was ever reserved."""
 
-    def begin(self, project: ProjectId, *, share: float, labeled_before: int) -> Draw:
-        """Reserve that share from now on, unless the project has a reserve already; returns the one in force."""
+    def begin(self, project: ProjectId, *, share: float, least: int, labeled_before: int) -> Draw:
+        """Reserve that share, and at ``least`` so many, from now on, unless the project has a reserve already.
+
+        Returns the one in force.
+        """
 
     def tasks(self, project: ProjectId, among: Collection[TaskId] | None = None) -> frozenset[TaskId]:
         """The audit tasks, or those among some tasks."""

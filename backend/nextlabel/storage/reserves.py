@@ -27,12 +27,13 @@ class StoredReserves:
             row = sql.execute(select(reserves).where(reserves.c.project == project)).one_or_none()
         return None if row is None else _draw(row)
 
-    def begin(self, project: ProjectId, *, share: float, labeled_before: int) -> Draw:
+    def begin(self, project: ProjectId, *, share: float, least: int, labeled_before: int) -> Draw:
         with self._database.write() as sql:
             mine = select(reserves).where(reserves.c.project == project)
             if sql.execute(mine).one_or_none() is None:
-                drawn = {"salt": secrets.token_hex(_SALT_BYTES), "share": share, "labeled_before": labeled_before}
-                sql.execute(insert(reserves).values(project=project, blank=[], **drawn))
+                drawn = {"salt": secrets.token_hex(_SALT_BYTES), "share": share, "least": least}
+                row = {"project": project, "labeled_before": labeled_before, "blank": [], **drawn}
+                sql.execute(insert(reserves).values(**row))
             return _draw(sql.execute(mine).one())
 
     def tasks(self, project: ProjectId, among: Collection[TaskId] | None = None) -> frozenset[TaskId]:
@@ -94,4 +95,4 @@ class StoredReserves:
 
 
 def _draw(row: Row[Any]) -> Draw:
-    return Draw(row.salt, row.share, row.labeled_before, frozenset(map(TaskId, row.blank)))
+    return Draw(row.salt, row.share, row.least, row.labeled_before, frozenset(map(TaskId, row.blank)))

@@ -206,6 +206,7 @@ reserves = Table(
     Column("project", String(64), primary_key=True),
     Column("salt", String(64), nullable=False),
     Column("share", Float, nullable=False),
+    Column("least", Integer, nullable=False),
     Column("labeled_before", Integer, nullable=False),
     Column("blank", JSON, nullable=False),
 )

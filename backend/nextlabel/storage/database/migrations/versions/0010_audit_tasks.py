@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("project", sa.String(64), primary_key=True),
         sa.Column("salt", sa.String(64), nullable=False),
         sa.Column("share", sa.Float, nullable=False),
+        sa.Column("least", sa.Integer, nullable=False),
         sa.Column("labeled_before", sa.Integer, nullable=False),
         sa.Column("blank", sa.JSON, nullable=False),
     )
