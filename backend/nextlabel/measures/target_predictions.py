@@ -330,9 +330,8 @@ def as_two_classes(uncertainty: Floats) -> Floats:
 
 def membership(truth: Sequence[Label], labels: Sequence[str]) -> NDArray[np.bool_]:
     """n × l: which label was given to which task."""
-    return np.array([[label in given for label in labels] for given in truth if isinstance(given, tuple)]).reshape(
-        len(truth), len(labels)
-    )
+    rows = [[label in given for label in labels] for given in truth if isinstance(given, tuple)]
+    return np.array(rows, dtype=np.bool_).reshape(len(truth), len(labels))
 
 
 def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Floats:
