@@ -1,10 +1,11 @@
 """``python -m benchmarks.honesty``: whether the figures that nextlabel shows hold, and a worse model is kept out.
 
 A fast path: on three real sets the service's own learning asks for labels in half of the rows, and what each version
-says of the other half is kept in ``.cache/honesty``. Audit tasks are then drawn from that half a thousand times over,
-none twice, each predicted by the version that its place calls for. So audits do not train the model here, but for the
-*version in service*, whose out-of-fold predictions come from models that are fitted on ranked and audit labels alike.
-Pairs of versions for the gate are real ones whose accuracies differ by as much as is said.
+says of the other half is kept in ``.cache/honesty``. Audit tasks are then drawn from that half many times over, none
+twice, each predicted by the version that its place calls for: here audits do not train the model. They do for the
+*version in service*, whose out-of-fold predictions come from models fitted on ranked and audit labels alike; it is held
+to its accuracy on all tasks, those with a label counted by models that had not seen them. Pairs for the gate are two
+versions of one run that differ as much in accuracy as is said; simulated ones differ in nothing but what they miss.
 
 Finished runs are kept and never done twice. ``QUICK=1`` does fewer. The last line is one JSON object; tables go into
 ``docs/benchmarks.md`` (with ``QUICK=1`` they are only printed).
@@ -20,6 +21,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -27,12 +29,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from benchmarks.page import write_table
+from nextlabel.estimators.learners import LinearLearner
 from nextlabel.evaluation import prediction_powered
 from nextlabel.evaluation.always_valid import log_evidence
 from nextlabel.evaluation.intervals import Interval, mean_interval
 from nextlabel.evaluation.paired import AGAINST_ANCHOR, AHEAD, e_values
 from nextlabel.evaluation.reserve import audit_rate
-from nextlabel.features.matrices import stacked
+from nextlabel.features.matrices import rows_of, stacked
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.workbench import order_seed
 from nextlabel.simulate import load
@@ -47,7 +50,7 @@ _SIZES = (50, 100, 200)  # audit labels that the version in service is measured 
 _AWAY = {"≥ 10 worse": (-0.13, -0.10), "5 worse": (-0.055, -0.045), "3 worse": (-0.035, -0.025)}
 _AWAY |= {"equal": (-0.002, 0.002), "3 better": (0.025, 0.035)}
 _JUDGED_AT = (100, 200)
-_FOLDS, _PAIRS = 5, 200
+_FOLDS, _PAIRS = 10, 200
 
 Run = Mapping[str, Floats]
 
@@ -65,22 +68,21 @@ FULL, QUICK = Effort(20, 1000, 200), Effort(4, 500, 24)
 
 
 class Fitted(MatrixLearning):
-    """The service's learning, with what it says of the held-out half, which audit tasks may be labeled of too."""
+    """The service's learning, with what its models say of all rows: of those that may be asked, then the other half."""
 
-    def probabilities(self, rows: Rows, audits: Rows) -> Floats:
-        """k chances of each held-out row, by a model of these labeled rows and audit tasks."""
+    def __init__(self, problem: Problem, split: Split, seed: int) -> None:
+        super().__init__(problem, split, "accuracy", seed)
         known = self._matrices
-        labels = np.concatenate([self._truth[rows], self._test_truth[audits]])
-        predict = known.learner.fit(_stacked(known.train[rows], known.test[audits]), labels, self._seed)
-        return np.asarray(predict(known.test))
+        self._rows, self._classes = _stacked(known.train, known.test), np.append(self._truth, self._test_truth)
+        self.asked_of, self.rows = len(self._truth), len(self._classes)
+        cast(LinearLearner, known.learner).remember(self._rows)
 
-    def of_truth(self, probabilities: Floats) -> Floats:
-        """Each held-out row's chance of what is true."""
-        return np.asarray(probabilities[np.arange(len(self._test_truth)), self._test_truth])
-
-    def right(self, probabilities: Floats) -> Floats:
-        """1 for each held-out row whose likeliest class is true, 0 for the others."""
-        return (probabilities.argmax(axis=1) == self._test_truth).astype(np.float64)
+    def said(self, labeled: Rows) -> tuple[Floats, Floats, Floats]:
+        """Of each row, by a model of the labeled ones: is it right (1 or 0), how sure, and the chance of the truth."""
+        learner = self._matrices.learner
+        chances = learner.fit(rows_of(self._rows, labeled), self._classes[labeled], self._seed)(self._rows)
+        right = np.asarray(chances.argmax(axis=1) == self._classes, dtype=np.float64)
+        return right, np.asarray(chances.max(axis=1)), np.asarray(chances[np.arange(len(chances)), self._classes])
 
 
 def _stacked(first: Features, second: Features) -> Features:
@@ -92,7 +94,7 @@ def _stacked(first: Features, second: Features) -> Features:
 def learned(name: str, seed: int, effort: Effort) -> Run:
     """One run of a set: of each version, whether it is ``right`` of each held-out row and its chance of the ``truth``;
     and for each number of audit labels, what fold models said of some draws of so many."""
-    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}.npz"
+    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}x{_FOLDS}.npz"
     if not path.exists():
         with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="nextlabel-honesty-") as cache:
             warnings.simplefilter("ignore")  # collinear columns, few labels
@@ -109,37 +111,40 @@ def _learn(name: str, seed: int, effort: Effort, cache: Path) -> dict[str, Float
     data = load(name)
     order = np.random.default_rng([seed, 17]).permutation(len(data))
     split = Split(data.target, data.part(order[: len(order) // 2]), data.part(order[len(order) // 2 :]))
-    learning = Fitted(Problem(data, cache), split, "accuracy", seed)
+    learning = Fitted(Problem(data, cache), split, seed)
     rows, said = np.empty(0, dtype=np.int64), []
     while len(rows) < _LABELS:
         learning.learn(rows)
         strategy = Diverse() if learning.is_cold(_BATCH) else built_in("adaptive")
         asked = learning.candidates(order_seed(seed, len(rows))).ranked(strategy, _BATCH).task_ids()
         rows = np.concatenate([rows, np.array([int(task) for task in asked], dtype=np.int64)])
-        said.append(learning.probabilities(rows, np.empty(0, dtype=np.int64)))
-    found = {
-        "right": np.stack([learning.right(p) for p in said]),
-        "truth": np.stack([learning.of_truth(p) for p in said]),
-    }
-    draws = -(-effort.fits // effort.runs)
+        right, _, truth = learning.said(rows)
+        said.append(np.stack([right, truth])[:, learning.asked_of :])
+    found = dict(zip(("right", "truth"), np.stack(said, axis=1), strict=True))
     for size in _SIZES:
-        found[f"of {size}"] = np.stack(
-            [_out_of_fold(learning, rows, size, [seed, size, draw]) for draw in range(draws)]
-        )
+        draws = [_out_of_fold(learning, rows, size, [seed, size, n]) for n in range(-(-effort.fits // effort.runs))]
+        found[f"of {size}"] = np.stack(draws)
     return found
 
 
 def _out_of_fold(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floats:
-    """3 × held-out rows, audits first: are fold models right, how sure are they, is the version right."""
-    order = np.random.default_rng(seed).permutation(len(learning._test_truth))
-    audits, places = order[:size], np.arange(len(order))
-    right, sure = np.empty(len(order)), np.empty(len(order))
-    for fold in range(_FOLDS):
-        out = places % _FOLDS == fold
-        p = learning.probabilities(rows[np.arange(len(rows)) % _FOLDS != fold], audits[~out[:size]])
-        right[out], sure[out] = learning.right(p)[order][out], p.max(axis=1)[order][out]
-    version = learning.right(learning.probabilities(rows, audits))[order]
-    return np.stack([right, sure, version])
+    """3 × all rows, audits first: is a model that has not seen the row right, how sure is it, and is the version right.
+
+    For that last one too, rows with a label count by what the models without it say.
+    """
+    order = np.random.default_rng(seed).permutation(learning.rows - learning.asked_of)
+    audits = order[:size] + learning.asked_of
+    labeled, fold = np.concatenate([rows, audits]), np.arange(learning.rows) % _FOLDS
+    fold[labeled] = np.arange(len(labeled)) % _FOLDS
+    right, sure = np.empty(len(fold)), np.empty(len(fold))
+    for one in range(_FOLDS):
+        out = fold == one
+        answers = learning.said(labeled[fold[labeled] != one])
+        right[out], sure[out] = answers[0][out], answers[1][out]
+    version = learning.said(labeled)[0]
+    version[labeled] = right[labeled]
+    others = np.setdiff1d(np.arange(len(fold)), audits)
+    return np.stack([right, sure, version])[:, np.concatenate([audits, others])]
 
 
 def versions_asked(versions: int) -> NDArray[np.intp]:
@@ -186,9 +191,12 @@ class Covered:
 def of_version(runs: Sequence[Run], size: int) -> tuple[Covered, Covered]:
     """The interval of the version in service after so many audit labels, and the same tightened by PPI++."""
     drawn = [draw for run in runs for draw in run[f"of {size}"]]
-    truths = [float(version[size:].mean()) for _, _, version in drawn]
-    plain = [mean_interval(right[:size]) for right, _, _ in drawn]
-    powered = [prediction_powered.mean_interval(right[:size], sure[:size], sure[size:]) for right, sure, _ in drawn]
+    truths = [float(version.mean()) for _, _, version in drawn]
+    plain = [mean_interval(right[:size], pool=len(right)) for right, _, _ in drawn]
+    powered = [
+        prediction_powered.mean_interval(right[:size], sure[:size], sure[size:], pool=len(right))
+        for right, sure, _ in drawn
+    ]
     return Covered.of(plain, truths), Covered.of(powered, truths)
 
 

@@ -33,27 +33,33 @@ def mean_of_answers(values: Values, *, whole: bool, level: float = LEVEL) -> Int
     values can only be 0 or 1; it must not depend on what they are. Raises `ValueError` for no values, and for those
     outside.
     """
-    low, high = sequence(values, whole=whole, level=level)
+    sums, counts, spread = _so_far(values, whole=whole)
+    low, high = _bounds(sums[-1:], counts[-1:], None if spread is None else spread[-1:], level)
     method = "always valid (mixture)" if whole else "always valid (mixture, by spread)"
-    return Interval(float(np.mean(values)), float(low[-1]), float(high[-1]), len(low), method)
+    return Interval(float(np.mean(values)), float(low[0]), float(high[0]), len(counts), method)
 
 
 def sequence(values: Values, *, whole: bool, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """n lower and n upper bounds, those after each value: of the means against which there is too little evidence.
+    """n lower and n upper bounds, those after each value; as for `mean_of_answers`."""
+    return _bounds(*_so_far(values, whole=whole), level)
 
-    That is less than 1 ÷ (1 − level); it is convex in the mean, so that those are all there are between the bounds.
-    """
+
+def _so_far(values: Values, *, whole: bool) -> tuple[Floats, Floats, Floats | None]:
+    """After each of n values their sum, their number and, unless they are whole, their spread."""
     seen = in_unit_range(values)
     if whole and not np.isin(seen, (0, 1)).all():
         raise ValueError("Some values are neither 0 nor 1, though they were said to be whole.")
-    counts, sums, most = np.arange(1.0, len(seen) + 1), np.cumsum(seen), -np.log(1 - level)
-    spread = None if whole else spread_so_far(seen)
+    return np.cumsum(seen), np.arange(1.0, len(seen) + 1), None if whole else spread_so_far(seen)
+
+
+def _bounds(sums: Floats, counts: Floats, spread: Floats | None, level: float) -> tuple[Floats, Floats]:
+    """The ends of the means against which the evidence is less than 1 ÷ (1 − level); it is convex in the mean."""
 
     def is_believable(means: Floats) -> Floats:
-        return np.asarray(log_evidence(sums, counts, means, spread) < most)
+        return np.asarray(log_evidence(sums, counts, means, spread) < -np.log(1 - level))
 
     inside = sums / counts
-    return _end(is_believable, inside, np.zeros(len(seen))), _end(is_believable, inside, np.ones(len(seen)))
+    return _end(is_believable, inside, np.zeros(len(sums))), _end(is_believable, inside, np.ones(len(sums)))
 
 
 def log_evidence(sums: Floats, counts: Floats, means: Floats, spread: Floats | None = None) -> Floats:

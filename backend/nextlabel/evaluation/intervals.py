@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from nextlabel.labeling.ranking import Floats
@@ -45,7 +46,7 @@ def mean_interval(values: Values, *, pool: int | None = None, level: float = LEV
     """
     seen = in_unit_range(values)
     mean, n = float(seen.mean()), len(seen)
-    size = labels_worth(seen) / _left(n, pool)
+    size = labels_worth(seen) / share_left(n, pool)
     return wilson(mean, n, size, "wilson" if np.isin(seen, (0, 1)).all() else "wilson, by spread", level)
 
 
@@ -88,19 +89,31 @@ def jackknife(
     """For a ``figure`` that is no mean, such as F1 or a correlation (Tukey, 1958); not for repeated looks.
 
     ``figure`` takes the row numbers that count, of ``n`` labels in random order, and is between ``lowest`` and
-    ``highest``. From 100 labels on, groups of them are left out together. Raises `ValueError` for fewer than 2 labels.
+    ``highest``. From 100 labels on, groups of them are left out together. Where leaving out changes nothing, such as an
+    F1 of 1, it is Wilson's of as many labels. Raises `ValueError` for fewer than 2 labels.
     """
     if n < 2:
         raise ValueError(f"A jackknife takes at least 2 labels, not {n}.")
     rows, groups = np.arange(n), min(n, _MOST_GROUPS)
     whole = figure(rows)
     without = np.array([figure(rows[rows % groups != left_out]) for left_out in range(groups)])
-    # On a scale without ends: the interval is shorter towards an end, and does not reach beyond it.
-    centre, others = (_logit((x - lowest) / (highest - lowest), n) for x in (np.array(whole), without))
-    error = float(np.sqrt((groups - 1) / groups * ((others - others.mean()) ** 2).sum()))
-    reach = float(t.ppf(0.5 + level / 2, groups - 1)) * error
-    low, high = (lowest + (highest - lowest) / (1 + np.exp(-(centre + side))) for side in (-reach, reach))
-    return Interval(whole, min(float(low), whole), max(float(high), whole), n, "jackknife, not for repeated looks")
+    width = highest - lowest
+    place, places = (whole - lowest) / width, (without - lowest) / width
+    low, high = _left_out(place, places, n, level) if np.ptp(places) else _ends(wilson(place, n, n, "", level))
+    low, high = (lowest + width * end for end in (low, high))
+    return Interval(whole, min(low, whole), max(high, whole), n, "jackknife, not for repeated looks")
+
+
+def _left_out(place: float, places: Floats, n: int, level: float) -> tuple[float, float]:
+    """The ends on a scale without ends (log odds): shorter towards 0 and 1, and not beyond."""
+    groups, centre, others = len(places), _logit(np.array(place), n), _logit(places, n)
+    error = np.sqrt((groups - 1) / groups * squares_of(others))
+    reach = t.ppf(0.5 + level / 2, groups - 1) * error
+    return float(expit(centre - reach)), float(expit(centre + reach))
+
+
+def _ends(one: Interval) -> tuple[float, float]:
+    return one.low, one.high
 
 
 def in_unit_range(values: Values) -> Floats:
@@ -121,11 +134,11 @@ def wilson(mean: float, n: int, size: float, method: str, level: float = LEVEL) 
     return Interval(mean, max(0.0, centre - reach), min(1.0, centre + reach), n, method)
 
 
-def _left(n: int, pool: int | None) -> float:
+def share_left(n: int, pool: int | None) -> float:
     """By how much less a mean varies that is taken from ``n`` of a ``pool`` of tasks, none of them twice."""
     return 1.0 if pool is None else max(pool - n, 1) / max(pool - 1, 1)
 
 
 def _logit(share: Floats, n: int) -> Floats:
     inside = np.clip(share, 0.5 / (n + 1), 1 - 0.5 / (n + 1))
-    return np.asarray(np.log(inside / (1 - inside)))
+    return np.asarray(logit(inside))

@@ -11,6 +11,7 @@ from nextlabel.evaluation.intervals import (
     gain,
     in_unit_range,
     labels_worth,
+    share_left,
     squares_of,
     wilson,
 )
@@ -20,13 +21,16 @@ _FOLDS = 5
 _NO_SPREAD = 1e-12  # a variance that rounding alone may make
 
 
-def mean_interval(right: Values, sure: Floats, others: Floats, *, level: float = LEVEL) -> Interval:
+def mean_interval(
+    right: Values, sure: Floats, others: Floats, *, pool: int | None = None, level: float = LEVEL
+) -> Interval:
     """For the mean of ``right``, n values in [0, 1] of audit tasks, in the random order in which they were drawn.
 
     ``sure`` is how right the model took itself to be on them, and ``others`` on m tasks that stand for all tasks: the
     reserved ones without a label, or all without an audit label; always by a model that had not seen the task. It need
     not be calibrated: how far it is trusted (between not at all and fully) is taken from other labels than those it is
-    then applied to. Raises `ValueError` for values outside [0, 1], and where there are fewer than 5 labels.
+    then applied to. ``pool`` is how many tasks there are in all. Raises `ValueError` for values outside [0, 1] and for
+    fewer than 5 labels.
     """
     right, sure, others = in_unit_range(right), in_unit_range(sure), in_unit_range(others)
     n, m = len(right), len(others)
@@ -36,7 +40,7 @@ def mean_interval(right: Values, sure: Floats, others: Floats, *, level: float =
     rectified = right - trust * (sure - others.mean())  # around the mean: folds that trust differently stay comparable
     inside = float(np.clip(rectified.mean(), 0, 1))
     squares = squares_of(rectified) + n**2 * float(trust.mean() ** 2 * others.var()) / m
-    size = labels_worth(right) * gain(squares_of(right), squares, inside, n)
+    size = labels_worth(right) * gain(squares_of(right), squares, inside, n) / share_left(n, pool)
     return wilson(inside, n, size, "wilson, prediction-powered", level)
 
 

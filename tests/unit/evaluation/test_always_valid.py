@@ -64,6 +64,8 @@ def test_the_bounds_are_where_the_evidence_reaches_twenty_and_turn_with_the_valu
     assert np.allclose(low, 1 - turned_high)
     assert np.allclose(high, 1 - turned_low)
     assert np.all((low <= sums / counts) & (sums / counts <= high))
+    last = mean_of_answers(values, whole=whole)
+    assert (last.value, last.low, last.high, last.n) == pytest.approx((values.mean(), low[-1], high[-1], len(values)))
 
 
 @pytest.mark.parametrize("n", [50, 100, 200, 400])

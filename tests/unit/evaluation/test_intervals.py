@@ -117,6 +117,12 @@ def test_a_jackknife_covers_a_correlation(rho: float) -> None:
     assert all(-1 <= one.low <= one.value <= one.high <= 1 for one in intervals)
 
 
+def test_where_leaving_out_changes_nothing_a_jackknife_is_no_surer_than_a_share() -> None:
+    right, perfect = mean_interval(np.ones(50)), jackknife(lambda rows: 1.0, 50, lowest=-1)
+    assert (perfect.value, perfect.high) == (1, 1)
+    assert perfect.low == pytest.approx(2 * right.low - 1)
+
+
 def test_a_jackknife_of_one_label_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 labels"):
         jackknife(lambda rows: 1.0, 1)
