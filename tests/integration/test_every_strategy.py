@@ -56,6 +56,8 @@ REFUSED: Mapping[str, set[str]] = {
     "date": NO_CLASSES,
     "options of each task": WITHOUT_CLASSES,
     "several options of each task": WITHOUT_CLASSES,
+    "spans with labels of each task": WITHOUT_CLASSES,
+    "taxonomy of each task": WITHOUT_CLASSES,
     "order of items": WITHOUT_CLASSES,
     "buckets of items": WITHOUT_CLASSES,
     "two controls": WITHOUT_CLASSES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation import sanity
 from nextlabel.evaluation.sanity import Check
+from nextlabel.features.encoders import Encoder
 from nextlabel.features.matrices import rows_of
 from nextlabel.labeling import KINDS, Task, TaskId
 from nextlabel.labeling.ranking import Features
@@ -22,15 +23,17 @@ _LEAST_AUDITS = 50  # for what is measured on audit tasks
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One target of a new version: what it was fitted to and came to, and some ``open`` tasks with their features.
+    """One target of a new version: what it was fitted to and came to, and some ``open`` tasks.
 
-    ``audits`` are the labeled audit tasks, ``metrics`` the figures of the version.
+    ``encoded`` has the features of those by an encoder, ``encoder`` is the version's. ``audits`` are the labeled audit
+    tasks, ``metrics`` the figures of the version.
     """
 
     fitted: Fitted
     examples: Examples
     open: Sequence[Task]
-    open_features: Features
+    encoder: Encoder
+    encoded: Callable[[Encoder], Features]
     audits: Collection[TaskId]
     metrics: Mapping[str, float]
 
@@ -39,7 +42,7 @@ def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     """Each check for which there is enough to go by."""
     target = new.examples.target
     texts = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
-    yield sanity.constant(target.name, new.open_features, differ=len(texts) > 1)
+    yield sanity.constant(target.name, new.encoded(new.encoder), differ=len(texts) > 1)
     yield from _of_audits(new)
     if champion is None or not champion.same_kind:
         return
@@ -71,8 +74,9 @@ def _drift(new: Evidence, champion: Champion) -> Iterator[Check]:
     kind = KINDS[target.kind]
     if known is None or not known.estimator.informative or kind.names is None or kind.slow or not new.open:
         return
-    both = (new.fitted.model, known.estimator)
+    both = (new.fitted.model, new.encoder), (known.estimator, known.encoder)
     first, second = (
-        [guess.label for guess in one.predict(new.open, new.open_features).guesses(target.name)] for one in both
+        [guess.label for guess in estimator.predict(new.open, new.encoded(encoder)).guesses(target.name)]
+        for estimator, encoder in both
     )
     yield sanity.drift(target.name, first, second)

@@ -138,8 +138,12 @@ class TargetsWorkbench:
         if not self._judged:
             return ()
         encoder, some = self._encoder(target), self.open[:: max(1, len(self.open) // _CHECKED)][:_CHECKED]
-        examples, seen = self._examples(target, encoder), self._features(encoder, some)
-        evidence = Evidence(fitted[target.name], examples, some, seen, self._audits, metrics)
+
+        def encoded(by: Encoder) -> Features:
+            return self._features(by, some)
+
+        examples = self._examples(target, encoder)
+        evidence = Evidence(fitted[target.name], examples, some, encoder, encoded, self._audits, metrics)
         return list(checks(evidence, champion))
 
     def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
