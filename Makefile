@@ -118,9 +118,11 @@ bench-published: setup ## Published active-learning figures beside ours; hours, 
 bench-savings: setup ## Labels that the default needs beside random order's; hours, resumable, data fetched at run time
 	@$(BIN)/python -m benchmarks.savings $(BENCH_ARGS)
 
-bench-kinds: setup ## How well each kind of target is learned, and what the order is worth; half an hour, data fetched then
+bench-kinds: setup ## How well each kind of target is learned, what the order is worth, opening files; an hour, data fetched then
 	@$(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
 	@$(BIN)/python -m benchmarks.worth
+	@$(BIN)/python -m benchmarks.opening
+	@$(BIN)/python -m benchmarks.image_embeddings
 
 bench-scale: setup ## Rounds on 10,000 and 100,000 tasks; SIZES=10000,1000000 for others
 	@$(BIN)/python -m benchmarks.scale $(SIZES)

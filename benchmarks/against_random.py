@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from rich.console import Console
 
 from benchmarks.finished import runs_in
-from benchmarks.page import write_table
+from benchmarks.page import read_table, write_table
 from nextlabel.options import ProjectOptions
 from nextlabel.simulate import LabeledData, simulate
 from nextlabel.simulate.runs import Curve
@@ -70,7 +70,7 @@ def main(
     do: Callable[[One, int | None, int], None],
     row: Callable[[One], str | None],
 ) -> None:
-    """Run what the command line asks for, and write the table of all that is finished.
+    """Run what the command line asks for, and write the table of all that is finished; other rows stay as they are.
 
     ``do`` is given a set, how many seeds (None: the set's own number) and how many workers.
     """
@@ -85,4 +85,6 @@ def main(
     for one in () if given.table else (one for one in sets if one.name in given.sets or not given.sets):
         do(one, given.seeds, given.workers)
         console.print(row(one) or "", soft_wrap=True)
-    write_table(name, heading, [line for one in sets if (line := row(one))])
+    before = {cells[0]: f"| {' | '.join(cells)} |" for cells in read_table(name)}
+    lines = [row(one) or before.get(one.name.removeprefix("keel:")) for one in sets]
+    write_table(name, heading, [line for line in lines if line])

@@ -77,6 +77,8 @@ def do(one: Set, seeds: int | None, workers: int) -> None:
 
 def row(one: Set) -> str | None:
     """The set's row of the table; None without two seeds that both orders have finished."""
+    if not one.file.exists():
+        return None
     data = one.make()
     pair = covering(one) if one.topics else finished(one.file, one.file, one_test_set=data.test is not None)
     if pair is None or len(pair.ours) < 2:
