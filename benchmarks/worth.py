@@ -86,7 +86,6 @@ def row(one: Set) -> str | None:
     means = [np.array([np.mean(curve.scores) for curve in curves]) for curves in pair[:2]]
     gain = mean_of((means[0] - means[1]).tolist())
     ends = [sum(_to_line(curve, _SHARE * pair.full[curve.seed]) for curve in curves) for curves in pair[:2]]
-    rare = [np.mean([found(curve, data.labels, one.rare) for curve in curves]) for curves in pair[:2]]
     cells = [
         one.name,
         "topics covered" if one.topics else one.metric.replace("macro_f1", "macro-F1"),
@@ -96,9 +95,14 @@ def row(one: Set) -> str | None:
         f"{means[0].mean():.3f}",
         f"{gain.value:+.3f} ± {gain.error or 0:.3f}",
         f"{ends[0] / ends[1]:.0%}",
-        f"{rare[0]:.0%} : {rare[1]:.0%}" if one.rare else "–",
+        _rare_found(one, pair, data.labels) if one.rare else "–",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _rare_found(one: Set, pair: Pair, truth: Sequence[object]) -> str:
+    ours, random = (np.mean([found(curve, truth, one.rare) for curve in curves]) for curves in pair[:2])
+    return f"{ours:.0%} : {random:.0%}"
 
 
 def _to_line(curve: Curve, line: float) -> int:
