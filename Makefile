@@ -118,10 +118,12 @@ bench-published: setup ## Published active-learning figures beside ours; hours, 
 bench-savings: setup ## Labels that the default needs beside random order's; hours, resumable, data fetched at run time
 	@$(BIN)/python -m benchmarks.savings $(BENCH_ARGS)
 
-bench-kinds: setup ## How well each kind of target is learned, and what the order is worth; half an hour, data fetched then
+bench-kinds: setup ## How well each kind of target is learned, what the order is worth, opening files; an hour, data fetched then
 	@$(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
 	@$(BIN)/python -m benchmarks.weighing
 	@$(BIN)/python -m benchmarks.worth
+	@$(BIN)/python -m benchmarks.opening
+	@$(BIN)/python -m benchmarks.image_embeddings
 
 bench-honesty: setup ## Whether the figures shown hold and a worse model is kept out; hours, resumable; QUICK=1 a quarter of an hour
 	@$(BIN)/python -m benchmarks.honesty $(BENCH_ARGS)

@@ -31,7 +31,8 @@ LABELS, SEEDS = (50, 100, 500, 2000), 10
 HEADING = ["set", "features", *(f"{n} labels" for n in LABELS)]
 
 Texts = tuple[Sequence[str], Sequence[str]]
-"""Texts and the label of each."""
+"""Texts, or addresses of files, and the label of each."""
+FIELD = "shown"
 
 
 def sets() -> Iterator[tuple[str, Texts, Texts]]:
@@ -53,19 +54,21 @@ def _some(texts: Sequence[str], labels: Sequence[object], size: int) -> Texts:
 
 
 def encoders(texts: Sequence[str], source: Source) -> Iterator[tuple[str, Encoder]]:
-    yield "words", TextEncoder(["text"])
+    yield "words", TextEncoder([FIELD])
     for name, folder in lay_out(HERE / "models").items():
-        yield name, EmbeddingEncoder.of(["text"], folder, texts, source, words=False)
-        yield f"{name} and words", EmbeddingEncoder.of(["text"], folder, texts, source)
+        yield name, EmbeddingEncoder.of([FIELD], folder, texts, source, words=False)
+        yield f"{name} and words", EmbeddingEncoder.of([FIELD], folder, texts, source)
 
 
-def measure(encoder: Encoder, pool: Texts, test: Texts, source: Source) -> list[str]:
+def measure(
+    encoder: Encoder, pool: Texts, test: Texts, source: Source, numbers_of_labels: Sequence[int] = LABELS
+) -> list[str]:
     """For each number of labels the mean accuracy with its standard error, and mean macro-F1."""
-    features, rows = (encoder.encode(_tasks(texts), source) for texts, _ in (pool, test))
+    features, rows = (encoder.encode(tasks_of(texts), source) for texts, _ in (pool, test))
     space, classes = encoder.space(features), sorted({*pool[1], *test[1]})
     weighed, truth = space.weigh(rows), np.array(test[1])
     cells = []
-    for n in LABELS:
+    for n in numbers_of_labels:
         scores = []
         for seed in range(SEEDS):
             drawn = np.random.default_rng(seed).permutation(len(pool[0]))[:n]
@@ -79,8 +82,8 @@ def measure(encoder: Encoder, pool: Texts, test: Texts, source: Source) -> list[
     return cells
 
 
-def _tasks(texts: Sequence[str]) -> list[Task]:
-    return [Task(TaskId(str(n)), {"text": text}) for n, text in enumerate(texts)]
+def tasks_of(texts: Sequence[str]) -> list[Task]:
+    return [Task(TaskId(str(n)), {FIELD: text}) for n, text in enumerate(texts)]
 
 
 def main() -> None:

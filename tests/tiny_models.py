@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from benchmarks import onnx_files as onnx
+from benchmarks.onnx_files import FLOAT, INT64, node, value
 
 WORDS = ("[UNK]", "good", "bad", "film", "the")
 TABLE = np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0.5, 0]], dtype=np.float32)
@@ -70,43 +71,17 @@ def pictures(folder: Path, *, pooled: bool = False, side: str | int = "side") ->
     It gives a map of three channels, or with ``pooled`` their means. ``side`` is the height and width that it takes.
     """
     weights = np.array([[1, -1, 0], [-1, 1, 0], [0, 0, 1]], dtype=np.float32).reshape(3, 3, 1, 1)
-    nodes = [_node("Conv", "x", "rgb", into="colours"), _node("Relu", "colours", into="map")]
+    nodes = [node("Conv", "x", "rgb", into="colours"), node("Relu", "colours", into="map")]
     if pooled:
-        nodes += [_node("GlobalAveragePool", "map", into="mean"), _node("Flatten", "mean", into="vector")]
-    output = _value("vector", 1, "batch", "width") if pooled else _value("map", 1, "batch", "channel", "h", "w")
-    (folder / "model.onnx").write_bytes(_onnx(nodes, ("rgb", weights), _value("x", 1, "batch", 3, side, side), output))
+        nodes += [node("GlobalAveragePool", "map", into="mean"), node("Flatten", "mean", into="vector")]
+    output = value("vector", FLOAT, "batch", "width") if pooled else value("map", FLOAT, "batch", "channel", "h", "w")
+    network = onnx.model(nodes, [onnx.tensor("rgb", weights)], value("x", FLOAT, "batch", 3, side, side), output)
+    (folder / "model.onnx").write_bytes(network)
     return folder
 
 
 def _onnx_gather(table: np.ndarray) -> bytes:
     """``last_hidden_state = table[input_ids]``."""
-    nodes = [_node("Gather", "table", "input_ids", into="last_hidden_state")]
-    output = _value("last_hidden_state", 1, "batch", "sequence", "width")
-    return _onnx(nodes, ("table", table), _value("input_ids", 7, "batch", "sequence"), output)
-
-
-def _onnx(nodes: Sequence[bytes], weights: tuple[str, np.ndarray], given: bytes, output: bytes) -> bytes:
-    """A model in protocol buffers, field by field: see onnx.proto."""
-    name, tensor = weights
-    kept = b"".join(_number(1, size) for size in tensor.shape) + _number(2, 1) + _part(8, name)
-    graph = b"".join(_part(1, node) for node in nodes) + _part(2, "tiny") + _part(5, kept + _part(9, tensor.tobytes()))
-    return _number(1, 8) + _part(7, graph + _part(11, given) + _part(12, output)) + _part(8, _number(2, 13))
-
-
-def _node(kind: str, *inputs: str, into: str) -> bytes:
-    return b"".join(_part(1, name) for name in inputs) + _part(2, into) + _part(3, into) + _part(4, kind)
-
-
-def _value(name: str, kind: int, *sizes: str | int) -> bytes:
-    shape = b"".join(_part(1, _part(2, size) if isinstance(size, str) else _number(1, size)) for size in sizes)
-    return _part(1, name) + _part(2, _part(1, _number(1, kind) + _part(2, shape)))
-
-
-def _number(field: int, value: int) -> bytes:
-    low, high = value & 127, value >> 7
-    return bytes([field << 3, low | 128, high] if high else [field << 3, low])
-
-
-def _part(field: int, content: bytes | str) -> bytes:
-    coded = content.encode() if isinstance(content, str) else content
-    return bytes([field << 3 | 2, len(coded) & 127 | 128, len(coded) >> 7]) + coded
+    nodes = [node("Gather", "table", "input_ids", into="last_hidden_state")]
+    output = value("last_hidden_state", FLOAT, "batch", "sequence", "width")
+    return onnx.model(nodes, [onnx.tensor("table", table)], value("input_ids", INT64, "batch", "sequence"), output)

@@ -10,10 +10,12 @@ import re
 import socket
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
+from threading import Timer
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -76,7 +78,13 @@ class _Reader:
         self._until = time.monotonic() + limits.seconds
 
     def read(self, address: str) -> bytes:
-        url = httpx.URL(address)
+        try:
+            return self._followed(httpx.URL(address))
+        except httpx.HTTPError:
+            self._left()  # where it was we who ended it, that is what is to be said
+            raise
+
+    def _followed(self, url: httpx.URL) -> bytes:
         for _ in range(self._limits.redirects + 1):
             with self._open(url) as response:
                 if not response.has_redirect_location:
@@ -116,16 +124,47 @@ class _Reader:
             )
         # No proxy of the environment: it would look the name up again.
         with (
+            self._ended_in_time() as trace,
             httpx.Client(trust_env=False) as http,
             http.stream(
                 "GET",
                 url.copy_with(host=found[0]),
                 headers={"Host": url.netloc.decode("ascii"), **_PLAIN},
-                extensions={"sni_hostname": host},
+                extensions={"sni_hostname": host, "trace": trace},
                 timeout=self._left(),
             ) as response,
         ):
             yield response
+
+    @contextmanager
+    def _ended_in_time(self) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+        """Gives what HTTPX is to tell of its connection, which is cut when the time is up.
+
+        The timeout of HTTPX is for each piece that arrives: whoever sends a byte of a head now and then would never
+        run into it.
+        """
+        connections: list[socket.socket] = []
+
+        def trace(event: str, found: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                # A copy, because TLS takes the socket itself away.
+                connections.append(found["return_value"].get_extra_info("socket").dup())
+                self._left()
+
+        def cut() -> None:
+            for one in connections:
+                with suppress(OSError):  # the other side was quicker
+                    one.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(self._left(), cut)
+        timer.start()
+        try:
+            yield trace
+        finally:
+            timer.cancel()
+            timer.join()
+            for one in connections:
+                one.close()
 
     def _content(self, response: httpx.Response) -> bytes:
         if response.status_code != httpx.codes.OK:

@@ -114,6 +114,22 @@ def endless(pause: float) -> Answer:
     return answer
 
 
+def dripping(begun: bytes, drop: bytes) -> Answer:
+    """A drop every now and then, of what comes before a file or between its pieces."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        try:
+            handler.wfile.write(begun)
+            for _ in range(60):
+                handler.wfile.write(drop)
+                time.sleep(0.05)
+        except OSError:
+            pass
+
+    return answer
+
+
 def silent(handler: BaseHTTPRequestHandler) -> None:
     time.sleep(1.0)
 
@@ -268,6 +284,22 @@ def test_a_file_that_takes_too_long_is_given_up(tool: Host, answer: Answer) -> N
     tool.pages["/data/a"] = answer
     with pytest.raises(FileUnavailable, match=r"timed out|took more than 0\.2 seconds"):
         fetch(tool, "/data/a", limits=FileLimits(seconds=0.2))
+
+
+@pytest.mark.parametrize(
+    ("begun", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"a"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    ],
+)
+def test_a_stranger_that_never_comes_to_the_file_is_given_up(
+    tool: Host, stranger: Host, begun: bytes, drop: bytes
+) -> None:
+    stranger.pages["/a"] = dripping(begun, drop)
+    with pytest.raises(FileUnavailable, match=r"took more than 0\.5 seconds"):
+        fetch(tool, f"{stranger.url}/a", f"127.0.0.1:{stranger.port}", limits=FileLimits(seconds=0.5))
 
 
 @pytest.mark.parametrize(
