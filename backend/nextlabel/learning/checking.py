@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextlabel.estimators.by_kind import Fitted
-from nextlabel.estimators.project import ProjectModel
+from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.evaluation import sanity
 from nextlabel.evaluation.sanity import Check
 from nextlabel.features.encoders import Encoder
@@ -41,8 +41,6 @@ class Evidence:
 def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     """Each check for which there is enough to go by."""
     target = new.examples.target
-    texts = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
-    yield sanity.constant(target.name, new.encoded(new.encoder), differ=len(texts) > 1)
     yield from _of_audits(new)
     if champion is None or not champion.same_kind:
         return
@@ -50,7 +48,16 @@ def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     before = [label for label in map(target.read, given) if label is not None]
     yield sanity.vanished(target.name, target.kind, before, new.examples.labels)
     yield sanity.fell(target.name, new.metrics, champion.metrics)
-    yield from _drift(new, champion)
+    if estimator := _informative(champion, target.name):
+        texts = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
+        yield sanity.constant(target.name, new.encoded(new.encoder), differ=len(texts) > 1)
+        yield from _drift(new, estimator)
+
+
+def _informative(champion: Champion, target: str) -> Learned | None:
+    """What the champion has learned of a target, where that says anything."""
+    known = champion.model.targets.get(target) if isinstance(champion.model, ProjectModel) else None
+    return known if known and known.estimator.informative else None
 
 
 def _of_audits(new: Evidence) -> Iterator[Check]:
@@ -67,12 +74,10 @@ def _of_audits(new: Evidence) -> Iterator[Check]:
         yield sanity.miscalibrated(target.name, predicted.confidence, correctness)
 
 
-def _drift(new: Evidence, champion: Champion) -> Iterator[Check]:
+def _drift(new: Evidence, known: Learned) -> Iterator[Check]:
     """Of labels, by what both versions guess about some open tasks; not where asking takes long."""
-    target, model = new.examples.target, champion.model
-    known = model.targets.get(target.name) if isinstance(model, ProjectModel) else None
-    kind = KINDS[target.kind]
-    if known is None or not known.estimator.informative or kind.names is None or kind.slow or not new.open:
+    target, kind = new.examples.target, KINDS[new.examples.target.kind]
+    if kind.names is None or kind.slow or not new.open:
         return
     both = (new.fitted.model, new.encoder), (known.estimator, known.encoder)
     first, second = (
