@@ -111,7 +111,7 @@ _REGIONS: Mapping[str, tuple[str, dict[str, object], str, list[list[str]]]] = {
     "text with labels of its own": (
         '<Labels name="it" toName="o" value="$labels"/><Text name="o" value="$text"/>',
         {"text": "Ann 😀 met Bob in Berlin.", "labels": [{"value": "A"}, {"value": "long", "alias": "B"}]},
-        "[class*=richtext__container]",
+        "body",
         [["Ann"], ["Bob"], ["Berlin"]],
     ),
     "dialogue": (
