@@ -226,12 +226,6 @@ _CLICKED: Mapping[str, tuple[str, dict[str, object], str, Label]] = {
     ),
     "a single nested choice": (_NESTED.format("single", "", _TREE), {"text": "text"}, "kitchen", "indoors > kitchen"),
     "a single choice with others": (_NESTED.format("single", "", _TREE), {"text": "text"}, "indoors", "indoors"),
-    "a nested choice of the task": (
-        _NESTED.format("multiple", 'value="$places"', ""),
-        {"text": "text", "places": _TREE_OF_TASK},
-        "bath",
-        ("indoors > bath",),
-    ),
 }
 """What is answered → tags, a task, what is clicked, and the label that it is."""
 
