@@ -36,7 +36,8 @@ def mean_of_answers(values: Values, *, whole: bool, level: float = LEVEL) -> Int
     sums, counts, spread = _so_far(values, whole=whole)
     low, high = _bounds(sums[-1:], counts[-1:], None if spread is None else spread[-1:], level)
     method = "always valid (mixture)" if whole else "always valid (mixture, by spread)"
-    return Interval(float(np.mean(values)), float(low[0]), float(high[0]), len(counts), method)
+    mean = float(np.mean(values))
+    return Interval(mean, min(float(low[0]), mean), max(float(high[0]), mean), len(counts), method)
 
 
 def sequence(values: Values, *, whole: bool, level: float = LEVEL) -> tuple[Floats, Floats]:

@@ -131,7 +131,8 @@ def wilson(mean: float, n: int, size: float, method: str, level: float = LEVEL) 
     z = float(norm.ppf(0.5 + level / 2))
     centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
     reach = float(z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2)))
-    return Interval(mean, max(0.0, centre - reach), min(1.0, centre + reach), n, method)
+    # Rounded, an end may lie a hair within the mean.
+    return Interval(mean, max(0.0, min(centre - reach, mean)), min(1.0, max(centre + reach, mean)), n, method)
 
 
 def share_left(n: int, pool: int | None) -> float:
