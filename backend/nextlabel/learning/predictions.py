@@ -42,7 +42,7 @@ def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions], wei
     """n in [0, 1]: of several targets the weighted mean, since every one of them will be answered."""
     counted = counting(target_predictions, weights)
     given = [weight_of(name, weights) for name in counted]
-    shares = given if weights and any(given) else None
+    shares = given if any(given) else [1.0] * len(given)
     return np.asarray(np.average([one.uncertainty for one in counted.values()], axis=0, weights=shares))
 
 
