@@ -56,8 +56,9 @@ def test_a_file_is_put_in_order_in_an_empty_home_and_what_is_labeled_is_learned(
     run("files", "mails.jsonl")
     second = rows(run("next", "--project", "mails"))
     assert {row["id"] for row in second} == {row["id"] for row in first[40:]}
-    guessed = [row["nextlabel"]["prediction"]["label"]["label"] for row in second if row["nextlabel"].get("prediction")]
-    assert guessed == ["spam" if "prize" in row["text"] else "ham" for row in second[: len(guessed)]]
+    shown = [row for row in second if row["nextlabel"].get("prediction")]  # audit tasks and some others show none
+    guessed = [row["nextlabel"]["prediction"]["label"]["label"] for row in shown]
+    assert guessed == ["spam" if "prize" in row["text"] else "ham" for row in shown]
     assert len(guessed) > 40
 
 
