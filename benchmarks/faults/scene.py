@@ -39,7 +39,8 @@ _FEW = 40  # open tasks: too few for another fault
 _FIRST_LABELS = 8
 _PATIENCE = 150.0
 _CALM_SECONDS = 2.0  # that it must stay right, lest a worker thought dead come after it
-_OPTIONS = ("strategy=margin", "cold_start=0", "quiet_seconds=0.3", "max_wait_seconds=3")
+# Without audit tasks: what is served is held to the model's own order.
+_OPTIONS = ("strategy=margin", "cold_start=0", "quiet_seconds=0.3", "max_wait_seconds=3", "audit_share=0")
 
 
 class NotPossible(Exception):
