@@ -11,9 +11,9 @@ was there before the project was read. How right the version in service had been
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from math import ceil
 
 import numpy as np
@@ -50,10 +50,12 @@ class Reserve:
         """
         if not self.share:
             return ()
-        key = _key(self.salt)
-        places = sorted((_unit(key, "reserve", task), task) for task in set(tasks))
-        size = max(bisect_left(places, (self.share,)), self.least)
-        return tuple(task for _, task in places[:size])
+        place, known = _places(_key(self.salt), "reserve"), set(tasks)
+        placed = [(place(task), task) for task in known]
+        chosen = [one for one in placed if one[0] < self.share]
+        if len(chosen) < self.least:
+            chosen = nsmallest(self.least, placed)
+        return tuple(task for _, task in sorted(chosen))
 
 
 def audit_rate(audit_labels: int) -> float:
@@ -115,11 +117,23 @@ def _key(salt: str) -> bytes:
     return hashlib.blake2b(salt.encode("utf-8", "surrogatepass")).digest()
 
 
-def _unit(key: bytes, purpose: str, name: str) -> float:
-    """A number in [0, 1) that only who knows the key can foretell."""
-    return (_integer(key, purpose, name) >> (64 - _MOST_BITS)) * 2.0**-_MOST_BITS
+def _places(key: bytes, purpose: str) -> Callable[[str], float]:
+    """From a name to a number in [0, 1) that only who knows the key can foretell."""
+    keyed, scale = _keyed(key, purpose), 2.0**-_MOST_BITS
+
+    def place(name: str) -> float:
+        found = keyed.copy()
+        found.update(name.encode("utf-8", "surrogatepass"))
+        return (int.from_bytes(found.digest()) >> (64 - _MOST_BITS)) * scale
+
+    return place
 
 
 def _integer(key: bytes, purpose: str, name: str) -> int:
-    found = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=purpose.encode())
+    found = _keyed(key, purpose)
+    found.update(name.encode("utf-8", "surrogatepass"))
     return int.from_bytes(found.digest())
+
+
+def _keyed(key: bytes, purpose: str) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=8, key=key, person=purpose.encode())

@@ -251,7 +251,8 @@ def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction |
         chosen = {guess.target: _chosen(guess, config) for guess in guesses if guess.target in config.controls}
         not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
         guesses = [guess for guess in guesses if guess.target not in not_asked]
-    return replace(prediction, guesses=tuple(guesses))
+    shown = tuple(guesses)
+    return prediction if shown == prediction.guesses else replace(prediction, guesses=shown)
 
 
 def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
@@ -329,7 +330,9 @@ def _fitted(guess: Guess, config: LabelConfig) -> Guess | None:
     if control is None or not control.target.pre_annotated:
         return None
     # Where the config has any option of its own, the import takes no other that a task offers beside them.
-    target = replace(control.target, options="") if control.target.labels else control.target
+    target = control.target
+    if target.options and target.labels:
+        target = replace(target, options="")
     if control.target.options and target.kind == "spans":
         guess = _with_spans_of(guess, target)
     return guess if target.read(guess.label) is not None else None
