@@ -33,7 +33,8 @@ class _Kind:
 _KINDS = {
     "vanished": _Kind(0, True, "{:.0f} labels that 5 tasks or more had when the model in service was trained are gone"),
     "fell": _Kind(0, True, "the accuracy is lower by {:.1%} or more than that of the model in service, as it was then"),
-    "constant": _Kind(0, True, "all open tasks look the same to it, though they differ"),
+    "alike": _Kind(1, False, "all open tasks look the same to it, though they differ"),
+    "constant": _Kind(0, True, "all open tasks look the same to it, which they did not to the model in service"),
     "miscalibrated": _Kind(0.2, False, "how sure it is differs by {:.0%} on average from how often it is right"),
     "duplicates": _Kind(
         0.3, False, "{:.0%} of the audit tasks are copies of other labeled tasks: its accuracy misleads"
@@ -98,11 +99,17 @@ def fell(target: str, now: Mapping[str, float], before: Mapping[str, float]) -> 
     return Check(target, "fell", max(0.0, old.low - new.high) if new and old else 0.0)
 
 
-def constant(target: str, features: Features, *, differ: bool) -> Check:
-    """1 where the n rows of some open tasks that ``differ`` are all the same, else 0."""
+def constant(target: str, now: Check, before: Mapping[str, float]) -> Check:
+    """1 where open tasks are `alike` ``now`` and were not when the other version was checked, by its figures."""
+    were_alike = before.get(f"{target}.{_PREFIX}alike", 1.0)  # nothing is known of versions that were not checked
+    return Check(target, "constant", max(0.0, now.figure - were_alike))
+
+
+def alike(target: str, features: Features, *, differ: bool) -> Check:
+    """1 where the n rows of some open tasks that ``differ`` are all the same, as those of files that cannot be had."""
     changes = features[1:] - features[:-1]
     varies = changes.any() if isinstance(changes, np.ndarray) else changes.count_nonzero() > 0
-    return Check(target, "constant", float(differ and features.shape[0] > 1 and not varies))
+    return Check(target, "alike", float(differ and features.shape[0] > 1 and not varies))
 
 
 def miscalibrated(target: str, confidence: Floats, correctness: Floats) -> Check:

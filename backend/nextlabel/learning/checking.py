@@ -41,6 +41,9 @@ class Evidence:
 def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     """Each check for which there is enough to go by."""
     target = new.examples.target
+    shown = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
+    alike = sanity.alike(target.name, new.encoded(new.encoder), differ=len(shown) > 1)
+    yield alike
     yield from _of_audits(new)
     if champion is None or not champion.same_kind:
         return
@@ -48,9 +51,8 @@ def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     before = [label for label in map(target.read, given) if label is not None]
     yield sanity.vanished(target.name, target.kind, before, new.examples.labels)
     yield sanity.fell(target.name, new.metrics, champion.metrics)
+    yield sanity.constant(target.name, alike, champion.metrics)
     if estimator := _informative(champion, target.name):
-        texts = {repr([task.data.get(one.field) for one in target.inputs]) for task in new.open}
-        yield sanity.constant(target.name, new.encoded(new.encoder), differ=len(texts) > 1)
         yield from _drift(new, estimator)
 
 

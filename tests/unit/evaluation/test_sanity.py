@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from nextlabel.evaluation import sanity
 from nextlabel.evaluation.accuracy import figures_of
@@ -31,8 +32,18 @@ def accuracy(share: float) -> dict[str, float]:
             sanity.vanished("q", "choices", [("a", "b")] * 5, [("a",), ()]),
         ),
         (sanity.fell("q", accuracy(0.85), accuracy(0.9)), sanity.fell("q", accuracy(0.6), accuracy(0.9))),
-        (sanity.constant("q", ROWS, differ=True), sanity.constant("q", np.ones((9, 3)), differ=True)),
-        (sanity.constant("q", np.ones((9, 3)), differ=False), sanity.constant("q", np.zeros((9, 3)), differ=True)),
+        (
+            sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=True), {"q.check_alike": 1.0}),
+            sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=True), {"q.check_alike": 0.0}),
+        ),
+        (
+            sanity.constant("q", sanity.alike("q", ROWS, differ=True), {"q.check_alike": 0.0}),
+            sanity.constant("q", sanity.alike("q", csr_matrix((9, 3)), differ=True), {"q.check_alike": 0.0}),
+        ),
+        (
+            sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=False), {"q.check_alike": 0.0}),
+            sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=True), {"q.check_alike": 0.0}),
+        ),
         (
             sanity.miscalibrated("q", HALF_SURE, (np.arange(100) % 2).astype(float)),
             sanity.miscalibrated("q", HALF_SURE, np.ones(100)),
