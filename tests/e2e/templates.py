@@ -86,7 +86,7 @@ def main(folder: str) -> None:
         config = yaml.safe_load(template.joinpath("config.yml").read_text(encoding="utf-8"))["config"]
         interface = LabelInterface(config)
         made_up, shown = interface.generate_sample_task(), example(config)
-        sample = {key: shown.get(key, []) if value is None else value for key, value in made_up.items()}
+        sample = {key: shown.get(key, []) if value is None else value for key, value in (shown | made_up).items()}
         found[template.name] = {
             "config": config,
             "tasks": [told_apart(sample, n) for n in range(TASKS)],
