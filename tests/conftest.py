@@ -9,6 +9,7 @@ import shutil
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
@@ -66,6 +67,12 @@ def label_studio_on_postgres(postgres_url: str) -> Iterator[LabelStudioServer]:
     with _needed_label_studio(postgres.as_libpq(database)) as server:
         yield server
     postgres.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def python_of_label_studio() -> Path:
+    """The Python that the installed Label Studio runs on; the server itself is not started."""
+    return _needed_label_studio().python
 
 
 def _needed_label_studio(postgres: str = "") -> LabelStudioServer:

@@ -5,7 +5,6 @@ Tests marked `every_database` run on SQLite and on PostgreSQL; with NEXTLABEL_TE
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,7 +31,6 @@ from nextlabel.settings import Settings
 from nextlabel.storage.database import Database
 from nextlabel.testing.waiting import wait_for
 from nextlabel.wiring import Parts
-from nextlabel_connectors.label_studio.testing import LabelStudioMissing, LabelStudioServer
 from nextlabel_connectors.memory import MemoryConnectorType, MemoryTool
 from nextlabel_connectors.memory.tool import TARGET
 from postgres import ON_POSTGRES, create_database, drop_database
@@ -271,14 +269,3 @@ def team(tool: MemoryTool, parts: Parts) -> Team:
 def eventually() -> Callable[..., object]:
     """Waits for something that is to happen soon, and fails when it does not."""
     return partial(wait_for, every=0.02)
-
-
-@pytest.fixture(scope="session")
-def python_of_label_studio() -> Path:
-    """Without a Label Studio its check is skipped, but in CI it fails; the server itself is not started."""
-    try:
-        return LabelStudioServer()._venv / "bin" / "python"
-    except LabelStudioMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
