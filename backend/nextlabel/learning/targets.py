@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import joblib
@@ -34,6 +34,9 @@ from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
 
 _CHECKED = 200  # open tasks that a new version is tried on
+
+Unseen = tuple[Target, Examples, list[int], TargetPredictions]
+"""Of a target what is labeled, which rows of that a version was not trained on, and what it predicts for these rows."""
 
 
 class TargetsWorkbench:
@@ -158,7 +161,7 @@ class TargetsWorkbench:
             if task.id in audits
         ]
 
-    def _unseen(self, champion: Champion) -> Iterator[tuple[Target, Examples, list[int], TargetPredictions]]:
+    def _unseen(self, champion: Champion) -> Iterator[Unseen]:
         """By target, the rows whose labels the champion was not trained on, and what it predicts for them."""
         if not (champion.same_kind and isinstance(champion.model, ProjectModel)):
             return
@@ -225,31 +228,16 @@ class TargetsWorkbench:
             return Promotion(True, "the first model of this labeling config")
         if not isinstance(champion.model, ProjectModel):
             return Promotion(True, "the model in service is lost, damaged or of another release")
-        everywhere = self._rivals(champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
+        by_champion = list(self._unseen(champion))
+        everywhere = _rivals(by_champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
         promotion = judge(everywhere.candidate, everywhere.rival)
         if not self._audits:
             return promotion
-        in_service = self._rivals(champion, fitted, self._audits, _misses)
-        held_to = None if anchor is None else self._rivals(anchor, fitted, self._audits, _misses)
-        return audited(promotion, held_to, in_service)
-
-    def _rivals(
-        self,
-        rival: Champion,
-        fitted: Mapping[str, Fitted],
-        among: Collection[TaskId],
-        losses_of: Callable[[Target, TargetPredictions, Sequence[Label]], Floats],
-    ) -> Rival:
-        """On the labels of some tasks that the rival has not seen; the candidate's are out of fold."""
-        losses: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
-        for target, examples, fresh, predicted in self._unseen(rival):
-            out_of_fold = fitted[target.name].out_of_fold
-            places = [place for place, row in enumerate(fresh) if examples.tasks[row].id in among]
-            truth = [examples.labels[fresh[place]] for place in places]
-            if out_of_fold is not None:
-                candidate = out_of_fold.of([fresh[place] for place in places])
-                losses.append((losses_of(target, candidate, truth), losses_of(target, predicted.of(places), truth)))
-        return Rival(*map(np.concatenate, zip(*losses, strict=True)))
+        in_service = _rivals(by_champion, fitted, self._audits, _misses)
+        if anchor is None:
+            return audited(promotion, None, in_service)
+        by_anchor = by_champion if anchor is champion else self._unseen(anchor)
+        return audited(promotion, _rivals(by_anchor, fitted, self._audits, _misses), in_service)
 
     def _encoder(self, target: Target) -> Encoder:
         about = target.inputs, target.compared  # many controls are about the same: its files are opened once for all
@@ -302,6 +290,24 @@ class TargetsWorkbench:
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
         correctness = out_of_fold.of(rows).correctness([labels[row] for row in rows])
         return accuracy.figures_of(target.name, correctness, pool=len(self._tasks))
+
+
+def _rivals(
+    unseen: Iterable[Unseen],
+    fitted: Mapping[str, Fitted],
+    among: Collection[TaskId],
+    losses_of: Callable[[Target, TargetPredictions, Sequence[Label]], Floats],
+) -> Rival:
+    """On the labels of some tasks that the rival has not seen; the candidate's are out of fold."""
+    losses: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
+    for target, examples, fresh, predicted in unseen:
+        out_of_fold = fitted[target.name].out_of_fold
+        places = [place for place, row in enumerate(fresh) if examples.tasks[row].id in among]
+        truth = [examples.labels[fresh[place]] for place in places]
+        if out_of_fold is not None:
+            candidate = out_of_fold.of([fresh[place] for place in places])
+            losses.append((losses_of(target, candidate, truth), losses_of(target, predicted.of(places), truth)))
+    return Rival(*map(np.concatenate, zip(*losses, strict=True)))
 
 
 def _misses(target: Target, predicted: TargetPredictions, truth: Sequence[Label]) -> Floats:

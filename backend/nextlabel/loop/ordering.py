@@ -71,7 +71,7 @@ class Ordering:
             return None
         self._check_fence()
         serving = self.registry.in_service(self.connection.project)
-        if serving is None or not read.workbench.understands(serving.learner) or not read.open:
+        if serving is None or not read.workbench.understands(serving.learner) or not read.number_open:
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
         return self._reorder(read, serving, model)
@@ -83,17 +83,17 @@ class Ordering:
         if serving is None or not read.workbench.understands(serving.learner):
             return False
         strategies = options.strategy, _instead_of(options.strategy)
-        names, still_open = [self._name(read, serving, one) for one in strategies], read.open
+        names = [self._name(read, serving, one) for one in strategies]
         if not queues or queues[0].model != serving.version or queues[0].strategy not in names:
             return True
         if not queues[0].own_name:  # from before 0.1.1: under its name others' predictions may be served too
             return True
-        if len(still_open) > queues[0].pool:  # tasks came that this order does not know
+        if read.number_open > queues[0].pool:  # tasks came that this order does not know
             return True
         window = set(queues[0].window)
-        left = sum(task in window for task in still_open)
+        left = sum(task in window for task in read.open)
         full = self._places() if read.workbench.ranks_all else min(options.window, len(queues[0].window))
-        if left < min(len(still_open), full / 2):
+        if left < min(read.number_open, full / 2):
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
@@ -116,7 +116,7 @@ class Ordering:
         self.progress("reorder", len(ranking))
         receipt = self._write(serving.version, ranking, shown)
         strategy = self._name(read, serving, _instead_of(strategy) if chosen.failure else strategy)
-        queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), len(read.open))
+        queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), read.number_open)
         self.orders.announce(project, queue, fence=self.fence)
         if read.audits.draw is not None:
             self.reserves.note_blank(project, served.blank - served.audits)

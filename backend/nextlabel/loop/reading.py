@@ -35,6 +35,11 @@ class Read:
         """All open tasks."""
         return [*(task.id for task in self.workbench.open), *self.audits.waiting]
 
+    @property
+    def number_open(self) -> int:
+        """Of which there may be a million: counted without a list of them."""
+        return len(self.workbench.open) + len(self.audits.waiting)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -17,10 +17,10 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import ModelVersion, ProjectId, Task, counted
+from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.outside import Outside
-from nextlabel.learning.workbench import Answer, Champion, Workbench
+from nextlabel.learning.workbench import Champion, Workbench
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.reading import Read, Reading
 from nextlabel.ports.state import (
@@ -256,7 +256,7 @@ class ActiveLearning:
         project, workbench = connection.project, read.workbench
         champion = self._champion(project, workbench)
         if champion is not None:
-            self._note_answers(project, workbench.answers(champion, read.audits.labeled), champion.version)
+            self._note_answers(project, workbench, champion, read.audits.labeled)
         try:
             challenger = workbench.learn(champion, meanwhile, self._anchor(project, workbench, champion))
         except HostedModelError as error:
@@ -288,9 +288,13 @@ class ActiveLearning:
             self._registry.promote(project, anchor.version, fence=fence)
         return _Outcome(version, promotion, challenger.model, checks=list(of_figures(challenger.metrics)))
 
-    def _note_answers(self, project: ProjectId, answers: Sequence[Answer], version: ModelVersion) -> None:
-        if answers:
-            self._reserves.note_answers(project, [AuditAnswer(*one, version) for one in answers])
+    def _note_answers(
+        self, project: ProjectId, workbench: Workbench, champion: Champion, labeled: Collection[TaskId]
+    ) -> None:
+        """Of audit tasks of which none is noted yet: a model that never learns would be asked again and again."""
+        if unanswered := set(labeled).difference(one.task for one in self._reserves.answers(project)):
+            answers = workbench.answers(champion, unanswered)
+            self._reserves.note_answers(project, [AuditAnswer(*one, champion.version) for one in answers])
 
     def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
         serving = self._registry.in_service(project)
