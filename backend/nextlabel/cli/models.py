@@ -122,7 +122,7 @@ def _state(one: ModelRecord) -> str:
 def _accuracy(one: ModelRecord) -> str:
     found = accuracy.of_version(one.metrics)
     return "\n".join(
-        f"{f'{target}: ' if len(found) > 1 else ''}{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
+        f"{f'{target}: ' if len(found) > 1 else ''}{accuracy.in_words(share.value, share.low, share.high)}"
         for target, share in found.items()
     )
 

@@ -126,7 +126,7 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
     audits, several = one["audits"], len(one["accuracy"]) > 1
     for name, words in (("accuracy", "the version in service"), ("accuracy_of_answers", "the answers so far")):
         for target, found in one[name].items():
-            share = f"{found['value']:.1%} ({found['low']:.1%} to {found['high']:.1%})"
+            share = accuracy.in_words(found["value"], found["low"], found["high"])
             yield f"{f'{target}: ' if several else ''}{share}, {words}, on {counted(found['n'], 'label')}"
     if not audits["tasks"]:
         yield "not measured: there are no audit tasks (audit_share=0)"

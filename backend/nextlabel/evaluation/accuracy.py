@@ -50,6 +50,11 @@ def of_answers(correctness: Sequence[float], *, whole: bool) -> Interval | None:
     return mean_of_answers(np.clip(correctness, 0, 1), whole=whole) if len(correctness) >= FEWEST else None
 
 
+def in_words(value: float, low: float, high: float) -> str:
+    """An accuracy with its interval, for a person."""
+    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+
+
 def others(metrics: Mapping[str, float]) -> dict[str, float]:
     """The figures that are taken from all labels."""
     last = {name: name.rpartition(".")[2] for name in metrics}
