@@ -5,7 +5,7 @@ says of the other half is kept in ``.cache/honesty``. Audit tasks are then drawn
 twice, each predicted by the version that its place calls for: here audits do not train the model. They do for the
 *version in service*, whose out-of-fold predictions come from models fitted on ranked and audit labels alike; it is held
 to its accuracy on all tasks, those with a label counted by models that had not seen them. Pairs for the gate are two
-versions of one run that differ as much in accuracy as is said; simulated ones differ in nothing but what they miss.
+versions of one run whose accuracies differ by what the row names; simulated ones differ in nothing but what they miss.
 
 Finished runs are kept and never done twice. ``QUICK=1`` does fewer. The last line is one JSON object; tables go into
 ``docs/benchmarks.md`` (with ``QUICK=1`` they are only printed).
@@ -77,7 +77,7 @@ class Fitted(MatrixLearning):
         self.asked_of, self.rows = len(self._truth), len(self._classes)
         cast(LinearLearner, known.learner).remember(self._rows)
 
-    def said(self, labeled: Rows) -> tuple[Floats, Floats, Floats]:
+    def predicted(self, labeled: Rows) -> tuple[Floats, Floats, Floats]:
         """Of each row, by a model of the labeled ones: is it right (1 or 0), how sure, and the chance of the truth."""
         learner = self._matrices.learner
         chances = learner.fit(rows_of(self._rows, labeled), self._classes[labeled], self._seed)(self._rows)
@@ -118,7 +118,7 @@ def _learn(name: str, seed: int, effort: Effort, cache: Path) -> dict[str, Float
         strategy = Diverse() if learning.is_cold(_BATCH) else built_in("adaptive")
         asked = learning.candidates(order_seed(seed, len(rows))).ranked(strategy, _BATCH).task_ids()
         rows = np.concatenate([rows, np.array([int(task) for task in asked], dtype=np.int64)])
-        right, _, truth = learning.said(rows)
+        right, _, truth = learning.predicted(rows)
         said.append(np.stack([right, truth])[:, learning.asked_of :])
     found = dict(zip(("right", "truth"), np.stack(said, axis=1), strict=True))
     for size in _SIZES:
@@ -139,9 +139,9 @@ def _out_of_fold(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -
     right, sure = np.empty(len(fold)), np.empty(len(fold))
     for one in range(_FOLDS):
         out = fold == one
-        answers = learning.said(labeled[fold[labeled] != one])
+        answers = learning.predicted(labeled[fold[labeled] != one])
         right[out], sure[out] = answers[0][out], answers[1][out]
-    version = learning.said(labeled)[0]
+    version = learning.predicted(labeled)[0]
     version[labeled] = right[labeled]
     others = np.setdiff1d(np.arange(len(fold)), audits)
     return np.stack([right, sure, version])[:, np.concatenate([audits, others])]

@@ -57,7 +57,7 @@ class ProjectOptions:
     ``audit_share`` is the share of tasks, drawn at random, that no strategy chooses, so that the model's accuracy can
     be measured on them (`nextlabel.evaluation.reserve`). It is fixed when the project is first read; 0 stops audits.
 
-    ``weights`` is by control how much it counts in the order where several are asked: 1 where nothing is said, 0 where
+    ``weights`` is by control how much it counts in the order where several are asked: 1 where it is not named, 0 where
     it does not count at all.
 
     ``uncertainty_from`` is the version of predictions that the team's own model, of which nextlabel knows nothing else,

@@ -29,7 +29,7 @@ Offers = Sequence[Mapping[str, str]]
 
 
 class NothingOrdered(Exception):
-    """No two items of any task were told apart."""
+    """No task has two items of which one was put before the other."""
 
 
 class LinearRanking:

@@ -49,7 +49,7 @@ def _so_far(values: Values, *, whole: bool) -> tuple[Floats, Floats, Floats | No
     """After each of n values their sum, their number and, unless they are whole, their spread."""
     seen = in_unit_range(values)
     if whole and not np.isin(seen, (0, 1)).all():
-        raise ValueError("Some values are neither 0 nor 1, though they were said to be whole.")
+        raise ValueError("Some values are neither 0 nor 1: pass whole=False.")
     return np.cumsum(seen), np.arange(1.0, len(seen) + 1), None if whole else spread_so_far(seen)
 
 

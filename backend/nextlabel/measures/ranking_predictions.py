@@ -25,8 +25,8 @@ class RankingPredictions:
     logistic function of the difference (Bradley & Terry, 1952).
 
     Where there are ``buckets``, ``chances`` are those of each item's bucket, items × buckets, rows summing to 1; items
-    in the bucket "" are in no order, and stay in that of the task. Nothing is said of a task without items, and nothing
-    is unknown of it: an answer to it would teach nothing.
+    in the bucket "" are in no order, and stay in that of the task. For a task without items nothing is predicted, and
+    it has no uncertainty: an answer to it would teach nothing.
     """
 
     items: Sequence[tuple[str, ...]]
