@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
+from nextlabel.features.matrices import matrix_of
 from nextlabel.features.text import COLUMNS
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -58,15 +59,13 @@ class TfIdf:
         return cls((np.log((1 + pool.shape[0]) / (1 + frequency)) + 1).astype(np.float32))
 
     def weigh(self, features: Features) -> csr_matrix:
-        counts = csr_matrix(features)
-        weighted = csr_matrix(
-            ((1 + np.log(counts.data)) * self._idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
-        )
+        counts = features if isinstance(features, csr_matrix) else csr_matrix(features)
+        weights = (1 + np.log(counts.data)) * self._idf[counts.indices]
         # scikit-learn's `normalize` costs several times as much on the few rows of a request.
-        sizes = np.diff(weighted.indptr)
-        squares = np.add.reduceat(np.append(weighted.data**2, np.float32(0)), weighted.indptr[:-1])
-        weighted.data /= np.repeat(np.sqrt(np.where(sizes > 0, squares, 1)), sizes)
-        return weighted
+        sizes = np.diff(counts.indptr)
+        squares = np.add.reduceat(np.append(weights**2, np.float32(0)), counts.indptr[:-1])
+        weights /= np.repeat(np.sqrt(np.where(sizes > 0, squares, 1)), sizes)
+        return matrix_of(weights, counts.indices, counts.indptr, COLUMNS)
 
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "idf": self._idf}

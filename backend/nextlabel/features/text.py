@@ -30,6 +30,11 @@ _MAX_READ = 2_000_000  # characters of a task, of which `_MAX_CHARACTERS` are co
 _MAX_CHARACTERS = 100_000
 _MAX_WORD = 40  # a longer "word" is a hash or a base64 blob: its n-grams would drown the text's
 _BLOCK = 40_000  # characters hashed together, 200 bytes each: in larger blocks more time goes into getting the memory
+_COLUMN_BITS = COLUMNS.bit_length() - 1
+_ROWS = 2 ** (32 - _COLUMN_BITS)  # of a block: a row and a column are one number of 32 bits, which halves the sorting
+
+Keys = NDArray[np.uint32]
+"""Columns, with rows above them or without."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, hence invertible modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
@@ -78,7 +83,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
     characters = 0
     for text in texts:
         content = content_of(text)[:_MAX_CHARACTERS]
-        if block and characters + len(content) > _BLOCK:
+        if block and (characters + len(content) > _BLOCK or len(block) == _ROWS):
             yield block
             block, characters = [], 0
         block.append(content.lower())
@@ -93,16 +98,14 @@ def _count_block(lowered: list[str]) -> csr_matrix:
     if not len(words.starts):
         return no_rows(len(lowered))
     text_ends = np.cumsum(np.fromiter(map(len, lowered), dtype=np.int64, count=len(lowered)) + 1)
-    rows = np.searchsorted(text_ends, words.starts, side="right")
+    rows = np.searchsorted(text_ends, words.starts, side="right").astype(np.uint32) << np.uint32(_COLUMN_BITS)
     own = _word_columns(codes, words.starts, _bare_ends(words))
     neighbours = rows[1:] == rows[:-1]
-    columns, owners = [own, _pair_columns(own)[neighbours]], [rows, rows[1:][neighbours]]
+    keys = [rows | own, rows[1:][neighbours] | _pair_columns(own)[neighbours]]
     first, sizes = _runs(words)
     first, sizes = first[sizes > 1], sizes[sizes > 1]
-    for grams, of in _gram_columns(codes, words.starts[first], sizes, rows[first]):
-        columns.append(grams)
-        owners.append(of)
-    return _counts(np.concatenate(owners), np.concatenate(columns), len(lowered))
+    keys += _gram_keys(codes, words.starts[first], sizes, rows[first])
+    return _counts(np.concatenate(keys), len(lowered))
 
 
 def _bare_ends(words: Words) -> Positions:
@@ -126,21 +129,20 @@ def _runs(words: Words) -> tuple[Positions, Positions]:
     return first, np.where(letter[first], sizes, np.minimum(sizes, _MAX_WORD))
 
 
-def _counts(rows: Positions, columns: NDArray[np.int32], n: int) -> csr_matrix:
-    # One sort of row-major keys gives sorted, de-duplicated CSR directly; several times faster than COO → CSR.
-    keys = rows * COLUMNS
-    keys += columns
-    keys.sort()
+def _counts(keys: Keys, n: int) -> csr_matrix:
+    """How often each key, a row and a column, occurs."""
+    keys.sort()  # row-major and without doubles, that is CSR: several times faster than COO → CSR
     new = np.ones(len(keys) + 1, dtype=np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=new[1:-1])
     starts = np.flatnonzero(new)
     unique = keys[starts[:-1]]
-    indptr = np.searchsorted(unique, np.arange(n + 1) * COLUMNS).astype(np.int32)
+    indptr = np.append(np.searchsorted(unique, np.arange(n, dtype=np.uint32) << np.uint32(_COLUMN_BITS)), len(unique))
     # `&` is `%` by a power of two, at a tenth of the time.
-    return matrix_of(np.diff(starts).astype(np.float32), (unique & (COLUMNS - 1)).astype(np.int32), indptr, COLUMNS)
+    columns = (unique & np.uint32(COLUMNS - 1)).view(np.int32)
+    return matrix_of(np.diff(starts).astype(np.float32), columns, indptr.astype(np.int32), COLUMNS)
 
 
-def _word_columns(codes: Codes, starts: Positions, ends: Positions) -> NDArray[np.int32]:
+def _word_columns(codes: Codes, starts: Positions, ends: Positions) -> Keys:
     """Each word's own column: a polynomial hash, taken from prefix sums whatever the words' lengths."""
     up, down = (powers[: len(codes)] for powers in _powers(1 << max(12, len(codes).bit_length())))
     terms = (codes.astype(np.uint64) + np.uint64(1)) * up
@@ -156,17 +158,14 @@ def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     return np.multiply.accumulate(up), np.multiply.accumulate(down)
 
 
-def _pair_columns(words: NDArray[np.int32]) -> NDArray[np.int32]:
-    first = words.astype(np.uint32)
-    mixed = (first[:-1] * np.uint32(2654435761)) ^ (first[1:] * np.uint32(40503) + np.uint32(0x9E3779B9))
+def _pair_columns(words: Keys) -> Keys:
+    mixed = (words[:-1] * np.uint32(2654435761)) ^ (words[1:] * np.uint32(40503) + np.uint32(0x9E3779B9))
     mixed ^= mixed >> np.uint32(15)
-    return (mixed % np.uint32(_WORDS)).astype(np.int32)
+    return np.asarray(mixed & np.uint32(_WORDS - 1))
 
 
-def _gram_columns(
-    codes: Codes, starts: Positions, sizes: Positions, rows: Positions
-) -> Iterator[tuple[NDArray[np.int32], Positions]]:
-    """Character 3-, 4- and 5-grams of words with a space before and behind, and the row that each is of."""
+def _gram_keys(codes: Codes, starts: Positions, sizes: Positions, rows: Keys) -> Iterator[Keys]:
+    """Keys of character 3-, 4- and 5-grams of words with a space before and behind; ``rows`` are the words' own."""
     width = sizes + 2
     words = np.repeat(np.arange(len(sizes), dtype=np.int32), width)
     ends = np.cumsum(width)
@@ -174,7 +173,7 @@ def _gram_columns(
     padded = codes[np.minimum(np.arange(len(words)) + np.repeat(starts - 1 - begins, width), len(codes) - 1)]
     padded = padded.astype(np.uint64)
     padded[begins] = padded[ends - 1] = ord(" ")
-    owners = np.repeat(rows, width)
+    owners = np.repeat(rows, width) | np.uint32(_WORDS)
     hashed = padded.copy()
     for n in (2, 3, 4, 5):
         if len(hashed) < 2:
@@ -182,12 +181,12 @@ def _gram_columns(
         hashed = hashed[:-1] * np.uint64(_BASE) + padded[n - 1 :]
         if n > 2:
             whole = words[n - 1 :] == words[: len(hashed)]
-            yield _mixed(hashed[whole] + np.uint64(n)) + np.int32(_WORDS), owners[: len(hashed)][whole]
+            yield _mixed(hashed[whole] + np.uint64(n)) | owners[: len(hashed)][whole]
 
 
-def _mixed(hashed: NDArray[np.uint64]) -> NDArray[np.int32]:
+def _mixed(hashed: NDArray[np.uint64]) -> Keys:
     """Hashes (taken over) into [0, `_WORDS`), by MurmurHash3's finalizer."""
     hashed ^= hashed >> np.uint64(33)
     hashed *= np.uint64(0xFF51AFD7ED558CCD)
     hashed ^= hashed >> np.uint64(33)
-    return (hashed & np.uint64(_WORDS - 1)).astype(np.int32)
+    return (hashed & np.uint64(_WORDS - 1)).astype(np.uint32)
