@@ -21,9 +21,10 @@ from nextlabel.labeling import Guess, Label, Placed, Prediction, QueueVersion, S
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
+from written import write_result
 
 SCREENSHOTS = Path(".cache/screenshots")
 _TASKS, _LABELS = 24, 12

@@ -13,7 +13,8 @@ import orjson
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, Target, TaskId
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import window_scores, write_answer, write_window_item
+from nextlabel_connectors.label_studio.payloads import window_scores
+from written import write_answer, write_window_item
 
 VERSION = QueueVersion("0007")
 OBJECTS = (

@@ -8,7 +8,7 @@ from enum import Enum
 from itertools import islice
 from math import isfinite
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from nextlabel.labeling.needs import Needs as Needs  # noqa: PLC0414  # strategi
 Floats = NDArray[np.floating]
 
 
-@dataclass(frozen=True, slots=True)
-class RankedTask:
+class RankedTask(NamedTuple):
     """A task and how much its label would teach, in [0, 1]; higher is sooner."""
 
     task: TaskId

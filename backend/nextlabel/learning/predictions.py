@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from itertools import repeat
 from math import inf
 from statistics import fmean
 
@@ -41,6 +41,9 @@ def utilities_of(
 def overall_uncertainty(target_predictions: Mapping[str, TargetPredictions], weights: Weights = NO_WEIGHTS) -> Floats:
     """n in [0, 1]: of several targets the weighted mean, since every one of them will be answered."""
     counted = counting(target_predictions, weights)
+    if len(counted) == 1:
+        (only,) = counted.values()
+        return only.uncertainty
     given = [weight_of(name, weights) for name in counted]
     shares = given if any(given) else [1.0] * len(given)
     return np.asarray(np.average([one.uncertainty for one in counted.values()], axis=0, weights=shares))
@@ -78,11 +81,8 @@ def predictions_of(
         for target, prediction in target_predictions.items()
         if informative or isinstance(prediction, OwnPredictions)
     }
-    predicted = [prediction.guesses(target) for target, prediction in speaking.items()]
-    bounds = [least(target) for target in speaking]
-    guesses = [tuple(filter(None, map(_shown, row, bounds))) for row in zip(*predicted, strict=True)] or [()] * len(
-        tasks
-    )
+    shown = [map(_shown, one.guesses(target), repeat(least(target))) for target, one in speaking.items()]
+    guesses = [tuple(filter(None, row)) for row in zip(*shown, strict=True)] or [()] * len(tasks)
     if unsure is None:
         unsure = overall_uncertainty(target_predictions)
     return [
@@ -96,12 +96,12 @@ def _shown(guess: Guess, least: float) -> Guess | None:
 
     Nothing is known against what a team's own model says without a score.
     """
-    if guess.label == Result(()):
+    if isinstance(guess.label, Result) and not guess.label.items:
         return None
-    if guess.label and isinstance(guess.label, tuple) and isinstance(guess.label[0], Span):
+    if isinstance(guess.label, tuple) and guess.label and isinstance(guess.label[0], Span):
         kept = [n for n, chance in enumerate(guess.parts) if not chance < least]
         spans = tuple(guess.label[n] for n in kept)
-        return replace(guess, label=spans, parts=tuple(guess.parts[n] for n in kept)) if kept else None
+        return guess._replace(label=spans, parts=tuple(guess.parts[n] for n in kept)) if kept else None
     if not guess.scored:
         return guess if least < inf else None
     chance = fmean(guess.parts) if guess.parts else guess.confidence

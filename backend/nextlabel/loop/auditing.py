@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from nextlabel.evaluation.reserve import Reserve, Window, interleave
@@ -88,7 +88,7 @@ def in_window(window: Window, known: Sequence[Placed], otherwise: Placed) -> lis
 
 
 def _between(before: Placed, after: Placed, task: TaskId) -> Placed:
-    mean = replace(before, task=task, utility=(before.utility + after.utility) / 2)
+    mean = before._replace(task=task, utility=(before.utility + after.utility) / 2)
     if isinstance(mean, Prediction) and isinstance(after, Prediction):
-        return replace(mean, guesses=(), uncertainty=(mean.uncertainty + after.uncertainty) / 2)
+        return mean._replace(guesses=(), uncertainty=(mean.uncertainty + after.uncertainty) / 2)
     return mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
@@ -111,7 +111,7 @@ class Ordering:
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
             predictions = in_window(served, chosen.shown(version), Prediction(TaskId(""), version, (), 1.0, 0.0))
-            return [replace(one, guesses=()) if one.task in served.blank else one for one in predictions]
+            return [one._replace(guesses=()) if one.task in served.blank else one for one in predictions]
 
         self.progress("reorder", len(ranking))
         receipt = self._write(serving.version, ranking, shown)

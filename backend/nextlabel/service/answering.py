@@ -231,7 +231,7 @@ class Service:
         target_predictions = serving.model.predict(readable, self._source(project), request.context)
         blank = self._blank(project, request, readable)
         made = (
-            replace(one, guesses=()) if one.task in blank else one
+            one._replace(guesses=()) if one.task in blank else one
             for one in predictions_of(
                 readable,
                 target_predictions,

@@ -26,8 +26,8 @@ from nextlabel_connectors.label_studio.payloads import (
     as_text,
     identifier,
     read_task,
-    write_answer,
 )
+from nextlabel_connectors.label_studio.writing import Writer
 
 UNCERTAINTY_SAMPLING = "Uncertainty sampling"
 # An underscore in a header's name is lost on the way through some proxies and servers.
@@ -95,11 +95,11 @@ class LabelStudioDialect:
     def write_predictions(
         self, request: PredictRequest, predictions: Sequence[Prediction | None], version: QueueVersion
     ) -> list[dict[str, object]]:
-        config = self._config(request.schema.source)
+        writer = Writer(self._config(request.schema.source))
         missing = [None] * (len(request.tasks) - len(predictions))
         given = [*predictions, *missing][: len(request.tasks)]
         data = [NO_DATA if task is None else task.data for task in request.tasks]
-        return [write_answer(one, config, version, held) for one, held in zip(given, data, strict=True)]
+        return [writer.answer(one, version, held) for one, held in zip(given, data, strict=True)]
 
     def _config(self, xml: str) -> LabelConfig:
         """Parsed once for each config, as long as it is among the last few seen, and they are not too large."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -15,20 +13,14 @@ from nextlabel.errors import PayloadError
 from nextlabel.labeling import (
     Annotation,
     AnnotationId,
-    Guess,
     Label,
     Prediction,
-    QueueVersion,
-    Result,
-    Span,
-    Target,
     Task,
     TaskId,
 )
 from nextlabel.ports.tool import TaskSeen, Unreadable
 from nextlabel_connectors.label_studio.label_config import LabelConfig, LearnedControl
 from nextlabel_connectors.label_studio.values import Data, Form
-from nextlabel_connectors.label_studio.visibility import hidden
 
 JsonObject = Mapping[str, object]
 NO_DATA: Data = {}
@@ -61,7 +53,7 @@ def window_scores(predictions: Sequence[Prediction | None]) -> list[float]:
 
 def answer_score(confidence: float) -> float:
     """The score of a task outside the window: in [0.5, 1], the confidence itself from the half on."""
-    sure = _unit(confidence)
+    sure = unit(confidence)
     return max(sure, _WINDOW_SHARE + sure * _STEP)
 
 
@@ -74,8 +66,8 @@ def confidence_of(prediction: Prediction) -> float:
     """How sure the model is of what it shows, of the least sure of several guesses; where it shows nothing, of what it
     would have shown."""
     if prediction.guesses:
-        return min(_unit(guess.confidence) for guess in prediction.guesses)
-    return 1 - _unit(prediction.uncertainty)
+        return min([unit(guess.confidence) for guess in prediction.guesses])
+    return 1 - unit(prediction.uncertainty)
 
 
 def is_window_score(score: object) -> bool:
@@ -238,149 +230,7 @@ def _together(stated: Sequence[Label | None], control: LearnedControl) -> Label 
     return control.form.together(cast(Sequence[Label], stated))
 
 
-# --- what we say -----------------------------------------------------------------------------------------
-
-
-def as_shown(prediction: Prediction | None, config: LabelConfig) -> Prediction | None:
-    """Without the guesses that no longer fit the config, and those that answer what the editor does not ask beside the
-    others (`visibleWhen`)."""
-    if prediction is None:
-        return None
-    guesses = _fitting(prediction, config)
-    if any(control.asked.conditions for control in config.controls.values()):
-        chosen = {guess.target: _chosen(guess, config) for guess in guesses if guess.target in config.controls}
-        not_asked = hidden({name: control.asked for name, control in config.controls.items()}, chosen)
-        guesses = [guess for guess in guesses if guess.target not in not_asked]
-    shown = tuple(guesses)
-    return prediction if shown == prediction.guesses else replace(prediction, guesses=shown)
-
-
-def _chosen(guess: Guess, config: LabelConfig) -> list[str]:
-    """The values of the options that a guess chooses, of nested ones the innermost."""
-    control = config.controls[guess.target]
-    if control.asked.options is None or isinstance(guess.label, Result):
-        return []
-    received = [value.get("choices") or value.get("taxonomy") for value in control.form.write(guess.label)]
-    return [one if isinstance(one, str) else one[-1] for some in received for one in cast(list[str | list[str]], some)]
-
-
-def write_result(prediction: Prediction | None, config: LabelConfig, data: Data = NO_DATA) -> list[dict[str, object]]:
-    """A prediction's guesses as result items for a task with that data, as far as they are shown."""
-    return _items(as_shown(prediction, config), config, data)
-
-
-def _items(shown: Prediction | None, config: LabelConfig, data: Data) -> list[dict[str, object]]:
-    guesses, uncertainty = ((), 1.0) if shown is None else (shown.guesses, _unit(shown.uncertainty))
-    items = [item for guess in guesses for item in _items_of(guess, uncertainty, config, data)]
-    answered = {item.get("from_name") for item in items}
-    return items + [
-        _item(control, control.form.blank)
-        for name, control in config.controls.items()
-        if control.primed and control.form.blank is not None and name not in answered
-    ]
-
-
-def write_answer(
-    prediction: Prediction | None, config: LabelConfig, version: QueueVersion, data: Data = NO_DATA
-) -> dict[str, object]:
-    """One item of the answer to `/predict`."""
-    prediction = as_shown(prediction, config)
-    if prediction is None:
-        return {"result": _items(None, config, data), "score": LAST, "model_version": version}
-    answer: dict[str, object] = {
-        "result": _items(prediction, config, data),
-        "score": answer_score(confidence_of(prediction)),
-        "model_version": version,
-        "uncertainty": _unit(prediction.uncertainty),
-    }
-    if prediction.guesses:
-        answer["confidence"] = min(_unit(guess.confidence) for guess in prediction.guesses)
-    return answer
-
-
-def write_window_item(
-    task: TaskId,
-    score: float,
-    prediction: Prediction | None,
-    config: LabelConfig,
-    version: QueueVersion,
-    data: Data = NO_DATA,
-) -> dict[str, object]:
-    """One item of the bulk import that puts a task in the queue."""
-    return {
-        "task": int(task),
-        "result": write_result(prediction, config, data),
-        "score": score,
-        "model_version": version,
-    }
-
-
-def _fitting(prediction: Prediction, config: LabelConfig) -> list[Guess]:
-    """Label Studio drops a whole prediction over one label that its config does not have.
-
-    What a team's own model says is not looked into: it knows the config.
-    """
-    return [one for guess in prediction.guesses if (one := _fitted(guess, config)) is not None]
-
-
-def _fitted(guess: Guess, config: LabelConfig) -> Guess | None:
-    if isinstance(guess.label, Result):
-        return guess
-    control = config.controls.get(guess.target)
-    if control is None or not control.target.pre_annotated:
-        return None
-    # Where the config has any option of its own, the import takes no other that a task offers beside them.
-    target = control.target
-    if target.options and target.labels:
-        target = replace(target, options="")
-    if control.target.options and target.kind == "spans":
-        guess = _with_spans_of(guess, target)
-    return guess if target.read(guess.label) is not None else None
-
-
-def _with_spans_of(guess: Guess, target: Target) -> Guess:
-    """Each span stands for itself, so that one more or less does not make the others wrong."""
-    spans = cast("tuple[Span, ...]", guess.label)
-    kept = [n for n, span in enumerate(spans) if target.read([span]) is not None]
-    parts = tuple(guess.parts[n] for n in kept if n < len(guess.parts))
-    return replace(guess, label=tuple(spans[n] for n in kept), parts=parts)
-
-
-def _items_of(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:
-    if isinstance(guess.label, Result):
-        return [dict(item) for item in guess.label.items]
-    return _result_items(guess, uncertainty, config, data)
-
-
-def _result_items(guess: Guess, uncertainty: float, config: LabelConfig, data: Data) -> list[dict[str, object]]:
-    control = config.controls[guess.target]
-    written = control.form.of(data).write(guess.label)
-    spans = control.target.kind == "spans"
-    confidences = guess.parts if spans and len(guess.parts) == len(written) else (guess.confidence,) * len(written)
-    items: list[dict[str, object]] = []
-    for value, confidence in zip(written, map(_unit, confidences), strict=True):
-        # A region is known by its id, here and in what an annotator makes of it.
-        region = {"id": _region_id(guess.target, value)} if spans else {}
-        scores = {"score": confidence, "confidence": confidence} if guess.scored else {}
-        items.append({**region, **_item(control, value), **scores, "uncertainty": uncertainty})
-    return items
-
-
-def _item(control: LearnedControl, value: JsonObject) -> dict[str, object]:
-    return {
-        "from_name": control.target.name,
-        "to_name": control.to_name,
-        "type": control.form.type,
-        "value": dict(value),
-    }
-
-
-def _region_id(target: str, value: JsonObject) -> str:
-    """The same for the same region, so that a prediction can be compared with the one that is stored."""
-    return hashlib.sha256(repr((target, sorted(value.items()))).encode("utf-8", "replace")).hexdigest()[:10]
-
-
-def _unit(value: float) -> float:
+def unit(value: float) -> float:
     """Into [0, 1]; what is not a number counts as 0."""
     if 0.0 <= value <= 1.0:
         return float(value)

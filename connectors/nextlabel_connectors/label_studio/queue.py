@@ -18,16 +18,15 @@ from nextlabel_connectors.label_studio.payloads import (
     NO_DATA,
     JsonObject,
     as_object,
-    as_shown,
     is_window_score,
     window_score,
     window_scores,
-    write_window_item,
 )
 from nextlabel_connectors.label_studio.predictions import Item, Predictions, Stored, stored
 from nextlabel_connectors.label_studio.project import Project, fetch_project, update_project
 from nextlabel_connectors.label_studio.values import Data
 from nextlabel_connectors.label_studio.walking import task_id
+from nextlabel_connectors.label_studio.writing import Writer
 
 # How much of the order is read back to prove it.
 _PROOF = 10
@@ -223,10 +222,11 @@ def _items(
 ) -> dict[TaskId, Item]:
     """The window as import items, in order."""
     stated = {prediction.task: prediction for prediction in predictions}
-    ranked = [(task, as_shown(stated.get(task), project.config)) for task in window.task_ids()]
+    writer = Writer(project.config)
+    ranked = [(task, writer.shown(stated.get(task))) for task in window.task_ids()]
     scores = window_scores([one for _, one in ranked])
     return {
-        task: write_window_item(task, score, one, project.config, version, data.get(task, NO_DATA))
+        task: writer.window_item(task, score, one, version, data.get(task, NO_DATA))
         for (task, one), score in zip(ranked, scores, strict=True)
     }
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nextlabel.errors import PayloadError, SchemaError
 from nextlabel.labeling import Guess, Label, Placed, Prediction, QueueVersion, Span, Target, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, read_task_seen, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels, read_task_seen
+from written import write_result
 
 relaxed = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nextlabel.labeling import Guess, Prediction, QueueVersion, TaskId
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import as_shown, read_labels, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
+from written import as_shown, write_result
 
 IMAGE, SOUND, TEXT = '<Image name="o" value="$o"/>', '<Audio name="o" value="$o"/>', '<Text name="o" value="$o"/>'
 VIDEO, SERIES = '<Video name="o" value="$o"/>', '<TimeSeries name="o" value="$o"/>'

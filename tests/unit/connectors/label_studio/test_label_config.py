@@ -22,7 +22,8 @@ from nextlabel.labeling import (
     TaskId,
 )
 from nextlabel_connectors.label_studio.label_config import parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
+from written import write_result
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = '<Text name="text" value="$text"/>'

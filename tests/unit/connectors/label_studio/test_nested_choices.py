@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Target, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
+from written import write_result
 
 Tree = dict[str, "Tree"]  # choices by what they write into results, with those in each
 Path = tuple[str, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import cast
@@ -26,10 +25,8 @@ from nextlabel_connectors.label_studio.payloads import (
     utc,
     window_score,
     window_scores,
-    write_answer,
-    write_result,
-    write_window_item,
 )
+from written import write_answer, write_result, write_window_item
 
 CONFIG = parse_label_config(
     '<View><Text name="text" value="$text"/>'
@@ -49,7 +46,7 @@ number = st.floats() | st.floats(0, 1)
 
 
 def prediction(confidence: float = 0.8, uncertainty: float = 0.2, utility: float = 0.3, **labels: Label) -> Prediction:
-    return replace(saying(labels, confidence), uncertainty=uncertainty, utility=utility)
+    return saying(labels, confidence)._replace(uncertainty=uncertainty, utility=utility)
 
 
 def saying(labels: Mapping[str, Label], confidence: float = 0.8) -> Prediction:

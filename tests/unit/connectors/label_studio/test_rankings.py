@@ -8,7 +8,8 @@ import pytest
 
 from nextlabel.labeling import Guess, Label, Placed, Prediction, QueueVersion, Task, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
+from written import write_result
 
 DATA = {"question": "why?", "items": [{"id": "a", "title": "A"}, {"id": 2, "body": "B"}, {"id": "c", "html": "C"}]}
 PICK = '<Bucket name="best"/><Bucket name="worst"/>'

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from nextlabel.features.layouts import text_for_spans
 from nextlabel.labeling import Guess, Prediction, QueueVersion, Span, TaskId
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
-from nextlabel_connectors.label_studio.payloads import read_labels, write_answer, write_result
+from nextlabel_connectors.label_studio.payloads import read_labels
+from written import write_answer, write_result
 
 Value = dict[str, object]
 LABELS = '<Label value="A"/><Label value="B"/>'
