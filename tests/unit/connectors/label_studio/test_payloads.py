@@ -26,6 +26,7 @@ from nextlabel_connectors.label_studio.payloads import (
     window_score,
     window_scores,
 )
+from nextlabel_connectors.label_studio.writing import Writer
 from written import write_answer, write_result, write_window_item
 
 CONFIG = parse_label_config(
@@ -122,6 +123,15 @@ EVERY = parse_label_config(
     '<Pairwise name="better" toName="text,other"/>'
     '<Labels name="who" toName="text"><Label value="Person" alias="PER"/><Label value="ORG"/></Labels></View>'
 )
+SAID: dict[str, list[Label]] = {
+    "stars": [3.0, 1.0, 9.0],
+    "age": [7.5, -1.0],
+    "tags": [("a", "b"), ("b",)],
+    "tree": [("a > b",), ("a",)],
+    "better": ["left", "right"],
+    "who": [(Span(0, 2, "Person"), Span(3, 5, "ORG")), (Span(0, 2, "gone"),)],
+    "gone": ["warm"],
+}
 SILENT: dict[str, Label] = {"tags": (), "tree": (), "who": ()}
 
 
@@ -342,6 +352,18 @@ def test_however_many_controls_hang_on_one_another_it_is_found_out_soon() -> Non
 )
 def test_only_a_person_marks_what_is_true(received: dict[str, object], counts: bool) -> None:
     assert read_annotation(annotation(**received), CONFIG).ground_truth is counts
+
+
+@relaxed
+@given(
+    st.lists(
+        st.builds(saying, st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k, v in SAID.items()}), number),
+        max_size=8,
+    )
+)
+def test_what_is_written_of_one_task_does_not_depend_on_those_before_it(window: list[Prediction]) -> None:
+    writer = Writer(EVERY)
+    assert [writer.answer(one, VERSION) for one in window] == [write_answer(one, EVERY, VERSION) for one in window]
 
 
 @relaxed
