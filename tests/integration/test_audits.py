@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from integration.conftest import WORDS
 from integration.test_loop import everything_said, target_predictions
+from nextlabel.evaluation.intervals import mean_interval
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.labeling import Prediction, TaskId
 from nextlabel.ports.requests import PredictRequest
@@ -26,6 +29,12 @@ def audited(team: Team) -> Team:
     team.import_mails(TASKS)
     team.run()
     return team
+
+
+@pytest.fixture
+def same_salt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same audit tasks in every run of a test that measures what is drawn."""
+    monkeypatch.setattr("nextlabel.storage.reserves.secrets", SimpleNamespace(token_hex=lambda size: "salt"))
 
 
 def audit_tasks(team: Team) -> frozenset[TaskId]:
@@ -114,6 +123,33 @@ def test_the_accuracy_is_the_accuracy_while_agreement_on_what_was_asked_is_not(a
     assert found["high"] > 0.95
     assert answers["low"] <= answers["value"] <= answers["high"]
     assert answers["n"] <= found["n"]
+
+
+@pytest.mark.usefixtures("same_salt")
+def test_audit_tasks_without_a_label_make_the_accuracy_surer(team: Team) -> None:
+    team.choose(audit_share=0.5)
+    import_unclear_mails(team, 600)
+    team.run()
+    reserved = sorted(audit_tasks(team))
+    for task in [*reserved[:100], *sorted(set(team.truth).difference(reserved))[:100]]:
+        team.label(task, team.truth[task])
+    team.run()
+    found = accuracies(team, "accuracy")
+    assert f"by how sure it is of {len(reserved) - 100} without a label (PPI++)" in str(found["method"])
+    plain = mean_interval(np.arange(100) < round(found["value"] * 100), pool=600)
+    assert found["high"] - found["low"] < 0.95 * (plain.high - plain.low)
+    assert found["low"] <= rightness(team) <= found["high"]
+
+
+def import_unclear_mails(team: Team, n: int) -> None:
+    """Of every second mail two words are of the other kind: nobody can know which it is."""
+    rng = np.random.default_rng(1)
+    labels = [str(label) for label in rng.choice(list(WORDS), n)]
+    words = [rng.choice(WORDS[label], 4) for label in labels]
+    for one, label in zip(words[::2], labels[::2], strict=True):
+        one[:2] = rng.choice(WORDS["ham" if label == "spam" else "spam"], 2)
+    tasks = team.tool.add_tasks(team.at_tool, [" ".join(one) for one in words])
+    team.truth.update(zip(tasks, labels, strict=True))
 
 
 def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team) -> None:

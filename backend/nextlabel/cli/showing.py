@@ -127,7 +127,8 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
     for name, words in (("accuracy", "the version in service"), ("accuracy_of_answers", "the answers so far")):
         for target, found in one[name].items():
             share = accuracy.in_words(found["value"], found["low"], found["high"])
-            yield f"{f'{target}: ' if several else ''}{share}, {words}, on {counted(found['n'], 'label')}"
+            labels = f"on {counted(found['n'], 'label')}: {found['method']}"
+            yield f"{f'{target}: ' if several else ''}{share}, {words}, {labels}"
     if not audits["tasks"]:
         yield "not measured: there are no audit tasks (audit_share=0)"
     elif not one["accuracy"]:
