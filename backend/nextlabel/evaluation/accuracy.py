@@ -25,9 +25,10 @@ MOST_UNLABELED = 2_000
 """Of these that count."""
 _METHOD = "out of fold on audit tasks{}; 95 % for this number of labels"
 _BY_OTHERS = ", and by how sure it is of {:,} without a label (PPI++)"
-_PREFIX = "audit_"
-_VALUE, _LOW, _HIGH, _LABELS = (_PREFIX + name for name in ("accuracy", "low", "high", "labels"))
-_UNLABELED = _PREFIX + "unlabeled"
+PREFIX = "audit_"
+"""Of the name of each figure that is measured on audit tasks."""
+_VALUE, _LOW, _HIGH, _LABELS = (PREFIX + name for name in ("accuracy", "low", "high", "labels"))
+_UNLABELED = PREFIX + "unlabeled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,4 @@ def in_words(value: float, low: float, high: float) -> str:
 def others(metrics: Mapping[str, float]) -> dict[str, float]:
     """The figures that are taken from all labels."""
     last = {name: name.rpartition(".")[2] for name in metrics}
-    return {name: figure for name, figure in metrics.items() if not last[name].startswith((_PREFIX, "check_"))}
+    return {name: figure for name, figure in metrics.items() if not last[name].startswith((PREFIX, "check_"))}

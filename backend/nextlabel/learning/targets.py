@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
-from nextlabel.evaluation import accuracy, sanity
+from nextlabel.evaluation import accuracy, beside, sanity
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.paired import squared_miss
 from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge, sanity_first
@@ -310,9 +310,11 @@ class TargetsWorkbench:
         labeled = [task for task, given in self.labels.items() if target.name in given]
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
         audits = out_of_fold.of(rows)
-        correctness, pool = audits.correctness([labels[row] for row in rows]), len(self._tasks) + len(self._unlabeled)
+        truth, pool = [labels[row] for row in rows], len(self._tasks) + len(self._unlabeled)
+        correctness = audits.correctness(truth)
         sure = None if others is None else accuracy.Confidence(audits.confidence, others.confidence)
-        return accuracy.figures_of(target.name, correctness, pool=pool, sure=sure)
+        found = accuracy.figures_of(target.name, correctness, pool=pool, sure=sure)
+        return found | beside.figures_of(target, audits, truth) if found else found
 
 
 def _rivals(
