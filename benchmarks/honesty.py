@@ -29,15 +29,18 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from benchmarks.page import write_table
+from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.learners import LinearLearner
-from nextlabel.evaluation import prediction_powered
+from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.always_valid import log_evidence
-from nextlabel.evaluation.intervals import Interval, mean_interval
+from nextlabel.evaluation.intervals import Interval
 from nextlabel.evaluation.paired import AGAINST_ANCHOR, AHEAD, e_values
 from nextlabel.evaluation.reserve import audit_rate
+from nextlabel.features.encoders import encoder_for
 from nextlabel.features.matrices import rows_of, stacked
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.workbench import order_seed
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.simulate import load
 from nextlabel.simulate.learning import MatrixLearning, Problem, Rows, Split
 from nextlabel.strategies.builtin import built_in
@@ -50,9 +53,39 @@ _SIZES = (50, 100, 200)  # audit labels that the version in service is measured 
 _AWAY = {"≥ 10 worse": (-0.13, -0.10), "5 worse": (-0.055, -0.045), "3 worse": (-0.035, -0.025)}
 _AWAY |= {"equal": (-0.002, 0.002), "3 better": (0.025, 0.035)}
 _JUDGED_AT = (100, 200)
-_FOLDS, _PAIRS = 10, 200
+_PAIRS = 200
 
 Run = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version in service: of n audit labels whether models that had not seen them were ``right`` and how ``sure``
+    they were, how sure they were of m audit tasks ``unlabeled``, and its accuracy on all tasks, the ``truth``.
+
+    For that one too, tasks with a label count by what models without it say.
+    """
+
+    right: Floats
+    sure: Floats
+    unlabeled: Floats
+    truth: float
+    tasks: int
+
+    def interval(self, *, powered: bool) -> Interval:
+        """As the service has it; or without what is said of unlabeled tasks."""
+        sure = accuracy.Confidence(self.sure, self.unlabeled) if powered else None
+        return accuracy.of_version(accuracy.figures_of("q", self.right, pool=self.tasks, sure=sure))["q"]
+
+    def row(self) -> Floats:
+        """All of it in one row."""
+        return np.concatenate([[self.truth, self.tasks], self.right, self.sure, self.unlabeled])
+
+    @classmethod
+    def of(cls, row: Floats, audits: int) -> Version:
+        """From what `row` gave."""
+        right, sure, unlabeled = np.split(row[2:], [audits, 2 * audits])
+        return cls(right, sure, unlabeled, float(row[0]), int(row[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +97,7 @@ class Effort:
     fits: int
 
 
-FULL, QUICK = Effort(20, 1000, 200), Effort(4, 500, 24)
+FULL, QUICK = Effort(20, 1000, 1000), Effort(4, 500, 200)
 
 
 class Fitted(MatrixLearning):
@@ -76,13 +109,32 @@ class Fitted(MatrixLearning):
         self._rows, self._classes = _stacked(known.train, known.test), np.append(self._truth, self._test_truth)
         self.asked_of, self.rows = len(self._truth), len(self._classes)
         cast(LinearLearner, known.learner).remember(self._rows)
+        tasks, source = split.train.tasks(), problem.source()
+        self._space, self._names = encoder_for(split.target, tasks, source).space(known.train), split.target.labels
 
-    def predicted(self, labeled: Rows) -> tuple[Floats, Floats, Floats]:
-        """Of each row, by a model of the labeled ones: is it right (1 or 0), how sure, and the chance of the truth."""
+    def predicted(self, labeled: Rows) -> tuple[Floats, Floats]:
+        """Of each row, by a model of the labeled ones: is it right (1 or 0), and the chance of the truth."""
         learner = self._matrices.learner
         chances = learner.fit(rows_of(self._rows, labeled), self._classes[labeled], self._seed)(self._rows)
         right = np.asarray(chances.argmax(axis=1) == self._classes, dtype=np.float64)
-        return right, np.asarray(chances.max(axis=1)), np.asarray(chances[np.arange(len(chances)), self._classes])
+        return right, np.asarray(chances[np.arange(len(chances)), self._classes])
+
+    def in_service(self, labeled: Rows, audits: int, unlabeled: Rows) -> Version:
+        """The version that is learned of these labels, the last ``audits`` of which are those of audit tasks."""
+        names = [self._names[code] for code in self._classes[labeled].tolist()]
+        ours, others = rows_of(self._rows, labeled), rows_of(self._rows, unlabeled)
+        model, held_out = fit_choice(
+            ours, names, classes=self._names, space=self._space, seed=self._seed, others=others
+        )
+        if held_out is None:
+            raise ValueError(f"{len(labeled)} labels are too few to judge a version by.")
+        right = self._right(model.predict((), self._rows), np.arange(self.rows))
+        right[labeled] = self._right(held_out.of(range(len(labeled))), labeled)
+        sure, drawn = held_out.confidence, np.arange(len(labeled) - audits, len(labeled))
+        return Version(right[labeled[drawn]], sure[drawn], sure[len(labeled) :], float(right.mean()), self.rows)
+
+    def _right(self, predicted: ChoicePredictions, rows: Rows) -> Floats:
+        return predicted.correctness([self._names[code] for code in self._classes[rows].tolist()])
 
 
 def _stacked(first: Features, second: Features) -> Features:
@@ -94,7 +146,7 @@ def _stacked(first: Features, second: Features) -> Features:
 def learned(name: str, seed: int, effort: Effort) -> Run:
     """One run of a set: of each version, whether it is ``right`` of each held-out row and its chance of the ``truth``;
     and for each number of audit labels, what fold models said of some draws of so many."""
-    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}x{_FOLDS}.npz"
+    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}.v2.npz"
     if not path.exists():
         with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="nextlabel-honesty-") as cache:
             warnings.simplefilter("ignore")  # collinear columns, few labels
@@ -118,33 +170,20 @@ def _learn(name: str, seed: int, effort: Effort, cache: Path) -> dict[str, Float
         strategy = Diverse() if learning.is_cold(_BATCH) else built_in("adaptive")
         asked = learning.candidates(order_seed(seed, len(rows))).ranked(strategy, _BATCH).task_ids()
         rows = np.concatenate([rows, np.array([int(task) for task in asked], dtype=np.int64)])
-        right, _, truth = learning.predicted(rows)
+        right, truth = learning.predicted(rows)
         said.append(np.stack([right, truth])[:, learning.asked_of :])
     found = dict(zip(("right", "truth"), np.stack(said, axis=1), strict=True))
     for size in _SIZES:
-        draws = [_out_of_fold(learning, rows, size, [seed, size, n]) for n in range(-(-effort.fits // effort.runs))]
+        draws = [_drawn(learning, rows, size, [seed, size, n]) for n in range(-(-effort.fits // effort.runs))]
         found[f"of {size}"] = np.stack(draws)
     return found
 
 
-def _out_of_fold(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floats:
-    """3 × all rows, audits first: is a model that has not seen the row right, how sure is it, and is the version right.
-
-    For that last one too, rows with a label count by what the models without it say.
-    """
-    order = np.random.default_rng(seed).permutation(learning.rows - learning.asked_of)
-    audits = order[:size] + learning.asked_of
-    labeled, fold = np.concatenate([rows, audits]), np.arange(learning.rows) % _FOLDS
-    fold[labeled] = np.arange(len(labeled)) % _FOLDS
-    right, sure = np.empty(len(fold)), np.empty(len(fold))
-    for one in range(_FOLDS):
-        out = fold == one
-        answers = learning.predicted(labeled[fold[labeled] != one])
-        right[out], sure[out] = answers[0][out], answers[1][out]
-    version = learning.predicted(labeled)[0]
-    version[labeled] = right[labeled]
-    others = np.setdiff1d(np.arange(len(fold)), audits)
-    return np.stack([right, sure, version])[:, np.concatenate([audits, others])]
+def _drawn(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floats:
+    """After so many random audit labels beside those that were asked for: what `Version.row` keeps."""
+    held_out = np.random.default_rng(seed).permutation(learning.rows - learning.asked_of) + learning.asked_of
+    unlabeled = held_out[size:][: accuracy.MOST_UNLABELED]
+    return learning.in_service(np.concatenate([rows, held_out[:size]]), size, unlabeled).row()
 
 
 def versions_asked(versions: int) -> NDArray[np.intp]:
@@ -190,14 +229,10 @@ class Covered:
 
 def of_version(runs: Sequence[Run], size: int) -> tuple[Covered, Covered]:
     """The interval of the version in service after so many audit labels, and the same tightened by PPI++."""
-    drawn = [draw for run in runs for draw in run[f"of {size}"]]
-    truths = [float(version.mean()) for _, _, version in drawn]
-    plain = [mean_interval(right[:size], pool=len(right)) for right, _, _ in drawn]
-    powered = [
-        prediction_powered.mean_interval(right[:size], sure[:size], sure[size:], pool=len(right))
-        for right, sure, _ in drawn
-    ]
-    return Covered.of(plain, truths), Covered.of(powered, truths)
+    drawn = [Version.of(row, size) for run in runs for row in run[f"of {size}"]]
+    truths = [one.truth for one in drawn]
+    plain, shown = ([one.interval(powered=powered) for one in drawn] for powered in (False, True))
+    return Covered.of(plain, truths), Covered.of(shown, truths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from integration.conftest import WORDS
 from integration.test_loop import everything_said, target_predictions
+from nextlabel.cli import cli
+from nextlabel.evaluation.intervals import mean_interval
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.labeling import Prediction, TaskId
 from nextlabel.ports.requests import PredictRequest
+from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -26,6 +34,12 @@ def audited(team: Team) -> Team:
     team.import_mails(TASKS)
     team.run()
     return team
+
+
+@pytest.fixture
+def same_salt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same audit tasks in every run of a test that measures what is drawn."""
+    monkeypatch.setattr("nextlabel.storage.reserves.secrets", SimpleNamespace(token_hex=lambda size: "salt"))
 
 
 def audit_tasks(team: Team) -> frozenset[TaskId]:
@@ -114,6 +128,58 @@ def test_the_accuracy_is_the_accuracy_while_agreement_on_what_was_asked_is_not(a
     assert found["high"] > 0.95
     assert answers["low"] <= answers["value"] <= answers["high"]
     assert answers["n"] <= found["n"]
+
+
+@pytest.fixture
+def unclear(team: Team, same_salt: None) -> Team:
+    """Mails of which half are unclear; 100 audit tasks are labeled and 100 others, none of them as phishing."""
+    team.choose(audit_share=0.5)
+    team.ask("ham", "spam", "phishing")
+    import_unclear_mails(team, 600)
+    team.run()
+    reserved = sorted(audit_tasks(team))
+    for task in [*reserved[:100], *sorted(set(team.truth).difference(reserved))[:100]]:
+        team.label(task, team.truth[task])
+    team.run()
+    return team
+
+
+def test_audit_tasks_without_a_label_make_the_accuracy_surer(unclear: Team) -> None:
+    found, waiting = accuracies(unclear, "accuracy"), len(audit_tasks(unclear)) - 100
+    assert f"by how sure it is of {waiting} without a label (PPI++)" in str(found["method"])
+    plain = mean_interval(np.arange(100) < round(found["value"] * 100), pool=600)
+    assert found["high"] - found["low"] < 0.95 * (plain.high - plain.low)
+    assert found["low"] <= rightness(unclear) <= found["high"]
+
+
+def test_each_class_with_ten_audit_labels_is_told_and_the_others_named(unclear: Team, settings: Settings) -> None:
+    (overview,) = unclear.parts.overview.projects(unclear.project)
+    told = overview["accuracy_by_class"]["label"]
+    assert set(told["classes"]) == {"ham", "spam"}
+    assert sum(one["n"] for one in told["classes"].values()) == 100
+    assert told["untold"] == "too few audit labels of 'phishing' (0)"
+    f1 = overview["figures_for_one_look"]["label"]["macro_f1"]
+    assert f1["low"] < f1["value"] < f1["high"]
+    env = dict.fromkeys(os.environ) | {"NEXTLABEL_HOME": str(settings.home), "COLUMNS": "300"}
+    env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    of = "--project", unclear.project
+    status = CliRunner().invoke(cli, ["status", *of], env=env).stdout
+    assert "too few audit labels of 'phishing' (0)" in status
+    assert f"macro f1 {f1['value']:.3f}" in status
+    assert "not for repeated looks" in status
+    shown = CliRunner().invoke(cli, ["models", "show", unclear.serving.version, *of, "--json"], env=env).stdout
+    assert json.loads(shown)["accuracy_by_class"] == overview["accuracy_by_class"]
+
+
+def import_unclear_mails(team: Team, n: int) -> None:
+    """Of every second mail two words are of the other kind: nobody can know which it is."""
+    rng = np.random.default_rng(1)
+    labels = [str(label) for label in rng.choice(list(WORDS), n)]
+    words = [rng.choice(WORDS[label], 4) for label in labels]
+    for one, label in zip(words[::2], labels[::2], strict=True):
+        one[:2] = rng.choice(WORDS["ham" if label == "spam" else "spam"], 2)
+    tasks = team.tool.add_tasks(team.at_tool, [" ".join(one) for one in words])
+    team.truth.update(zip(tasks, labels, strict=True))
 
 
 def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team) -> None:

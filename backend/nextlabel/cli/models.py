@@ -15,7 +15,7 @@ from rich.text import Text
 
 from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
-from nextlabel.evaluation import accuracy, agreement, sanity
+from nextlabel.evaluation import accuracy, agreement, beside, sanity
 from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import ModelRecord
@@ -139,5 +139,6 @@ def _values(one: ModelRecord) -> dict[str, Any]:
         "created_at": one.created_at and one.created_at.isoformat(),
         "learner": one.learner or "built-in",
         "accuracy": {target: asdict(share) for target, share in accuracy.of_version(one.metrics).items()},
+        **beside.values_of(one.metrics),
         "agreement_on_tasks_asked": agreement.named(one.metrics),
     }

@@ -127,7 +127,9 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
     for name, words in (("accuracy", "the version in service"), ("accuracy_of_answers", "the answers so far")):
         for target, found in one[name].items():
             share = accuracy.in_words(found["value"], found["low"], found["high"])
-            yield f"{f'{target}: ' if several else ''}{share}, {words}, on {counted(found['n'], 'label')}"
+            labels = f"on {counted(found['n'], 'label')}: {found['method']}"
+            yield f"{f'{target}: ' if several else ''}{share}, {words}, {labels}"
+    yield from _beside(one, several=several)
     if not audits["tasks"]:
         yield "not measured: there are no audit tasks (audit_share=0)"
     elif not one["accuracy"]:
@@ -138,6 +140,22 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
         yield f"of the tasks that were open when {audits['labeled_before']} others were labeled already"
     if audits["tasks"] and one["tasks"] < _FEW_TASKS:
         yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
+
+
+def _beside(one: dict[str, Any], *, several: bool) -> Iterator[str]:
+    """Of each target F1 or correlation, and the class that is found least often; `nextlabel models show` has all."""
+    for target, figures in one["figures_for_one_look"].items():
+        for name, found in figures.items():
+            words = f"{name.replace('_', ' ')} {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+            yield f"{f'{target}: ' if several else ''}{words}, {found['method'].rpartition('; ')[2]}"
+    for target, known in one["accuracy_by_class"].items():
+        clauses = [known["untold"]] if known["untold"] else []
+        if worst := min(known["classes"].items(), key=lambda share: share[1]["value"], default=None):
+            name, found = worst
+            share = accuracy.in_words(found["value"], found["low"], found["high"])
+            clauses.insert(0, f"least often right where it is '{name}': {share}, on {counted(found['n'], 'label')}")
+        if clauses:
+            yield f"{f'{target}: ' if several else ''}{'; '.join(clauses)}"
 
 
 def _history(one: dict[str, Any]) -> Iterator[tuple[str, Text]]:

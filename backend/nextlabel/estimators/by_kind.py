@@ -33,15 +33,20 @@ from nextlabel.measures.target_predictions import (
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model, and what one that had not seen the row predicts for each (None: too few labels)."""
+    """A fitted model, and what one that had not seen the row predicts for each (None: too few labels).
+
+    ``others`` is what the same models predict for tasks without a label, where that was asked for and is known.
+    """
 
     model: Estimator
     out_of_fold: TargetPredictions | None = None
+    others: TargetPredictions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a model of one target is fitted on: n labeled tasks, and how."""
+    """What a model of one target is fitted on: n labeled tasks, and how; ``others`` are features of tasks without a
+    label that are to be predicted too."""
 
     target: Target
     tasks: Sequence[Task]
@@ -50,6 +55,7 @@ class Known:
     space: Space
     seed: int
     judged: bool
+    others: Features | None = None
 
 
 class Restored(Protocol):
@@ -91,10 +97,20 @@ def _fit_choice(known: Known) -> Fitted:
     if known.target.options:
         return _fit_offered(known)
     labels = [label for label in known.labels if isinstance(label, str)]
-    classes, space = known.target.labels, known.space
-    return Fitted(
-        *fit_choice(known.features, labels, classes=classes, space=space, seed=known.seed, judged=known.judged)
+    model, predicted = fit_choice(
+        known.features,
+        labels,
+        classes=known.target.labels,
+        space=known.space,
+        seed=known.seed,
+        judged=known.judged,
+        others=known.others,
     )
+    if predicted is None:
+        return Fitted(model)
+    n = len(labels)
+    others = None if known.others is None else predicted.of(range(n, len(predicted)))
+    return Fitted(model, predicted.of(range(n)), others)
 
 
 def _fit_choices(known: Known) -> Fitted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -82,10 +83,12 @@ def fit_choice(
     seed: int = 0,
     judged: bool = True,
     groups: Sequence[int] | None = None,
+    others: Features | None = None,
 ) -> tuple[LinearChoice, ChoicePredictions | None]:
     """Fit on n labeled rows.
 
-    Returns the model, and what a model that had not seen the row predicts for it (None: too few labels).
+    Returns the model, and what a model that had not seen the row predicts for it (None: too few labels); behind these
+    n rows, what one of the same models predicts for each of the ``others``, which have no label.
 
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
@@ -99,20 +102,25 @@ def fit_choice(
     columns, x = active(space.weigh(features))
     rows = Rows(x) if len(y) <= min(_MAX_PRODUCTS, len(columns)) else None
     numbers = x if rows is None else rows.numbers
-    held_out = _out_of_fold_scores(numbers, y, seed, groups) if judged else None
+    folds = _folds(numbers, y, seed, groups) if judged else None
+    held_out = None if folds is None else _out_of_fold_scores(folds, numbers, len(seen))
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
-    weights, intercept = _fit_linear(numbers, y)
-    if rows is not None:
-        weights = rows.weights_of_columns(weights)
+
+    def scores_by(weights: Floats, intercept: Floats) -> LinearScores:
+        of_columns = weights if rows is None else rows.weights_of_columns(weights)
+        return LinearScores(space, columns, of_columns, intercept)
+
     model = LinearChoice(
         classes,
-        LinearScores(space, columns, weights, intercept),
+        scores_by(*_fit_linear(numbers, y)),
         seen=seen.astype(np.int32),
         labels=len(y),
         temperature=temperature,
     )
-    if held_out is None:
+    if folds is None or held_out is None:
         return model, None
+    if others is not None:
+        held_out = np.concatenate([held_out, _scores_of_others(folds, others, len(seen), scores_by)])
     unknown = 1.0 / (len(y) + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
     predicted = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
     predicted /= predicted.sum(axis=1, keepdims=True)
@@ -145,25 +153,52 @@ def _fit_linear(x: Features, y: NDArray[np.integer], *, tolerance: float = _EXAC
     return weights, intercept
 
 
-def _out_of_fold_scores(
-    x: Features, y: NDArray[np.integer], seed: int, groups: Sequence[int] | None
-) -> NDArray[np.float64] | None:
-    """n × classes, −∞ where no other fold had the class; None where a fold would have had one class only."""
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Rows that one model has not seen, the model, and which classes it knows."""
+
+    rows: NDArray[np.intp]
+    classes: NDArray[np.integer]
+    weights: Floats
+    intercept: Floats
+
+
+def _folds(x: Features, y: NDArray[np.integer], seed: int, groups: Sequence[int] | None) -> Sequence[_Fold] | None:
+    """Of all n rows; None where a fold would have had one class only."""
     most = min(int(np.bincount(y).max()), len(y) if groups is None else len(set(groups)))
     if len(y) < 2 * _FOLDS or most < 2:
         return None
-    scores = np.full((len(y), int(y.max()) + 1), -np.inf)
     of_rows = StratifiedKFold if groups is None else StratifiedGroupKFold
     folds = of_rows(min(_FOLDS, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # one label of a class is usual
         splits = list(folds.split(np.zeros(len(y)), y, groups))
+    found = []
     for train, test in splits:
         known, y_train = np.unique(y[train], return_inverse=True)
         if len(known) < 2:
             return None
-        weights, intercept = _fit_linear(x[train], y_train, tolerance=_ROUGH if len(y) > _MANY else _EXACT)
-        scores[np.ix_(test, known)] = x[test] @ weights + intercept
+        tolerance = _ROUGH if len(y) > _MANY else _EXACT
+        found.append(_Fold(test, known, *_fit_linear(x[train], y_train, tolerance=tolerance)))
+    return found
+
+
+def _out_of_fold_scores(folds: Sequence[_Fold], x: Features, k: int) -> NDArray[np.float64]:
+    """n × k classes, −∞ where no other fold had the class."""
+    scores = np.full((x.shape[0], k), -np.inf)
+    for one in folds:
+        scores[np.ix_(one.rows, one.classes)] = x[one.rows] @ one.weights + one.intercept
+    return scores
+
+
+def _scores_of_others(
+    folds: Sequence[_Fold], others: Features, k: int, scores_by: Callable[[Floats, Floats], LinearScores]
+) -> NDArray[np.float64]:
+    """m × k of rows that no model has seen: each by one of them, all models by turns."""
+    scores = np.full((others.shape[0], k), -np.inf)
+    for n, one in enumerate(folds):
+        mine = np.arange(n, len(scores), len(folds))
+        scores[np.ix_(mine, one.classes)] = scores_by(one.weights, one.intercept).of(others[mine])
     return scores
 
 

@@ -22,18 +22,20 @@ def fit(
     seed: int,
     *,
     judged: bool = True,
+    others: Features | None = None,
 ) -> Fitted:
     """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
     Without ``judged`` nothing is known of rows that it has not seen, which is quicker: it answers the same, but for a
     single choice how sure it is means nothing. Several choices are always judged, for they are given by it. The prior
     it stays where tasks hold recordings that are not opened, and nothing else. ``space`` knows all tasks of the
-    project, labeled or not. Labels must be such as `Target.read` gives.
+    project, labeled or not. ``others`` are features of tasks without a label, which a single choice among fixed labels
+    predicts too by models that have not seen all labels (`Fitted`). Labels must be such as `Target.read` gives.
     """
     of_kind = BY_KIND[target.kind]
     if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
-    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged))
+    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others))
 
 
 def _report_nothing(target: Target, features: Features) -> bool:

@@ -5,7 +5,7 @@ Whoever looks again after each label and takes notice only when it suits needs t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,15 +67,6 @@ def gain(most: float, squares: float, mean: float, n: int) -> float:
 def squares_of(values: Floats) -> float:
     """The sum of the squares of how far values are from their mean."""
     return float(((values - values.mean()) ** 2).sum())
-
-
-def by_class(values: Values, classes: Sequence[Hashable], *, least: int = 10) -> dict[Hashable, Interval]:
-    """The interval for each class that at least ``least`` of the n values belong to."""
-    rows: dict[Hashable, list[int]] = {}
-    for row, name in enumerate(classes):
-        rows.setdefault(name, []).append(row)
-    seen = in_unit_range(values)
-    return {name: mean_interval(seen[chosen]) for name, chosen in rows.items() if len(chosen) >= least}
 
 
 def jackknife(

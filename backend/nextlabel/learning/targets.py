@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
-from nextlabel.evaluation import accuracy, sanity
+from nextlabel.evaluation import accuracy, beside, sanity
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.paired import squared_miss
 from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge, sanity_first
@@ -56,14 +56,15 @@ class TargetsWorkbench:
         judged: bool = True,
         weights: Weights = NO_WEIGHTS,
         audits: Collection[TaskId] = (),
+        unlabeled: Sequence[Task] = (),
     ) -> None:
         """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`; ``weights`` is how much each
-        target counts in the order; ``audits`` are the labeled audit tasks. Raises `SchemaError` where nothing can be
-        learned."""
+        target counts in the order; ``audits`` are the labeled audit tasks, ``unlabeled`` the others, in the order in
+        which they are served. Raises `SchemaError` where nothing can be learned."""
         schema.check_learnable()
         self.schema, self.open, self.source = schema, still_open, source
         self._seed, self._embeddings, self._judged = seed, embeddings, judged
-        self._weights, self._audits = weights, audits
+        self._weights, self._audits, self._unlabeled = weights, audits, unlabeled
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
         self.everyone = list(self._tasks.values())
         self.labels: dict[TaskId, dict[str, Label]] = {}
@@ -73,6 +74,7 @@ class TargetsWorkbench:
         self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoders: dict[tuple[Sequence[Input], bool], Encoder] = {}
         self._encoded: dict[str, Features] = {}
+        self._encoded_unlabeled: dict[str, Features] = {}
         self._spaces: dict[str, Space] = {}
         for task, given in zip(labeled.tasks, labeled.labels, strict=True):
             self._take(task.id, given)
@@ -127,7 +129,8 @@ class TargetsWorkbench:
             examples = self._examples(target, encoder)
             space = self._space(encoder)
             known = examples.tasks, examples.features, examples.labels
-            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged)
+            others = self._unlabeled_features(target, encoder)
+            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged, others=others)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
@@ -251,6 +254,17 @@ class TargetsWorkbench:
             self._encoded[key] = encoder.encode(self.everyone, self.source)
         return self._encoded[key] if tasks is self.everyone else rows_of(self._encoded[key], self._rows_of(tasks))
 
+    def _unlabeled_features(self, target: Target, encoder: Encoder) -> Features | None:
+        """Of some audit tasks without a label, where the accuracy gets surer by what is predicted for them."""
+        labels = sum(target.name in self.labels.get(task, ()) for task in self._audits)
+        if target.kind != "choice" or target.options or labels < accuracy.POWERED_FROM or not self._unlabeled:
+            return None
+        key = _name_of(encoder)
+        if key not in self._encoded_unlabeled:
+            some = self._unlabeled[: accuracy.MOST_UNLABELED]
+            self._encoded_unlabeled[key] = encoder.encode(some, self.source)
+        return self._encoded_unlabeled[key]
+
     def _space(self, encoder: Encoder) -> Space:
         """How the features of that encoder are weighed, given those of all tasks."""
         key = _name_of(encoder)
@@ -276,20 +290,31 @@ class TargetsWorkbench:
         figures: dict[str, float] = {}
         for target in self.schema.targets:
             predicted, labels = fitted[target.name].out_of_fold, self._labels_of(target)
+            others = fitted[target.name].others
             if fitted[target.name].model.informative:
                 before = f"{target.name}." if len(self.schema.targets) > 1 else ""
                 found = {"labels": float(len(labels))} if predicted is None else metrics_of(predicted, labels)
                 figures |= {before + name: figure for name, figure in found.items()}
                 if predicted is not None:
-                    figures |= self._accuracy(target, predicted, labels)
+                    figures |= self._accuracy(target, predicted, labels, others)
         return figures
 
-    def _accuracy(self, target: Target, out_of_fold: TargetPredictions, labels: Sequence[Label]) -> Mapping[str, float]:
-        """On its audit tasks."""
+    def _accuracy(
+        self,
+        target: Target,
+        out_of_fold: TargetPredictions,
+        labels: Sequence[Label],
+        others: TargetPredictions | None,
+    ) -> Mapping[str, float]:
+        """On its audit tasks; ``others`` have no label."""
         labeled = [task for task, given in self.labels.items() if target.name in given]
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
-        correctness = out_of_fold.of(rows).correctness([labels[row] for row in rows])
-        return accuracy.figures_of(target.name, correctness, pool=len(self._tasks))
+        audits = out_of_fold.of(rows)
+        truth, pool = [labels[row] for row in rows], len(self._tasks) + len(self._unlabeled)
+        correctness = audits.correctness(truth)
+        sure = None if others is None else accuracy.Confidence(audits.confidence, others.confidence)
+        found = accuracy.figures_of(target.name, correctness, pool=pool, sure=sure)
+        return found | beside.figures_of(target, audits, truth) if found else found
 
 
 def _rivals(

@@ -20,13 +20,22 @@ Placed = TypeVar("Placed", RankedTask, Prediction)
 class Audits:
     """The audit tasks of a project: those ``waiting`` are open, in the order in which they are served.
 
-    Without a ``draw`` there are none. Where they are ``off``, those that wait come after all other tasks.
+    The first ``sampled`` of these are drawn at random from all tasks; the others were, from the fewer tasks there used
+    to be. Without a ``draw`` there are none. Where they are ``off``, those that wait come after all other tasks.
     """
 
     draw: Draw | None = None
     waiting: tuple[TaskId, ...] = ()
     labeled: frozenset[TaskId] = frozenset()
     off: bool = False
+    sampled: int = 0
+
+    def unlabeled(self, still_open: Sequence[Task]) -> Sequence[Task]:
+        """Those open tasks that stand for all tasks as the labeled audit tasks do, in the order in which they are
+        served."""
+        wanted = set(self.waiting[: self.sampled])
+        tasks = {task.id: task for task in still_open if task.id in wanted} if wanted else {}
+        return [tasks[task] for task in self.waiting[: self.sampled]]
 
     def others(self, still_open: Sequence[Task]) -> Sequence[Task]:
         """Those open tasks that strategies choose from."""
@@ -61,12 +70,13 @@ def audits_of(
     if new := [task for task in sample if task in waiting and task not in known]:
         reserves.add(project, new)
     reserved = known.union(new)
-    in_order = [*sample, *sorted(reserved.difference(sample))]
+    sampled = [task for task in sample if task in reserved and task in waiting]
     return Audits(
         draw,
-        tuple(task for task in in_order if task in reserved and task in waiting),
+        (*sampled, *sorted(reserved.difference(sample).intersection(waiting))),
         frozenset(task for task in sample if task in known and task in labeled),
         off=share == 0,
+        sampled=len(sampled),
     )
 
 

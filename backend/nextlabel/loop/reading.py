@@ -80,6 +80,7 @@ class Reading:
             embeddings=self.embeddings,
             weights=options.weights,
             audits=audits.labeled,
+            unlabeled=audits.unlabeled(still_open),
         )
         return workbench, audits
 

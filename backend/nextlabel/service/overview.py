@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 
 from nextlabel.errors import JobQueueUnavailable, NotConnected
-from nextlabel.evaluation import accuracy, agreement
+from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.evaluation.showing import showing
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
@@ -136,7 +136,8 @@ class Overview:
         }
 
     def _accuracy(self, project: ProjectId, serving: ModelRecord | None) -> dict[str, Any]:
-        """By target the accuracy of the version in service, and of the answers so far; both on audit tasks."""
+        """By target the accuracy of the version in service with what is told beside it, and of the answers so far; all
+        on audit tasks."""
         progress, draw = self.reserves.progress(project), self.reserves.draw(project)
         answers: dict[tuple[str, bool], list[float]] = {}
         for one in self.reserves.answers(project):
@@ -146,6 +147,7 @@ class Overview:
             "accuracy": {name: asdict(one) for name, one in accuracy.of_version(serving.metrics).items()}
             if serving
             else {},
+            **beside.values_of(serving.metrics if serving else {}),
             "accuracy_of_answers": {name: asdict(one) for name, one in so_far.items() if one is not None},
             "audits": asdict(progress) | {"labeled_before": draw.labeled_before if draw else 0},
         }

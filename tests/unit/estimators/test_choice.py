@@ -152,6 +152,24 @@ def test_out_of_fold_rows_come_from_models_that_had_not_seen_them() -> None:
     assert (in_sample(result, counts).argmax(axis=1) == truth).mean() > 0.95
 
 
+@pytest.mark.parametrize("products", [4000, 0])
+def test_tasks_without_a_label_are_predicted_by_the_same_models_that_had_not_seen_all_labels(
+    monkeypatch: pytest.MonkeyPatch, products: int
+) -> None:
+    monkeypatch.setattr(choice, "_MAX_PRODUCTS", products)
+    texts, labels = mails(60, noise=0.3)
+    counts = count_features(texts)
+    others = count_features([text for text in texts for _ in range(5)])  # each once by each of the five models
+    result = fit(TARGET, [], counts, labels, TfIdf.of(counts), seed=0, others=others)
+    assert isinstance(result.others, ChoicePredictions)
+    of_models = result.others.probabilities.reshape(60, 5, -1)
+    off = np.abs(of_models - held_out(result).probabilities[:, None]).max(axis=2)
+    assert off.min(axis=1) == pytest.approx(0, abs=1e-5)
+    assert (off.max(axis=1) > 1e-3).mean() > 0.9, "the other four had seen it"
+    alone = fitted_on(TARGET, counts, labels)
+    assert np.array_equal(held_out(alone).probabilities, held_out(result).probabilities)
+
+
 def test_as_many_classes_as_labels_are_learned_and_not_judged() -> None:
     target = replace(TARGET, labels=tuple("abcdefghijklm"))
     counts = count_features([f"mail about {label * 3} and {label * 4}" for label in target.labels])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from nextlabel.evaluation.intervals import Interval, by_class, jackknife, mean_interval
+from nextlabel.evaluation.intervals import Interval, jackknife, mean_interval
 from nextlabel.labeling.ranking import Floats
 
 Draw = Callable[[np.random.Generator, int], Floats]
@@ -72,11 +72,6 @@ def test_what_is_drawn_from_a_small_pool_is_covered_by_a_narrower_interval() -> 
     intervals = [mean_interval(rng.permutation(pool)[:100], pool=150) for _ in range(2000)]
     assert covered(intervals, 0.8) == pytest.approx(0.95, abs=0.02)
     assert np.mean([one.high - one.low for one in intervals]) < 0.65 * 2 * 1.96 * (0.8 * 0.2 / 100) ** 0.5
-
-
-def test_only_classes_with_ten_labels_are_told() -> None:
-    found = by_class(np.tile([1.0, 0.0], 12), ["ham"] * 10 + ["spam"] * 9 + ["other"] * 5)
-    assert {name: (one.value, one.n) for name, one in found.items()} == {"ham": (0.5, 10)}
 
 
 @pytest.mark.parametrize("values", [[], [0.5, 1.1], [np.nan], [[0.5]]])
