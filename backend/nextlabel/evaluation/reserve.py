@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nextlabel.labeling import TaskId
 
 _MOST_BITS = 53  # of a hash, so that it is a float in [0, 1) exactly
+_LEAST, _SMALL = 60, 5  # audit tasks, where these are no more than one in five of the first tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,17 @@ class Reserve:
         if len(chosen) < self.least:
             chosen = nsmallest(self.least, placed)
         return tuple(task for _, task in sorted(chosen))
+
+    def until(self, last: str, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
+        """Those of some tasks that are in the sample which ends with ``last``, in its order."""
+        place = _places(_key(self.salt), "reserve")
+        end = place(last)
+        return tuple(task for at, task in sorted((place(task), task) for task in set(tasks)) if at <= end)
+
+
+def least_of(tasks: int) -> int:
+    """How many audit tasks a project has at least that begins with so many tasks."""
+    return min(_LEAST, tasks // _SMALL)
 
 
 def audit_rate(audit_labels: int) -> float:
