@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from integration.conftest import WORDS
 from integration.test_loop import everything_said, target_predictions
 from nextlabel.cli import cli
 from nextlabel.evaluation.intervals import mean_interval
-from nextlabel.evaluation.reserve import audit_rate
+from nextlabel.evaluation.reserve import Reserve, audit_rate
 from nextlabel.labeling import Prediction, TaskId
+from nextlabel.loop.auditing import Audits, audits_of
 from nextlabel.ports.requests import PredictRequest
 from nextlabel.settings import Settings
 
@@ -93,6 +95,33 @@ def test_new_tasks_are_reserved_too_and_those_that_came_with_a_label_are_not(aud
     assert new
     assert new <= set(came[200:])
     assert audited.parts.reserves.progress(audited.project).labeled == 0
+
+
+def test_a_turn_in_which_no_task_is_new_draws_nothing_and_comes_to_the_same(
+    audited: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million tasks only those that are reserved are hashed."""
+    parts, project = audited.parts, audited.project
+
+    def audits() -> Audits:
+        everyone, still_open = parts.store.task_ids(project), [task.id for task in parts.store.open(project)]
+        labeled = [task.id for task in parts.store.labeled(project).tasks]
+        return audits_of(project, parts.reserves, everyone, still_open, labeled, 0.1)
+
+    for came in (0, 300, 400):  # from the least number to a tenth
+        audited.import_mails(came)
+        audited.work(20)
+        audited.run()
+        remembered = audits()
+        parts.reserves.add(project, [], among="others", last="")
+        assert replace(remembered, draw=None) == replace(audits(), draw=None)
+        assert remembered.waiting
+        assert remembered.labeled
+    monkeypatch.delattr(Reserve, "sample")
+    assert audited.run().trained is None
+    audited.import_mails(1)
+    with pytest.raises(AttributeError, match="sample"):
+        audited.run()
 
 
 def test_what_was_labeled_before_the_first_turn_is_no_audit(team: Team) -> None:

@@ -143,6 +143,31 @@ def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_no
     assert "of 25 new labels of the tasks asked" in team.serving.reason
 
 
+def test_a_turn_asks_a_teams_own_model_once_about_each_new_label(
+    team_of: TeamOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though those of audit tasks count twice: for the accuracy of the answers, and for what was foretold."""
+    team = team_of("one_x.py:TextClassifier", options={"audit_share": 0.1})
+    team.import_mails(100)
+    team.work(15)
+    team.run()
+    before, asked = team.serving.version, list[TaskId]()
+    ask = HostedProject.ask
+
+    def counted(model: HostedProject, tasks: Sequence[Task], *given: Any, **limits: Any) -> Iterator[HostedPrediction]:
+        asked.extend(task.id for task in tasks if task.id in done and limits)  # without a limit: of the next version
+        return ask(model, tasks, *given, **limits)
+
+    monkeypatch.setattr(HostedProject, "ask", counted)
+    done = team.work(15)
+    team.run()
+    assert sorted(asked) == sorted(done)
+    audits = team.parts.reserves.tasks(team.project).intersection(done)
+    answers = team.parts.reserves.answers(team.project)
+    assert {one.task for one in answers if one.version == before} == audits != frozenset()
+    assert team.serving.metrics["new_labels"] == len(done)
+
+
 def test_a_model_that_learns_is_shown_by_its_own_scores_from_enough_labels_on(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier", options={"show_predictions": "75%"})
     team.import_mails(90)

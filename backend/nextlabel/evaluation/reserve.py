@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nextlabel.labeling import TaskId
 
 _MOST_BITS = 53  # of a hash, so that it is a float in [0, 1) exactly
+_LEAST, _SMALL = 60, 5  # audit tasks, where these are no more than one in five of the first tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class Reserve:
             chosen = nsmallest(self.least, placed)
         return tuple(task for _, task in sorted(chosen))
 
+    def until(self, last: str, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
+        """Those of some tasks that are in the sample which ends with ``last``, in its order."""
+        place = _places(_key(self.salt), "reserve")
+        end = place(last)
+        return tuple(task for at, task in sorted((place(task), task) for task in set(tasks)) if at <= end)
+
+
+def least_of(tasks: int) -> int:
+    """How many audit tasks a project has at least that begins with so many tasks."""
+    return min(_LEAST, tasks // _SMALL)
+
 
 def audit_rate(audit_labels: int) -> float:
     """The share of the window's places that audit tasks get, by how many audit labels there are."""
@@ -78,9 +90,10 @@ class Window:
 def interleave(
     ranked: Sequence[TaskId], audits: Sequence[TaskId], *, size: int, audit_labels: int, salt: str, version: str
 ) -> Window:
-    """The first ``size`` places: ``audits`` in their order at the rate for so many ``audit_labels``, the others ranked.
+    """The first ``size`` places: the first ``audits`` at the rate for so many ``audit_labels``, the others ranked.
 
-    In each block of places (5, 10 or 20) two random ones are blank, and a coin decides which of them is the audit: so
+    Where each of these audits stands is random: those that are labeled while an order is being made would else be the
+    ones at its top, and fewer would be served than the rate says. In each block of places (5, 10 or 20) two random ones are blank, and a coin decides which of them is the audit: so
     audits are spread evenly, and a blank task is one of them with chance ½ wherever it stands. Where one of both runs
     out, the other fills the places. A task in both is an audit. The same arguments give the same window; each
     ``version`` of the order has places of its own.
@@ -91,7 +104,8 @@ def interleave(
     places = _blank_places(size, audit_labels, _integer(_key(salt), "places", version))
     served = _is_audit(places[: len(audits), 0], size, len(others))
     tasks = np.empty(size, dtype=object)
-    tasks[served] = list(audits[: served.sum()])
+    shuffled = np.random.default_rng(_integer(_key(salt), "order", version)).permutation(served.sum())
+    tasks[served] = [audits[n] for n in shuffled.tolist()]
     tasks[~served] = others[: (~served).sum()]
     partners = places[: len(audits), 1]
     blank = [*tasks[served], *tasks[partners[partners < size]]]

@@ -82,6 +82,7 @@ class HostedWorkbench:
         self.learner = hosts.learner(project, name)
         self.set_aside: Mapping[str, int] = {}
         self.blank: Sequence[Task] | None = None
+        self._by_champion: dict[TaskId, HostedPrediction] = {}
 
     @property
     def schema_digest(self) -> str:
@@ -154,9 +155,10 @@ class HostedWorkbench:
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
     def _answers(self, model: HostedProject, new: Sequence[tuple[Task, tuple[Annotation, ...]]]) -> list[Answer]:
-        """By target and task, whether the model says what was given; of as many tasks as there is time for."""
+        """By target and task, whether the version in service says what was given; of as many tasks as there is time
+        for."""
         try:
-            predicted = list(model.ask([task for task, _ in new], until=time.monotonic() + _JUDGED_SECONDS))
+            new, predicted = self._predicted(model, new)
         except HostedModelError:  # what it cannot say any more it has not foretold; the fit will tell
             return []
         learned = model.facts.target
@@ -166,6 +168,17 @@ class HostedWorkbench:
             for target in ([learned] if learned else self._schema.targets)
             if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
         ]
+
+    def _predicted(
+        self, champion: HostedProject, new: Sequence[tuple[Task, tuple[Annotation, ...]]]
+    ) -> tuple[Sequence[tuple[Task, tuple[Annotation, ...]]], Sequence[HostedPrediction]]:
+        """As many of these as there is time for, and what the version in service says of them: asked once a turn."""
+        said = self._by_champion
+        asked = [task for task, _ in new if task.id not in said]
+        predicted = champion.ask(asked, until=time.monotonic() + _JUDGED_SECONDS) if asked else ()
+        said |= {task.id: one for task, one in zip(asked, predicted, strict=False)}
+        known = [pair for pair in new if pair[0].id in said]
+        return known, [said[task.id] for task, _ in known]
 
     def _guessed(
         self,

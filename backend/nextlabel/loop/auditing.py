@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nextlabel.evaluation.reserve import Reserve, Window, interleave
+from nextlabel.evaluation.reserve import Reserve, Window, interleave, least_of
 from nextlabel.labeling import Prediction, ProjectId, Task, TaskId
 from nextlabel.labeling.ranking import RankedTask
 from nextlabel.ports.state import Draw, Reserves
-
-_LEAST, _SMALL = 60, 5  # audit tasks, where these are no more than one in five of the first tasks
 
 Placed = TypeVar("Placed", RankedTask, Prediction)
 
@@ -63,13 +62,17 @@ def audits_of(
     draw = reserves.draw(project)
     if draw is None and (share == 0 or not everyone):
         return Audits()
-    least = min(_LEAST, len(everyone) // _SMALL)
-    draw = draw or reserves.begin(project, share=share, least=least, labeled_before=len(labeled))
-    sample = Reserve(draw.salt, draw.share, draw.least).sample(everyone)
+    least, labeled_before = least_of(len(everyone)), len(labeled)
+    draw = draw or reserves.begin(project, share=share, least=least, labeled_before=labeled_before)
+    reserve, among = Reserve(draw.salt, draw.share, draw.least), _digest(everyone)
     known, waiting = reserves.tasks(project), set(still_open)
-    if new := [task for task in sample if task in waiting and task not in known]:
-        reserves.add(project, new)
-    reserved = known.union(new)
+    if draw.among == among:  # nothing is new: of a million tasks only those that are reserved need be hashed
+        sample, reserved = reserve.until(draw.last, known), known
+    else:
+        sample = reserve.sample(everyone)
+        new = [task for task in sample if task in waiting and task not in known]
+        reserves.add(project, new, among=among, last=sample[-1] if sample else "")
+        reserved = known.union(new)
     sampled = [task for task in sample if task in reserved and task in waiting]
     return Audits(
         draw,
@@ -78,6 +81,12 @@ def audits_of(
         off=share == 0,
         sampled=len(sampled),
     )
+
+
+def _digest(tasks: Collection[TaskId]) -> str:
+    """Stands for these tasks, in whatever order."""
+    content = "\n".join([str(len(tasks)), *sorted(tasks)])
+    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def in_window(window: Window, known: Sequence[Placed], otherwise: Placed) -> list[Placed]:

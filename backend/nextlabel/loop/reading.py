@@ -105,7 +105,7 @@ class Reading:
         return workbench, audits
 
     def _audits(self, connection: Connection, still_open: Sequence[Task], labeled: Sequence[TaskId]) -> Audits:
-        everyone = {*self.store.task_ids(connection.project), *labeled}
+        everyone = dict.fromkeys([*self.store.task_ids(connection.project), *labeled])
         still_open_ids = [task.id for task in still_open]
         share = connection.options.audit_share
         return audits_of(connection.project, self.reserves, everyone, still_open_ids, set(labeled), share)

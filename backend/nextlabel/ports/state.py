@@ -221,7 +221,8 @@ class Draw:
     """How a project's audit tasks are drawn (`nextlabel.evaluation.reserve`), from its first turn on.
 
     ``labeled_before`` is how many tasks had a label then: these are no audit tasks. ``blank`` are the other tasks of
-    the newest order that show no prediction.
+    the newest order that show no prediction. ``among`` stands for the tasks among which they were last drawn, and
+    ``last`` is the last of that sample (`Reserve.until`).
     """
 
     salt: str = field(repr=False)
@@ -229,6 +230,8 @@ class Draw:
     least: int = 0
     labeled_before: int = 0
     blank: frozenset[TaskId] = frozenset()
+    among: str = ""
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +274,8 @@ class Reserves(Protocol):
 
     def progress(self, project: ProjectId) -> AuditProgress: ...
 
-    def add(self, project: ProjectId, tasks: Collection[TaskId]) -> None: ...
+    def add(self, project: ProjectId, tasks: Collection[TaskId], *, among: str, last: str) -> None:
+        """Further audit tasks, and `Draw.among` and `Draw.last` of the sample that they are from."""
 
     def note_blank(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         """The other tasks of the newest order that show no prediction."""

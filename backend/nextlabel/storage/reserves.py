@@ -32,7 +32,8 @@ class StoredReserves:
             mine = select(reserves).where(reserves.c.project == project)
             if sql.execute(mine).one_or_none() is None:
                 drawn = {"salt": secrets.token_hex(_SALT_BYTES), "share": share, "least": least}
-                row = {"project": project, "labeled_before": labeled_before, "blank": [], **drawn}
+                nothing = {"blank": [], "among": "", "last": ""}
+                row = {"project": project, "labeled_before": labeled_before, **nothing, **drawn}
                 sql.execute(insert(reserves).values(**row))
             return _draw(sql.execute(mine).one())
 
@@ -50,13 +51,14 @@ class StoredReserves:
         with self._database.read() as sql:
             return AuditProgress(*(sql.execute(one).scalar() or 0 for one in (mine, labeled, skipped)))
 
-    def add(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
+    def add(self, project: ProjectId, tasks: Collection[TaskId], *, among: str, last: str) -> None:
         with self._database.write() as sql:
             for some in chunks(tasks):
                 known = select(audit_tasks.c.task).where(audit_tasks.c.project == project, audit_tasks.c.task.in_(some))
                 new = set(some).difference(sql.execute(known).scalars())
                 if new:
                     sql.execute(insert(audit_tasks), [{"project": project, "task": task} for task in sorted(new)])
+            sql.execute(update(reserves).where(reserves.c.project == project).values(among=among, last=last))
 
     def note_blank(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         with self._database.write() as sql:
@@ -95,4 +97,5 @@ class StoredReserves:
 
 
 def _draw(row: Row[Any]) -> Draw:
-    return Draw(row.salt, row.share, row.least, row.labeled_before, frozenset(map(TaskId, row.blank)))
+    blank = frozenset(map(TaskId, row.blank))
+    return Draw(row.salt, row.share, row.least, row.labeled_before, blank, row.among, row.last)

@@ -199,7 +199,8 @@ queues = Table(
 )
 
 # What `nextlabel.evaluation.reserve` draws audit tasks by, and other tasks that show no prediction in the newest
-# order. ``labeled_before`` is how many tasks had a label when the first were drawn.
+# order. ``labeled_before`` is how many tasks had a label when the first were drawn; ``among`` stands for the tasks
+# among which they were last drawn, and ``last`` is the last of these.
 reserves = Table(
     "reserves",
     metadata,
@@ -209,6 +210,8 @@ reserves = Table(
     Column("least", Integer, nullable=False),
     Column("labeled_before", Integer, nullable=False),
     Column("blank", JSON, nullable=False),
+    Column("among", String(64), nullable=False),
+    Column("last", String(64), nullable=False),
 )
 
 # No row ever goes: no strategy is to choose such a task, whatever changes.
