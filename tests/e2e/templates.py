@@ -88,7 +88,8 @@ def answered(config: str, task: dict[str, Any]) -> list[dict[str, Any]]:
 
 def of_itself(control: Any) -> dict[str, Any]:
     """A comparison or a message: where nothing else is asked, the SDK makes up neither."""
-    kind, value = "pairwise", {"selected": random.choice(["left", "right"])}
+    kind = "pairwise"
+    value: dict[str, Any] = {"selected": random.choice(["left", "right"])}
     if control.tag == "Chat":
         kind, value = "chatmessage", {"chatmessage": {"role": "user", "content": "Hello!", "createdAt": 1710000000000}}
     return {"from_name": control.name, "to_name": control.name, "type": kind, "value": value}
