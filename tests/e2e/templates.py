@@ -9,6 +9,7 @@ import json
 import random
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
@@ -68,6 +69,13 @@ def with_options(config: str, task: dict[str, Any]) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def paths(tag: ElementTree.Element, above: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Of each choice in a tree the way to it: the SDK makes up ways that no tree has."""
+    for one in tag.findall("Choice"):
+        yield [*above, one.get("value", "")]
+        yield from paths(one, [*above, one.get("value", "")])
+
+
 def answered(config: str, task: dict[str, Any]) -> list[dict[str, Any]]:
     """An answer such as the SDK makes up, with spans that lie in the text, and options and items that the task has."""
     interface = LabelInterface(with_options(config, task))
@@ -76,6 +84,10 @@ def answered(config: str, task: dict[str, Any]) -> list[dict[str, Any]]:
         value = item["value"]
         if "ranker" in value:
             value["ranker"] = ordered(config, item["from_name"], task)
+        if "taxonomy" in value:
+            tags = ElementTree.fromstring(config).iter("Taxonomy")  # noqa: S314
+            tree = next(tag for tag in tags if tag.get("name") == item["from_name"])
+            value["taxonomy"] = random.sample(list(paths(tree)), 2)
         if "start" in value and "end" in value:
             value["start"], value["end"] = 0, 5
             labels = next((key for key in value if key.endswith("labels")), "")
