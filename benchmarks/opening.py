@@ -221,20 +221,24 @@ def cost(place: int, file: Callable[[str], bytes] | None = None, addresses: Sequ
 
     tasks = [Task(TaskId(str(n)), {_FIELD: address}) for n, address in enumerate(addresses)]
     target = Target("what", "choice", (Input(_FIELD, one.kind),), ("a", "b"))
-    took, processor = [], [_processor_seconds()]
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
-        for _ in range(2):
-            source = Source(TextFeatureCache(cache).features, VectorCache(cache), file, texts=TextFiles(cache))
-            with stopwatch() as seconds:
-                features = encoder_for(target, tasks, source).encode(tasks, source)
-            took.append(seconds())
-            processor.append(_processor_seconds())
+        (clock, first, _), (_, second, seen) = (_passed(target, tasks, Path(folder), file) for _ in range(2))
     memory, decoder = (
         resource.getrusage(whose).ru_maxrss / 1024 for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    first, second = np.diff(processor).tolist()
-    return Cost(took[0], first, second, memory, decoder, bool(csr_matrix(features).count_nonzero()))
+    return Cost(clock, first, second, memory, decoder, seen)
+
+
+def _passed(
+    target: Target, tasks: Sequence[Task], cache: Path, file: Callable[[str], bytes]
+) -> tuple[float, float, bool]:
+    """Seconds by the clock and of the processor, and whether anything was seen; the features are let go."""
+    source = Source(TextFeatureCache(cache).features, VectorCache(cache), file, texts=TextFiles(cache))
+    before = _processor_seconds()
+    with stopwatch() as seconds:
+        features = encoder_for(target, tasks, source).encode(tasks, source)
+    took, processor = seconds(), _processor_seconds() - before
+    return took, processor, bool(csr_matrix(features).count_nonzero())
 
 
 def _processor_seconds() -> float:

@@ -1,4 +1,4 @@
-"""Run by Label Studio's own Python: of each of its templates of one folder the config, tasks, and answers to them.
+"""Run by Label Studio's own Python: of each of its templates of one folder the config, tasks, and an answer to each.
 
 Tasks and answers are those that Label Studio's SDK makes up for the config; a sentence tells tasks apart.
 """
@@ -9,6 +9,7 @@ import json
 import random
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from xml.etree import ElementTree
 import yaml  # type: ignore[import-untyped]
 from label_studio_sdk.label_interface import LabelInterface  # type: ignore[import-not-found]
 
-TASKS, ANSWERS = 16, 12
+TASKS = 16
 WORDS = [["snow", "ice", "frost", "a cold wind"], ["bread", "an oven", "hot soup", "a warm pan"]]
 
 LINK = "/a[1]/text()[1]"  # in the page that the SDK makes up
@@ -56,25 +57,54 @@ def ordered(config: str, control: str, sample: dict[str, Any]) -> dict[str, list
     return {bucket: ids[n :: len(buckets)] for n, bucket in enumerate(buckets)}
 
 
-def answered(interface: LabelInterface, config: str, sample: dict[str, Any]) -> list[dict[str, Any]]:
-    """An answer such as the SDK makes up, with spans that lie in the text, and items that the task has."""
+def with_options(config: str, task: dict[str, Any]) -> str:
+    """The config with the options that the task itself has: the SDK makes up no answer for those."""
+    root = ElementTree.fromstring(config)  # noqa: S314
+    for tag in list(root.iter()):
+        options = task.get(tag.get("value", "").lstrip("$"))
+        if isinstance(options, list) and (tag.tag == "Choices" or tag.tag.endswith("Labels")):
+            del tag.attrib["value"]
+            for one in options:
+                ElementTree.SubElement(tag, "Choice" if tag.tag == "Choices" else "Label", value=one["value"])
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def paths(tag: ElementTree.Element, above: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Of each choice in a tree the way to it: the SDK makes up ways that no tree has."""
+    for one in tag.findall("Choice"):
+        yield [*above, one.get("value", "")]
+        yield from paths(one, [*above, one.get("value", "")])
+
+
+def answered(config: str, task: dict[str, Any]) -> list[dict[str, Any]]:
+    """An answer such as the SDK makes up, with spans that lie in the text, and options and items that the task has."""
+    interface = LabelInterface(with_options(config, task))
     annotation = interface.generate_sample_annotation() or {"result": []}
     for item in annotation["result"]:
         value = item["value"]
         if "ranker" in value:
-            value["ranker"] = ordered(config, item["from_name"], sample)
+            value["ranker"] = ordered(config, item["from_name"], task)
+        if "taxonomy" in value:
+            tags = ElementTree.fromstring(config).iter("Taxonomy")  # noqa: S314
+            tree = next(tag for tag in tags if tag.get("name") == item["from_name"])
+            value["taxonomy"] = random.sample(list(paths(tree)), 2)
         if "start" in value and "end" in value:
             value["start"], value["end"] = 0, 5
             labels = next((key for key in value if key.endswith("labels")), "")
             value |= {labels: value[labels][:1] or [next(iter(interface.get_control(item["from_name"]).labels))]}
             value |= REGIONS.get(item["type"], {})
-    if not annotation["result"]:  # the SDK makes up no comparison
-        for control in interface.controls:
-            if control.tag == "Pairwise":
-                side = random.choice(["left", "right"])
-                comparison = {"from_name": control.name, "to_name": control.name, "type": "pairwise"}
-                annotation["result"].append({**comparison, "value": {"selected": side}})
+    if not annotation["result"]:
+        annotation["result"] = [of_itself(one) for one in interface.controls if one.tag in ("Chat", "Pairwise")]
     return list(annotation["result"])
+
+
+def of_itself(control: Any) -> dict[str, Any]:
+    """A comparison or a message: where nothing else is asked, the SDK makes up neither."""
+    kind = "pairwise"
+    value: dict[str, Any] = {"selected": random.choice(["left", "right"])}
+    if control.tag == "Chat":
+        kind, value = "chatmessage", {"chatmessage": {"role": "user", "content": "Hello!", "createdAt": 1710000000000}}
+    return {"from_name": control.name, "to_name": control.name, "type": kind, "value": value}
 
 
 def main(folder: str) -> None:
@@ -84,14 +114,11 @@ def main(folder: str) -> None:
         if not template.joinpath("config.yml").is_file():
             continue
         config = yaml.safe_load(template.joinpath("config.yml").read_text(encoding="utf-8"))["config"]
-        interface = LabelInterface(config)
-        made_up, shown = interface.generate_sample_task(), example(config)
+        made_up, shown = LabelInterface(config).generate_sample_task(), example(config)
         sample = {key: shown.get(key, []) if value is None else value for key, value in (shown | made_up).items()}
-        found[template.name] = {
-            "config": config,
-            "tasks": [told_apart(sample, n) for n in range(TASKS)],
-            "answers": [answered(interface, config, sample) for _ in range(ANSWERS)],
-        }
+        tasks = [told_apart(sample, n) for n in range(TASKS)]
+        answers = [answered(config, task) for task in tasks]
+        found[template.name] = {"config": config, "tasks": tasks, "answers": answers}
     json.dump(found, sys.stdout)
 
 

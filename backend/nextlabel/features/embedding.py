@@ -26,7 +26,7 @@ from nextlabel.features.markup import content_of, is_marked_up
 from nextlabel.features.model_folders import Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import AsItIs, Centred, Space, TfIdf, restore_space
-from nextlabel.features.text import content_hash, read_text
+from nextlabel.features.text import KnownTexts, content_hash, read_text
 from nextlabel.features.work import EmbedProgress
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
@@ -67,8 +67,10 @@ class EmbeddingEncoder:
         return cls(fields, folder, plain._model, weighing)
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
+        return self.encode_texts([read_text(task.data, self._fields) for task in tasks], source)
+
+    def encode_texts(self, texts: Sequence[str], source: Source) -> Features:
         """n × width as they are; with ``words`` n × (`COLUMNS` + width), weighed, words first."""
-        texts = [read_text(task.data, self._fields) for task in tasks]
         vectors = self._embed(texts, source)
         if self._words is None:
             return vectors
@@ -86,7 +88,7 @@ class EmbeddingEncoder:
         model = load_model(self._folder)
         if source.vectors is None:
             return compute(range(len(texts)))
-        keys = [content_hash(f"{_MARKED_UP}{text}" if is_marked_up(text) else text) for text in texts]
+        keys = texts.hashes if isinstance(texts, KnownTexts) else [_key(text) for text in texts]
         return source.vectors.get(self._model, keys, model.width, compute, content, Telling(source.progress))
 
     def space(self, pool: Features) -> Space:
@@ -112,6 +114,10 @@ class EmbeddingEncoder:
             halves = (restore_space(cast("Mapping[str, object]", state[half])) for half in ("words", "vectors"))
             words = cast("tuple[TfIdf, Centred]", tuple(halves))
         return cls(cast("list[str]", state["fields"]), folder, model, words)
+
+
+def _key(text: str) -> bytes:
+    return content_hash(f"{_MARKED_UP}{text}" if is_marked_up(text) else text)
 
 
 def check_unchanged(folder: Path, model: str, signature: Callable[[Path], str]) -> None:

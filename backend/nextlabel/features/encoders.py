@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.features.embedding import EmbeddingEncoder, signature
 from nextlabel.features.image_embedding import ImageEmbeddingEncoder, image_signature
 from nextlabel.features.media import pdf
-from nextlabel.features.media.documents import with_their_texts
+from nextlabel.features.media.documents import of_documents
 from nextlabel.features.media.encoder import MEDIA, MediaEncoder
 from nextlabel.features.metadata import holding, holds_cells, holds_lists, record_of, shown_record, telling
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
@@ -57,7 +58,10 @@ class TextEncoder:
         self._fields = tuple(fields)
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
-        return source.count([read_text(task.data, self._fields) for task in tasks])
+        return self.encode_texts([read_text(task.data, self._fields) for task in tasks], source)
+
+    def encode_texts(self, texts: Sequence[str], source: Source) -> Features:
+        return source.count(texts)
 
     def space(self, pool: Features) -> Space:
         return TfIdf.of(csr_matrix(pool))
@@ -71,22 +75,24 @@ class TextEncoder:
 
 
 class DocumentEncoder:
-    """The texts of PDF files, by ``inner``, an encoder of texts."""
+    """The texts of PDF files, by ``inner``."""
 
     kind = "pdf"
 
-    def __init__(self, fields: Sequence[str], inner: Encoder) -> None:
+    def __init__(self, fields: Sequence[str], inner: TextEncoder | EmbeddingEncoder) -> None:
         self._fields, self._inner = tuple(fields), inner
 
     @classmethod
     def of(
         cls, fields: Sequence[str], tasks: Sequence[Task], source: Source, embeddings: Embeddings
     ) -> DocumentEncoder:
-        opened = with_their_texts(tasks, fields, source) if embeddings.of_texts() else []
-        return cls(fields, _of_texts(fields, opened, source, embeddings))
+        if (folder := embeddings.of_texts()) is None:
+            return cls(fields, TextEncoder(fields))
+        made = partial(EmbeddingEncoder.of, fields, folder, source=source)
+        return cls(fields, of_documents(tasks, fields, source, made))
 
     def encode(self, tasks: Sequence[Task], source: Source) -> Features:
-        return self._inner.encode(with_their_texts(tasks, self._fields, source), source)
+        return of_documents(tasks, self._fields, source, partial(self._inner.encode_texts, source=source))
 
     def space(self, pool: Features) -> Space:
         return self._inner.space(pool)
@@ -96,7 +102,8 @@ class DocumentEncoder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> DocumentEncoder:
-        return cls(cast("list[str]", state["fields"]), restore_encoder(cast("Mapping[str, object]", state["inner"])))
+        inner = restore_encoder(cast("Mapping[str, object]", state["inner"]))
+        return cls(cast("list[str]", state["fields"]), cast("TextEncoder | EmbeddingEncoder", inner))
 
 
 class ComparedEncoder:
@@ -253,6 +260,11 @@ class RecordEncoder:
             weighed[0] = weighed[0] * _BESIDE_TEXTS
         return _beside(weighed, len(tasks))
 
+    @property
+    def tells(self) -> bool:
+        """Whether any field tells a task from another."""
+        return bool(self._parts)
+
     def space(self, pool: Features) -> Space:
         return AsItIs(pool.shape[1])
 
@@ -394,6 +406,8 @@ def encoder_of(
     if any(one.kind in RECORDINGS for one in inputs):
         apart = [one.field for one in inputs if one.kind in RECORDINGS or one.kind in MEDIA]
         record = RecordEncoder.of(apart, tasks, source, embeddings, hidden=True)
+        if len(opened) == 1 and isinstance(opened[0], DocumentEncoder) and not record.tells:
+            return opened[0]  # which is learned as texts are, and need not be encoded to be weighed
         return SideBySide.of([*opened, record], tasks, source) if opened else record
     if opened:
         others = [one for one in inputs if one.kind not in MEDIA]

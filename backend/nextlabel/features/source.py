@@ -35,7 +35,7 @@ class Vectors(Protocol):
 
 
 class Texts(Protocol):
-    """Texts kept by the address of what they were read from."""
+    """Texts kept by their hash."""
 
     def get(self, signature: str, key: bytes) -> str | None: ...
 

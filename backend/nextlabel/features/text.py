@@ -8,9 +8,10 @@ with the same n-grams, which is what keeps `/predict` quick.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,32 @@ def _texts(value: object) -> Iterator[str]:
 def content_hash(text: str) -> bytes:
     """16 bytes that stand for the text in caches."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class KnownTexts(Sequence[str]):
+    """Texts of which the hashes are known; each is read when it is asked for."""
+
+    def __init__(self, hashes: Sequence[bytes], read: Callable[[int], str]) -> None:
+        self.hashes, self._read = hashes, read
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return [self._read(one) for one in range(*place.indices(len(self)))]
+        return self._read(range(len(self))[place])
+
+
+def hashes_of(texts: Sequence[str]) -> Sequence[bytes]:
+    """The `content_hash` of each."""
+    return texts.hashes if isinstance(texts, KnownTexts) else [content_hash(text) for text in texts]
 
 
 def count_features(texts: Sequence[str]) -> csr_matrix:

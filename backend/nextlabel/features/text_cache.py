@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from nextlabel.features.matrices import matrix_of, stacked
 from nextlabel.features.segments import Segments, Words
-from nextlabel.features.text import COLUMNS, SIGNATURE, content_hash, count_features, no_rows
+from nextlabel.features.text import COLUMNS, SIGNATURE, count_features, hashes_of, no_rows
 from nextlabel.labeling.ranking import Floats
 
 log = logging.getLogger("nextlabel.features")
@@ -56,7 +56,7 @@ class TextFeatureCache:
     def _features(self, texts: Sequence[str], *, keep: bool) -> csr_matrix:
         if not texts:
             return no_rows()
-        keys = np.frombuffer(b"".join(map(content_hash, texts)), dtype=np.uint64).reshape(-1, 2)
+        keys = np.frombuffer(b"".join(hashes_of(texts)), dtype=np.uint64).reshape(-1, 2)
         first, which = _distinct(keys)
         found = self._find(keys[first])
         missing = np.sort(first[found.segment < 0])

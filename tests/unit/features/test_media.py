@@ -5,10 +5,11 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -18,14 +19,16 @@ import pytest
 
 from nextlabel.errors import FileUnavailable
 from nextlabel.estimators.fitting import fit
+from nextlabel.features import text as texts
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.encoders import encoder_for, restore_encoder, why_unread
 from nextlabel.features.media import audio, pdf, video
 from nextlabel.features.media import encoder as encoder_module
 from nextlabel.features.media import series as series_module
 from nextlabel.features.media.apart import apart
-from nextlabel.features.media.documents import TextFiles, with_their_texts
+from nextlabel.features.media.documents import TextFiles, of_documents
 from nextlabel.features.source import Source
+from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import Input, InputKind, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -261,6 +264,37 @@ def dense(features: Features) -> Floats:
     return np.asarray(features if isinstance(features, np.ndarray) else features.toarray())
 
 
+class NoTexts:
+    """Must not be asked."""
+
+    def get(self, signature: str, key: bytes) -> str | None:
+        raise AssertionError(signature)
+
+    keep = get
+
+
+def test_documents_that_are_known_are_neither_read_nor_counted_again_and_lost_ones_are_opened(tmp_path: Path) -> None:
+    files = Files({f"/data/{n}": document(n) for n in range(4)})
+    pairs = [Task(TaskId(str(n)), {"a": f"/data/{n}", "b": f"/data/{n ^ 1}"}) for n in range(4)]
+    for tasks, fields in ([of_files(n) for n in range(4)], ("file",)), (pairs, ("a", "b")):
+        shutil.rmtree(tmp_path)
+        both = Target("which", "choice", tuple(Input(one, "pdf") for one in fields), ("even", "odd"))
+        here = replace(source(files, tmp_path), count=TextFeatureCache(tmp_path).features)
+        encoder = encoder_for(both, tasks, here)
+        rows = dense(encoder.encode(tasks, here))
+        assert len(np.unique(rows, axis=0)) == 4
+        known = Source(TextFeatureCache(tmp_path).features, VectorCache(tmp_path), None, texts=NoTexts())
+        assert (dense(encoder.encode(tasks, known)) == rows).all()
+
+        for folder in (texts.SIGNATURE, pdf.SIGNATURE):  # counts and texts, not what is known of addresses
+            shutil.rmtree(tmp_path / folder)
+        assert not dense(encoder.encode(tasks, replace(here, file=None))).any()
+        assert (dense(encoder.encode(tasks, here)) == rows).all()
+        files.asked.clear()
+        assert (dense(encoder.encode(tasks, here)) == rows).all()
+        assert not files.asked
+
+
 def test_pictures_and_texts_shown_together_both_count(tmp_path: Path) -> None:
     both = Target("which", "choice", (Input("file", "image"), Input("caption")), ("even", "odd"))
     files = Files({f"/data/{n}": picture(n % 2) for n in range(4)})
@@ -470,6 +504,6 @@ def test_a_file_that_ended_its_decoder_is_not_opened_again(tmp_path: Path, monke
     tasks = [of_files(n) for n in range(3)]
     for asked in (["/data/0", "/data/1", "/data/2"], ["/data/1"]):
         files.asked.clear()
-        texts = [task.data["file"] for task in with_their_texts(tasks, ["file"], source(files, tmp_path))]
+        texts = of_documents(tasks, ["file"], source(files, tmp_path), list)
         assert texts == ["", "", "a text []"]
         assert sorted(files.asked) == asked
