@@ -86,10 +86,8 @@ class ReferenceStore:
         return found
 
     def open(self) -> set[str]:
-        """What nobody has skipped, as long as the tool does not say that it is closed."""
-        return {
-            task for task, one in self.received.items() if not (one.closed or any(it.skipped for it in one.annotations))
-        }
+        """What nobody has labeled or skipped, as long as the tool does not say that it is closed."""
+        return {task for task, one in self.received.items() if not (one.closed or one.annotations)}
 
 
 tasks_seen = st.builds(
@@ -143,6 +141,35 @@ def test_a_skipped_task_has_no_label_and_is_not_asked_for_until_the_skip_is_with
     assert [task.id for task in store.open(ONE)] == ["2"]
     store.apply(ONE, page(seen(1)))
     assert [task.id for task in store.open(ONE)] == ["1", "2"]
+
+
+def test_a_task_that_has_a_label_is_out_of_the_order_though_the_tool_wants_more_of_them(store: SqlLabelStore) -> None:
+    store.apply(ONE, page(seen(1, "spam", closed=False), seen(2)))
+    assert in_force(store.labeled(ONE)) == {"1": ("mail 1", "spam")}
+    assert ([task.id for task in store.open(ONE)], store.count_open(ONE)) == (["2"], 1)
+
+
+def test_what_one_person_skipped_is_open_while_somebody_else_is_at_work_who_has_not(store: SqlLabelStore) -> None:
+    def by(task: int, *people: tuple[str, str | None], at: str = "2025-01-02T09:00:00+00:00") -> TaskSeen:
+        told = seen(task, *(label for _, label in people))
+        stated = zip(told.annotations, people, strict=True)
+        annotations = tuple(replace(one, by=who, updated_at=at) for one, (who, _) in stated)
+        return replace(told, annotations=annotations)
+
+    def still_open() -> list[TaskId]:
+        found = [task.id for task in store.open(ONE)]
+        skipped = {TaskId("1"), TaskId("2"), TaskId("9")}
+        assert (store.count_open(ONE), store.count_open(ONE, skipped)) == (len(found), len(skipped.intersection(found)))
+        return found
+
+    store.apply(ONE, page(by(1, ("ann", None)), by(2, ("ann", None)), by(3, ("ann", "spam"))))
+    assert still_open() == []
+    store.apply(ONE, page(by(4, ("ben", "ham"), at="2025-01-02T10:00:00+00:00")))
+    assert still_open() == ["1", "2"]
+    store.apply(ONE, page(by(2, ("ann", None), ("ben", None))))
+    assert still_open() == ["1"]
+    store.apply(ONE, page(by(5, ("ann", "ham"), at="2025-01-03T10:00:01+00:00")))  # a day without a word of ben's
+    assert still_open() == []
 
 
 def test_what_a_person_marked_as_the_truth_counts_until_the_mark_is_gone(store: SqlLabelStore) -> None:

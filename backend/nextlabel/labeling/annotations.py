@@ -16,7 +16,8 @@ class Annotation:
     empty when the annotation was skipped or says nothing of any target. ``updated_at`` is ISO 8601 in UTC, always of
     the same form (``isoformat(timespec="microseconds")``), so that text order is time order. ``whole`` is the
     annotation as models for label-studio-ml read it, with its ``result``; None where it was not asked for. ``seconds``
-    is how long it took, where the tool tells; ``ground_truth`` is whether a person marked it as the truth.
+    is how long it took, where the tool tells; ``ground_truth`` is whether a person marked it as the truth. ``by`` is
+    the account that gave it, told where the tool serves a skipped task to everybody but whoever skipped it.
     """
 
     id: AnnotationId
@@ -26,6 +27,7 @@ class Annotation:
     whole: Mapping[str, object] | None = None
     seconds: float | None = None
     ground_truth: bool = False
+    by: str | None = None
 
 
 def labels_in_force(annotations: tuple[Annotation, ...]) -> dict[str, object]:

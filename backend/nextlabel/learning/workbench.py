@@ -132,7 +132,7 @@ class Workbench(Protocol):
 
     @property
     def open(self) -> Sequence[Task]:
-        """Tasks that nobody has labeled or skipped."""
+        """Tasks that nobody has labeled, and that somebody has not skipped."""
 
     @property
     def everyone(self) -> Sequence[Task]:

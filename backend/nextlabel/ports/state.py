@@ -160,7 +160,7 @@ class LabelStore(Protocol):
         """Tasks with every annotation on them that was not skipped, oldest first, in a stable order."""
 
     def open(self, project: ProjectId) -> Sequence[Task]:
-        """Tasks that nobody has labeled or skipped, in a stable order."""
+        """Tasks that nobody has labeled, and that somebody at work has not skipped, in a stable order."""
 
 
 @dataclass(frozen=True, slots=True)

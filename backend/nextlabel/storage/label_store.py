@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,7 @@ from nextlabel.storage.database import Database, chunks
 from nextlabel.storage.database.tables import annotations, cursors, tasks, uncertainties, unreadable
 
 _STREAMED = 5_000  # rows read at a time
+_AT_WORK = timedelta(days=1)  # before the project's latest annotation: whoever gave one since then
 
 
 class SqlLabelStore:
@@ -145,16 +146,25 @@ class SqlLabelStore:
     def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
         """How many tasks are open, of all or of some."""
         mine = (tasks.c.project == project) & ~tasks.c.closed
-        chosen = [mine] if among is None else [mine & tasks.c.id.in_(chunk) for chunk in chunks(among)]
         with self._database.read() as sql:
-            return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
+            skipped = _skipped_by_all(sql, project)
+
+            def count(some: Collection[TaskId]) -> int:
+                chosen = [mine & tasks.c.id.in_(chunk) for chunk in chunks(some)]
+                return sum(sql.execute(select(func.count()).where(one)).scalar() or 0 for one in chosen)
+
+            if among is not None:
+                return count(set(among) - skipped)
+            return (sql.execute(select(func.count()).where(mine)).scalar() or 0) - count(skipped)
 
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
+            skipped = _skipped_by_all(sql, project)
             # All rows at once would be in memory twice.
             parts = sql.execution_options(yield_per=_STREAMED).execute(found).partitions()
-            still_open = [Task(TaskId(id), data) for part in parts for id, data in part]  # noqa: A001 - of a task
+            rows = (row for part in parts for row in part)
+            still_open = [Task(TaskId(row.id), row.data) for row in rows if row.id not in skipped]
         still_open.sort(key=lambda task: _stable(task.id))
         return still_open
 
@@ -224,9 +234,30 @@ def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
 
 
+def _skipped_by_all(sql: Connection, project: ProjectId) -> set[TaskId]:
+    """Tasks that were skipped by everybody who is at work, or by nobody knows whom.
+
+    Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
+    """
+    mine, by, found = annotations.c.project == project, annotations.c.given_by, dict[TaskId, set[str | None]]()
+    for task, skipped_by in sql.execute(select(annotations.c.task, by).where(mine, annotations.c.skipped)):
+        found.setdefault(TaskId(task), set()).add(skipped_by)
+    if not found:
+        return set()
+    latest = sql.execute(select(by, func.max(annotations.c.updated_at)).where(mine, by.is_not(None)).group_by(by))
+    at_work = _at_work({who: datetime.fromisoformat(at) for who, at in latest})
+    return {task for task, skipped_by in found.items() if None in skipped_by or at_work <= skipped_by}
+
+
+def _at_work(latest: Mapping[str, datetime]) -> set[str]:
+    """Of all who have annotated, with the time of their latest annotation."""
+    since = max(latest.values(), default=datetime.max) - _AT_WORK
+    return {who for who, at in latest.items() if at >= since}
+
+
 def _task_row(project: ProjectId, one: TaskSeen) -> dict[str, Any]:
-    # Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
-    closed = one.closed or any(annotation.skipped for annotation in one.annotations)
+    # Where the tool wants more labels of it, it asks for them without an order.
+    closed = one.closed or any(not given.skipped for given in one.annotations)
     return {"project": project, "id": one.task.id, "data": dict(one.task.data), "closed": closed}
 
 
@@ -242,6 +273,7 @@ def _annotation_rows(project: ProjectId, one: TaskSeen) -> Iterator[dict[str, An
             "whole": None if annotation.whole is None else dict(annotation.whole),
             "seconds": annotation.seconds,
             "ground_truth": annotation.ground_truth,
+            "given_by": annotation.by,
         }
 
 
@@ -254,4 +286,5 @@ def _annotation(row: Row[Any]) -> Annotation:
         row.whole,
         row.seconds,
         row.ground_truth,
+        row.given_by,
     )

@@ -40,8 +40,10 @@ from nextlabel_connectors.label_studio.walking import Page
 # A change is stamped before it is committed: what is younger than this may still be on its way.
 _SETTLING = timedelta(seconds=15)
 # From `result` on they are of the annotations: Label Studio prunes what is nested by the same list.
-_COLUMNS = "id,data,annotations,is_labeled,updated_at,result,was_cancelled,lead_time,ground_truth,updated_by"
-_WHOLE = f"{_COLUMNS},created_at,completed_by"
+_COLUMNS = (
+    "id,data,annotations,is_labeled,updated_at,result,was_cancelled,lead_time,ground_truth,updated_by,completed_by"
+)
+_WHOLE = f"{_COLUMNS},created_at"
 
 
 class LabelStudioConnector:
@@ -191,4 +193,4 @@ def _changes(page: Page, now: Project, start: _Mark, *, whole: bool) -> ChangePa
     settled = utc((now.server_time - _SETTLING).isoformat())
     mark = _Mark(max(min(page.up_to, settled), start.at or "") or None, start.reading)
     received, unreadable = read_tasks_seen(page.tasks, now.config, whole=whole)
-    return ChangePage(tuple(received), mark.cursor(), (*page.failing, *unreadable))
+    return ChangePage(tuple(map(now.as_served, received)), mark.cursor(), (*page.failing, *unreadable))

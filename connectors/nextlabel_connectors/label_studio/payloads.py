@@ -166,7 +166,14 @@ def read_annotation(raw: object, config: LabelConfig, data: Data = NO_DATA, *, w
         annotation if whole else None,
         _seconds(annotation.get("lead_time")),
         _is_marked(annotation),
+        _account(annotation.get("completed_by")),
     )
+
+
+def _account(completed_by: object) -> str | None:
+    """The number of the account; an annotation whose account was deleted has none."""
+    given = completed_by.get("id") if isinstance(completed_by, dict) else completed_by
+    return str(given) if isinstance(given, int) and 0 < given <= _LARGEST_ID else None
 
 
 def _seconds(lead_time: object) -> float | None:

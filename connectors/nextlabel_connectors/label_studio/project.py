@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from nextlabel.errors import PayloadError, ProjectGone, ToolRejected
 from nextlabel.labeling import ToolProjectId
+from nextlabel.ports.tool import TaskSeen
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.dialect import UNCERTAINTY_SAMPLING
 from nextlabel_connectors.label_studio.label_config import LabelConfig, parse_label_config
@@ -17,9 +18,10 @@ from nextlabel_connectors.label_studio.payloads import JsonObject, as_object, as
 
 _COLUMNS = (
     "id,title,label_config,task_number,sampling,model_version,show_collab_predictions,maximum_annotations,"
-    "overlap_cohort_percentage,skip_queue,evaluate_predictions_automatically"
+    "overlap_cohort_percentage,show_overlap_first,skip_queue,evaluate_predictions_automatically"
 )
-_READ = 2  # changes when more is read of each task than in the releases before
+_READ = 3  # changes when more is read of each task than in the releases before
+_TO_OTHERS = "REQUEUE_FOR_OTHERS"
 # A change of one of these closes or opens tasks again without a word in the tasks' own `updated_at`.
 _CLOSING = ("maximum_annotations", "overlap_cohort_percentage", "skip_queue")
 
@@ -53,6 +55,11 @@ class Project:
     def task_number(self) -> int | None:
         number = self.raw.get("task_number")
         return number if isinstance(number, int) else None
+
+    def as_served(self, seen: TaskSeen) -> TaskSeen:
+        """Closed too where it was skipped, and Label Studio gives what one person skipped to nobody else."""
+        to_others = self.raw.get("skip_queue") in (None, _TO_OTHERS)
+        return seen if to_others or not any(one.skipped for one in seen.annotations) else replace(seen, closed=True)
 
     def reading(self) -> str:
         """Twelve hex digits that change when every task must be read again: other targets or closing rules."""

@@ -311,14 +311,28 @@ def _standing_warnings(project: Project) -> Iterator[Finding]:
     if isinstance(annotations, int) and annotations > 1:
         yield Finding(
             "warning",
-            f"The project asks for {annotations} annotations per task: Label Studio then serves partly annotated tasks "
-            "first, at random, before nextlabel's order. Set annotations per task to 1 to have it always.",
+            f"The project asks for {annotations} annotations per task. Whoever is first at a task gets it in "
+            "nextlabel's order. Tasks that others have begun come before all new ones, those with the most annotations "
+            "first, and at random among these: Label Studio takes no order there. Set annotations per task to 1 to "
+            "have every label spent on a new task.",
         )
+        yield from _overlap_first(project)
     if project.raw.get("evaluate_predictions_automatically") is True:
         yield Finding(
             "warning",
             "The project retrieves predictions whenever tasks are listed, which makes every listing slow: set "
             "evaluate_predictions_automatically to false; nextlabel writes predictions itself.",
+        )
+
+
+def _overlap_first(project: Project) -> Iterator[Finding]:
+    share = project.raw.get("overlap_cohort_percentage")
+    if project.raw.get("show_overlap_first") is True and isinstance(share, int) and share < 100:
+        yield Finding(
+            "warning",
+            f"Only {share}% of the tasks get several annotations, and Label Studio serves these first: in nextlabel's "
+            "order as far as they are in its window, then at random. Set show_overlap_first to false to have all tasks "
+            "in the order.",
         )
 
 

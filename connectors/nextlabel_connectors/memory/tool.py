@@ -191,7 +191,9 @@ class MemoryTool:
     ) -> AnnotationId:
         with self.opened(project) as it:
             tick, row = next(self._ticks), it.rows[task]
-            annotation = Annotation(AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels, seconds=seconds)
+            annotation = Annotation(
+                AnnotationId(f"a{tick}"), labels, _time(tick), skipped=not labels, seconds=seconds, by=by
+            )
             row.annotations[annotation.id], row.annotators[annotation.id], row.changed = annotation, by, tick
             it.held.pop(by, None)
             self._report(project, "labels")

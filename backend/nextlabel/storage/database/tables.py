@@ -123,6 +123,7 @@ annotations = Table(
     Column("whole", JSON(none_as_null=True), nullable=True),
     Column("seconds", Float, nullable=True),
     Column("ground_truth", Boolean, nullable=False, server_default=false()),
+    Column("given_by", String(64), nullable=True),
     Index("annotations_by_task", "project", "task"),
 )
 

@@ -86,6 +86,19 @@ def test_everything_is_read_again_when_a_setting_opens_closes_or_renames_without
     assert "greater_or_equal" not in server.queries[0]
 
 
+@pytest.mark.parametrize(
+    ("skip_queue", "closed"), [("REQUEUE_FOR_OTHERS", False), ("REQUEUE_FOR_ME", True), (None, False)]
+)
+def test_a_skipped_task_is_closed_where_label_studio_gives_it_to_nobody_else(
+    skip_queue: str | None, closed: bool
+) -> None:
+    skipped = {"id": 7, "result": [], "was_cancelled": True, "updated_at": TASK["updated_at"], "completed_by": 3}
+    server = Server(TASK | {"annotations": [skipped]}, skip_queue=skip_queue)
+    (page,) = server.connector(PROJECT).changed_tasks(None)
+    assert [one.closed for one in page.tasks] == [closed]
+    assert [one.by for one in page.tasks[0].annotations] == ["3"]
+
+
 @pytest.mark.parametrize("cursor", ["", "nonsense", "{}", "[]", "null", '{"at":5,"reading":"x"}', '{"at":"2026"}'])
 def test_a_cursor_that_cannot_be_read_means_from_the_start(cursor: str) -> None:
     server = Server()

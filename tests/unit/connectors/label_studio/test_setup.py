@@ -228,6 +228,10 @@ def test_what_weakens_the_loop_is_a_warning(tool: FakeSetup, warning: str) -> No
     ("setting", "warning"),
     [
         ({"maximum_annotations": 3}, "3 annotations per task"),
+        (
+            {"maximum_annotations": 2, "overlap_cohort_percentage": 30, "show_overlap_first": True},
+            "Only 30% of the tasks get several annotations",
+        ),
         ({"evaluate_predictions_automatically": True}, "evaluate_predictions_automatically"),
     ],
 )
