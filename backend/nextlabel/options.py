@@ -63,6 +63,8 @@ class ProjectOptions:
     ``uncertainty_from`` is the version of predictions that the team's own model, of which nextlabel knows nothing else,
     has left on the tasks: the order goes by their scores, read by ``region_scores``. "" for none.
 
+    ``annotators`` is whether anything is said about the people who label ("on", "off").
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -81,6 +83,7 @@ class ProjectOptions:
     audit_share: float = 0.1
     weights: Mapping[str, float] = field(default_factory=dict)
     uncertainty_from: str = ""
+    annotators: str = "on"
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +110,8 @@ class ProjectOptions:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(REGION_SCORES)}."
             )
+        if self.annotators not in ("on", "off"):
+            raise SettingsError(f"'annotators' is {_short(self.annotators)}: it must be on or off.")
         _check_weights(self.weights)
         _show_from(self.show_predictions)
 

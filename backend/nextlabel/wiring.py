@@ -31,6 +31,7 @@ from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector, HasFiles
 from nextlabel.service import discovery
+from nextlabel.service.annotators import Annotators
 from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
@@ -232,6 +233,10 @@ class Parts:
             self.loop,
             self.open_connector,
         )
+
+    @cached_property
+    def annotators(self) -> Annotators:
+        return Annotators(self.connections, self.store)
 
     @cached_property
     def versions(self) -> Versions:

@@ -26,6 +26,7 @@ EXIT_CONFIGURATION = 78
 
 # Where each command is: a command is loaded when it is called, because some take a second and some none at all.
 _COMMANDS = {
+    "annotators": "annotators",
     "check": "models",
     "connect": "connecting",
     "credentials": "showing",
