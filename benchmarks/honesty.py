@@ -19,7 +19,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -53,7 +53,7 @@ _SIZES = (50, 100, 200)  # audit labels that the version in service is measured 
 _AWAY = {"≥ 10 worse": (-0.13, -0.10), "5 worse": (-0.055, -0.045), "3 worse": (-0.035, -0.025)}
 _AWAY |= {"equal": (-0.002, 0.002), "3 better": (0.025, 0.035)}
 _JUDGED_AT = (100, 200)
-_PAIRS = 200
+_PAIRS, _ACCEPTED = 200, 0.3
 
 Run = Mapping[str, Floats]
 
@@ -76,6 +76,11 @@ class Version:
         """As the service has it; or without what is said of unlabeled tasks."""
         sure = accuracy.Confidence(self.sure, self.unlabeled) if powered else None
         return accuracy.of_version(accuracy.figures_of("q", self.right, pool=self.tasks, sure=sure))["q"]
+
+    def unblinded(self, seed: Sequence[int]) -> Version:
+        """As it would be if annotators saw its guesses with audit tasks, and accepted three of ten wrong ones."""
+        accepted = np.random.default_rng(seed).random(len(self.right)) < _ACCEPTED
+        return replace(self, right=np.maximum(self.right, accepted))
 
     def row(self) -> Floats:
         """All of it in one row."""
@@ -119,8 +124,8 @@ class Fitted(MatrixLearning):
         right = np.asarray(chances.argmax(axis=1) == self._classes, dtype=np.float64)
         return right, np.asarray(chances[np.arange(len(chances)), self._classes])
 
-    def in_service(self, labeled: Rows, audits: int, unlabeled: Rows) -> Version:
-        """The version that is learned of these labels, the last ``audits`` of which are those of audit tasks."""
+    def in_service(self, labeled: Rows, audits: Rows, unlabeled: Rows) -> Version:
+        """The version that is learned of these rows' labels; ``audits`` are the places of audit tasks among them."""
         names = [self._names[code] for code in self._classes[labeled].tolist()]
         ours, others = rows_of(self._rows, labeled), rows_of(self._rows, unlabeled)
         model, held_out = fit_choice(
@@ -130,8 +135,8 @@ class Fitted(MatrixLearning):
             raise ValueError(f"{len(labeled)} labels are too few to judge a version by.")
         right = self._right(model.predict((), self._rows), np.arange(self.rows))
         right[labeled] = self._right(held_out.of(range(len(labeled))), labeled)
-        sure, drawn = held_out.confidence, np.arange(len(labeled) - audits, len(labeled))
-        return Version(right[labeled[drawn]], sure[drawn], sure[len(labeled) :], float(right.mean()), self.rows)
+        sure = held_out.confidence
+        return Version(right[labeled[audits]], sure[audits], sure[len(labeled) :], float(right.mean()), self.rows)
 
     def _right(self, predicted: ChoicePredictions, rows: Rows) -> Floats:
         return predicted.correctness([self._names[code] for code in self._classes[rows].tolist()])
@@ -183,7 +188,8 @@ def _drawn(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floa
     """After so many random audit labels beside those that were asked for: what `Version.row` keeps."""
     held_out = np.random.default_rng(seed).permutation(learning.rows - learning.asked_of) + learning.asked_of
     unlabeled = held_out[size:][: accuracy.MOST_UNLABELED]
-    return learning.in_service(np.concatenate([rows, held_out[:size]]), size, unlabeled).row()
+    labeled = np.concatenate([rows, held_out[:size]])
+    return learning.in_service(labeled, np.arange(len(rows), len(labeled)), unlabeled).row()
 
 
 def versions_asked(versions: int) -> NDArray[np.intp]:
@@ -227,12 +233,17 @@ class Covered:
         return cls(float(np.mean(inside)), float(np.mean([(one.high - one.low) / 2 for one in intervals])), len(inside))
 
 
-def of_version(runs: Sequence[Run], size: int) -> tuple[Covered, Covered]:
-    """The interval of the version in service after so many audit labels, and the same tightened by PPI++."""
+def of_version(runs: Sequence[Run], size: int) -> tuple[Covered, Covered, Covered]:
+    """The interval of the version in service after so many audit labels: without PPI++, as the service shows it, and as
+    it would show it if audit tasks were not blind."""
     drawn = [Version.of(row, size) for run in runs for row in run[f"of {size}"]]
     truths = [one.truth for one in drawn]
-    plain, shown = ([one.interval(powered=powered) for one in drawn] for powered in (False, True))
-    return Covered.of(plain, truths), Covered.of(shown, truths)
+    unblinded = [one.unblinded([size, n]) for n, one in enumerate(drawn)]
+    ways = (drawn, False), (drawn, True), (unblinded, True)
+    plain, shown, seen = (
+        Covered.of([one.interval(powered=powered) for one in versions], truths) for versions, powered in ways
+    )
+    return plain, shown, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,20 +313,20 @@ def _mean(fared: Sequence[Through]) -> Through:
 @dataclass(frozen=True, slots=True)
 class Found:
     """What one set showed: ``always`` and ``wilson``, how often each held at every look; by number of audit labels, the
-    version in service without and with PPI++; and how challengers fared."""
+    version in service as `of_version` has it; and how challengers fared."""
 
     name: str
     always: float
     wilson: float
-    version: Mapping[int, tuple[Covered, Covered]]
+    version: Mapping[int, tuple[Covered, Covered, Covered]]
     gate: Mapping[str, Through]
 
     def row(self) -> str:
         cells = [self.name.removeprefix("keel:"), f"{self.always:.1%}", f"{1 - self.wilson:.1%}"]
         for size in _SIZES:
-            plain, powered = self.version[size]
-            narrower = 1 - powered.half / plain.half
-            cells.append(f"{plain.share:.1%} ± {plain.half:.3f}; {powered.share:.1%}, {narrower:+.0%} ({plain.n})")
+            plain, shown, _ = self.version[size]
+            narrower = 1 - shown.half / plain.half
+            cells.append(f"{plain.share:.1%} ± {plain.half:.3f}; {shown.share:.1%}, {narrower:+.0%} ({plain.n})")
         return f"| {' | '.join(cells)} |"
 
 
@@ -344,11 +355,15 @@ def gate_rows(found: Sequence[Found]) -> list[str]:
 def summary(found: Sequence[Found]) -> dict[str, float]:
     """The figures by the names under which they are watched, over all sets."""
     gate = {name: _mean([one.gate[name] for one in found if name in one.gate]) for name in _AWAY}
-    covered = [plain for one in found for plain, _ in one.version.values()]
+    plain, shown, seen = (
+        float(np.mean([one.version[size][way].share for one in found for size in _SIZES])) for way in range(3)
+    )
     figures = {
-        "coverage_version": float(np.average([one.share for one in covered], weights=[one.n for one in covered])),
+        "coverage_version": shown,
+        "coverage_version_plain": plain,
         "coverage_always": float(np.mean([one.always for one in found])),
         "wilson_always": 1 - float(np.mean([one.wilson for one in found])),
+        "blind_matters": shown - seen,
         "broken_through_100": gate["≥ 10 worse"].stays[100],
         "broken_through_200": gate["≥ 10 worse"].stays[200],
         "minus3_through_200": gate["3 worse"].stays[200],
