@@ -28,6 +28,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from benchmarks import audit_cost
 from benchmarks.page import write_table
 from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.learners import LinearLearner
@@ -397,7 +398,7 @@ def main() -> None:
     if not quick:
         write_table("honesty", FIGURES, [one.row() for one in found])
         write_table("honesty-gate", GATE, rows)
-    print(json.dumps(summary(found)))
+    print(json.dumps(summary(found) | audit_cost.told(quick=quick, workers=given.workers)))
 
 
 if __name__ == "__main__":

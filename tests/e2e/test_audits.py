@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from e2e.test_the_loop import label_next, learned
 from nextlabel.labeling import ProjectId, TaskId
 from nextlabel.testing.installation import Nextlabel
-from nextlabel.testing.waiting import wait_for
-from nextlabel_connectors.label_studio.testing import LabelStudioPerson
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
+from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 
+SCREENSHOTS = Path(".cache/screenshots")
 _TASKS, _FIRST, _LABELS = 400, 20, 130
 
 
@@ -63,3 +68,63 @@ def guesses(nextlabel: Nextlabel, project: int, tasks: list[dict[str, Any]]) -> 
         answer = http.post("/predict", json=body)
     assert answer.is_success, answer.text
     return [bool(one["result"]) for one in answer.json()["results"]]
+
+
+@pytest.fixture
+def annotator(chromium: Browser, label_studio: LabelStudioServer) -> Iterator[BrowserContext]:
+    """A browser in which somebody is signed in who only labels."""
+    person = label_studio.sign_up("looks-closely@example.com")
+    context = chromium.new_context(viewport={"width": 1280, "height": 620})
+    context.set_default_timeout(1_000 * CEILING_SECONDS)
+    context.add_cookies([{"name": k, "value": v, "url": label_studio.url} for k, v in person.cookies.items()])
+    yield context
+    context.close()
+
+
+_SHOWN = """root => {
+  const plain = text => text.replace(/note \\d+.*/, "its text").replace(/.* ago/, "lately").replace(/\\d+/g, "0");
+  const words = element => [...element.childNodes].filter(one => one.nodeType === 3).map(one => plain(one.data));
+  const known = element => [element.tagName, element.getAttribute("class"), plain(element.title || ""),
+    element.checked || false, element.disabled || false, ...words(element)];
+  return [...root.querySelectorAll("*")].filter(one => one.checkVisibility()).map(known);
+}"""
+"""Of each element that is shown: what it is, how it looks, and its own words, but for the task's text, when
+something was, and numbers."""
+
+
+def test_in_the_editor_an_audit_task_looks_like_a_blank_ranked_one(
+    nextlabel: Nextlabel,
+    label_studio: LabelStudioServer,
+    owner: LabelStudioPerson,
+    connected: Callable[..., int],
+    annotator: BrowserContext,
+) -> None:
+    project = connected(60, "audit_share=0.1", "show_predictions=always")
+    for _ in range(12):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 12))
+    reserved = nextlabel.parts().reserves.tasks(ProjectId(str(project)))
+    order = served(owner, project)
+    kinds = {"audit": (True, True), "blank": (False, True), "guessed": (False, False)}
+    chosen = {
+        name: next(task for task, one in order if (task in reserved, not one["result"]) == kind)
+        for name, kind in kinds.items()
+    }
+    address = f"{label_studio.url}/projects/{project}/data?task="
+    seen = {name: looks(annotator, address + task, name) for name, task in chosen.items()}
+    assert len(seen["audit"]) > 50
+    assert seen["audit"] == seen["blank"]
+    assert seen["audit"] != seen["guessed"], "a guess would be seen"
+
+
+def looks(annotator: BrowserContext, address: str, name: str) -> list[Any]:
+    """What is shown of a task beside the list of all tasks."""
+    page = annotator.new_page()
+    try:
+        page.goto(address)
+        expect(page.get_by_role("button", name="Submit").first).to_be_visible()
+        expect(page.get_by_text("note ").first).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / f"audits-{name}.png")
+        return list(page.locator("body").evaluate(_SHOWN))
+    finally:
+        page.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import audit_cost
 from benchmarks import onnx_files as onnx
 from benchmarks.opening import KINDS, hostile_host, huge_picture, pdf_of
 from benchmarks.worth import covered, found
@@ -19,7 +20,9 @@ from PIL import Image
 from nextlabel.features.image_embedding import load_image_model
 from nextlabel.features.layouts import text_for_spans
 from nextlabel.features.media import pdf
-from nextlabel.labeling import Input
+from nextlabel.labeling import Input, TaskId
+from nextlabel.simulate import LabeledData
+from nextlabel.simulate.learning import MatrixLearning, Problem, Split
 from nextlabel.simulate.runs import Curve
 
 
@@ -93,3 +96,19 @@ def test_the_host_sends_what_it_is_asked_for() -> None:
         assert len(broken) == len(series.begin) + 100_000
         with client.stream("GET", "/large") as response:
             assert len(next(response.iter_bytes(100))) == 100
+
+
+def test_with_audits_one_task_in_five_is_of_the_reserve_and_strategies_choose_none_of_it(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    truth = draw.integers(0, 2, 300)
+    data = LabeledData("numbers", tuple(map(str, truth)), numbers=draw.normal(size=(300, 3)) + truth[:, None])
+    learning = MatrixLearning(Problem(data, tmp_path), Split(data.target, data, data), "accuracy", 0)
+    reserve = [TaskId(str(row)) for row in range(0, 300, 5)]
+    for apart in (reserve, []):
+        labeled = np.empty(0, dtype=np.int64)
+        while len(labeled) < 40:
+            learning.learn(labeled)
+            labeled = np.concatenate([labeled, audit_cost.asked(learning, labeled, apart, 3)])
+        assert len(set(labeled.tolist())) == 40
+        if apart:
+            assert [str(row) for row in labeled if row % 5 == 0] == reserve[:8]
