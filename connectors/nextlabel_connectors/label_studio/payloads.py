@@ -271,8 +271,11 @@ def write_result(prediction: Prediction | None, config: LabelConfig, data: Data 
 
 def _items(shown: Prediction | None, config: LabelConfig, data: Data) -> list[dict[str, object]]:
     guesses, uncertainty = ((), 1.0) if shown is None else (shown.guesses, _unit(shown.uncertainty))
-    items = [item for guess in guesses for item in _items_of(guess, uncertainty, config, data)]
-    answered = {item.get("from_name") for item in items}
+    items: list[dict[str, object]] = []
+    answered: set[object] = set()
+    for guess in guesses:  # who comes first speaks of a control
+        items += [one for one in _items_of(guess, uncertainty, config, data) if one.get("from_name") not in answered]
+        answered = {item.get("from_name") for item in items}
     return items + [
         _item(control, control.form.blank)
         for name, control in config.controls.items()
