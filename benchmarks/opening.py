@@ -1,7 +1,8 @@
 """``python -m benchmarks.opening``: what it costs to open files, at first and once they are known, and hostile ones.
 
 Files are made here, twenty of each kind that come again and again under other addresses. Each figure is taken in a
-process of its own; its memory is the most that it ever held, and that of the decoder it started. What is hostile comes
+process of its own; its memory is the most that it ever held, and that of the decoder it started, which counts from
+what the process held then. What is hostile comes
 from a web server on this machine, through the same code as from any host that an installation allows.
 """
 
@@ -223,10 +224,14 @@ def cost(place: int, file: Callable[[str], bytes] | None = None, addresses: Sequ
     target = Target("what", "choice", (Input(_FIELD, one.kind),), ("a", "b"))
     with tempfile.TemporaryDirectory() as folder:
         (clock, first, _), (_, second, seen) = (_passed(target, tasks, Path(folder), file) for _ in range(2))
-    memory, decoder = (
-        resource.getrusage(whose).ru_maxrss / 1024 for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return Cost(clock, first, second, memory, decoder, seen)
+    decoder = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Cost(clock, first, second, _most_held(), decoder, seen)
+
+
+def _most_held() -> float:
+    """Megabytes that this process held at most; `getrusage` would count what its parent held when it began, too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 def _passed(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import inf
+
 import numpy as np
 import pytest
 
-from nextlabel.labeling import QueueVersion, Task, TaskId
+from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.learning.outside import Outside
 from nextlabel.learning.workbench import Candidates
@@ -34,6 +37,35 @@ def test_where_no_open_task_has_a_score_a_person_is_told_what_to_do() -> None:
     assert not outside(t3=0.5).missing(TASKS)
     assert not outside().missing([])
     assert "scored 1 of 60 open tasks" in outside(t3=0.5).sentence(TASKS)
+
+
+OWN = Guess("kind", "a", 0.75)
+
+
+def shown(least: float, *items: Mapping[str, object], **uncertainty: float) -> list[tuple[Guess, ...]]:
+    """The guesses about three tasks of which each has such a result."""
+    predictions = [Prediction(task.id, QueueVersion("v"), (OWN,), 0.5, 0.5) for task in TASKS[:4]]
+    made = outside(**uncertainty).shown(predictions, {TaskId(n): Result(items) for n in "012"}, least)
+    return [one.guesses for one in made]
+
+
+def test_without_scores_of_regions_what_it_says_is_shown_before_our_own_guesses_by_the_score_of_the_task() -> None:
+    for least, seen in ((0.0, [True, True, True]), (0.8, [True, False, True]), (inf, [False] * 3)):
+        guesses = shown(least, {"from_name": "box"}, t0=0.125, t1=0.25)
+        assert [len(some) == 2 for some in guesses] == [*seen, False]
+        assert all(some[-1] == OWN for some in guesses)
+    (first, _), _, (third, _), _ = shown(0.8, {"from_name": "box"}, t0=0.125, t1=0.25)
+    assert (first.label, first.confidence, third.scored) == (Result(({"from_name": "box"},)), 0.875, False)
+
+
+def test_of_regions_with_scores_the_sure_ones_are_shown_however_unsure_the_task_is() -> None:
+    sure: dict[str, object] = {"id": "a", "score": 0.9}
+    unsure: dict[str, object] = {"id": "b", "score": 0.3}
+    about: list[dict[str, object]] = [{"id": "a", "value": {}}, {"id": "b", "value": {}}]
+    joined = {"type": "relation", "from_id": "a", "to_id": "b"}
+    first, *_ = shown(0.8, sure, unsure, *about, joined, t0=0.9)
+    assert first[0].label == Result((sure, about[0]))
+    assert shown(0.8, unsure, t0=0.9)[0] == (OWN,)
 
 
 @pytest.mark.parametrize("spec", ["adaptive", "margin"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
-from nextlabel.labeling import QueueVersion, Result, Task, TaskId
+from nextlabel.labeling import Guess, Prediction, QueueVersion, Result, Task, TaskId, number_in
 from nextlabel.measures.target_predictions import OwnPredictions
 from nextlabel.ports.tool import Finding
 
@@ -44,6 +45,23 @@ class Outside:
         found[~known] = np.median(found[known])
         return OwnPredictions([Result(())] * len(tasks), found, known.tolist())
 
+    def shown(
+        self, predictions: Sequence[Prediction], results: Mapping[TaskId, Result], least: float
+    ) -> list[Prediction]:
+        """The same predictions, each with what this version says of its task before our own guesses: regions whose own
+        score is ``least`` or more; where no region has one, all by the task's. Without any score all are shown."""
+        return [self._shown(one, results[one.task], least) if one.task in results else one for one in predictions]
+
+    def _shown(self, prediction: Prediction, result: Result, least: float) -> Prediction:
+        unsure = self.uncertainty.get(prediction.task)
+        chance = 1 - (prediction.uncertainty if unsure is None else unsure)
+        scored = any(_score_of(item) is not None for item in result.items)
+        items = _sure(result.items, least) if scored else result.items
+        if least == inf or not items or (not scored and unsure is not None and chance < least):
+            return prediction
+        guess = Guess("", Result(tuple(items)), chance, scored=unsure is not None)
+        return replace(prediction, guesses=(guess, *prediction.guesses))
+
     def sentence(self, tasks: Collection[Task]) -> str:
         """How many of the open tasks it has scored."""
         scored = sum(task.id in self.uncertainty for task in tasks)
@@ -61,3 +79,24 @@ class Outside:
                 "version with `nextlabel connect --option uncertainty_from=VERSION`; without VERSION none is.",
             )
         ]
+
+
+def _score_of(item: Mapping[str, object]) -> float | None:
+    return number_in(item.get("score"))
+
+
+def _sure(items: Sequence[Mapping[str, object]], least: float) -> list[Mapping[str, object]]:
+    """Without the regions whose score is below, and what is said of these without a score of its own."""
+    doubtful = [item for item in items if not _is_sure(item, least)]
+    ids = {str(item["id"]) for item in doubtful if "id" in item}
+    about = [{str(item.get(name)) for name in ("id", "from_id", "to_id")} for item in items]
+    return [
+        item
+        for item, named in zip(items, about, strict=True)
+        if _is_sure(item, least) and (_score_of(item) is not None or named.isdisjoint(ids))
+    ]
+
+
+def _is_sure(item: Mapping[str, object], least: float) -> bool:
+    score = _score_of(item)
+    return score is None or score >= least

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
+from nextlabel.evaluation.showing import showing
 from nextlabel.features.work import Progress, Shards
 from nextlabel.labeling import ModelVersion, Prediction, QueueVersion, TaskId
 from nextlabel.labeling.ranking import RankedTask, Ranking
@@ -27,7 +28,7 @@ from nextlabel.ports.state import (
     Reserves,
 )
 from nextlabel.ports.strategy import QueryStrategy
-from nextlabel.ports.tool import Connector, QueueReceipt, versions_held
+from nextlabel.ports.tool import Connector, QueueReceipt, ShowsOthers, versions_held
 
 _NAMES = 5  # that are tried for one order
 _CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then
@@ -142,7 +143,7 @@ class Ordering:
         self.report(choosing.failure)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
-            return predictions_of(
+            predictions = predictions_of(
                 [candidates.tasks[n] for n in rows],
                 {name: predicted.of(rows) for name, predicted in candidates.target_predictions.items()},
                 utilities,
@@ -151,6 +152,10 @@ class Ordering:
                 least=serving.showing(options).least,
                 unsure=unsure,
             )
+            if outside is None or candidates.outside is None or not isinstance(self.connector, ShowsOthers):
+                return predictions
+            results = self.connector.results(outside.version, ranking.task_ids())
+            return outside.shown(predictions, results, showing(options.show_from, {}, own=True).least(""))
 
         return _Chosen(ranking, shown, choosing.failure)
 

@@ -17,6 +17,7 @@ from nextlabel.labeling import (
     LabelSchema,
     Prediction,
     QueueVersion,
+    Result,
     Task,
     TaskId,
     ToolProjectId,
@@ -305,6 +306,15 @@ class TellsScores(Protocol):
 
     def scores(self, version: QueueVersion) -> Iterator[Sequence[Scores]]:
         """The scores of each task that has a prediction under the version, by its newest one; some tasks at a time."""
+
+
+@runtime_checkable
+class ShowsOthers(Protocol):
+    """Ring: what those models say can be shown by an order of ours; their own predictions stay as they are."""
+
+    def results(self, version: QueueVersion, tasks: Sequence[TaskId]) -> Mapping[TaskId, Result]:
+        """What the version's newest prediction says of each of these tasks; not of a task of which it has none, says
+        nothing, or says more than can well be written again with every order."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from datetime import timedelta
 import orjson
 
 from nextlabel.errors import PayloadError, ToolUnavailable
-from nextlabel.labeling import Cursor, LabelSchema, Prediction, QueueVersion, TaskId, ToolProjectId
+from nextlabel.labeling import Cursor, LabelSchema, Prediction, QueueVersion, Result, TaskId, ToolProjectId
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.ports.tool import (
     Callback,
@@ -111,6 +111,10 @@ class LabelStudioConnector:
     def scores(self, version: QueueVersion) -> Iterator[Sequence[Scores]]:
         with self._understood():
             yield from Predictions(self._client, self._project).scores(version)
+
+    def results(self, version: QueueVersion, tasks: Sequence[TaskId]) -> Mapping[TaskId, Result]:
+        with self._understood():
+            return Predictions(self._client, self._project).results(version, tasks)
 
     def prune(self, old: Sequence[OwnOrder], at_most: int, *, at_rest: bool = False) -> Pruned:
         """One by one, or ``at_rest`` whole orders at once, which locks all of their tasks for a second or two."""

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nextlabel.errors import ToolRejected
-from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId, number_in
+from nextlabel.labeling import QueueVersion, Result, TaskId, ToolProjectId, number_in
 from nextlabel.ports.tool import Scores
-from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
+from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused, write_json
 from nextlabel_connectors.label_studio.data_manager import TaskListing, with_version
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier
 from nextlabel_connectors.label_studio.project import project_path
@@ -20,6 +20,7 @@ Item = dict[str, object]
 _CHUNK = 500
 _PAGE = 500
 _SCORED_PAGE, _MOST_REGIONS = 100, 10_000  # tasks whose predictions may hold many regions; more regions than count
+_MOST_SHOWN, _MOST_BYTES_SHOWN = 500, 100_000  # regions of a task, which each order holds once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,13 @@ class Predictions:
         for found in self.listing.by_id("id,predictions", _SCORED_PAGE, [with_version(version)]):
             newest = (_newest(task, version) for task in found.tasks)
             yield list({one.task: one for one in newest if one is not None}.values())
+
+    def results(self, version: QueueVersion, tasks: Sequence[TaskId]) -> dict[TaskId, Result]:
+        """By task what its newest prediction of the version says, if that is small enough to be written again."""
+        pages = (tasks[start : start + _SCORED_PAGE] for start in range(0, len(tasks), _SCORED_PAGE))
+        found = (task for page in pages for task in self.listing.among(page, "id,predictions"))
+        said = ((task_id(task), _said(task, version)) for task in found)
+        return {task: result for task, result in said if result is not None}
 
     def of_version(self, version: QueueVersion, page: int = _PAGE) -> Iterator[Stored]:
         """The version's predictions, read a page of tasks at a time."""
@@ -177,10 +185,24 @@ def _under(task: JsonObject, version: str) -> list[JsonObject]:
     return [prediction for prediction in predictions if prediction.get("model_version") == version]
 
 
+def _latest(task: JsonObject, version: str) -> JsonObject | None:
+    """A version may have predicted a task several times; ids rise."""
+    return max(_under(task, version), key=lambda one: int(identifier(one.get("id"), "prediction's id")), default=None)
+
+
+def _said(task: JsonObject, version: str) -> Result | None:
+    """None of what says nothing, is no list of regions, or is too large."""
+    result = (_latest(task, version) or {}).get("result")
+    if not isinstance(result, list) or not 0 < len(result) <= _MOST_SHOWN:
+        return None
+    if any(not isinstance(one, dict) for one in result) or len(write_json(result)) > _MOST_BYTES_SHOWN:
+        return None
+    return Result(tuple(result))
+
+
 def _newest(task: JsonObject, version: str) -> Scores | None:
-    """A version may have predicted a task several times; ids rise. What is no region has no score."""
-    newest = max(_under(task, version), key=lambda one: int(identifier(one.get("id"), "prediction's id")), default=None)
-    if newest is None:
+    """What is no region has no score."""
+    if (newest := _latest(task, version)) is None:
         return None
     result = newest.get("result")
     regions = [one for one in result[:_MOST_REGIONS] if isinstance(one, dict)] if isinstance(result, list) else []

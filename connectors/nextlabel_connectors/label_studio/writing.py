@@ -108,7 +108,11 @@ class Writer:
         if shown is not None:
             uncertainty = unit(shown.uncertainty)
             for guess in shown.guesses:
-                items += self._items_of(guess, uncertainty, data)
+                made = self._items_of(guess, uncertainty, data)
+                if items:  # who comes first speaks of a control
+                    answered = {item.get("from_name") for item in items}
+                    made = [item for item in made if item.get("from_name") not in answered]
+                items += made
         if self._blank:
             answered = {item.get("from_name") for item in items}
             items += [

@@ -270,7 +270,8 @@ class NoTexts:
     def get(self, signature: str, key: bytes) -> str | None:
         raise AssertionError(signature)
 
-    keep = get
+    def keep(self, signature: str, key: bytes, text: str) -> None:
+        raise AssertionError(signature)
 
 
 def test_documents_that_are_known_are_neither_read_nor_counted_again_and_lost_ones_are_opened(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextlabel.errors import PayloadError
-from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId
+from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Result, Span, TaskId
 from nextlabel_connectors.label_studio.label_config import parse_label_config
 from nextlabel_connectors.label_studio.payloads import (
     answer_score,
@@ -324,6 +324,15 @@ def test_what_the_editor_does_not_ask_beside_the_other_guesses_is_not_answered(t
 def test_of_nested_choices_the_innermost_shows_another_control(value: str, shown: set[str]) -> None:
     tags = asking("b", f'visibleWhen="choice-selected" whenTagName="t" whenChoiceValue="{value}"')
     assert asked_beside(tags, t=("p > q",), b="1") == shown
+
+
+def test_what_a_result_says_of_a_control_takes_the_place_of_our_own_guess() -> None:
+    box = {"from_name": "box", "to_name": "image", "type": "rectanglelabels", "value": {"x": 1}}
+    ours = saying({"kind": "ham", "tone": "warm"})
+    theirs = Guess("", Result((box, box, item("kind", "spam"))), 0.9)
+    result = write_result(replace(ours, guesses=(theirs, *ours.guesses)), CONFIG)
+    assert result[:3] == [box, box, item("kind", "spam")]
+    assert [(one["from_name"], one["value"]) for one in result[3:]] == [("tone", {"choices": ["warm"]})]
 
 
 def test_the_confidence_is_that_of_what_is_shown() -> None:

@@ -6,7 +6,7 @@ import httpx
 import orjson
 import pytest
 
-from nextlabel.labeling import QueueVersion, ToolProjectId
+from nextlabel.labeling import QueueVersion, Result, TaskId, ToolProjectId
 from nextlabel.ports.tool import Scores, ToolAccess
 from nextlabel_connectors.label_studio import predictions
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -22,7 +22,7 @@ def stored(*tasks: list[dict[str, object]], held: object = ()) -> Predictions:
         if request.url.path != "/api/tasks":
             return httpx.Response(200, json={"static": held, "live": []})
         query = orjson.loads(request.url.params["query"])["filters"]["items"]
-        after = next(int(one["value"]) for one in query if one["filter"] == "filter:tasks:id")
+        after = next(int(one["value"]) for one in query if isinstance(one["value"], str | int))
         rows = [{"id": n, "predictions": some} for n, some in enumerate(tasks, 1) if n > after]
         return httpx.Response(200, json={"tasks": rows[: int(request.url.params["page_size"])]})
 
@@ -66,6 +66,18 @@ def test_more_regions_than_a_person_could_draw_are_not_all_read(monkeypatch: pyt
     monkeypatch.setattr(predictions, "_MOST_REGIONS", 3)
     ((read,),) = stored([predicted(1, None, [{"score": 0.5}] * 10)]).scores(YOLO)
     assert read.region_scores == (0.5,) * 3
+
+
+def test_what_the_newest_prediction_says_is_told_whole_or_not_at_all() -> None:
+    box = {"from_name": "box", "value": {"x": 1}}
+    large = {"value": {"rle": "a" * predictions._MOST_BYTES_SHOWN}}
+    tasks = [
+        [predicted(1, result=[{}]), predicted(3, result=[box, box]), predicted(4, result=[{}], version="other")],
+        *([predicted(5, result=some)] for some in ([], "text", [box, 7], [large], [box] * 501, [box] * 500)),
+    ]
+    asked = [TaskId(str(n)) for n in range(1, 10)]
+    told = stored(*tasks).results(YOLO, asked)
+    assert told == {"1": Result((box, box)), "7": Result((box,) * 500)}
 
 
 def test_the_mark_is_of_that_version_alone_and_empty_where_it_has_nothing() -> None:
