@@ -18,6 +18,7 @@ from nextlabel.learning.pools import (
     classes_of,
     expected_seconds,
     nothing_to_read,
+    unlike_pool,
 )
 from nextlabel.learning.workbench import Candidates
 from nextlabel.measures.ranking_predictions import RankingPredictions
@@ -28,6 +29,7 @@ from nextlabel.measures.target_predictions import (
     SpanPredictions,
     TargetPredictions,
 )
+from nextlabel.measures.uncertainty import margin
 from nextlabel.strategies import finding
 
 TEXT, N, LABELED = (Input("text"),), 30, 12
@@ -202,3 +204,12 @@ def test_what_is_blank_comes_after_all_that_a_strategy_ranks_and_is_worth_nothin
     assert candidates.utilities(Backwards(), [3, 0, 4]).tolist() == [0, 1, 0]
     everything, chosen = blank_last(np.ones(3, dtype=bool))
     assert everything.tolist() == chosen.tolist() == [0, 1, 2]  # then there is nothing to tell them apart by
+
+
+def test_of_several_labels_a_doubt_about_a_rare_one_is_asked_before_a_larger_one_about_a_common_one() -> None:
+    chances = np.tile([0.4, 0.01], (20, 1))
+    chances[7, 0], chances[3, 1] = 0.5, 0.1
+    predicted = ChoicesPredictions(("common", "rare"), chances)
+    tasks = [Task(TaskId(str(n)), {}) for n in range(20)]
+    pool = unlike_pool(tasks, None, {"t": predicted}, (np.empty(0, dtype=np.intp), 2), None, 0)
+    assert (int(margin(pool.probabilities).argmax()), int(predicted.uncertainty.argmax())) == (3, 7)

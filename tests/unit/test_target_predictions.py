@@ -126,6 +126,15 @@ def test_two_classes_have_the_uncertainty_that_they_stand_for_as_their_margin(un
     np.testing.assert_allclose(margin(as_two_classes(np.array(uncertainty))), uncertainty, atol=1e-9)
 
 
+@given(st.floats(0.02, 1), st.integers(0, 999))
+def test_a_label_that_is_seldom_in_doubt_counts_in_the_order_as_much_as_any_other(rarer: float, seed: int) -> None:
+    doubts = np.random.default_rng(seed).uniform(0.1, 1, (30, 2))
+    by_label = [ChoicesPredictions(("a", "b"), doubts * (1, by) / 2).uncertainty_by_label for by in (1, rarer)]
+    np.testing.assert_allclose(by_label[0], by_label[1])
+    assert ((by_label[0] >= 0) & (by_label[0] < 1)).all()
+    assert len(ChoicesPredictions(("a", "b"), np.empty((0, 2))).uncertainty_by_label) == 0
+
+
 def test_of_several_labels_the_confidence_is_in_what_is_said_of_them_be_it_that_they_are_given_or_not() -> None:
     predicted = ChoicesPredictions(LABELS, np.array([[0.9, 0.3, 0.1], [0.3, 0.3, 0.3]]), threshold=0.2)
     assert [guess.label for guess in predicted.guesses("t")] == [("a", "b"), LABELS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -60,7 +60,7 @@ class Outside:
         if least == inf or not items or (not scored and unsure is not None and chance < least):
             return prediction
         guess = Guess("", Result(tuple(items)), chance, scored=unsure is not None)
-        return replace(prediction, guesses=(guess, *prediction.guesses))
+        return prediction._replace(guesses=(guess, *prediction.guesses))
 
     def sentence(self, tasks: Collection[Task]) -> str:
         """How many of the open tasks it has scored."""

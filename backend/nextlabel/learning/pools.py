@@ -17,7 +17,7 @@ from nextlabel.labeling import KINDS, OPENED, Input, Label, Target, Task, read_f
 from nextlabel.labeling.ranking import CandidatePool, Features, Floats
 from nextlabel.learning.predictions import overall_probabilities
 from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting
-from nextlabel.measures.target_predictions import TargetPredictions, as_two_classes
+from nextlabel.measures.target_predictions import ChoicesPredictions, TargetPredictions, as_two_classes
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
 _READ = ("text", "dialogue", "table")
@@ -90,7 +90,7 @@ def unlike_pool(
     codes, k = labels
     return CandidatePool(
         [task.id for task in tasks],
-        _widened(overall_probabilities(target_predictions, weights), k),
+        _widened(_unsure(target_predictions, weights), k),
         features,
         labeled_features=labeled_features,
         labels=codes,
@@ -98,6 +98,15 @@ def unlike_pool(
         seed=seed,
         classes=False,
     )
+
+
+def _unsure(target_predictions: Mapping[str, TargetPredictions], weights: Weights) -> Floats:
+    """n × k probabilities. Of several labels alone each one's doubts count alike: nearly all doubt is about common
+    labels, and where it counts by its size the rare ones are found late (docs/benchmarks.md)."""
+    only = list(counting(target_predictions, weights).values())
+    if len(only) == 1 and isinstance(only[0], ChoicesPredictions):
+        return as_two_classes(only[0].uncertainty_by_label)
+    return overall_probabilities(target_predictions, weights)
 
 
 def pool_by(pool: CandidatePool, unsure: Floats) -> CandidatePool:

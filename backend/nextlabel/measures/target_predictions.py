@@ -19,6 +19,7 @@ Rows = Sequence[int] | NDArray[np.integer]
 
 RAREST = 1e-6
 """A miss costs at most −ln of this."""
+_LEAST_UNSURE = 1e-4  # of a label: what it is surer of is noise
 
 
 class TargetPredictions(Protocol):
@@ -134,6 +135,15 @@ class ChoicesPredictions:
     def uncertainty(self) -> Floats:
         """1 − the mean confidence of the labels (Esuli & Sebastiani, 2009)."""
         return np.asarray(1 - np.abs(2 * self.chances - 1).mean(axis=1))
+
+    @property
+    def uncertainty_by_label(self) -> Floats:
+        """n numbers in [0, 1): how unsure each label is beside its own mean over these tasks, on the average of the
+        labels, as x ÷ (1 + x). A rare label, of which the model is seldom unsure, counts as much as a common one."""
+        each = 1 - np.abs(2 * self.chances - 1)
+        typical = each.sum(axis=0) / max(len(each), 1)
+        beside = (each / np.maximum(typical, _LEAST_UNSURE)).mean(axis=1)
+        return np.asarray(beside / (1 + beside))
 
     @property
     def probabilities(self) -> Floats:

@@ -330,7 +330,7 @@ def test_what_a_result_says_of_a_control_takes_the_place_of_our_own_guess() -> N
     box = {"from_name": "box", "to_name": "image", "type": "rectanglelabels", "value": {"x": 1}}
     ours = saying({"kind": "ham", "tone": "warm"})
     theirs = Guess("", Result((box, box, item("kind", "spam"))), 0.9)
-    result = write_result(replace(ours, guesses=(theirs, *ours.guesses)), CONFIG)
+    result = write_result(ours._replace(guesses=(theirs, *ours.guesses)), CONFIG)
     assert result[:3] == [box, box, item("kind", "spam")]
     assert [(one["from_name"], one["value"]) for one in result[3:]] == [("tone", {"choices": ["warm"]})]
 
