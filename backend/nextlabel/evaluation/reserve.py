@@ -93,10 +93,10 @@ def interleave(
     """The first ``size`` places: the first ``audits`` at the rate for so many ``audit_labels``, the others ranked.
 
     Where each of these audits stands is random: those that are labeled while an order is being made would else be the
-    ones at its top, and fewer would be served than the rate says. In each block of places (5, 10 or 20) two random ones are blank, and a coin decides which of them is the audit: so
-    audits are spread evenly, and a blank task is one of them with chance ½ wherever it stands. Where one of both runs
-    out, the other fills the places. A task in both is an audit. The same arguments give the same window; each
-    ``version`` of the order has places of its own.
+    ones at its top, and fewer would be served than the rate says. In each block of places (5, 10 or 20) two random ones
+    are blank, and a coin decides which of them is the audit: so audits are spread evenly, and a blank task is one of
+    them with chance ½ wherever it stands. Where one of both runs out, the other fills the places. A task in both is an
+    audit. The same arguments give the same window; each ``version`` of the order has places of its own.
     """
     reserved = set(audits)
     others = [task for task in ranked if task not in reserved]
