@@ -36,6 +36,8 @@ SEEN: Mapping[str, str] = {
     "options of each task": ".lsf-choices input:checked, .ant-radio-checked, .ant-checkbox-checked",
     "rating": ".ant-rate-star-full",
     "spans": ".htx-highlight",
+    "spans of turns": ".htx-highlight",
+    "spans of a page": ".htx-highlight",
 }
 """Kind → what only a pre-annotation puts on the page of a task that nobody has opened before."""
 
@@ -59,8 +61,9 @@ def test_the_pre_annotation_is_seen_in_the_editor(
     project, _ = taught(KINDS[name], _TASKS, _LABELS, nextlabel, label_studio)
     page = browser.new_page()
     page.goto(f"{label_studio.url}/projects/{project}/data?labeling=1")
+    place = page.frame_locator("iframe[class*=richtext]").locator("body") if "page" in name else page.locator("body")
     try:
-        expect(page.locator(SEEN[name]).first).to_be_attached(timeout=120_000)
+        expect(place.locator(SEEN[name]).first).to_be_attached(timeout=120_000)
     finally:
         page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png")
         page.close()
