@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -59,8 +59,10 @@ def test_a_bet_depends_on_nothing_that_comes_after_it_and_is_fair(worse_by: Floa
 
 @given(newer=LOSSES, other=LOSSES)
 def test_it_stays_if_it_won_as_much_as_it_lost_with_half_a_win_ahead(newer: Floats, other: Floats) -> None:
+    behind = float((newer - other).sum())
+    assume(abs(behind - 0.5) > 1e-9)  # the order of a sum may decide
     found = judge(newer, other, stop_at=np.inf)
-    assert (found.outcome == Outcome.STAYS) == (newer.sum() <= other.sum() + 0.5)
+    assert (found.outcome == Outcome.STAYS) == (behind < 0.5)
     assert found.ahead == pytest.approx(other.sum() - newer.sum())
 
 
