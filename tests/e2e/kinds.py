@@ -185,7 +185,10 @@ KINDS: Mapping[str, Kind] = {
         '<HyperText name="page" value="$html"/></View>',
         _page,
         _noun_on_page,
-        lambda result: [(*one["value"]["globalOffsets"].values(), *one["value"]["hypertextlabels"]) for one in result],
+        lambda result: [
+            (*(one["value"]["globalOffsets"][end] for end in ("start", "end")), *one["value"]["hypertextlabels"])
+            for one in result
+        ],
     ),
     "spans of turns": Kind(
         f'<View><ParagraphLabels name="thing" toName="talk">{_TWO.replace("Choice", "Label")}</ParagraphLabels>'
