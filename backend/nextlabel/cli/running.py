@@ -84,6 +84,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     _note_address(parts, host, port)
     app = create_app(parts.service, max_request_mb=settings.max_request_mb)
     preload()
+    parts.service.callers()  # loads the connectors, for which the first webhook would wait a fifth of a second
     options = {
         "bind": f"{host}:{port}",
         "worker_class": HeadsFirst,
