@@ -41,7 +41,7 @@ def _agreement(report: AnnotatorsReport) -> Iterator[str]:
         yield f"{one.target}: {alpha}{ac1}, on {counted(one.shared, 'task')} that several people labeled"
     for target, shared in report.too_few.items():
         yield (
-            f"{target}: {counted(shared, 'task')} that several people labeled; how far they agree is told from "
+            f"{target}: {counted(shared, 'task')} that several people labeled; agreement is shown from "
             f"{FEWEST_SHARED} on. Have some tasks labeled twice."
         )
     if report.unknown:
@@ -53,7 +53,7 @@ def _agreement(report: AnnotatorsReport) -> Iterator[str]:
 def _table(report: AnnotatorsReport) -> Table:
     table = Table("account", "tasks", "median seconds", "agrees with others", "longest run of one label")
     for one in report.people:
-        seconds = "not told" if one.seconds is None else f"{one.seconds:.0f}"
+        seconds = "unknown" if one.seconds is None else f"{one.seconds:.0f}"
         row = (one.account, f"{one.tasks:,}", seconds, "\n".join(_shared(one)), str(one.longest_run))
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
@@ -62,5 +62,5 @@ def _table(report: AnnotatorsReport) -> Table:
 def _shared(one: Person) -> Iterator[str]:
     for target, n in one.shared.items():
         found = one.agreement.get(target)
-        words = in_words(found.value, found.low, found.high) if found else "not told yet"
+        words = in_words(found.value, found.low, found.high) if found else "too few tasks"
         yield f"{f'{target}: ' if len(one.shared) > 1 else ''}{words}, on {counted(n, 'shared task')}"

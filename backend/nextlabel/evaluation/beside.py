@@ -41,7 +41,7 @@ class ByClass:
 
     @property
     def sentence(self) -> str:
-        """For a person, of the classes that are not told; "" where there are none."""
+        """For a person, of the classes without a figure; "" where there are none."""
         untold = self.classes - len(self.found)
         named = [f"'{name}' ({n})" for name, n in list(self.too_few.items())[:_MOST_NAMED]]
         more = f" and {untold - len(named)} more" if untold > len(named) else ""
@@ -68,13 +68,13 @@ def by_class(metrics: Mapping[str, float]) -> dict[str, ByClass]:
         target, _, last = name.rpartition(".")
         if last == _CLASSES:
             counts = {key: round(metrics[f"{target}.{_OF_CLASS}{key}"]) for key in _keys(target, metrics)}
-            told = {
+            measured = {
                 unquote(key): mean_interval(np.arange(n) < round(metrics[f"{target}.{_RIGHT}{key}"]))
                 for key, n in counts.items()
                 if n >= FEWEST
             }
             too_few = {unquote(key): n for key, n in counts.items() if n < FEWEST}
-            found[target] = ByClass(told, too_few, round(classes))
+            found[target] = ByClass(measured, too_few, round(classes))
     return found
 
 

@@ -17,7 +17,7 @@ class Annotation:
     the same form (``isoformat(timespec="microseconds")``), so that text order is time order. ``whole`` is the
     annotation as models for label-studio-ml read it, with its ``result``; None where it was not asked for. ``seconds``
     is how long it took, where the tool tells; ``ground_truth`` is whether a person marked it as the truth. ``by`` is
-    the account that gave it, told where the tool serves a skipped task to everybody but whoever skipped it.
+    the account that gave it, known where the tool serves a skipped task to everybody but whoever skipped it.
     """
 
     id: AnnotationId

@@ -173,12 +173,12 @@ class HostedWorkbench:
         self, champion: HostedProject, new: Sequence[tuple[Task, tuple[Annotation, ...]]]
     ) -> tuple[Sequence[tuple[Task, tuple[Annotation, ...]]], Sequence[HostedPrediction]]:
         """As many of these as there is time for, and what the version in service says of them: asked once a turn."""
-        said = self._by_champion
-        asked = [task for task, _ in new if task.id not in said]
+        known = self._by_champion
+        asked = [task for task, _ in new if task.id not in known]
         predicted = champion.ask(asked, until=time.monotonic() + _JUDGED_SECONDS) if asked else ()
-        said |= {task.id: one for task, one in zip(asked, predicted, strict=False)}
-        known = [pair for pair in new if pair[0].id in said]
-        return known, [said[task.id] for task, _ in known]
+        known |= {task.id: one for task, one in zip(asked, predicted, strict=False)}
+        answered = [pair for pair in new if pair[0].id in known]
+        return answered, [known[task.id] for task, _ in answered]
 
     def _guessed(
         self,

@@ -211,8 +211,8 @@ reserves = Table(
     Column("least", Integer, nullable=False),
     Column("labeled_before", Integer, nullable=False),
     Column("blank", JSON, nullable=False),
-    Column("among", String(64), nullable=False),
-    Column("last", String(64), nullable=False),
+    Column("among", String(64), nullable=False, server_default=""),
+    Column("last", String(64), nullable=False, server_default=""),
 )
 
 # No row ever goes: no strategy is to choose such a task, whatever changes.

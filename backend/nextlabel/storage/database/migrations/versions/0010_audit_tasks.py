@@ -18,8 +18,6 @@ def upgrade() -> None:
         sa.Column("least", sa.Integer, nullable=False),
         sa.Column("labeled_before", sa.Integer, nullable=False),
         sa.Column("blank", sa.JSON, nullable=False),
-        sa.Column("among", sa.String(64), nullable=False),
-        sa.Column("last", sa.String(64), nullable=False),
     )
     op.create_table(
         "audit_tasks",
