@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,6 @@ from benchmarks.page import write_table
 from benchmarks.pool import PoolTool
 from benchmarks.processes import parts_of, temporary_home
 from nextlabel.features.source import Source
-from nextlabel.features.text_cache import TextFeatureCache
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.tool import ToolAccess
@@ -163,7 +162,7 @@ def _loop(parts: Parts, tool: PoolTool, timed: Callable[[Source], Source]) -> Ac
         fences=parts.fences,
         open_connector=lambda connection: tool,
         strategy=finding.make,
-        source=lambda project: timed(Source(TextFeatureCache(parts.settings.home / "features" / project).features)),
+        source=lambda project: timed(parts.sources(project)),
         hosts=parts.hosts,
     )
 
@@ -196,7 +195,7 @@ class _Steps:
             finally:
                 self._begin(step)
 
-        return Source(count)
+        return replace(source, count=count)
 
     def seconds(self) -> dict[str, float]:
         self._begin("")

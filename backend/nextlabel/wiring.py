@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from nextlabel.errors import FileUnavailable, SettingsError
+from nextlabel.features.arrays import ArrayFiles
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.embedding import embedder
 from nextlabel.features.media.documents import TextFiles
@@ -315,7 +316,8 @@ class _Sources:
     def __call__(self, project: ProjectId) -> Source:
         folder = self._folder(project)
         vectors, files = VectorCache(folder, self._shards), self._files_of(project)
-        return Source(self._texts(folder).features, vectors, files, texts=TextFiles(folder))
+        fits = ArrayFiles(folder / "fits")
+        return Source(self._texts(folder).features, vectors, files, texts=TextFiles(folder), fits=fits)
 
     def at_once(self, project: ProjectId) -> Source:
         """For a request: nobody is asked to help, and no counts are kept."""

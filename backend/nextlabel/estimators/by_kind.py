@@ -20,6 +20,7 @@ from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Estimator
 from nextlabel.estimators.ranking import LinearRanking, NothingOrdered, fit_ranking
 from nextlabel.estimators.spans import NoSpans, NothingMarked, SpanTagger, fit_spans
+from nextlabel.estimators.starts import LastFit
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, TargetKind, Task
 from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Numbers
@@ -46,7 +47,7 @@ class Fitted:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a model of one target is fitted on: n labeled tasks, and how; ``others`` are features of tasks without a
-    label that are to be predicted too."""
+    label that are to be predicted too; ``last`` is the last fit, from which a long one begins."""
 
     target: Target
     tasks: Sequence[Task]
@@ -56,6 +57,7 @@ class Known:
     seed: int
     judged: bool
     others: Features | None = None
+    last: LastFit | None = None
 
 
 class Restored(Protocol):
@@ -105,6 +107,7 @@ def _fit_choice(known: Known) -> Fitted:
         seed=known.seed,
         judged=known.judged,
         others=known.others,
+        last=known.last,
     )
     if predicted is None:
         return Fitted(model)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nextlabel.estimators.by_kind import BY_KIND, Fitted, Known
 from nextlabel.estimators.prior import Prior
+from nextlabel.estimators.starts import LastFit
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import RECORDINGS, Label, Target, Task
 from nextlabel.labeling.ranking import Features
@@ -23,6 +24,7 @@ def fit(
     *,
     judged: bool = True,
     others: Features | None = None,
+    last: LastFit | None = None,
 ) -> Fitted:
     """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
@@ -30,12 +32,13 @@ def fit(
     single choice how sure it is means nothing. Several choices are always judged, for they are given by it. The prior
     it stays where tasks hold recordings that are not opened, and nothing else. ``space`` knows all tasks of the
     project, labeled or not. ``others`` are features of tasks without a label, which a single choice among fixed labels
-    predicts too by models that have not seen all labels (`Fitted`). Labels must be such as `Target.read` gives.
+    predicts too by models that have not seen all labels (`Fitted`). ``last`` is the last fit of the same target. Labels
+    must be such as `Target.read` gives.
     """
     of_kind = BY_KIND[target.kind]
     if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
-    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others))
+    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others, last))
 
 
 def _report_nothing(target: Target, features: Features) -> bool:

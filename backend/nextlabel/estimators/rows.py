@@ -46,10 +46,23 @@ class Rows:
 
     def weights_of_columns(self, weights: Floats) -> Floats:
         """From the weights of a model of the numbers (m × classes) to those of the columns (d × classes)."""
+        return weights if self._root is None else np.asarray(self._features.T @ self.weights_of_rows(weights))
+
+    def weights_of_rows(self, weights: Floats) -> Floats:
+        """From the weights of a model of the numbers to those of the rows of which it is a sum (m × classes), which
+        mean the same whatever other rows there are; the numbers' own where these are the features."""
         if self._root is None:
             return weights
-        of_rows = solve_triangular(self._root, weights, lower=True, trans="T", check_finite=False)
-        return np.asarray(self._features.T @ of_rows)
+        return np.asarray(solve_triangular(self._root, weights, lower=True, trans="T", check_finite=False))
+
+    def from_weights_of_rows(self, weights: Floats) -> Floats:
+        """The way back."""
+        return weights if self._root is None else np.asarray(self._root.T @ weights)
+
+    @property
+    def are_rows(self) -> bool:
+        """Whether `weights_of_rows` has a row for each row, and not for each column."""
+        return self._root is not None
 
 
 def dense(features: Features) -> Floats:

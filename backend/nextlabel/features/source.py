@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from nextlabel.features.text import count_features
@@ -43,11 +45,23 @@ class Texts(Protocol):
         """``signature`` changes whenever the same file would give another text."""
 
 
+NamedArrays = Mapping[str, NDArray[np.generic]]
+
+
+class Arrays(Protocol):
+    """Arrays kept by name: the last that were kept. What is gone is made again, which takes longer."""
+
+    def get(self, name: str) -> NamedArrays | None: ...
+
+    def keep(self, name: str, arrays: NamedArrays) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """For one project. ``file`` reads what stands at an address that a task names; it raises `FileUnavailable`.
 
-    ``progress`` is called with how many texts have been embedded, where that takes a while.
+    ``progress`` is called with how many texts have been embedded, where that takes a while. ``fits`` are the last fits,
+    from which the next begin.
     """
 
     count: Callable[[Sequence[str]], csr_matrix] = count_features
@@ -55,3 +69,4 @@ class Source:
     file: Callable[[str], bytes] | None = None
     progress: EmbedProgress = nobody
     texts: Texts | None = None
+    fits: Arrays | None = None

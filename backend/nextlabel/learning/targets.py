@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
 from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
+from nextlabel.estimators.starts import LastFit
 from nextlabel.evaluation import accuracy, beside, sanity
 from nextlabel.evaluation.metrics import metrics_of
 from nextlabel.evaluation.paired import squared_miss
@@ -130,7 +131,8 @@ class TargetsWorkbench:
             space = self._space(encoder)
             known = examples.tasks, examples.features, examples.labels
             others = self._unlabeled_features(target, encoder)
-            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged, others=others)
+            last = self._last_fit(target, encoder, examples.tasks)
+            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged, others=others, last=last)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
@@ -264,6 +266,12 @@ class TargetsWorkbench:
             some = self._unlabeled[: accuracy.MOST_UNLABELED]
             self._encoded_unlabeled[key] = encoder.encode(some, self.source)
         return self._encoded_unlabeled[key]
+
+    def _last_fit(self, target: Target, encoder: Encoder, tasks: Sequence[Task]) -> LastFit | None:
+        if self.source.fits is None:
+            return None
+        same = target.name, target.kind, target.labels, _name_of(encoder)
+        return LastFit([task.id for task in tasks], self.source.fits, repr(same))
 
     def _space(self, encoder: Encoder) -> Space:
         """How the features of that encoder are weighed, given those of all tasks."""

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.estimators.choice import fit_choice
+from nextlabel.estimators.starts import LastFit, fold_of
+from nextlabel.features.arrays import ArrayFiles
+from nextlabel.features.spaces import Centred
+from nextlabel.labeling.ranking import Floats
+from nextlabel.measures.target_predictions import ChoicePredictions
+
+CLASSES = ("a", "b", "c")
+TASKS = [str(n) for n in range(1300)]
+COLUMNS = {"rows that are fewer than their columns": 1500, "columns that are fewer than the rows": 40}
+
+
+def data(columns: int) -> tuple[Floats, list[str]]:
+    drawn = np.random.default_rng(0)
+    y = drawn.integers(0, 3, len(TASKS))
+    features = drawn.normal(size=(len(TASKS), columns))
+    features[np.arange(len(TASKS)), y] += 2.0
+    return features, [CLASSES[n] for n in y]
+
+
+def out_of_fold(n: int, features: Floats, labels: list[str], fits: ArrayFiles) -> ChoicePredictions:
+    space = Centred.of(features)
+    last = LastFit(TASKS[:n], fits, "label")
+    _, predicted = fit_choice(features[:n], labels[:n], classes=CLASSES, space=space, last=last)
+    assert predicted is not None
+    return predicted
+
+
+def test_a_fit_that_begins_at_the_last_one_ends_where_it_would_end_anyway(tmp_path: Path) -> None:
+    for name, columns in COLUMNS.items():
+        features, labels = data(columns)
+        out_of_fold(1250, features, labels, ArrayFiles(tmp_path / name))
+        warm = out_of_fold(1300, features, labels, ArrayFiles(tmp_path / name))
+        cold = out_of_fold(1300, features, labels, ArrayFiles(tmp_path / f"{name}, none"))
+        assert warm.losses(labels).mean() < 1.01 * cold.losses(labels).mean(), name
+        assert (warm.probabilities.argmax(1) == cold.probabilities.argmax(1)).mean() > 0.97, name
+
+
+def test_what_is_predicted_of_a_task_does_not_hang_on_a_label_that_it_had_before(tmp_path: Path) -> None:
+    features, labels = data(1500)
+    before = {}
+    for label in CLASSES[:2]:
+        fits = ArrayFiles(tmp_path / label)
+        out_of_fold(1250, features, [label, *labels[1:]], fits)
+        before[label] = LastFit(TASKS, fits, "label").start
+        assert before[label] is not None
+    fold = int(fold_of(TASKS[:1], 5)[0]) + 1
+    found = [one.of(fold, np.array(TASKS), np.arange(3)) for one in before.values() if one]
+    first, second = (one[0] for one in found if one)
+    assert np.array_equal(first, second)
+    assert np.abs(first[0]).max() < 1e-9 < np.abs(first).max()
+
+
+def test_a_fit_of_which_the_file_is_damaged_begins_at_nothing(tmp_path: Path) -> None:
+    features, labels = data(40)
+    fits = ArrayFiles(tmp_path)
+    sound = out_of_fold(1250, features, labels, fits)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:1000])
+    assert np.array_equal(out_of_fold(1250, features, labels, fits).probabilities, sound.probabilities)
