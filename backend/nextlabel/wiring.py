@@ -36,6 +36,7 @@ from nextlabel.service.annotators import Annotators
 from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
+from nextlabel.service.doctor import Doctor
 from nextlabel.service.overview import Overview
 from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
@@ -234,6 +235,10 @@ class Parts:
             self.loop,
             self.open_connector,
         )
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        return Doctor(self.overview, self.connecting, self.findings, self.job_queue, self.open_connector)
 
     @cached_property
     def annotators(self) -> Annotators:

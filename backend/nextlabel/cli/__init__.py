@@ -31,6 +31,7 @@ _COMMANDS = {
     "connect": "connecting",
     "credentials": "showing",
     "disconnect": "disconnecting",
+    "doctor": "doctor",
     "embeddings": "embeddings",
     "files": "files",
     "health": "health",

@@ -9,7 +9,8 @@ that a worker is training stays due until that worker has released its lease, or
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
 _LEASE = "nextlabel:lease:"  # and the project
 _TAKEN_SECONDS = 10.0
 _AT_WORK, _REST_SECONDS = "nextlabel:at-work", 180  # an annotator may take minutes for one task
+_MOST_FAILED, _LONGEST_REASON = 100, 200
 _UNREACHABLE = (
     "Redis cannot be reached: check that it runs and REDIS_URL is right. Nothing is lost: labels are read again."
 )
@@ -181,6 +183,21 @@ class RqJobQueue:
         if state in (RqStatus.FAILED, RqStatus.STOPPED, RqStatus.CANCELED):
             return JobStatus(job, "failed", "see the worker's log")
         return JobStatus(job, "queued")
+
+    def failures(self) -> Mapping[str, int]:
+        """Why jobs of the last day failed, in a line each, and how many did; what is frequent comes first."""
+        with redis_errors():
+            registries = [self._queue(name).failed_job_registry for name in QUEUES]
+            failed = [job for registry in registries for job in registry.get_job_ids(0, _MOST_FAILED - 1)]
+            return dict(Counter(map(self._why_failed, failed)).most_common())
+
+    def _why_failed(self, job: str) -> str:
+        try:
+            result = fetched(self._redis, job).latest_result()
+        except (NoSuchJobError, InvalidJobOperation):
+            result = None
+        lines = (result.exc_string or "").strip().splitlines() if result else []
+        return lines[-1][:_LONGEST_REASON] if lines else "the worker died"
 
     @contextmanager
     def lease(self, project: ProjectId) -> Iterator[RedisLease | None]:
