@@ -60,6 +60,21 @@ def test_rolling_back_puts_the_version_before_in_service(taught: Team) -> None:
     assert taught.serving.version == "nextlabel-3", "it served before"
 
 
+def test_a_version_that_the_tool_did_not_hear_of_answers_at_once_and_its_order_follows(taught: Team) -> None:
+    """As with a Label Studio that is slow: what was switched is not reported as a failure."""
+    order_before = taught.in_force()
+    taught.tool.take_down()
+    printed = taught.parts.versions.rollback(taught.project)
+    assert printed.startswith("nextlabel-2 serves until you choose another or `nextlabel models release`; it answers")
+    assert "may still serve the order of before: The in-memory tool is down" in printed
+    assert (taught.serving.version, taught.serving.chosen) == ("nextlabel-2", True)
+    taught.tool.bring_up()
+    assert taught.in_force() == order_before
+    assert taught.parts.job_queue.dispatch_due() == 1, "a worker is asked for the order"
+    taught.run()
+    assert taught.in_force() == taught.serving.announced_version != order_before
+
+
 def test_what_cannot_serve_is_refused_and_nothing_changes(taught: Team) -> None:
     before = taught.serving
     with pytest.raises(SettingsError, match="has no version 'nextlabel-9': it has nextlabel-3, nextlabel-2"):

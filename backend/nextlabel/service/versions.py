@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nextlabel.errors import SettingsError
+from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ModelVersion, ProjectId
 from nextlabel.loop.turn import ActiveLearning
@@ -70,9 +70,21 @@ class Versions:
         with waiting_lease(self.job_queue, project):
             fence = self.fences.next(project)
             self.models.promote(project, version, fence=fence, chosen=chosen)
-            done = self.loop.run(project, fence)
+            came_of_it = self._order_anew(project, fence)
         serves = "serves until you choose another or `nextlabel models release`" if chosen else "serves"
-        return f"{version} {serves}; {done.sentence()}"
+        return f"{version} {serves}; {came_of_it}"
+
+    def _order_anew(self, project: ProjectId, fence: int) -> str:
+        """Have the tool serve the order of the version that serves now; in words what came of it, for that version
+        answers already, whatever the tool does."""
+        try:
+            return self.loop.run(project, fence).sentence()
+        except NextlabelError as error:
+            self.job_queue.request_retraining(project, quiet=0, max_wait=0)
+            return (
+                f"it answers from now on, but the tool may still serve the order of before: {error} A worker puts the "
+                "tasks in its order as soon as that can be done: `nextlabel status` shows the order in force."
+            )
 
     def _usable(self, project: ProjectId, version: str) -> ModelRecord:
         found = self.one(project, version)
