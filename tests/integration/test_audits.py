@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from integration.conftest import WORDS
+from integration.test_honesty import OTHER, mails
 from integration.test_loop import everything_said, target_predictions
 from nextlabel.cli import cli
 from nextlabel.evaluation.intervals import mean_interval
@@ -267,6 +268,32 @@ def test_labels_that_are_wrong_do_not_get_a_worse_model_into_service(audited: Te
     assert audited.serving.anchor
     assert rightness(audited) >= before - 0.02
     assert audited.in_force() == audited.serving.announced_version
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("seed", range(3))
+def test_a_batch_of_wrong_labels_after_many_good_ones_does_not_make_what_serves_worse(team: Team, seed: int) -> None:
+    """By then audit tasks come rarely: the labels do harm long before ten of them are new to the anchor."""
+    team.choose(strategy="adaptive", audit_share=0.1, window=200)
+    texts, labels = mails(1_000, seed, (0, 1, 1, 2))
+    team.truth.update(zip(team.tool.add_tasks(team.at_tool, texts), labels, strict=True))
+    team.run()
+    for _ in range(20):
+        team.work(20)
+        team.run()
+    reserved, before, served = audit_tasks(team), rightness(team), []
+    for _ in range(5):
+        for _ in range(20):
+            task = team.take()
+            label = team.truth[task]
+            given = label if task in reserved else OTHER[label]
+            team.tool.submit(team.at_tool, task, given, "ann")
+        trained = team.run().trained
+        served.append(rightness(team))
+    assert min(served) >= before - 0.03
+    assert trained is not None
+    team.parts.versions.promote(team.project, trained)
+    assert rightness(team) < before - 0.03, "they did harm"
 
 
 def rightness(team: Team) -> float:

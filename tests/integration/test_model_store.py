@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from nextlabel.errors import ArtifactError, StaleWorker
 from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.project import Learned, ProjectModel
+from nextlabel.estimators.restoring import restore
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.ports.state import ModelRecord, QueueRecord
@@ -93,6 +94,17 @@ def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) 
     trained_on = {"7": {"kind": "spam", "stars": 2.5}}
     assert (serving.version, serving.trained_on, serving.metrics) == (V1, trained_on, {"accuracy": 0.75})
     assert store.load(ONE, V1).state() == model(3).state()
+
+
+def test_what_a_version_had_missed_of_audit_labels_is_kept_with_it_and_of_older_ones_nothing_is_known(
+    store: StoredModels,
+) -> None:
+    missed = {"kind": {TaskId("7"): 0.25, TaskId("9"): 0.0}}
+    store.save(ONE, record(V1), ProjectModel(model().targets, missed), fence=fences(store).next(ONE))
+    loaded = store.load(ONE, V1)
+    assert isinstance(loaded, ProjectModel)
+    assert loaded.misses == missed
+    assert restore({name: part for name, part in loaded.state().items() if name != "misses"}).misses == {}
 
 
 def test_only_one_version_is_in_service_and_the_story_is_kept(store: StoredModels) -> None:

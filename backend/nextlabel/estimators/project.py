@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from nextlabel.estimators.prior import Prior
 from nextlabel.features.encoders import Encoder, TextEncoder
 from nextlabel.features.source import Source
-from nextlabel.labeling import LabelSchema, Task
+from nextlabel.labeling import LabelSchema, Task, TaskId
 from nextlabel.labeling.ranking import Features
 from nextlabel.measures.target_predictions import TargetPredictions
 
@@ -78,6 +80,10 @@ class Learned:
         return self.estimator.predict(tasks, self.encoder.encode(tasks, source))
 
 
+Misses = Mapping[str, Mapping[TaskId, float]]
+"""By target and task, what an answer cost, in [0, 1]."""
+
+
 class ProjectModel:
     """All that is known of a project's targets."""
 
@@ -85,8 +91,10 @@ class ProjectModel:
     """Changes whenever the same task would give other features. Models of another kind are not read, but made again
     from their labels: fed what they were not fitted on they would be wrong without a word."""
 
-    def __init__(self, targets: Mapping[str, Learned]) -> None:
+    def __init__(self, targets: Mapping[str, Learned], misses: Misses | None = None) -> None:
+        """``misses`` is how far off it was, out of fold, about each audit label that it was trained on."""
         self.targets = dict(targets)
+        self.misses = {name: dict(of_tasks) for name, of_tasks in (misses or {}).items()}
 
     @classmethod
     def untrained(cls, schema: LabelSchema) -> ProjectModel:
@@ -119,5 +127,9 @@ class ProjectModel:
             "targets": {
                 name: {"encoder": learned.encoder.state(), "estimator": learned.estimator.state()}
                 for name, learned in self.targets.items()
+            },
+            "misses": {
+                name: {"tasks": list(of_tasks), "misses": np.array(list(of_tasks.values()), dtype=np.float64)}
+                for name, of_tasks in self.misses.items()
             },
         }

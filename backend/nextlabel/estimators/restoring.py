@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from nextlabel.errors import OutdatedModel
 from nextlabel.estimators.by_kind import BY_KIND, Restored
 from nextlabel.estimators.prior import Prior
-from nextlabel.estimators.project import Estimator, Learned, ProjectModel
+from nextlabel.estimators.project import Estimator, Learned, Misses, ProjectModel
 from nextlabel.features.encoders import restore_encoder
+from nextlabel.labeling import TaskId
 
 _State = Mapping[str, object]
 _STORED: tuple[type[Restored], ...] = (Prior, *(model for one in BY_KIND.values() for model in one.models))
@@ -22,14 +23,21 @@ def restore(state: _State) -> ProjectModel:
         raise _unknown(state.get("kind"))
     targets = cast("Mapping[str, Mapping[str, _State]]", state["targets"])
     try:
-        return ProjectModel(
-            {
-                name: Learned(restore_encoder(parts["encoder"]), _estimator(parts["estimator"]))
-                for name, parts in targets.items()
-            }
-        )
+        learned = {
+            name: Learned(restore_encoder(parts["encoder"]), _estimator(parts["estimator"]))
+            for name, parts in targets.items()
+        }
     except KeyError as error:
         raise _unknown(error.args[0]) from error
+    return ProjectModel(learned, _misses(state))
+
+
+def _misses(state: _State) -> Misses:
+    """None of a model that was stored before these were kept."""
+    kept = cast("Mapping[str, Mapping[str, Sequence[Any]]]", state.get("misses", {}))
+    return {
+        name: dict(zip(map(TaskId, one["tasks"]), map(float, one["misses"]), strict=True)) for name, one in kept.items()
+    }
 
 
 def _estimator(state: _State) -> Estimator:

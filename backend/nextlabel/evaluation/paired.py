@@ -15,6 +15,8 @@ AHEAD = 0.5  # of a win, that the newer version starts with: equal ones stay
 _USUAL_SPREAD, _USUAL_WORTH = 0.1, 10.0  # of squared differences, before any was seen, and how many it counts for
 _CAREFUL, _LARGEST = 0.45 / 200, 0.5  # chosen by simulation: equal versions are stopped in 3 % within 200 labels
 _BOLD, _BOLD_SHARE = 0.6, 0.08
+_LEAST_DOUBT = 1 / 800  # that is left to a model which is sure
+_FOLDS_SHARE = 1 + 5 * 0.25  # five folds, each tested on a quarter of what it was trained on
 
 
 class Outcome(Enum):
@@ -69,6 +71,29 @@ def e_values(worse_by: Floats) -> Floats:
     spread = (before + _USUAL_SPREAD * _USUAL_WORTH) / (counts + _USUAL_WORTH)
     careful = np.minimum(_LARGEST, np.sqrt(_CAREFUL / spread))
     return (1 - _BOLD_SHARE) * _wealth(careful * worse_by) + _BOLD_SHARE * _wealth(_BOLD * worse_by)
+
+
+def held_out_t(newer: Floats, other: Floats) -> float:
+    """How far the newer version is behind, in standard errors, by n losses in [0, 1] of both on the same tasks, which
+    may be tasks that both were trained on if all losses are out of fold.
+
+    Losses out of fold depend on how the folds fell and on labels that folds share: they vary more than n labels that
+    no version has seen, by 1 + folds × tested ÷ trained (Nadeau & Bengio, 2003). 0 for fewer than 2 labels.
+    """
+    worse_by = _differences(newer, other)
+    if len(worse_by) < 2 or not worse_by.any():
+        return 0.0
+    error = np.sqrt(_FOLDS_SHARE * worse_by.var(ddof=1) / len(worse_by))
+    return float(worse_by.mean() / error) if error else float(np.sign(worse_by[0]) * np.inf)
+
+
+def overconfidence(sure: Floats, right: Floats) -> float:
+    """By how many standard errors a model was less often ``right`` (1 or 0) than it was ``sure`` to be, by n answers:
+    Spiegelhalter's z (1986), in which what was surer counts more."""
+    p = np.clip(sure, _LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    weights = 2 * p - 1
+    error = np.sqrt((weights**2 * p * (1 - p)).sum())
+    return float((weights * (p - right)).sum() / error) if error else 0.0
 
 
 def _wealth(gains: Floats) -> Floats:

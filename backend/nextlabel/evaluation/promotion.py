@@ -12,9 +12,10 @@ from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling.ranking import Floats
 
 _MIN_FRESH = 10
-
-
 _ANCHOR_LABELS = 50
+_BEHIND, _NOT_BEHIND = 1.67, 1.0  # standard errors: the first is one side of 95 % of Student's t
+_MATTERS = 0.005  # of loss: about half a point of accuracy
+_CONTRADICTED, _EXCESS = 5.0, 0.1  # standard errors, and the share of labels; honest ones came to 3 of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,61 @@ class Rival:
     rival: Floats
 
 
-def audited(promotion: Promotion, anchor: Rival | None, in_service: Rival) -> Promotion:
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Three versions on all n audit labels, also on those that they were trained on, each by models that had not seen
+    the label: losses in [0, 1] of the ``candidate``, of the ``anchor``, and of the one ``in_service``.
+
+    ``sure`` and ``right`` are of m other labels that are new to the anchor: its confidence, and whether it was right (1
+    or 0).
+    """
+
+    candidate: Floats
+    anchor: Floats
+    in_service: Floats
+    sure: Floats
+    right: Floats
+
+    @property
+    def no_worse(self) -> bool:
+        return len(self.candidate) >= _ANCHOR_LABELS and bool(self.candidate.sum() <= self.anchor.sum())
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the new labels say something else than the anchor far more often than it can be wrong."""
+        excess = float(self.sure.mean() - self.right.mean()) if len(self.sure) else 0.0
+        return excess >= _EXCESS and paired.overconfidence(self.sure, self.right) >= _CONTRADICTED
+
+    def judge(self) -> Promotion | None:
+        """The decision where the candidate is turned down by these; else None."""
+        if len(self.candidate) < _ANCHOR_LABELS:
+            return None
+        far = paired.held_out_t(self.candidate, self.anchor)
+        losses = f"loss {self.candidate.mean():.3f} against {self.anchor.mean():.3f} out of fold"
+        figures = f"{losses} on all {len(self.candidate)} audit labels"
+        stays = paired.held_out_t(self.in_service, self.anchor) < _NOT_BEHIND
+        serves = "the model in service stays" if stays else "the anchor serves again"
+        if far >= _BEHIND and self.candidate.mean() - self.anchor.mean() >= _MATTERS:
+            return Promotion(False, f"behind the anchor, {serves}: {figures}", to_anchor=not stays)
+        if far > 0 and self.contradicted:
+            wrong = f"{1 - self.right.mean():.0%} of {len(self.right)} new labels, {1 - self.sure.mean():.0%} expected"
+            reason = f"the new labels contradict the anchor ({wrong}) and audit labels do not bear them out, {serves}"
+            return Promotion(False, f"{reason}: {figures}", to_anchor=not stays)
+        return None
+
+
+def audited(
+    promotion: Promotion, anchor: Rival | None, in_service: Rival, held_out: HeldOut | None = None
+) -> Promotion:
     """The decision once more, by audit labels, where a candidate would serve.
 
     Where it is behind the anchor, the anchor serves again; it is turned down also where it is worse beyond doubt than
     the version in service. Else it serves, and becomes the anchor once it was held to enough labels; the first one does
     so at once (no ``anchor``).
+
+    Audit labels that neither has seen are few while they come rarely. So it is also held to the anchor on all of them,
+    ``held_out``: clearly worse there, it is turned down, and where it is no worse, it becomes the anchor. So the loss
+    of the anchors on the same labels never rises, by however small steps labels become worse.
     """
     if not promotion.promoted:
         return promotion
@@ -55,11 +105,14 @@ def audited(promotion: Promotion, anchor: Rival | None, in_service: Rival) -> Pr
         return replace(promotion, anchors=True)
     to_anchor = paired.judge(anchor.candidate, anchor.rival, stop_at=paired.AGAINST_ANCHOR)
     to_other = paired.judge(in_service.candidate, in_service.rival, stop_at=paired.AGAINST_BEFORE)
+    if held_out is not None and (turned_down := held_out.judge()):
+        return turned_down
     if to_anchor.outcome in (paired.Outcome.STOPPED, paired.Outcome.NOT_BETTER):
         return Promotion(False, f"behind the anchor, which serves again: {_words(to_anchor)}", to_anchor=True)
     if to_other.outcome is paired.Outcome.STOPPED:
         return Promotion(False, f"worse than the model in service: {_words(to_other)}")
-    return replace(promotion, anchors=to_anchor.n >= _ANCHOR_LABELS)
+    no_worse = held_out is not None and held_out.no_worse
+    return replace(promotion, anchors=no_worse or to_anchor.n >= _ANCHOR_LABELS)
 
 
 def sanity_first(checks: Sequence[Check], promotion: Promotion) -> Promotion:

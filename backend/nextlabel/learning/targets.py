@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import joblib
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from nextlabel.estimators.by_kind import Fitted
 from nextlabel.estimators.fitting import fit
-from nextlabel.estimators.project import Learned, Model, ProjectModel, SlowModel
+from nextlabel.estimators.project import Learned, Misses, Model, ProjectModel, SlowModel
 from nextlabel.estimators.starts import LastFit
 from nextlabel.evaluation import accuracy, beside, sanity
 from nextlabel.evaluation.metrics import metrics_of
-from nextlabel.evaluation.paired import squared_miss
-from nextlabel.evaluation.promotion import Promotion, Rival, audited, judge, sanity_first
+from nextlabel.evaluation.promotion import Promotion, audited, judge, sanity_first
 from nextlabel.evaluation.sanity import Check
 from nextlabel.features.encoders import Encoder, encoder_for, models_for
 from nextlabel.features.matrices import rows_of
@@ -25,8 +24,9 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
-from nextlabel.labeling.ranking import Features, Floats
+from nextlabel.labeling.ranking import Features
 from nextlabel.learning.checking import Evidence, checks
+from nextlabel.learning.judging import Unseen, held_out, known_misses, misses_of, new_answers, rivals
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting, weight_of
@@ -35,9 +35,6 @@ from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
 
 _CHECKED = 200  # open tasks that a new version is tried on
-
-Unseen = tuple[Target, Examples, list[int], TargetPredictions]
-"""Of a target what is labeled, which rows of that a version was not trained on, and what it predicts for these rows."""
 
 
 class TargetsWorkbench:
@@ -136,8 +133,9 @@ class TargetsWorkbench:
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
-        promotion = sanity_first(found, self._judge(champion, anchor, fitted))
-        return Challenger(ProjectModel(learned), metrics | sanity.figures_of(found), promotion)
+        misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
+        promotion = sanity_first(found, self._judge(champion, anchor, fitted, misses))
+        return Challenger(ProjectModel(learned, misses), metrics | sanity.figures_of(found), promotion)
 
     def _checks(
         self, target: Target, fitted: Mapping[str, Fitted], metrics: Mapping[str, float], champion: Champion | None
@@ -227,22 +225,38 @@ class TargetsWorkbench:
         predicted = {name: one.of(order) for name, one in target_predictions.items()}
         return Candidates([tasks[row] for row in order], predicted, pool, self._weights)
 
-    def _judge(self, champion: Champion | None, anchor: Champion | None, fitted: Mapping[str, Fitted]) -> Promotion:
+    def _audit_misses(self, target: Target, fitted: Fitted) -> dict[TaskId, float]:
+        """What the answer to each labeled audit task cost, out of fold, where that is known."""
+        if fitted.out_of_fold is None:
+            return {}
+        labeled = [task for task, given in self.labels.items() if target.name in given]
+        rows, labels = [row for row, task in enumerate(labeled) if task in self._audits], self._labels_of(target)
+        misses = misses_of(target, fitted.out_of_fold.of(rows), [labels[row] for row in rows])
+        return dict(zip([labeled[row] for row in rows], misses.tolist(), strict=True))
+
+    def _judge(
+        self, champion: Champion | None, anchor: Champion | None, fitted: Mapping[str, Fitted], misses: Misses
+    ) -> Promotion:
         """By the labels of all targets that the model in service has not seen, and those of audit tasks alone."""
         if champion is None or not champion.same_kind:
             return Promotion(True, "the first model of this labeling config")
         if not isinstance(champion.model, ProjectModel):
             return Promotion(True, "the model in service is lost, damaged or of another release")
         by_champion = list(self._unseen(champion))
-        everywhere = _rivals(by_champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
+        everywhere = rivals(by_champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
         promotion = judge(everywhere.candidate, everywhere.rival)
         if not self._audits:
             return promotion
-        in_service = _rivals(by_champion, fitted, self._audits, _misses)
+        in_service = rivals(by_champion, fitted, self._audits, misses_of)
         if anchor is None:
             return audited(promotion, None, in_service)
-        by_anchor = by_champion if anchor is champion else self._unseen(anchor)
-        return audited(promotion, _rivals(by_anchor, fitted, self._audits, _misses), in_service)
+        by_anchor = by_champion if anchor is champion else list(self._unseen(anchor))
+        of_anchor, of_champion = (
+            known_misses(version, unseen, self._audits)
+            for version, unseen in ((anchor, by_anchor), (champion, by_champion))
+        )
+        held = held_out(misses, of_anchor, of_champion, new_answers(anchor, by_anchor, self._audits))
+        return audited(promotion, rivals(by_anchor, fitted, self._audits, misses_of), in_service, held)
 
     def _encoder(self, target: Target) -> Encoder:
         about = target.inputs, target.compared  # many controls are about the same: its files are opened once for all
@@ -323,31 +337,6 @@ class TargetsWorkbench:
         sure = None if others is None else accuracy.Confidence(audits.confidence, others.confidence)
         found = accuracy.figures_of(target.name, correctness, pool=pool, sure=sure)
         return found | beside.figures_of(target, audits, truth) if found else found
-
-
-def _rivals(
-    unseen: Iterable[Unseen],
-    fitted: Mapping[str, Fitted],
-    among: Collection[TaskId],
-    losses_of: Callable[[Target, TargetPredictions, Sequence[Label]], Floats],
-) -> Rival:
-    """On the labels of some tasks that the rival has not seen; the candidate's are out of fold."""
-    losses: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
-    for target, examples, fresh, predicted in unseen:
-        out_of_fold = fitted[target.name].out_of_fold
-        places = [place for place, row in enumerate(fresh) if examples.tasks[row].id in among]
-        truth = [examples.labels[fresh[place]] for place in places]
-        if out_of_fold is not None:
-            candidate = out_of_fold.of([fresh[place] for place in places])
-            losses.append((losses_of(target, candidate, truth), losses_of(target, predicted.of(places), truth)))
-    return Rival(*map(np.concatenate, zip(*losses, strict=True)))
-
-
-def _misses(target: Target, predicted: TargetPredictions, truth: Sequence[Label]) -> Floats:
-    """n losses in [0, 1]: by the chances of labels where there are some, else by how far off the answer is."""
-    if target.kind in ("choice", "choices"):
-        return squared_miss(predicted.losses(truth))
-    return 1 - predicted.correctness(truth)
 
 
 def _name_of(encoder: Encoder) -> str:
