@@ -35,7 +35,7 @@ from nextlabel.estimators.learners import LinearLearner
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.always_valid import log_evidence
 from nextlabel.evaluation.intervals import Interval
-from nextlabel.evaluation.paired import AGAINST_ANCHOR, AHEAD, e_values
+from nextlabel.evaluation.paired import AGAINST_ANCHOR, e_values, head_start
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.matrices import rows_of, stacked
@@ -260,7 +260,7 @@ def through(worse_by: Floats) -> Through:
     """Of draws × 200 paired differences: what the gate would do after 100 and after 200 audit labels."""
     evidence = np.maximum.accumulate(e_values(worse_by), axis=1)
     stopped = {n: evidence[:, n - 1] >= AGAINST_ANCHOR for n in _JUDGED_AT}
-    ahead = {n: worse_by[:, :n].sum(axis=1) <= AHEAD for n in _JUDGED_AT}
+    ahead = {n: worse_by[:, :n].sum(axis=1) <= head_start(n) for n in _JUDGED_AT}
     stays = {n: float((ahead[n] & ~stopped[n]).mean()) for n in _JUDGED_AT}
     return Through(1, stays, {n: float(one.mean()) for n, one in stopped.items()})
 

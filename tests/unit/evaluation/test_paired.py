@@ -8,7 +8,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nextlabel.evaluation.paired import AGAINST_ANCHOR, AGAINST_BEFORE, Outcome, e_values, judge, squared_miss
+from nextlabel.evaluation.paired import (
+    AGAINST_ANCHOR,
+    AGAINST_BEFORE,
+    Outcome,
+    e_values,
+    head_start,
+    judge,
+    squared_miss,
+)
 from nextlabel.labeling.ranking import Floats
 from nextlabel.measures.target_predictions import ChoicePredictions
 
@@ -57,12 +65,16 @@ def test_a_bet_depends_on_nothing_that_comes_after_it_and_is_fair(worse_by: Floa
     assert (up + down) / 2 == pytest.approx(wealth[-1])
 
 
+def test_the_fewer_labels_there_are_the_less_they_take_a_newer_version_out_of_service() -> None:
+    assert [head_start(n) for n in (0, 40, 100, 500)] == [2, pytest.approx(1.4), 0.5, 0.5]
+
+
 @given(newer=LOSSES, other=LOSSES)
-def test_it_stays_if_it_won_as_much_as_it_lost_with_half_a_win_ahead(newer: Floats, other: Floats) -> None:
-    behind = float((newer - other).sum())
-    assume(abs(behind - 0.5) > 1e-9)  # the order of a sum may decide
+def test_it_stays_if_it_won_as_much_as_it_lost_with_some_wins_ahead(newer: Floats, other: Floats) -> None:
+    behind, start = float((newer - other).sum()), head_start(40)
+    assume(abs(behind - start) > 1e-9)  # the order of a sum may decide
     found = judge(newer, other, stop_at=np.inf)
-    assert (found.outcome == Outcome.STAYS) == (behind < 0.5)
+    assert (found.outcome == Outcome.STAYS) == (behind < start)
     assert found.ahead == pytest.approx(other.sum() - newer.sum())
 
 
