@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf
 
@@ -63,7 +63,9 @@ class ProjectOptions:
     ``uncertainty_from`` is the version of predictions that the team's own model, of which nextlabel knows nothing else,
     has left on the tasks: the order goes by their scores, read by ``region_scores``. "" for none.
 
-    ``annotators`` is whether anything is said about the people who label ("on", "off").
+    ``annotators`` is whether anything is said about the people who label ("on", "off"). ``ordered`` is by control its
+    labels from the lowest to the highest, where they have an order, such as grades: how far people agree is then
+    measured by how far apart their labels are.
 
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
@@ -84,6 +86,7 @@ class ProjectOptions:
     weights: Mapping[str, float] = field(default_factory=dict)
     uncertainty_from: str = ""
     annotators: str = "on"
+    ordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -113,6 +116,7 @@ class ProjectOptions:
         if self.annotators not in ("on", "off"):
             raise SettingsError(f"'annotators' is {_short(self.annotators)}: it must be on or off.")
         _check_weights(self.weights)
+        _check_ordered(self.ordered)
         _show_from(self.show_predictions)
 
     @property
@@ -191,6 +195,18 @@ def _check_weights(weights: Mapping[str, object]) -> None:
             raise SettingsError(
                 f"'weights' gives the control {_short(name)} {_short(weight)}: a weight is a number from 0 (the "
                 f"control does not count) to {_LARGEST_WEIGHT:,}, and 1 where none is given."
+            )
+
+
+def _check_ordered(ordered: Mapping[str, object]) -> None:
+    if not _is_small(ordered):
+        raise SettingsError(f"'ordered' is larger than {_LARGEST_PARAMETERS:,} characters, or nested too deep.")
+    for name, labels in ordered.items():
+        texts = isinstance(labels, list | tuple) and all(isinstance(one, str) for one in labels)
+        if not texts or not 1 < len(set(labels)) == len(labels):  # type: ignore[arg-type, call-overload]
+            raise SettingsError(
+                f"'ordered' gives the control {_short(name)} {_short(labels)}: give its labels from the lowest to the "
+                'highest, at least two and each once, e.g. {"grade": ["poor", "fair", "good"]}.'
             )
 
 

@@ -149,3 +149,11 @@ def test_what_says_not_which_predictions_are_shown_is_refused_with_what_to_write
     with pytest.raises(SettingsError, match=r"'show_predictions' is .*write always, never, .*50.*80%") as refusal:
         ProjectOptions().updated({"show_predictions": typed})
     assert len(str(refusal.value)) < 300
+
+
+def test_labels_in_order_are_texts_of_which_each_comes_once() -> None:
+    grades = ProjectOptions().updated({"ordered": '{"grade": ["poor", "fair", "good"]}'}).ordered
+    assert grades == {"grade": ["poor", "fair", "good"]}
+    for wrong in ({"grade": "poor"}, {"grade": ["poor"]}, {"grade": ["poor", "poor"]}, {"grade": [1, 2]}):
+        with pytest.raises(SettingsError, match="from the lowest to the highest"):
+            ProjectOptions().updated({"ordered": wrong})

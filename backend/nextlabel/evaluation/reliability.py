@@ -27,9 +27,13 @@ class Ratings:
     people: NDArray[np.intp]
     values: Floats
 
+    def is_shared(self) -> NDArray[np.bool_]:
+        """Of each label whether others are of the same task."""
+        return np.asarray(np.bincount(self.tasks, minlength=1)[self.tasks] > 1)
+
     def shared(self) -> Ratings:
         """Those of tasks that several people labeled; these tasks are numbered 0, 1, … again."""
-        return self._of(np.bincount(self.tasks, minlength=1)[self.tasks] > 1)
+        return self._of(self.is_shared())
 
     def of_tasks(self, tasks: NDArray[np.intp]) -> Ratings:
         """Those of some tasks."""
@@ -86,6 +90,22 @@ def gwet(ratings: Ratings) -> float:
         return 1.0
     by_chance = float((share * (1 - share)).sum()) / (len(share) - 1)
     return (agreed - by_chance) / (1 - by_chance)
+
+
+def cohen(one: Floats, other: Floats, scale: Scale = "nominal") -> float:
+    """Cohen's κ (1960) of two people's labels of the same n tasks: 1 where all agree, 0 where they agree as chance
+    would. Places and numbers are weighed by the square of how far they are apart (1968).
+
+    Not a number where both gave one and the same label to everything.
+    """
+    if scale == "nominal":
+        classes = np.union1d(one, other)
+        shares = [(given[:, None] == classes).mean(axis=0) for given in (one, other)]
+        apart, expected = float((one != other).mean()), 1 - float((shares[0] * shares[1]).sum())
+    else:
+        apart = float(((one - other) ** 2).mean())
+        expected = float(one.var() + other.var() + (one.mean() - other.mean()) ** 2)
+    return 1 - apart / expected if expected > 0 else float("nan")
 
 
 def _of_names(some: Ratings) -> tuple[float, float]:

@@ -1,55 +1,37 @@
-"""Who labeled what of a project, and how far people agree on the tasks that several of them labeled."""
+"""Who labeled what of a project, how far people agree on the tasks that several of them labeled, and whose labels got
+worse."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import median
 
-import numpy as np
-
 from nextlabel.errors import SettingsError
-from nextlabel.evaluation.intervals import Interval, mean_interval
-from nextlabel.evaluation.reliability import Ratings, Scale, gwet, krippendorff_interval
-from nextlabel.labeling import Annotation, ProjectId, TaskId
+from nextlabel.evaluation.given import Given, Latest, by_target, given_of, latest_of
+from nextlabel.evaluation.people import Agreement, Standing, agreement, standings
+from nextlabel.labeling import Annotation, ProjectId
+from nextlabel.ports.state import Connection
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 
-FEWEST_SHARED = 20
-"""Tasks that others labeled too, below which nothing is said of how far somebody agrees with them."""
-
-_Given = Mapping[TaskId, Mapping[str, object]]
-"""By task what each person said of a target: a name, a set of names, or a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far people agree about a target, on ``shared`` tasks that several of them labeled; ``alpha`` is
-    Krippendorff's, ``ac1`` Gwet's, None for numbers."""
-
-    target: str
-    shared: int
-    scale: Scale
-    alpha: Interval
-    ac1: float | None
+MOST_SECONDS = 1_800.0
+"""Of one label that count: whoever leaves a task open over lunch has not labeled it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What one account labeled; ``seconds`` is the median a task, None where the tool does not tell.
-
-    ``agreement`` is by target how often others gave the same label, where there are `FEWEST_SHARED` tasks of both;
-    ``shared`` is by target how many there are. ``longest_run`` is how many labels in a row were the same.
-    """
+    """What one account labeled; ``seconds`` is the median a task (at most `MOST_SECONDS`), None where the tool does not
+    tell. ``longest_run`` is how many labels in a row were the same. ``targets`` is by target how they stand."""
 
     account: str
     tasks: int
     seconds: float | None
-    shared: Mapping[str, int]
-    agreement: Mapping[str, Interval]
     longest_run: int
+    targets: Mapping[str, Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,92 +54,64 @@ class Annotators:
     connections: SqlConnections
     store: SqlLabelStore
 
-    def report(self, project: ProjectId) -> AnnotatorsReport:
-        """Accounts come in their own order: nothing ranks people by speed. Raises `NotConnected`, and `SettingsError`
-        where the project wants nothing said about people."""
-        if self.connections.get(project).options.annotators == "off":
+    def report(self, project: ProjectId, *, names: bool) -> AnnotatorsReport:
+        """Accounts come in their own order: nothing ranks people by speed. Without ``names`` each has a pseudonym, the
+        same each time, that only who has the tool's credentials can undo: for whoever may not see who is who. Raises
+        `NotConnected`, and `SettingsError` where the project wants nothing said about people."""
+        connection = self.connections.get(project)
+        if connection.options.annotators == "off":
             raise SettingsError(f"Project {project} wants nothing said about the people who label (annotators=off).")
         annotated = [(task.id, given) for task, given in self.store.annotated(project)]
-        latest = {task: {one.by: one for one in given if one.by is not None} for task, given in annotated}
-        by_target = _by_target(latest)
-        shared = {target: sum(len(said) > 1 for said in given.values()) for target, given in by_target.items()}
-        enough = {target: given for target, given in by_target.items() if shared[target] >= FEWEST_SHARED}
-        return AnnotatorsReport(
-            [_agreement(target, given, shared[target]) for target, given in enough.items()],
-            list(_people(latest, by_target)),
-            {target: n for target, n in shared.items() if target not in enough},
-            sum(one.by is None for _, given in annotated for one in given),
+        latest = latest_of(annotated)
+        read = {
+            name: given_of(values, connection.options.ordered.get(name, ()))
+            for name, values in by_target(latest).items()
+        }
+        given = {target: one for target, one in read.items() if one is not None}
+        found = {target: agreement(target, one) for target, one in given.items()}
+        report = AnnotatorsReport(
+            [one for one in found.values() if one is not None],
+            list(_people(latest, given)),
+            {target: given[target].shared for target, one in found.items() if one is None},
+            sum(one.by is None for _, some in annotated for one in some),
         )
+        return report if names else _without_names(report, self._pseudonyms(connection, report))
+
+    def _pseudonyms(self, connection: Connection, report: AnnotatorsReport) -> Mapping[str, str]:
+        secret = self.connections.credentials()[connection.tool.name].webhook_secret
+        key = hashlib.sha256(f"{connection.project}\n{secret}".encode()).digest()
+        return {
+            one.account: f"annotator {hashlib.blake2b(one.account.encode(), key=key, digest_size=3).hexdigest()}"
+            for one in report.people
+        }
 
 
-def _by_target(latest: Mapping[TaskId, Mapping[str, Annotation]]) -> dict[str, dict[TaskId, dict[str, object]]]:
-    """What each person said of each task. Spans and orders of items are left out: hardly any two are quite the same."""
-    found: dict[str, dict[TaskId, dict[str, object]]] = defaultdict(lambda: defaultdict(dict))
-    for task, given in latest.items():
-        for account, annotation in given.items():
-            for target, label in annotation.labels.items():
-                if (value := _comparable(label)) is not None:
-                    found[target][task][account] = value
-    return found
+def _without_names(report: AnnotatorsReport, names: Mapping[str, str]) -> AnnotatorsReport:
+    """In the order of their pseudonyms: that of accounts would tell who is who."""
+    people = sorted((replace(one, account=names[one.account]) for one in report.people), key=lambda one: one.account)
+    agreement = [
+        replace(one, pairs=[replace(pair, one=names[pair.one], other=names[pair.other]) for pair in one.pairs])
+        for one in report.agreement
+    ]
+    return replace(report, people=people, agreement=agreement)
 
 
-def _comparable(label: object) -> object:
-    if isinstance(label, list | tuple):
-        return frozenset(label) if all(isinstance(one, str) for one in label) else None
-    return float(label) if isinstance(label, int | float) else label
-
-
-def _agreement(target: str, given: _Given, shared: int) -> Agreement:
-    ratings, scale = _ratings(given)
-    alpha = krippendorff_interval(ratings, scale)
-    return Agreement(target, shared, scale, alpha, gwet(ratings) if scale == "nominal" else None)
-
-
-def _ratings(given: _Given) -> tuple[Ratings, Scale]:
-    rows = [(n, account, value) for n, said in enumerate(given.values()) for account, value in said.items()]
-    tasks, accounts, values = zip(*rows, strict=True)
-    people = np.unique(accounts, return_inverse=True)[1]
-    if all(isinstance(value, float) for value in values):
-        return Ratings(np.array(tasks), people, np.array(values)), "interval"
-    places = {value: float(n) for n, value in enumerate(dict.fromkeys(values))}
-    return Ratings(np.array(tasks), people, np.array([places[value] for value in values])), "nominal"
-
-
-def _people(latest: Mapping[TaskId, Mapping[str, Annotation]], by_target: Mapping[str, _Given]) -> Iterator[Person]:
+def _people(latest: Latest, given: Mapping[str, Given]) -> Iterator[Person]:
     own: dict[str, list[Annotation]] = defaultdict(list)
-    for given in latest.values():
-        for account, annotation in given.items():
+    for some in latest.values():
+        for account, annotation in some.items():
             own[account].append(annotation)
+    standing = {target: standings(one, _times(one, latest)) for target, one in given.items()}
     for account in sorted(own, key=lambda name: (len(name), name)):
-        alike = {target: list(_alike(account, given, _width(given))) for target, given in by_target.items()}
-        yield Person(
-            account,
-            len(own[account]),
-            median(seconds) if (seconds := [one.seconds for one in own[account] if one.seconds is not None]) else None,
-            {target: len(found) for target, found in alike.items()},
-            {target: mean_interval(np.array(found)) for target, found in alike.items() if len(found) >= FEWEST_SHARED},
-            _longest_run(own[account]),
-        )
+        seconds = [min(one.seconds, MOST_SECONDS) for one in own[account] if one.seconds is not None]
+        targets = {target: some[account] for target, some in standing.items() if account in some}
+        usual, run = median(seconds) if seconds else None, _longest_run(own[account])
+        yield Person(account, len(own[account]), usual, run, targets)
 
 
-def _width(given: _Given) -> float:
-    """From the lowest to the highest number that anybody gave."""
-    numbers = [value for said in given.values() for value in said.values() if isinstance(value, float)]
-    return max(numbers) - min(numbers) if numbers else 0.0
-
-
-def _alike(account: str, given: _Given, width: float) -> Iterator[float]:
-    """For each task that others labeled too, how like theirs this one's label is on the average, in [0, 1]."""
-    for said in given.values():
-        if account in said and len(said) > 1:
-            others = [value for name, value in said.items() if name != account]
-            yield sum(_likeness(said[account], other, width) for other in others) / len(others)
-
-
-def _likeness(one: object, other: object, width: float) -> float:
-    if isinstance(one, float) and isinstance(other, float):
-        return 1 - abs(one - other) / width if width else 1.0
-    return float(one == other)
+def _times(given: Given, latest: Latest) -> Sequence[str]:
+    rows = zip(given.ratings.tasks.tolist(), given.ratings.people.tolist(), strict=True)
+    return [latest[given.tasks[task]][given.accounts[person]].updated_at for task, person in rows]
 
 
 def _longest_run(annotations: Sequence[Annotation]) -> int:
