@@ -15,8 +15,9 @@ from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.evaluation.accuracy import in_words
 from nextlabel.evaluation.drifting import DRIFT_FROM
+from nextlabel.evaluation.given import FEWEST_SHARED
 from nextlabel.evaluation.intervals import Interval
-from nextlabel.evaluation.people import FEWEST_SHARED, Agreement, Drift, Standing
+from nextlabel.evaluation.people import Agreement, Drift, Standing
 from nextlabel.labeling import counted
 from nextlabel.service.annotators import AnnotatorsReport, Person
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from nextlabel.evaluation.reliability import Ratings, Scale
 from nextlabel.labeling import Annotation, TaskId
 
+FEWEST_SHARED = 20
+"""Tasks that others labeled too, below which nothing is said of how far somebody agrees with them."""
 _MOST_PLACES = 20  # different whole numbers that are places in an order, such as stars; more are numbers
 
 Values = Mapping[TaskId, Mapping[str, object]]
@@ -36,6 +41,19 @@ class Given:
     def shared(self) -> int:
         """How many tasks several people labeled."""
         return int((np.bincount(self.ratings.tasks) > 1).sum())
+
+    def shared_by_two(self) -> Any:
+        """How many tasks each two people share, where that is enough: a sparse matrix of people by people."""
+        labels = np.ones(len(self.ratings.people), dtype=np.int32)
+        labeled = csr_array((labels, (self.ratings.people, self.ratings.tasks)))
+        both = (labeled @ labeled.T).tocoo()
+        enough = (both.data >= FEWEST_SHARED) & (both.row != both.col)
+        return csr_array((both.data[enough], (both.row[enough], both.col[enough])), shape=both.shape)
+
+    def is_known(self) -> NDArray[np.bool_]:
+        """Whose quality can be told: those who share enough tasks with two others who share enough with each other."""
+        share = self.shared_by_two().astype(np.bool_).astype(np.int64)
+        return np.asarray((share @ share).multiply(share).sum(axis=1)).reshape(-1) > 0
 
 
 def latest_of(annotated: Iterable[tuple[TaskId, Iterable[Annotation]]]) -> dict[TaskId, dict[str, Annotation]]:

@@ -8,22 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, triu
+from scipy.sparse import triu
 
 from nextlabel.evaluation.consensus import Others, one_coin
 from nextlabel.evaluation.drifting import DRIFT_FROM, latest_fall
-from nextlabel.evaluation.given import Given
+from nextlabel.evaluation.given import FEWEST_SHARED, Given
 from nextlabel.evaluation.intervals import Interval, mean_interval
 from nextlabel.evaluation.reliability import Scale, cohen, gwet, krippendorff_interval
 from nextlabel.labeling import TaskId
 from nextlabel.labeling.ranking import Floats
 
-FEWEST_SHARED = 20
-"""Tasks that others labeled too, below which nothing is said of how far somebody agrees with them."""
 _SURE = 0.8  # how sure the others must be for a label to be held against theirs
 _WATCHED = 3  # labels of a task from which on one can be held against the others
 _MOST_PAIRS, _MOST_TASKS = 200, 20  # that are named
@@ -125,18 +122,9 @@ def standings(given: Given, at: Sequence[str]) -> Mapping[str, Standing]:
 
 
 def _pairs(given: Given) -> Sequence[Pair]:
-    both = triu(_shared_by_two(given), k=1).tocoo()
+    both = triu(given.shared_by_two(), k=1).tocoo()
     order = np.argsort(-both.data, kind="stable")[:_MOST_PAIRS]
     return [_pair(given, int(both.row[n]), int(both.col[n])) for n in order]
-
-
-def _shared_by_two(given: Given) -> Any:
-    """How many tasks each two people share, where that is enough: a sparse matrix of people by people."""
-    labels = np.ones(len(given.ratings.people), dtype=np.int32)
-    labeled = csr_array((labels, (given.ratings.people, given.ratings.tasks)))
-    both = (labeled @ labeled.T).tocoo()
-    enough = (both.data >= FEWEST_SHARED) & (both.row != both.col)
-    return csr_array((both.data[enough], (both.row[enough], both.col[enough])), shape=both.shape)
 
 
 def _pair(given: Given, one: int, other: int) -> Pair:
@@ -181,7 +169,7 @@ def _together(given: Given, at: Sequence[str]) -> Mapping[str, _Together]:
     """Agreement with the consensus, quality, whether it is low, and drift."""
     coin = one_coin(given.ratings)
     others, watched = coin.others(given.ratings), _is_watched(given)
-    known = _is_known(given)
+    known = given.is_known()
     quality = {n: coin.quality_interval(n) for n in np.flatnonzero(known).tolist()}
     return {
         name: (
@@ -197,12 +185,6 @@ def _together(given: Given, at: Sequence[str]) -> Mapping[str, _Together]:
 def _with_consensus(given: Given, others: Others, person: int) -> Interval | None:
     rows = given.ratings.is_shared() & (given.ratings.people == person) & (others.sure >= _SURE)
     return _interval(others.agrees[rows].astype(np.float64))
-
-
-def _is_known(given: Given) -> NDArray[np.bool_]:
-    """Whose quality can be told: those who share enough tasks with two others who share enough with each other."""
-    share = _shared_by_two(given).astype(np.bool_).astype(np.int64)
-    return np.asarray((share @ share).multiply(share).sum(axis=1)).reshape(-1) > 0
 
 
 def _is_low(person: int, quality: Mapping[int, Interval]) -> bool:

@@ -154,7 +154,7 @@ class LabelStore(Protocol):
     def uncertainties(self, project: ProjectId) -> Mapping[TaskId, float]: ...
 
     def labeled(self, project: ProjectId) -> Labeled:
-        """Tasks with a label of any target in force (the last one wins), in a stable order."""
+        """Tasks with a label of any target in force (`agreed_labels`), in a stable order."""
 
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         """Tasks with every annotation on them that was not skipped, oldest first, in a stable order."""

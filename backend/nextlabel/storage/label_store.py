@@ -20,7 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, labels_in_force, seconds_of
+from nextlabel.evaluation.agreed import agreed_labels
+from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, seconds_of
 from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
 from nextlabel.storage.database import Database, chunks
@@ -113,9 +114,9 @@ class SqlLabelStore:
             return {TaskId(task): value for task, value in sql.execute(mine)}
 
     def labeled(self, project: ProjectId) -> Labeled:
-        kept = [
-            (task, labels, given) for task, given in self._annotated_rows(project) if (labels := labels_in_force(given))
-        ]
+        rows = list(self._annotated_rows(project))
+        agreed = agreed_labels({task.id: given for task, given in rows})
+        kept = [(task, labels, given) for task, given in rows if (labels := agreed[task.id])]
         kept.sort(key=lambda one: _stable(one[0].id))
         return Labeled(
             tuple(task for task, _, _ in kept),
