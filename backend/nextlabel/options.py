@@ -67,6 +67,9 @@ class ProjectOptions:
     labels from the lowest to the highest, where they have an order, such as grades: how far people agree is then
     measured by how far apart their labels are.
 
+    ``suspects`` is whether labels that are likely wrong are found after each round ("list"), stand in a tab of the tool
+    too ("tab"), or neither ("off").
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -87,6 +90,7 @@ class ProjectOptions:
     uncertainty_from: str = ""
     annotators: str = "on"
     ordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    suspects: str = "list"
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +119,8 @@ class ProjectOptions:
             )
         if self.annotators not in ("on", "off"):
             raise SettingsError(f"'annotators' is {_short(self.annotators)}: it must be on or off.")
+        if self.suspects not in ("list", "tab", "off"):
+            raise SettingsError(f"'suspects' is {_short(self.suspects)}: it must be list, tab or off.")
         _check_weights(self.weights)
         _check_ordered(self.ordered)
         _show_from(self.show_predictions)

@@ -42,6 +42,7 @@ from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
 from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
+from nextlabel.service.suspects import Suspects
 from nextlabel.service.turns import Turns
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.service.versions import Versions
@@ -57,6 +58,7 @@ from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
+from nextlabel.storage.suspects import StoredSuspects
 from nextlabel.strategies import finding
 
 _FOLDERS = 64  # with texts' counts that a process has in view
@@ -205,6 +207,7 @@ class Parts:
             self.job_queue,
             self.circuits,
             self.alarms,
+            self.suspects,
         )
 
     @cached_property
@@ -240,6 +243,9 @@ class Parts:
     def doctor(self) -> Doctor:
         return Doctor(self.overview, self.connecting, self.findings, self.job_queue, self.open_connector)
 
+    def suspects(self) -> Suspects:
+        return Suspects(self.connections, self.store, self.models, StoredSuspects(self.database), self.open_connector)
+
     @cached_property
     def annotators(self) -> Annotators:
         return Annotators(self.connections, self.store)
@@ -259,6 +265,7 @@ class Parts:
             self.findings,
             self.job_queue,
             self.open_connector,
+            self.suspects.remove_tab,
         )
 
     @cached_property
@@ -286,6 +293,7 @@ class Parts:
             self.rounds,
             self.circuits,
             self.alarms,
+            self.suspects.suspects,
         )
 
 

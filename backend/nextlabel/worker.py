@@ -14,6 +14,7 @@ import redis
 from rq import Retry
 from rq.serializers import JSONSerializer
 
+from nextlabel.evaluation import cut_off
 from nextlabel.jobs.job_queue import QUEUES
 from nextlabel.jobs.shards import HelpingWorker
 from nextlabel.labeling import ProjectId
@@ -54,6 +55,7 @@ def run_worker(settings: Settings, redis_url: str) -> None:
     The flags let another worker notice within about a minute that this one was killed.
     """
     preload()
+    cut_off.preload()
     _yield_to_the_web()
     parts = build(settings, redis_url)
     _wait_for_redis(parts)

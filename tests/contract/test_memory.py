@@ -24,6 +24,7 @@ from nextlabel.testing.contract import (
     PredictionsContract,
     ScoresContract,
     SkippingContract,
+    TabsContract,
     TokenContract,
     UnreadableContract,
 )
@@ -84,6 +85,7 @@ class TestMemoryConnector(
     PredictionsContract,
     ScoresContract,
     SkippingContract,
+    TabsContract,
     TokenContract,
     UnreadableContract,
 ):

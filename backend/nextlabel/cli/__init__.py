@@ -44,6 +44,7 @@ _COMMANDS = {
     "simulate": "simulating",
     "status": "showing",
     "strategies": "showing",
+    "suspects": "suspects",
     "up": "running",
     "work": "running",
     "worker-process": "running",

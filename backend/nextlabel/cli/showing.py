@@ -113,12 +113,20 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "accuracy on all tasks,\nby audit tasks", "\n".join(_accuracy(one))
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
+    if one["suspects"]["version"] or one["suspects"]["reviewed"]:
+        yield "labels that are likely wrong", _suspects(one)
     if one["learner"] != "built-in":
         yield "your own model", one["learner"].rpartition(" ")[0]
     yield "pre-annotations", one["pre_annotations"]["when"]
     order = f"{one['queue']}, {counted(one['window_left'], 'task')} left in order"
     yield "queue", order if one["queue"] else "none yet"
     yield "strategy", one["options"]["strategy"]
+
+
+def _suspects(one: dict[str, Any]) -> str:
+    known = one["suspects"]
+    reviewed = f", {known['reviewed']} were reviewed" if known["reviewed"] else ""
+    return f"{counted(known['waiting'], 'label')} to review{reviewed}: `nextlabel suspects --project {one['project']}`"
 
 
 def _accuracy(one: dict[str, Any]) -> Iterator[str]:

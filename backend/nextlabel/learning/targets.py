@@ -31,6 +31,7 @@ from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expec
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting, weight_of
 from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion
+from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
 
@@ -135,7 +136,15 @@ class TargetsWorkbench:
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
         misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
         promotion = sanity_first(found, self._judge(champion, anchor, fitted, misses))
-        return Challenger(ProjectModel(learned, misses), metrics | sanity.figures_of(found), promotion)
+        figures = metrics | sanity.figures_of(found)
+        return Challenger(ProjectModel(learned, misses), figures, promotion, self._out_of_fold(fitted))
+
+    def _out_of_fold(self, fitted: Mapping[str, Fitted]) -> dict[str, OutOfFold]:
+        return {
+            name: OutOfFold([task for task, labels in self.labels.items() if name in labels], one.out_of_fold)
+            for name, one in fitted.items()
+            if one.out_of_fold is not None
+        }
 
     def _checks(
         self, target: Target, fitted: Mapping[str, Fitted], metrics: Mapping[str, float], champion: Champion | None

@@ -17,6 +17,7 @@ from nextlabel.learning.pools import pool_by
 from nextlabel.learning.predictions import overall_uncertainty, utilities_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.weights import Weights
+from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.measures.target_predictions import Rows, TargetPredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
@@ -42,11 +43,15 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """A new model, the figures about it, and whether it shall serve."""
+    """A new model, the figures about it, and whether it shall serve.
+
+    ``out_of_fold`` is by target what models that had not seen its labels predict for them, where that is known.
+    """
 
     model: Model
     metrics: Mapping[str, float]
     promotion: Promotion
+    out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ class ActiveLearning:
             reason=promotion.reason,
             learner=workbench.learner,
         )
-        self._registry.save(project, record, challenger.model, fence=fence)
+        self._registry.save(project, record, challenger.model, fence=fence, out_of_fold=challenger.out_of_fold)
         if promotion.promoted:
             self._registry.promote(project, version, fence=fence)
         if promotion.anchors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from nextlabel.estimators.project import Model
@@ -20,10 +21,15 @@ from nextlabel.labeling import (
     TaskId,
     ToolProjectId,
 )
+from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.tool import ChangePage, OwnOrder, ToolAccess, Unreadable
 
 ConnectionState = Literal["active", "paused", "gone", "disconnected"]
+
+
+NO_PREDICTIONS: Mapping[str, OutOfFold] = MappingProxyType({})
+"""Where nothing is known of labels that a model has not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +317,17 @@ class ModelRegistry(Protocol):
         Never one of ``taken``, the names that the tool already holds predictions under.
         """
 
-    def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
-        """Store a model, not yet in service (``record.state`` may be ``turned_down``)."""
+    def save(
+        self,
+        project: ProjectId,
+        record: ModelRecord,
+        model: Model,
+        *,
+        fence: int,
+        out_of_fold: Mapping[str, OutOfFold] = NO_PREDICTIONS,
+    ) -> None:
+        """Store a model, not yet in service (``record.state`` may be ``turned_down``), and by target what models that
+        had not seen its labels predicted for them, where there is any."""
 
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
         """Remember a training that failed, so that it is not begun again until something changes."""

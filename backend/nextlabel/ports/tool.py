@@ -317,6 +317,29 @@ class ShowsOthers(Protocol):
         nothing, or says more than can well be written again with every order."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTab:
+    """A list of tasks that nextlabel made in a tool: a ``mark`` that stands in it, noted before it was made, and what
+    the tool calls it, "" where it may not have been made yet."""
+
+    mark: str
+    at_tool: str = ""
+
+
+@runtime_checkable
+class KeepsTabs(Protocol):
+    """Ring: lists of tasks can stand in the tool, each under a title, for people to work through."""
+
+    def show_tab(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
+        """Have a tab of ours hold exactly these tasks, at least one; make it where it is not there, or not any more.
+
+        What people changed of it beside that stays. All other tabs stay as they are.
+        """
+
+    def remove_tab(self, tab: OwnTab) -> bool:
+        """Remove a tab of ours; returns whether it was there."""
+
+
 @runtime_checkable
 class MLBackendWords(Protocol):
     """Ring: annotations have a form that models for label-studio-ml read and write."""

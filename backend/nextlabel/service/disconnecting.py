@@ -79,6 +79,7 @@ class Disconnecting:
     findings: StandingFindings
     job_queue: RqJobQueue
     open_connector: Callable[[Connection], Connector]
+    remove_tabs: Callable[[ProjectId, Connector], Iterable[Finding]]
 
     def disconnect(self, known: Connection, wishes: Wishes, report: Report, person: Person | None) -> None:
         """The project as it was before `connect`, as far as the report has no problem then.
@@ -150,7 +151,7 @@ class _Run:
             found = connector.disconnect(callback, wanted, similar=self.wishes.similar)
         elif isinstance(connector, Prepares):
             found = connector.restore(wanted, self._own_orders())
-        for one in found:
+        for one in (*found, *self.here.remove_tabs(self.known.project, connector)):
             self.report.add(one)
 
     def _removes(self, connector: Connector) -> bool:

@@ -27,6 +27,7 @@ from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.round_log import RoundLog
+from nextlabel.storage.suspects import StoredSuspects
 
 _MOST_NAMED = 5
 _ROUNDS = 10
@@ -46,6 +47,7 @@ class Overview:
     rounds: RoundLog
     circuits: ToolCircuits
     alarms: Alarms
+    suspects: StoredSuspects
 
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
@@ -128,6 +130,7 @@ class Overview:
             "labels": serving.labels if serving else 0,
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
             **self._accuracy(project, serving),
+            "suspects": asdict(self.suspects.counted(project)),
             "pre_annotations": pre_annotations(connection, serving),
             "queue": queues[0].version if queues else None,
             "window_left": store.count_open(project, queues[0].window) if queues else 0,

@@ -25,6 +25,7 @@ from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.ports.tool import STRATEGY
+from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.fences import StoredFences
@@ -54,6 +55,7 @@ class Turns:
     job_queue: RqJobQueue
     circuits: ToolCircuits
     alarms: Alarms
+    suspects: Suspects
 
     def take(self, project: ProjectId) -> str:
         """One turn; returns what happened, in words for a person. Only what another try could mend is raised."""
@@ -119,6 +121,7 @@ class Turns:
             self.rounds.add(project, seconds, summary, failed=bool(done.failure))
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
+            self.suspects.after_round(project)
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too
             self.job_queue.request_pruning(project)
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it

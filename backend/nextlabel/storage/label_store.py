@@ -144,6 +144,16 @@ class SqlLabelStore:
         ]
         return sorted(((task, given) for task, given in kept if given), key=lambda pair: _stable(pair[0].id))
 
+    def annotations_of(self, project: ProjectId, tasks: Collection[TaskId]) -> Mapping[TaskId, tuple[Annotation, ...]]:
+        """Every annotation on each of these tasks, skipped ones too."""
+        given: dict[TaskId, list[Annotation]] = {}
+        with self._database.read() as sql:
+            for chunk in chunks(tasks):
+                mine = select(annotations).where(annotations.c.project == project, annotations.c.task.in_(chunk))
+                for row in sql.execute(mine):
+                    given.setdefault(TaskId(row.task), []).append(_annotation(row))
+        return {task: tuple(some) for task, some in given.items()}
+
     def count_open(self, project: ProjectId, among: Collection[TaskId] | None = None) -> int:
         """How many tasks are open, of all or of some."""
         mine = (tasks.c.project == project) & ~tasks.c.closed

@@ -17,12 +17,14 @@ from nextlabel.estimators.project import Model
 from nextlabel.estimators.restoring import restore
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports.state import ModelRecord
+from nextlabel.measures.out_of_fold import OutOfFold
+from nextlabel.ports.state import NO_PREDICTIONS, ModelRecord
 from nextlabel.storage.artifacts import read_artifact, write_artifact
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import models
 from nextlabel.storage.fences import check_fence, count_up
 from nextlabel.storage.folder_artifacts import is_there, read_folder, write_folder
+from nextlabel.storage.kept_predictions import as_bytes, read
 from nextlabel.storage.orders import PREFIX
 
 
@@ -47,7 +49,15 @@ class StoredModels:
                 if name not in taken:
                     return ModelVersion(name)
 
-    def save(self, project: ProjectId, record: ModelRecord, model: Model, *, fence: int) -> None:
+    def save(
+        self,
+        project: ProjectId,
+        record: ModelRecord,
+        model: Model,
+        *,
+        fence: int,
+        out_of_fold: Mapping[str, OutOfFold] = NO_PREDICTIONS,
+    ) -> None:
         with self._database.read() as sql:
             check_fence(sql, project, fence)
         state = model.state()
@@ -58,7 +68,32 @@ class StoredModels:
         digest = hashlib.sha256(content).hexdigest()
         artifact = f"{self._url}/{project}/{record.version}-{digest[:12]}.skops"
         write_artifact(artifact, content)
-        self._insert(project, record, fence, artifact=artifact, sha256=digest, files=files)
+        kept = self._keep(project, record.version, out_of_fold)
+        self._insert(project, record, fence, artifact=artifact, sha256=digest, files=files, out_of_fold=kept)
+
+    def _keep(self, project: ProjectId, version: ModelVersion, out_of_fold: Mapping[str, OutOfFold]) -> str:
+        """The name of the file with the predictions, which holds a part of its hash."""
+        if not out_of_fold:
+            return ""
+        content = as_bytes(out_of_fold)
+        name = f"{self._url}/{project}/{version}-{_short_hash(content)}.npz"
+        write_artifact(name, content)
+        return name
+
+    def out_of_fold(self, project: ProjectId) -> tuple[ModelRecord, Mapping[str, OutOfFold]] | None:
+        """The newest version whose out-of-fold predictions are kept, and these by target; None where there is none.
+
+        Raises `ArtifactError` where the file is missing or damaged.
+        """
+        kept = _of(project).where(models.c.out_of_fold != "").order_by(models.c.number.desc()).limit(1)
+        with self._database.read() as sql:
+            row = sql.execute(kept).first()
+        if row is None:
+            return None
+        content = read_artifact(row.out_of_fold)
+        if _short_hash(content) not in row.out_of_fold:
+            raise ArtifactError(f"{row.out_of_fold} is damaged: the next version will have its own.")
+        return _record(row), read(content, row.out_of_fold)
 
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
         self._insert(project, replace(record, state="failed"), fence, artifact="", sha256="", files="")
@@ -185,6 +220,10 @@ class StoredModels:
 def preload() -> None:
     """Load what reading a model needs, which takes a second, before anyone waits for it."""
     import skops.io  # noqa: F401, PLC0415 - imports most of scikit-learn: not for commands that read no model
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _dump(state: Mapping[str, object]) -> bytes:

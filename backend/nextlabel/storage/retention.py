@@ -20,7 +20,7 @@ _LOT = 100  # versions in one transaction: others wait for it
 _ROLLBACK = 2  # announced orders whose models stay: the one in force, and the one that a rollback switches to
 _ORPHAN_SECONDS = 24 * 3600  # a file is older than its row, but not by as long as that
 _MOST_ORPHANS = 1000
-_OURS = re.compile(r"(?P<version>(nextlabel-)?(untrained-)?\d+)-[0-9a-f]{12}\.(skops|tar)")
+_OURS = re.compile(r"(?P<version>(nextlabel-)?(untrained-)?\d+)-[0-9a-f]{12}\.(skops|tar|npz)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Retention:
         """All files of a project's models that some row refers to."""
         of = models.c
         with self._database.read() as sql:
-            rows = sql.execute(select(of.artifact, of.files).where(of.project == project)).all()
-        return sorted({file for row in rows for file in (row.artifact, row.files) if file})
+            rows = sql.execute(select(of.artifact, of.files, of.out_of_fold).where(of.project == project)).all()
+        return sorted({file for row in rows for file in (row.artifact, row.files, row.out_of_fold) if file})
 
     def delete(self, files: Iterable[str]) -> LetGo:
         """Delete files that no row refers to any more."""
@@ -79,14 +79,15 @@ class Retention:
 
     def _empty_versions(self, sql: Connection, project: ProjectId) -> tuple[int, Sequence[str]]:
         mine, of = models.c.project == project, models.c
-        old = select(of.version, of.artifact, of.files).where(mine, of.artifact != "")
+        old = select(of.version, of.artifact, of.files, of.out_of_fold).where(mine, of.artifact != "")
         old = old.where(of.version.not_in(self._kept(sql, project))).order_by(of.number).limit(_LOT)
         rows = sql.execute(old).all()
         these = mine & of.version.in_([row.version for row in rows])
-        _empty(sql, models, these, artifact="", sha256="", files="", trained_on={})
+        _empty(sql, models, these, artifact="", sha256="", files="", out_of_fold="", trained_on={})
         archives = {row.files for row in rows if row.files}
         shared = set(sql.execute(select(of.files).where(mine, of.files.in_(archives))).scalars())
-        return len(rows), [*(row.artifact for row in rows), *sorted(archives - shared)]
+        predictions = [row.out_of_fold for row in rows if row.out_of_fold]
+        return len(rows), [*(row.artifact for row in rows), *predictions, *sorted(archives - shared)]
 
     def _kept(self, sql: Connection, project: ProjectId) -> set[str]:
         of = models.c
@@ -114,10 +115,10 @@ class Retention:
     def _without_row(self, project: ProjectId, found: Iterable[str]) -> list[str]:
         """Those of some files that look like ours and are no version's."""
         of = models.c
-        whole = select(of.version, of.artifact, of.files).where(of.project == project, of.artifact != "")
+        whole = select(of.version, of.artifact, of.files, of.out_of_fold)
         with self._database.read() as sql:
-            rows = sql.execute(whole).all()
-        kept = {PurePosixPath(file).name for row in rows for file in (row.artifact, row.files) if file}
+            rows = sql.execute(whole.where(of.project == project, of.artifact != "")).all()
+        kept = {PurePosixPath(file).name for row in rows for file in (row.artifact, row.files, row.out_of_fold) if file}
         unknown = {row.version for row in rows if row.files is None}  # whose archive bears its name
         ours = [(name, match["version"]) for name in found if (match := _OURS.fullmatch(name))]
         return [name for name, version in ours if name not in kept and version not in unknown]

@@ -101,6 +101,16 @@ class OldOrdersHarness(ToolHarness, Protocol):
         """How many predictions the tool stores, by version, as its own pages tell."""
 
 
+class TabsHarness(ToolHarness, Protocol):
+    """Of a tool in which lists of tasks stand under titles."""
+
+    def make_tab(self, project: ToolProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        """Somebody makes a tab of their own."""
+
+    def tabs(self, project: ToolProjectId) -> Mapping[str, frozenset[TaskId]]:
+        """The tasks that people see in each tab with tasks of its own choice, by title."""
+
+
 class ScoresHarness(ToolHarness, Protocol):
     """The people of a tool in which predictions of models of their own have scores."""
 

@@ -23,6 +23,7 @@ from nextlabel.ports.tool import (
     ChangesSettings,
     Connector,
     KeepsOldOrders,
+    KeepsTabs,
     MLBackendWords,
     QueueReceipt,
     TaskSeen,
@@ -37,6 +38,7 @@ from nextlabel.testing.harness import (
     ScoresHarness,
     Served,
     SkippingHarness,
+    TabsHarness,
     ToolHarness,
 )
 
@@ -129,6 +131,17 @@ class Scene:
     def scorers(self) -> ScoresHarness:
         """The people of a tool in which predictions have scores."""
         return cast(ScoresHarness, self.harness)
+
+    @property
+    def tabs(self) -> KeepsTabs:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, KeepsTabs)
+        return self.connector
+
+    @property
+    def tab_people(self) -> TabsHarness:
+        """The people of a tool in which lists of tasks stand under titles."""
+        return cast(TabsHarness, self.harness)
 
     @property
     def importers(self) -> OldOrdersHarness:

@@ -18,6 +18,7 @@ from nextlabel.ports.tool import (
     Finding,
     LivePriority,
     OwnOrder,
+    OwnTab,
     Pruned,
     QueueReceipt,
     Scores,
@@ -35,6 +36,7 @@ from nextlabel_connectors.label_studio.predictions import Predictions
 from nextlabel_connectors.label_studio.project import Project, fetch_project
 from nextlabel_connectors.label_studio.queue import Queue
 from nextlabel_connectors.label_studio.setup import connect
+from nextlabel_connectors.label_studio.tabs import Tabs
 from nextlabel_connectors.label_studio.walking import Page
 
 # A change is stamped before it is committed: what is younger than this may still be on its way.
@@ -142,6 +144,14 @@ class LabelStudioConnector:
     ) -> Iterator[Finding]:
         with self._understood():
             yield from undoing.disconnect(self._client, self._project, callback, settings, similar=similar)
+
+    def show_tab(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
+        with self._understood():
+            return Tabs(self._client, self._project).show(tab, title, tasks)
+
+    def remove_tab(self, tab: OwnTab) -> bool:
+        with self._understood():
+            return Tabs(self._client, self._project).remove(tab)
 
     def is_connected(self, callback: Callback) -> bool:
         with self._understood():

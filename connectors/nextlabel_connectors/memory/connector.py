@@ -18,6 +18,7 @@ from nextlabel.ports.tool import (
     Finding,
     LivePriority,
     OwnOrder,
+    OwnTab,
     Pruned,
     QueueReceipt,
     Scores,
@@ -110,6 +111,15 @@ class MemoryConnector:
                 del it.orders[version][task]
             left = {version: set(tasks) & set(it.orders.get(version, ())) for version, tasks in ours}
             return Pruned(len(doomed), tuple(version for version, tasks in left.items() if not tasks))
+
+    def show_tab(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
+        with self._opened() as it:
+            it.tabs[tab.mark] = it.tabs.get(tab.mark, (title, []))[0], list(tasks)
+        return OwnTab(tab.mark, tab.mark)
+
+    def remove_tab(self, tab: OwnTab) -> bool:
+        with self._opened() as it:
+            return it.tabs.pop(tab.mark, None) is not None
 
     def connect(self, callback: Callback) -> Iterator[Finding]:
         with self._opened() as it:

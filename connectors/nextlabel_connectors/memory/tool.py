@@ -60,7 +60,7 @@ class _Project:
     """``orders`` holds each version's tasks in rank order, with the prediction to show (None: nothing to say).
 
     ``others`` are predictions that a team imported itself, by version the newest of each task; ``imports`` counts how
-    often.
+    often. ``tabs`` are lists of tasks, each with its title, by a name that whoever makes one chooses.
     """
 
     schema: LabelSchema
@@ -71,6 +71,7 @@ class _Project:
     in_force: QueueVersion | None = None
     held: dict[str, TaskId] = field(default_factory=dict)
     callback: Callback | None = None
+    tabs: dict[str, tuple[str, list[TaskId]]] = field(default_factory=dict)
 
     @property
     def order(self) -> Mapping[TaskId, Prediction | None]:
@@ -258,6 +259,16 @@ class MemoryTool:
         with self.opened(project) as it:
             it.others.setdefault(version, {}).update({one.task: one for one in scores})
             it.imports += 1
+
+    def make_tab(self, project: ToolProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        """Somebody makes a tab of their own."""
+        with self.opened(project) as it:
+            it.tabs[f"{title} by somebody"] = title, list(tasks)
+
+    def tabs(self, project: ToolProjectId) -> Mapping[str, frozenset[TaskId]]:
+        """The tasks in each, by title."""
+        with self.opened(project) as it:
+            return {title: frozenset(tasks) for title, tasks in it.tabs.values()}
 
     def take_down(self) -> None:
         self._up = False

@@ -152,6 +152,7 @@ findings = Table(
 
 # A version that was let go (`retention`) has no artifact any more, nor its hash, files and ``trained_on``. ``files``
 # names the archive of a team's own model, "" where there is none, and is NULL for versions older than the column.
+# ``out_of_fold`` names what models that had not seen its labels predicted for them, "" where that is not kept.
 # ``promotion`` counts up with every version that is put in service; 0 never was. One at most is the ``anchor``, the
 # last version that was held to enough audit labels, and one at most was ``chosen`` by a person.
 models = Table(
@@ -176,6 +177,7 @@ models = Table(
     Column("promotion", Integer, nullable=False, server_default="0"),
     Column("anchor", Boolean, nullable=False, server_default=false()),
     Column("chosen", Boolean, nullable=False, server_default=false()),
+    Column("out_of_fold", Text, nullable=False, server_default=""),
     Index("models_in_order", "project", "number"),
 )
 
@@ -235,6 +237,36 @@ audit_answers = Table(
     Column("version", String(64), nullable=False),
     Column("correctness", Float, nullable=False),
     Column("whole", Boolean, nullable=False),
+)
+
+# Labels that were ever suspected of being wrong, by the newest version that told. ``annotated_at`` is the time of the
+# task's latest annotation when that happened first: one that is later is a review, after which it is suspected no more.
+# ``standing`` are those that the newest version suspects too, the most doubtful with the lowest ``number``.
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("annotated_at", String(40), nullable=False),
+    Column("standing", Boolean, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("self_confidence", Float, nullable=False),
+    Column("gain", Float, nullable=False),
+    Column("given", JSON, nullable=False),
+    Column("instead", JSON, nullable=False),
+    Column("version", String(64), nullable=False),
+)
+
+# Lists of tasks that nextlabel made in a tool, by what they are for: ``mark`` stands in each, ``at_tool`` is what the
+# tool calls it.
+tabs = Table(
+    "tabs",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("mark", String(64), nullable=False),
+    Column("at_tool", String(64), nullable=False),
 )
 
 rounds = Table(

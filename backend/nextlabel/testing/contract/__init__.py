@@ -30,6 +30,7 @@ from nextlabel.testing.contract.rings import (
     UnreadableContract,
     WordsContract,
 )
+from nextlabel.testing.contract.tabs import TabsContract
 
 __all__ = [
     "CallsUsContract",
@@ -39,6 +40,7 @@ __all__ = [
     "PredictionsContract",
     "ScoresContract",
     "SkippingContract",
+    "TabsContract",
     "TokenContract",
     "UnreadableContract",
     "WordsContract",

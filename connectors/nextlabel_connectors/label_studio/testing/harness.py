@@ -105,6 +105,14 @@ class LabelStudioHarness:
         numbers = [int(task) for task in tasks]
         self._server.owner.import_predictions(int(project), version, dict.fromkeys(numbers, 0.3))
 
+    def make_tab(self, project: ToolProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        self._server.owner.make_tab(int(project), title, [int(task) for task in tasks])
+
+    def tabs(self, project: ToolProjectId) -> Mapping[str, frozenset[TaskId]]:
+        owner, number = self._server.owner, int(project)
+        shown = {tab["data"]["title"]: owner.tasks_in(tab["id"], number) for tab in owner.tabs(number)}
+        return {title: frozenset(TaskId(str(task)) for task in tasks) for title, tasks in shown.items()}
+
     def import_scores(self, project: ToolProjectId, version: QueueVersion, scores: Sequence[Scores]) -> None:
         self._server.owner.import_scores(int(project), version, scores, chosen("spam")[0])
 

@@ -1,0 +1,80 @@
+"""`nextlabel suspects`: which labels are likely wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nextlabel.cli.context import chosen, read_settings, wired
+from nextlabel.cli.escaping import printable
+from nextlabel.evaluation.suspects import FEWEST
+from nextlabel.labeling import counted
+from nextlabel.service.suspects import SuspectsReport
+
+_SHOWN, _LONGEST = 50, 60
+
+
+@click.command()
+@click.option("--project", required=True, help="The project's id.")
+@click.option("--tab", is_flag=True, help="Also have a tab of the tool hold their tasks, or renew it.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def suspects(project: str, tab: bool, as_json: bool) -> None:
+    """Which labels are likely wrong, by models that had not seen them. Nothing is relabeled.
+
+    Submit a task again in the tool, corrected or as it is, and its label is not suspected any more.
+    """
+    with wired(read_settings()) as parts:
+        known = chosen(parts, project).project
+        report = parts.suspects.report(known)
+        shown = parts.suspects.show(known) if tab else None
+    if as_json:
+        click.echo(json.dumps(asdict(report) | {"tab": shown.message if shown else None}))
+        return
+    if report.suspects:
+        Console().print(_table(report))
+    for line in _lines(report):
+        click.echo(printable(line))
+    if shown:
+        click.echo(printable(shown.message))
+
+
+def _table(report: SuspectsReport) -> Table:
+    several = len(report.labels) > 1
+    table = Table("task", *(["target"] if several else []), "label", "more likely", "chance of the label")
+    for one in report.suspects[:_SHOWN]:
+        cells = [one.task, *([one.target] if several else []), _words(one.given), _words(one.instead)]
+        table.add_row(*(Text(printable(cell)) for cell in (*cells, f"{one.self_confidence:.1%}")))
+    return table
+
+
+def _lines(report: SuspectsReport) -> Iterator[str]:
+    if (more := len(report.suspects) - _SHOWN) > 0:
+        yield f"… and {more:,} more: `--json` has them all"
+    for target, n in report.labels.items():
+        found = sum(one.target == target for one in report.suspects)
+        yield f"{target}: {found:,} of {counted(n, 'label')} likely wrong, by version {report.version}"
+    for target, n in report.too_few.items():
+        yield f"{target}: {counted(n, 'label')}; labels are suspected from {FEWEST} on"
+    if report.reviewed:
+        yield f"{counted(report.reviewed, 'suspected label')} reviewed"
+
+
+def _words(label: object) -> str:
+    words = ", ".join(map(_part, label)) if isinstance(label, list) else "nothing" if label is None else str(label)
+    return (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…") or "none"
+
+
+def _part(part: object) -> str:
+    match part:
+        case [int(start), int(end), str(label)]:
+            return f"{label} at {start}–{end}"
+        case [str(bucket), str(item)]:
+            return f"{bucket}: {item}" if bucket else item
+        case _:
+            return str(part)

@@ -1,0 +1,72 @@
+"""Tabs of Label Studio's Data Manager that nextlabel makes: each shows some tasks, by a filter of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from nextlabel.labeling import TaskId, ToolProjectId
+from nextlabel.ports.tool import OwnTab
+from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
+from nextlabel_connectors.label_studio.data_manager import with_ids
+from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier
+
+_MARK = "nextlabel"
+"""The key of our mark in a tab's data, which Label Studio keeps as it is."""
+_VIEWS = "/api/dm/views/"
+
+
+@dataclass(frozen=True, slots=True)
+class Tabs:
+    """The tabs of one project. Raises what the client raises, and `PayloadError` on an answer that makes no sense.
+
+    A tab is ours that carries our mark, or has the number that Label Studio gave ours. The mark alone is not enough:
+    its own page leaves out what it does not know when somebody sorts a tab. Nor is the number, until it is noted.
+    """
+
+    client: LabelStudioClient
+    project: ToolProjectId
+
+    def show(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
+        filters = {"conjunction": "and", "items": [with_ids([int(task) for task in tasks])]}
+        known = self._ours(tab)
+        if known:
+            data = {name: value for name, value in _data(known[0]).items() if name != "selectedItems"}
+            path = f"{_VIEWS}{_number(known[0])}/"
+            self.client.patch(
+                path, {"project": int(self.project), "data": {**data, _MARK: tab.mark, "filters": filters}}
+            )
+            return OwnTab(tab.mark, _number(known[0]))
+        data = {"title": title, "type": "list", "target": "tasks", _MARK: tab.mark, "filters": filters}
+        made = self.client.post(_VIEWS, {"project": int(self.project), "data": data}).data
+        return OwnTab(tab.mark, _number(as_object(made, "tab")))
+
+    def remove(self, tab: OwnTab) -> bool:
+        known = self._ours(tab)
+        for one in known:
+            self._remove(_number(one))
+        return bool(known)
+
+    def _ours(self, tab: OwnTab) -> list[JsonObject]:
+        listed = as_list(self.client.get(_VIEWS, {"project": self.project}).data, "list of tabs")
+        tabs = [as_object(one, "tab") for one in listed]
+        return [one for one in tabs if _data(one).get(_MARK) == tab.mark or _number(one) == tab.at_tool]
+
+    def _remove(self, number: str) -> None:
+        """What is gone already is as it should be."""
+        try:
+            self.client.delete(f"{_VIEWS}{number}/")
+        except Refused as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+
+
+def _number(tab: JsonObject) -> str:
+    return str(identifier(tab.get("id"), "tab's id"))
+
+
+def _data(tab: JsonObject) -> JsonObject:
+    data = tab.get("data")
+    return data if isinstance(data, dict) else {}

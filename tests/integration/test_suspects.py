@@ -1,0 +1,112 @@
+"""`nextlabel suspects`: which labels are likely wrong, in a list and in a tab of the tool; nothing is relabeled."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from integration.conftest import WORDS
+from nextlabel.cli import EXIT_CONFIGURATION, cli
+from nextlabel.labeling import TaskId
+from nextlabel.settings import Settings
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+TITLE = "nextlabel: suspected labels"
+_OTHER = dict(zip(WORDS, reversed(WORDS), strict=True))
+
+
+@pytest.fixture
+def flipped(team: Team) -> tuple[Team, list[TaskId]]:
+    """Ann labels 120 tasks, every tenth of them wrongly."""
+    tasks = team.import_mails(150)
+    team.run()
+    wrong = list(tasks[5:120:10])
+    for task in tasks[:120]:
+        label = team.truth[task]
+        team.tool.submit(team.at_tool, task, _OTHER[label] if task in wrong else label, "ann")
+    team.parts.turns.take(team.project)
+    return team, wrong
+
+
+def command(team: Team, settings: Settings, *arguments: str) -> Result:
+    environment = {**os.environ, "NEXTLABEL_HOME": str(settings.home), "NEXTLABEL_DATABASE_URL": settings.database_url}
+    return CliRunner().invoke(cli, ["suspects", "--project", team.project, *arguments], env=environment)
+
+
+def listed(team: Team, settings: Settings, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command(team, settings, "--json", *arguments).output)
+    return found
+
+
+@pytest.mark.every_database
+def test_labels_that_were_flipped_are_suspected_with_what_is_likelier(
+    flipped: tuple[Team, list[TaskId]], settings: Settings
+) -> None:
+    team, wrong = flipped
+    found = listed(team, settings)
+    suspected = {one["task"] for one in found["suspects"]}
+    assert (suspected <= set(wrong), len(suspected) >= 4) == (True, True), (suspected, wrong)
+    assert all(one["instead"] == team.truth[TaskId(one["task"])] for one in found["suspects"])
+    assert found["labels"] == {"label": 120}
+    (overview,) = team.parts.overview.projects(team.project)
+    assert (overview["suspects"]["waiting"], overview["suspects"]["version"]) == (len(suspected), found["version"])
+    assert f"{len(suspected)} of 120 labels likely wrong" in command(team, settings).output
+
+
+@pytest.mark.every_database
+def test_a_suspect_that_somebody_reviewed_does_not_come_back_and_the_others_stay(
+    flipped: tuple[Team, list[TaskId]], settings: Settings
+) -> None:
+    team, _ = flipped
+    corrected, confirmed, *_ = (TaskId(one["task"]) for one in listed(team, settings)["suspects"])
+    team.tool.submit(team.at_tool, corrected, team.truth[corrected], "ann")
+    team.tool.submit(team.at_tool, confirmed, _OTHER[team.truth[confirmed]], "ann")
+    for _ in range(2):
+        team.parts.turns.take(team.project)
+        found = listed(team, settings)
+        left = {one["task"] for one in found["suspects"]}
+        assert (len(left) >= 2, left & {corrected, confirmed}, found["reviewed"]) == (True, set(), 2)
+
+
+def test_the_tab_holds_their_tasks_and_disconnecting_removes_it_and_no_other(
+    flipped: tuple[Team, list[TaskId]], settings: Settings
+) -> None:
+    team, wrong = flipped
+    team.tool.make_tab(team.at_tool, "wrong, we think", [wrong[0]])
+    theirs = {"wrong, we think": frozenset([wrong[0]])}
+    found = listed(team, settings, "--tab")
+    first, *others = (TaskId(one["task"]) for one in found["suspects"])
+    assert found["tab"] == f"The tab '{TITLE}' holds {len(others) + 1} tasks."
+    assert team.tool.tabs(team.at_tool) == {**theirs, TITLE: {first, *others}}
+    team.tool.submit(team.at_tool, first, team.truth[first], "ann")
+    team.choose(suspects="tab")
+    team.parts.turns.take(team.project)
+    renewed = team.tool.tabs(team.at_tool)[TITLE]
+    assert (first in renewed, len(renewed & set(others)) >= 2) == (False, True), "after the round"
+    connection = team.parts.connections.get(team.project)
+    removed = list(team.parts.suspects.remove_tab(team.project, team.parts.open_connector(connection)))
+    assert [one.message for one in removed] == [f"The tab '{TITLE}' removed."]
+    assert team.tool.tabs(team.at_tool) == theirs
+
+
+def test_where_no_label_is_wrong_hardly_any_is_suspected(team: Team, settings: Settings) -> None:
+    team.import_mails(150)
+    team.run()
+    team.work(120)
+    team.parts.turns.take(team.project)
+    assert len(listed(team, settings)["suspects"]) <= 3
+
+
+def test_a_project_may_want_none_and_before_anything_was_learned_there_is_none(team: Team, settings: Settings) -> None:
+    team.import_mails(20)
+    team.run()
+    refused = command(team, settings)
+    assert (refused.exit_code, "no version yet" in refused.output) == (EXIT_CONFIGURATION, True)
+    team.choose(suspects="off")
+    assert "suspects=off" in command(team, settings).output
