@@ -331,7 +331,7 @@ class KeepsTabs(Protocol):
     """Ring: lists of tasks can stand in the tool, each under a title, for people to work through."""
 
     def show_tab(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
-        """Have a tab of ours hold exactly these tasks, at least one; make it where it is not there, or not any more.
+        """Have a tab of ours hold exactly these labeled tasks, at least one; make it where it is not there (any more).
 
         What people changed of it beside that stays. All other tabs stay as they are.
         """

@@ -118,7 +118,7 @@ class TaskListing:
     def _pages_among(self, ids: Sequence[TaskId], include: str) -> Iterator[Page]:
         for start in range(0, len(ids), _IDS_IN_ADDRESS):
             some = [int(task) for task in ids[start : start + _IDS_IN_ADDRESS]]
-            yield from self.by_id(include, len(some) + 1, [with_ids(some)])
+            yield from self.by_id(include, len(some) + 1, [_ids(some)])
 
 
 def _all_ids(pages: Iterable[Page]) -> Iterator[TaskId]:
@@ -135,5 +135,5 @@ def _time(operator: str, moment: str) -> Filter:
     return {"filter": "filter:tasks:updated_at", "operator": operator, "type": "Datetime", "value": moment}
 
 
-def with_ids(ids: Sequence[int]) -> Filter:
+def _ids(ids: Sequence[int]) -> Filter:
     return {"filter": "filter:tasks:id", "operator": "in_list", "type": "List", "value": list(ids)}

@@ -1,4 +1,8 @@
-"""Tabs of Label Studio's Data Manager that nextlabel makes: each shows some tasks, by a filter of their ids."""
+"""Tabs of Label Studio's Data Manager that nextlabel makes: each shows some labeled tasks.
+
+The filter is of the ids of their annotations, which its page knows. A list of the ids of tasks only its API knows: with
+one in any tab, the whole Data Manager of the project does not open any more (seen on 1.23.2).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ import httpx
 from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel.ports.tool import OwnTab
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
-from nextlabel_connectors.label_studio.data_manager import with_ids
+from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object, identifier
+from nextlabel_connectors.label_studio.walking import Filter
 
 _MARK = "nextlabel"
 """The key of our mark in a tab's data, which Label Studio keeps as it is."""
@@ -30,7 +35,7 @@ class Tabs:
     project: ToolProjectId
 
     def show(self, tab: OwnTab, title: str, tasks: Sequence[TaskId]) -> OwnTab:
-        filters = {"conjunction": "and", "items": [with_ids([int(task) for task in tasks])]}
+        filters = {"conjunction": "and", "items": [self._with_annotations(tasks)]}
         known = self._ours(tab)
         if known:
             data = {name: value for name, value in _data(known[0]).items() if name != "selectedItems"}
@@ -42,6 +47,17 @@ class Tabs:
         data = {"title": title, "type": "list", "target": "tasks", _MARK: tab.mark, "filters": filters}
         made = self.client.post(_VIEWS, {"project": int(self.project), "data": data}).data
         return OwnTab(tab.mark, _number(as_object(made, "tab")))
+
+    def _with_annotations(self, tasks: Sequence[TaskId]) -> Filter:
+        """One annotation of each task: with two of one the task would be listed twice."""
+        listed = TaskListing(self.client, self.project).among(tasks, "id,annotations_ids")
+        annotations = (str(task.get("annotations_ids") or "").split(",")[0] for task in listed)
+        return {
+            "filter": "filter:tasks:annotations_ids",
+            "operator": "contains",
+            "type": "String",
+            "value": ",".join(one for one in annotations if one.isdigit()) or "0",
+        }
 
     def remove(self, tab: OwnTab) -> bool:
         known = self._ours(tab)

@@ -141,11 +141,19 @@ def tables() -> list[tuple[np.ndarray, Floats]]:
     return made
 
 
-def test_without_cleanlab_the_cut_off_is_the_confident_joint_as_cleanlab_counts_it() -> None:
+def test_the_confident_joint_is_counted_as_cleanlab_counts_it() -> None:
     filters = pytest.importorskip("cleanlab.filter")
     for given, chances in tables():
         theirs = filters.find_label_issues(given, chances, filter_by="confident_learning", n_jobs=1)
         np.testing.assert_array_equal(cut_off.confident(given, chances), theirs)
+
+
+def test_without_cleanlab_a_label_is_suspected_too_beside_which_another_is_likelier_by_half() -> None:
+    for given, chances in tables():
+        own = chances[np.arange(len(given)), given]
+        confident, found = cut_off.confident(given, chances), cut_off.plain(given, chances)
+        assert (found >= confident).all()
+        assert (found >= (chances.max(axis=1) - own > 0.5)).all()
 
 
 def test_with_cleanlab_the_cut_off_is_what_cleanlab_called_by_hand_gives() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from nextlabel.ports.tool import OwnTab
 from nextlabel.testing.contract.core import WithScene
 from nextlabel.testing.scene import Scene
@@ -11,8 +13,18 @@ from nextlabel.testing.scene import Scene
 _NEW, _TITLE = OwnTab("mark-of-one-tab"), "nextlabel: a list"
 
 
+def label_all(scene: Scene) -> None:
+    """The tasks of tabs are labeled ones."""
+    for task in scene.tasks:
+        scene.harness.submit(scene.project, task, "ham", "ann")
+
+
 class TabsContract(WithScene):
     """The promises of `nextlabel.ports.tool.KeepsTabs`."""
+
+    @pytest.fixture(autouse=True)
+    def labeled(self, scene: Scene) -> None:
+        label_all(scene)
 
     def test_a_tab_holds_exactly_the_tasks_that_it_was_given_last(self, scene: Scene) -> None:
         tab = scene.tabs.show_tab(_NEW, _TITLE, scene.tasks[1:4])
