@@ -73,7 +73,7 @@ def pair(name: str, seed: int) -> Pair:
 
 
 def _run_both(name: str, seed: int, cache: Path) -> dict[str, object]:
-    split = _split(name, seed)
+    split = split_of(name, seed)
     problem = Problem(split.train, cache)
     learning = MatrixLearning(problem, split, "accuracy", seed)
     rows = len(split.train)
@@ -85,7 +85,8 @@ def _run_both(name: str, seed: int, cache: Path) -> dict[str, object]:
     return {"full": full, "without": without, "audited": audited}
 
 
-def _split(name: str, seed: int) -> Split:
+def split_of(name: str, seed: int) -> Split:
+    """Seven of ten rows to be labeled, unless the set has a test part of its own."""
     data = load(name)
     if data.test is not None:
         return Split(data.target, data, data.test)
@@ -106,14 +107,15 @@ def _labels_to(
         if now[0] >= score or len(labeled) == rows:
             break
         before = now
-        labeled = np.concatenate([labeled, asked(learning, labeled, reserve, seed)])
+        size = max(_LEAST_BATCH, len(labeled) // 10)
+        labeled = np.concatenate([labeled, asked(learning, labeled, reserve, seed, size)])
     part = 1.0 if now[0] <= before[0] else min(1.0, (score - before[0]) / (now[0] - before[0]))
     return before[1] + part * (now[1] - before[1]), before[2] + part * (now[2] - before[2])
 
 
-def asked(learning: MatrixLearning, labeled: Rows, reserve: Sequence[TaskId], seed: int) -> Rows:
-    """The next rows, audit tasks among them as in the service."""
-    size, order = max(_LEAST_BATCH, len(labeled) // 10), order_seed(seed, len(labeled))
+def asked(learning: MatrixLearning, labeled: Rows, reserve: Sequence[TaskId], seed: int, size: int) -> Rows:
+    """The next ``size`` rows, audit tasks among them as in the service."""
+    order = order_seed(seed, len(labeled))
     done = {TaskId(str(row)) for row in labeled.tolist()}
     waiting = [task for task in reserve if task not in done]
     strategy = Diverse() if learning.is_cold(_COLD) else built_in(DEFAULT)

@@ -112,6 +112,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         registry=parts.models,
         orders=parts.orders,
         reserves=parts.reserves,
+        checkpoints=parts.checkpoints,
         fences=parts.fences,
         open_connector=lambda connection: connector,
         strategy=finding.make,

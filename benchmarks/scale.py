@@ -159,6 +159,7 @@ def _loop(parts: Parts, tool: PoolTool, timed: Callable[[Source], Source]) -> Ac
         registry=parts.models,
         orders=parts.orders,
         reserves=parts.reserves,
+        checkpoints=parts.checkpoints,
         fences=parts.fences,
         open_connector=lambda connection: tool,
         strategy=finding.make,

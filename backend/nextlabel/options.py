@@ -70,6 +70,10 @@ class ProjectOptions:
     ``suspects`` is whether labels that are likely wrong are found after each round ("list"), stand in a tab of the tool
     too ("tab"), or neither ("off").
 
+    When to stop (`nextlabel.evaluation.stopping`): ``worth_points`` is how many points of accuracy 100 labels must be
+    worth, ``target_accuracy`` the accuracy that is wanted on all tasks, ``budget`` how many labels there may be; 0
+    where it does not matter.
+
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
     """
@@ -91,6 +95,9 @@ class ProjectOptions:
     annotators: str = "on"
     ordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     suspects: str = "list"
+    worth_points: float = 0.5
+    target_accuracy: float = 0.0
+    budget: int = 0
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +111,9 @@ class ProjectOptions:
             ("seed", 0, 2**32 - 1),
             ("rank_seconds", 1.0, 3600.0),
             ("audit_share", 0.0, 0.5),
+            ("worth_points", 0.0, 100.0),
+            ("target_accuracy", 0.0, 1.0),
+            ("budget", 0, 100_000_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

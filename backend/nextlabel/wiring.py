@@ -48,6 +48,7 @@ from nextlabel.service.upkeep import Upkeep
 from nextlabel.service.versions import Versions
 from nextlabel.service.which_project import WhichProject
 from nextlabel.settings import Settings
+from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
 from nextlabel.storage.fences import StoredFences
@@ -102,6 +103,10 @@ class Parts:
     @cached_property
     def reserves(self) -> StoredReserves:
         return StoredReserves(self.database)
+
+    @cached_property
+    def checkpoints(self) -> StoredCheckpoints:
+        return StoredCheckpoints(self.database)
 
     @cached_property
     def fences(self) -> StoredFences:
@@ -163,6 +168,7 @@ class Parts:
             registry=self.models,
             orders=self.orders,
             reserves=self.reserves,
+            checkpoints=self.checkpoints,
             fences=self.fences,
             open_connector=self.open_connector,
             strategy=self.strategy,
@@ -289,6 +295,7 @@ class Parts:
             self.models,
             self.orders,
             self.reserves,
+            self.checkpoints,
             self.findings,
             self.rounds,
             self.circuits,

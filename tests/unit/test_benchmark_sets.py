@@ -108,7 +108,7 @@ def test_with_audits_one_task_in_five_is_of_the_reserve_and_strategies_choose_no
         labeled = np.empty(0, dtype=np.int64)
         while len(labeled) < 40:
             learning.learn(labeled)
-            labeled = np.concatenate([labeled, audit_cost.asked(learning, labeled, apart, 3)])
+            labeled = np.concatenate([labeled, audit_cost.asked(learning, labeled, apart, 3, 5)])
         assert len(set(labeled.tolist())) == 40
         if apart:
             assert [str(row) for row in labeled if row % 5 == 0] == reserve[:8]

@@ -111,6 +111,10 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     trained = f"{one['model']}, trained on {counted(one['labels'], 'label')}"
     yield "model in service", trained if one["model"] else "none yet"
     yield "accuracy on all tasks,\nby audit tasks", "\n".join(_accuracy(one))
+    yield "when to stop", one["stopping"]["sentence"]
+    if saved := "\n".join(_saved(one)):
+        yield "labels saved", saved
+    yield "how much at a time", one["at_a_time"]["sentence"]
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
     if one["suspects"]["version"] or one["suspects"]["reviewed"]:
@@ -148,6 +152,13 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
         yield f"of the tasks that were open when {audits['labeled_before']} others were labeled already"
     if audits["tasks"] and one["tasks"] < _FEW_TASKS:
         yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
+
+
+def _saved(one: dict[str, Any]) -> Iterator[str]:
+    """A line for each target."""
+    several = len(one["labels_saved"]) > 1
+    for target, found in one["labels_saved"].items():
+        yield f"{f'{target}: ' if several else ''}{found['sentence']}"
 
 
 def _beside(one: dict[str, Any], *, several: bool) -> Iterator[str]:

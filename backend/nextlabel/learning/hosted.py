@@ -42,7 +42,7 @@ from nextlabel.labeling import (
 from nextlabel.labeling.ranking import Features
 from nextlabel.learning.pools import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.learning.scoring import Scorer
-from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion, Labels
+from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion, Compared, Labels
 from nextlabel.options import ProjectOptions
 
 log = logging.getLogger("nextlabel.hosted")
@@ -83,6 +83,8 @@ class HostedWorkbench:
         self.set_aside: Mapping[str, int] = {}
         self.blank: Sequence[Task] | None = None
         self._by_champion: dict[TaskId, HostedPrediction] = {}
+
+    targets: Sequence[Target] = ()
 
     @property
     def schema_digest(self) -> str:
@@ -197,6 +199,10 @@ class HostedWorkbench:
         model = champion.model if champion.same_kind else None
         new = [pair for pair in self._annotated if pair[0].id in audits and pair[0].id not in champion.trained_on]
         return self._answers(model, new) if isinstance(model, HostedProject) and new else []
+
+    def compare(self, model: Model, tasks: Sequence[TaskId]) -> Sequence[Compared]:
+        """Nothing: it may take a second for each task, and there is no model of audit labels alone."""
+        return ()
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import joblib
 import numpy as np
@@ -26,11 +26,12 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Features
 from nextlabel.learning.checking import Evidence, checks
+from nextlabel.learning.comparing import MOST_WAITING, Known, compared
 from nextlabel.learning.judging import Unseen, held_out, known_misses, misses_of, new_answers, rivals
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting, weight_of
-from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion
+from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion, Compared
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import Labeled
@@ -75,6 +76,7 @@ class TargetsWorkbench:
         self._encoded: dict[str, Features] = {}
         self._encoded_unlabeled: dict[str, Features] = {}
         self._spaces: dict[str, Space] = {}
+        self._fitted: dict[str, Fitted] = {}
         for task, given in zip(labeled.tasks, labeled.labels, strict=True):
             self._take(task.id, given)
 
@@ -94,6 +96,10 @@ class TargetsWorkbench:
             self._take(task, given)
         self.open = [task for task in self.open if task.id not in labels]
         self.__dict__.pop("digest", None)
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        return self.schema.targets
 
     @property
     def schema_digest(self) -> str:
@@ -132,6 +138,7 @@ class TargetsWorkbench:
             last = self._last_fit(target, encoder, examples.tasks)
             fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged, others=others, last=last)
             learned[target.name] = Learned(encoder, fitted[target.name].model)
+        self._fitted = fitted
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
         misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
@@ -189,6 +196,24 @@ class TargetsWorkbench:
             ]
             predicted = known.estimator.predict([examples.tasks[row] for row in rows], examples.features[rows])
             yield target, examples, rows, predicted
+
+    def compare(self, model: Model, tasks: Sequence[TaskId]) -> Sequence[Compared]:
+        if not isinstance(model, ProjectModel):
+            return ()
+        asked = [self._tasks[task] for task in tasks if task in self._tasks]
+        waiting = self._unlabeled[:MOST_WAITING]
+        found = []
+        for target in self.schema.targets:
+            learned, fitted = model.targets[target.name], self._fitted.get(target.name)
+            if fitted is None or not learned.estimator.informative:
+                continue
+            examples, encoder = self._examples(target, learned.encoder), learned.encoder
+            known = Known(target, examples, fitted, self._space(encoder), self._seed, self._audits)
+            of_stop_set = learned.estimator.predict(asked, self._features(encoder, asked))
+            of_waiting = learned.estimator.predict(waiting, encoder.encode(waiting, self.source))
+            features = partial(self._features, encoder)
+            found.append(compared(known, asked, of_stop_set, waiting, of_waiting, features))
+        return found
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Also while the model knows only of targets that do not count."""

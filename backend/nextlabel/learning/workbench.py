@@ -11,7 +11,8 @@ import numpy as np
 from nextlabel.errors import SettingsError
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.promotion import Promotion
-from nextlabel.labeling import Label, ModelVersion, Task, TaskId
+from nextlabel.evaluation.savings import Predict
+from nextlabel.labeling import Label, ModelVersion, Target, Task, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, RankedTask, Ranking, complaint_of
 from nextlabel.learning.pools import pool_by
 from nextlabel.learning.predictions import overall_uncertainty, utilities_of
@@ -52,6 +53,26 @@ class Challenger:
     metrics: Mapping[str, float]
     promotion: Promotion
     out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a version predicts about one target, for whoever asks whether labeling may stop.
+
+    ``predicted`` is of the stop set; ``error`` is how likely it takes itself to be wrong there. ``unseen`` are its
+    predictions for audit tasks, and for the ``others``, the first tasks of the stop set. Of what is labeled, ``error``
+    and ``unseen`` are by models that had not seen it. ``truth`` are the labels of audit tasks, and ``alone`` fits
+    models on some of these alone (`savings.Predict`, by the places in ``truth`` and in ``others``; None where that
+    takes too long).
+    """
+
+    target: Target
+    predicted: Mapping[TaskId, Label]
+    error: float
+    unseen: Mapping[TaskId, Label]
+    others: Sequence[TaskId]
+    truth: Mapping[TaskId, Label]
+    alone: Predict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +145,10 @@ class Workbench(Protocol):
         """Stands for the labeling config, as far as the learner minds it."""
 
     @property
+    def targets(self) -> Sequence[Target]:
+        """What is learned by nextlabel's own estimators."""
+
+    @property
     def labels(self) -> Labels:
         """Every label in force, by task and target."""
 
@@ -168,6 +193,10 @@ class Workbench(Protocol):
 
     def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
         """How right the champion is, in [0, 1], about each target of those audit tasks whose label it has not seen."""
+
+    def compare(self, model: Model, tasks: Sequence[TaskId]) -> Sequence[Compared]:
+        """What the model that was just learned predicts of a stop set and of audit tasks, target by target; nothing of
+        those that it knows nothing about."""
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""

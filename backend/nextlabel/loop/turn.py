@@ -23,8 +23,10 @@ from nextlabel.learning.outside import Outside
 from nextlabel.learning.workbench import Champion, Workbench
 from nextlabel.loop.ordering import Ordering
 from nextlabel.loop.reading import Read, Reading
+from nextlabel.loop.stopping import Stopping
 from nextlabel.ports.state import (
     AuditAnswer,
+    Checkpoints,
     Connection,
     Connections,
     Fences,
@@ -156,6 +158,7 @@ class ActiveLearning:
         registry: ModelRegistry,
         orders: OrderRegistry,
         reserves: Reserves,
+        checkpoints: Checkpoints,
         fences: Fences,
         open_connector: Callable[[Connection], Connector],
         strategy: Callable[[str], QueryStrategy],
@@ -169,6 +172,7 @@ class ActiveLearning:
         self._connections = connections
         self._store = store
         self._registry, self._orders, self._reserves, self._fences = registry, orders, reserves, fences
+        self._stopping = Stopping(checkpoints)
         self._open_connector = open_connector
         self._strategy = strategy
         self._shards = shards
@@ -281,6 +285,7 @@ class ActiveLearning:
         self._registry.save(project, record, challenger.model, fence=fence, out_of_fold=challenger.out_of_fold)
         if promotion.promoted:
             self._registry.promote(project, version, fence=fence)
+            self._stopping.note(project, workbench, version, challenger.model, fence=fence)
         if promotion.anchors:
             self._registry.make_anchor(project, version, fence=fence)
         anchor = self._registry.anchor(project) if promotion.to_anchor else None

@@ -9,7 +9,10 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 from nextlabel.estimators.project import Model
+from nextlabel.evaluation.forecast import Forecast
+from nextlabel.evaluation.savings import Saved
 from nextlabel.evaluation.showing import Showing, showing
+from nextlabel.evaluation.stopping import Checked
 from nextlabel.labeling import (
     Annotation,
     Cursor,
@@ -291,6 +294,78 @@ class Reserves(Protocol):
 
     def note_answers(self, project: ProjectId, answers: Sequence[AuditAnswer]) -> None:
         """Only the first answer about a target of a task counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A version that was checked for whether labeling may stop: what was found, and what it predicted.
+
+    ``predicted`` is by target what it predicts of the stop set, kept as long as others are compared to it; ``unseen``
+    is by target what it predicts of audit tasks and of some of the stop set, labeled ones by models that had not seen
+    them. Labels are as they are stored. ``forecasts`` and ``saved`` are by target, where anything is known.
+    """
+
+    version: ModelVersion
+    checked: Checked
+    predicted: Mapping[str, Mapping[TaskId, object]] = field(default_factory=dict, repr=False)
+    unseen: Mapping[str, Mapping[TaskId, object]] = field(default_factory=dict, repr=False)
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    saved: Mapping[str, Saved] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditsAlone:
+    """Models of a target that were fitted on ``audits`` audit labels alone (`savings.Alone`): of ``labels`` each, what
+    they have ``predicted`` of tasks that they had not seen, and how their accuracy varies."""
+
+    target: str
+    audits: int
+    labels: int
+    variance: float
+    predicted: Mapping[TaskId, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where labeling stands after the last version was learned: of how many tasks there are ``labels``, and by target
+    which classes have too few of them."""
+
+    labels: int = 0
+    rare: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class Checkpoints(Protocol):
+    """What whether to stop is told from. All of a project is begun anew where its labeling config has changed.
+
+    Writes that take a fence raise `StaleWorker` when a later one was handed out.
+    """
+
+    def stop_set(self, project: ProjectId, schema: str) -> Sequence[TaskId]:
+        """The tasks that versions are compared on; none where they were not drawn yet for that config."""
+
+    def begin(self, project: ProjectId, schema: str, tasks: Sequence[TaskId], *, fence: int) -> None:
+        """Fix the stop set, and forget what was found under another config."""
+
+    def note_standing(self, project: ProjectId, standing: Standing) -> None: ...
+
+    def standing(self, project: ProjectId) -> Standing: ...
+
+    def figures(self, project: ProjectId) -> Sequence[Checkpoint]:
+        """Oldest first, without what they predicted."""
+
+    def predicted(self, project: ProjectId, version: ModelVersion) -> Mapping[str, Mapping[TaskId, object]]:
+        """What that version predicted of the stop set; nothing where that was let go."""
+
+    def unseen(self, project: ProjectId) -> Sequence[Mapping[str, Mapping[TaskId, object]]]:
+        """What each version predicted of audit tasks and others (`Checkpoint.unseen`), in the order of `figures`."""
+
+    def add(self, project: ProjectId, checkpoint: Checkpoint, *, fence: int) -> None:
+        """Also lets go of predictions that no version will be compared to."""
+
+    def alone(self, project: ProjectId, target: str) -> AuditsAlone | None:
+        """The latest models of audit labels alone."""
+
+    def note_alone(self, project: ProjectId, found: AuditsAlone) -> None: ...
 
 
 class Fences(Protocol):

@@ -19,7 +19,9 @@ from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection, ModelRecord
 from nextlabel.ports.tool import Finding
 from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
+from nextlabel.service.stopping import StoppingAdvice
 from nextlabel.settings import Settings
+from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
@@ -43,6 +45,7 @@ class Overview:
     models: StoredModels
     orders: StoredOrders
     reserves: StoredReserves
+    checkpoints: StoredCheckpoints
     findings: StandingFindings
     rounds: RoundLog
     circuits: ToolCircuits
@@ -131,6 +134,7 @@ class Overview:
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
             **self._accuracy(project, serving),
             "suspects": asdict(self.suspects.counted(project)),
+            **StoppingAdvice(store, self.checkpoints, self.reserves).of(connection, serving),
             "pre_annotations": pre_annotations(connection, serving),
             "queue": queues[0].version if queues else None,
             "window_left": store.count_open(project, queues[0].window) if queues else 0,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from statistics import median
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from nextlabel.storage.database import Database, chunks
 from nextlabel.storage.database.tables import annotations, cursors, tasks, uncertainties, unreadable
 
 _STREAMED = 5_000  # rows read at a time
+_MOST_TIMED, _FEWEST_TIMED = 500, 10  # annotations that the time a label takes is told from
 _AT_WORK = timedelta(days=1)  # before the project's latest annotation: whoever gave one since then
 
 
@@ -136,6 +138,14 @@ class SqlLabelStore:
             for task, group in groupby(sql.execute(found), key=lambda row: str(row.task)):
                 rows = list(group)
                 yield Task(TaskId(task), rows[0].data), tuple(_annotation(row) for row in rows)
+
+    def median_seconds(self, project: ProjectId) -> float | None:
+        """How long the latest annotations took; None where the tool does not tell of enough of them."""
+        of = annotations.c
+        given = select(of.seconds).where(of.project == project, of.seconds.is_not(None), ~of.skipped)
+        with self._database.read() as sql:
+            found = sql.execute(given.order_by(of.updated_at.desc()).limit(_MOST_TIMED)).scalars().all()
+        return float(median(found)) if len(found) >= _FEWEST_TIMED else None
 
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         kept = [

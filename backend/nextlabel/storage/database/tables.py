@@ -12,6 +12,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -267,6 +268,42 @@ tabs = Table(
     Column("name", String(64), primary_key=True),
     Column("mark", String(64), nullable=False),
     Column("at_tool", String(64), nullable=False),
+)
+
+# Where labeling stands, and the tasks that versions are compared on, fixed for a labeling config.
+stop_sets = Table(
+    "stop_sets",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("schema_digest", String(64), nullable=False),
+    Column("tasks", JSON, nullable=False),
+    Column("standing", JSON, nullable=False),
+)
+
+# A version that was checked for whether labeling may stop. What it predicted is packed (`storage.checkpoints`);
+# ``predicted`` is NULL once nothing will be compared to it.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("labels", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("predicted", LargeBinary, nullable=True),
+    Column("unseen", LargeBinary, nullable=False),
+)
+
+# Models that were fitted on audit labels alone; ``predicted`` is kept of the latest only.
+audits_alone = Table(
+    "audits_alone",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("audits", Integer, primary_key=True),
+    Column("figures", JSON, nullable=False),
+    Column("predicted", LargeBinary, nullable=True),
 )
 
 rounds = Table(

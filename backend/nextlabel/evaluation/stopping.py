@@ -1,0 +1,238 @@
+"""When to stop labeling: four criteria from what versions predict of the same tasks, and the advice that follows.
+
+S1, *stabilising predictions* (Bloodgood & Vijay-Shanker, 2009), by label ratio: a version and the one at two thirds of
+its labels predict the same. Versions that follow one another always do where a few labels make a new one, so that these
+are not compared. S2, the *forecast* gain of the next labels (`nextlabel.evaluation.forecast`). S3, the *expected error*
+by the version's own chances hardly falls. S4, the *accuracy* on audit tasks has reached what was wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
+from math import ceil
+
+import numpy as np
+
+from nextlabel.evaluation.forecast import AHEAD, Forecast
+from nextlabel.evaluation.intervals import Interval
+from nextlabel.labeling import TaskId, counted
+
+MOST_TASKS = 2_000
+"""Of the stop set."""
+FEWEST_AUDITS, FEWEST_OF_CLASS = 30, 5
+"""Labels, before which there is no advice."""
+RATIO = 1.5
+"""How many times the labels of the version that another is compared to."""
+_FIRST, _APART = 20, 1.05
+_ALIKE, _FALL, _TIMES = 0.98, 0.01, 2
+_STEP = 1.1  # times the labels, over which S3 counts what the expected error falls by
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is kept of a version that was checked: by target how far it predicts the same as the version at two thirds
+    of its ``labels``, what share of its predictions ``changed`` since, and its expected ``error``.
+
+    ``since`` are the labels of the version it was compared to; None where there was none.
+    """
+
+    labels: int
+    since: int | None = None
+    alike: Mapping[str, float] = field(default_factory=dict)
+    changed: Mapping[str, float] = field(default_factory=dict)
+    error: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """``holds`` is None where it cannot be told, or is not asked for; ``figure`` is what it goes by."""
+
+    name: str
+    holds: bool | None
+    figure: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a project wants: the points of accuracy that 100 labels must be worth, the accuracy, at most so many labels;
+    0 where it does not matter."""
+
+    worth: float = 0.5
+    accuracy: float = 0.0
+    budget: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """``stop`` is None where there is none yet; ``sentence`` says why, for a person."""
+
+    stop: bool | None
+    sentence: str
+    criteria: Sequence[Criterion]
+    spent: bool = False
+
+
+def stop_set(tasks: Iterable[TaskId], most: int = MOST_TASKS) -> tuple[TaskId, ...]:
+    """The tasks whose predictions are compared: by a hash of their ids, so that they are like the others."""
+    return tuple(nsmallest(most, tasks, key=_place))
+
+
+def is_due(labels: int, before: int | None) -> bool:
+    """Whether a version of so many labels is to be checked, where the last one that was had ``before``."""
+    if labels < _FIRST:
+        return False
+    return before is None or labels >= ceil(before * _APART) or labels * RATIO <= before
+
+
+def compared_to(labels: int, before: Sequence[int]) -> int | None:
+    """The place of the version that one of so many ``labels`` is compared to; None where all had too many."""
+    fewer = [place for place, others in enumerate(before) if others * RATIO <= labels]
+    return max(fewer, key=lambda place: (before[place], place), default=None)
+
+
+def is_of_use(labels: int, newest: int) -> bool:
+    """Whether predictions of a version of so many labels may yet be compared to, where the newest has ``newest``; of
+    those with fewer labels only the one with the most is."""
+    return labels * RATIO > newest
+
+
+def advice(
+    history: Sequence[Checked],
+    *,
+    wanted: Wanted,
+    labels: int,
+    audits: int,
+    rare: Mapping[str, int],
+    accuracy: Mapping[str, Interval],
+    forecasts: Mapping[str, Forecast],
+) -> Advice:
+    """From the versions that were checked, oldest first. ``rare`` are the classes with fewer than 5 labels and how many
+    they have; ``accuracy`` is that of the version in service, by target."""
+    criteria = (
+        stabilising(history),
+        _gain(forecasts, wanted.worth),
+        expected_error(history),
+        _reached(accuracy, wanted.accuracy),
+    )
+    spent = bool(wanted.budget) and labels >= wanted.budget
+    stop, sentence = _verdict(criteria, audits, rare)
+    if spent:
+        sentence = f"The budget of {counted(wanted.budget, 'label')} is spent ({labels}). {sentence}"
+    elif wanted.budget:
+        sentence = f"{sentence} {counted(wanted.budget - labels, 'label')} of the budget are left."
+    return Advice(stop, sentence, criteria, spent)
+
+
+def _verdict(criteria: tuple[Criterion, ...], audits: int, rare: Mapping[str, int]) -> tuple[bool | None, str]:
+    lacking = [*_few_audits(audits), *_rare(rare)]
+    if lacking:
+        return None, f"No advice yet: {'; '.join(lacking)}."
+    stable, *others = criteria
+    agreeing = [one for one in others if one.holds]
+    if stable.holds and agreeing:
+        return True, f"Stop: {stable.sentence}, and {', and '.join(one.sentence for one in agreeing)}."
+    if stable.holds:
+        known = [one.sentence for one in others if one.holds is False]
+        return False, f"Go on: {stable.sentence}, but {'; '.join(known) or 'nothing else is known yet'}."
+    return False, f"Go on: {stable.sentence}."
+
+
+def _few_audits(audits: int) -> Iterable[str]:
+    if audits < FEWEST_AUDITS:
+        yield f"{audits} of {FEWEST_AUDITS} audit tasks are labeled"
+
+
+def _rare(rare: Mapping[str, int]) -> Iterable[str]:
+    if rare:
+        yield f"fewer than {FEWEST_OF_CLASS} labels of {named(rare)}"
+
+
+def named(counts: Mapping[str, int]) -> str:
+    """Some classes with how many labels they have, fewest first."""
+    ordered = sorted(counts, key=lambda name: counts[name])
+    more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
+    return ", ".join(f"'{name}' ({counts[name]})" for name in ordered[:_MOST_NAMED]) + more
+
+
+def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
+    """Of the labels of each class, those of too few."""
+    return {name: n for name, n in counts.items() if n < FEWEST_OF_CLASS}
+
+
+def stabilising(history: Sequence[Checked]) -> Criterion:
+    """S1."""
+    found = [min(one.alike.values()) for one in history[-_TIMES:] if one.alike]
+    if not history or not history[-1].alike:
+        return Criterion("predictions", None, None, "predictions cannot be compared yet")
+    last, now = history[-1], found[-1]
+    if len(found) == _TIMES and min(found) >= _ALIKE:
+        sentence = f"predictions are stable (κ {now:.3f} with the version at {last.since} labels)"
+        return Criterion("predictions", True, now, sentence)
+    once = f", {_ALIKE} once so far" if now >= _ALIKE else f", not yet {_ALIKE}"
+    sentence = f"predictions still change (κ {now:.3f} between {last.since} and {last.labels} labels{once})"
+    return Criterion("predictions", False, now, sentence)
+
+
+def expected_error(history: Sequence[Checked]) -> Criterion:
+    """S3."""
+    falls = [_fall(history[: len(history) - n]) for n in range(_TIMES)]
+    now = falls[0]
+    if now is None or falls[-1] is None:
+        return Criterion("expected error", None, now, "the expected error is not known for long enough")
+    holds = all(one is not None and one < _FALL for one in falls)
+    words = "hardly falls" if holds else "still falls"
+    sentence = f"the expected error {words} ({max(now, 0):.1%} of it by 10 % more labels)"
+    return Criterion("expected error", holds, now, sentence)
+
+
+def _fall(history: Sequence[Checked]) -> float | None:
+    """The share by which the expected error falls with 10 % more labels, of the target where it falls most: the slope
+    of a straight line through the logarithms since two thirds of the labels, for single figures vary by more."""
+    if not history:
+        return None
+    newest = history[-1]
+    recent = [one for one in history if one.labels * RATIO >= newest.labels and one.labels <= newest.labels]
+    slopes = [_slope([(one.labels, one.error[name]) for one in recent if name in one.error]) for name in newest.error]
+    known = [1 - _STEP**slope for slope in slopes if slope is not None]
+    return max(known, default=None)
+
+
+def _slope(points: Sequence[tuple[int, float]]) -> float | None:
+    if len({labels for labels, _ in points}) < 2:
+        return None
+    x, y = np.log([labels for labels, _ in points]), np.log([max(error, 1e-6) for _, error in points])
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def _gain(forecasts: Mapping[str, Forecast], worth: float) -> Criterion:
+    """S2, of the target that gains most; ``worth`` in points for 100 labels."""
+    if not forecasts:
+        return Criterion("forecast gain", None, None, "no gain can be forecast yet")
+    best = max(forecasts.values(), key=lambda one: one.high)
+    holds, points = (
+        best.high * 100 < worth,
+        f"{best.value * 100:+.1f} points ({best.low * 100:+.1f} to {best.high * 100:+.1f})",
+    )
+    words = f"less than {worth:g}" if holds else f"perhaps more than {worth:g}"
+    return Criterion("forecast gain", holds, best.high, f"the next {AHEAD} labels bring {points}, {words}")
+
+
+def _reached(accuracy: Mapping[str, Interval], target: float) -> Criterion:
+    """S4, of the target that is known to be worst."""
+    if not target:
+        return Criterion("accuracy", None, None, "no accuracy is wanted")
+    if not accuracy:
+        return Criterion("accuracy", None, None, "the accuracy is not measured yet")
+    worst = min(accuracy.values(), key=lambda one: one.low)
+    holds = worst.low >= target
+    words = f"has reached {target:.1%}" if holds else f"may be below {target:.1%}"
+    return Criterion("accuracy", holds, worst.low, f"the accuracy {words} ({worst.low:.1%} to {worst.high:.1%})")
+
+
+def _place(task: TaskId) -> bytes:
+    return hashlib.blake2b(task.encode("utf-8", "surrogatepass"), digest_size=8, person=b"stop set").digest()

@@ -1,0 +1,85 @@
+"""Whether labeling may stop, what was saved, and how much to label at a time: read from what the loop has checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nextlabel.evaluation import accuracy
+from nextlabel.evaluation.batches import Batch, batch_advice
+from nextlabel.evaluation.stopping import Advice, Wanted, advice, named
+from nextlabel.labeling import ProjectId
+from nextlabel.options import ProjectOptions
+from nextlabel.ports.state import Checkpoint, Connection, ModelRecord
+from nextlabel.storage.checkpoints import StoredCheckpoints
+from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.reserves import StoredReserves
+
+_NO_ADVICE = "No advice: of a team's own model it is not known what it would have learned from fewer labels."
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingAdvice:
+    """The part of the overview that is about when to stop: plain values throughout."""
+
+    store: SqlLabelStore
+    checkpoints: StoredCheckpoints
+    reserves: StoredReserves
+
+    def of(self, connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
+        """By the version in service and those before it that were checked."""
+        project, options = connection.project, connection.options
+        history, standing = self.checkpoints.figures(project), self.checkpoints.standing(project)
+        last, own = history[-1] if history else None, bool(serving and serving.learner)
+        found = self._advice(project, options, history, serving)
+        batch = batch_advice(
+            error=None if last is None else max(last.checked.error.values(), default=None),
+            seconds=self.store.median_seconds(project),
+        )
+        rare = {target: dict(counts) for target, counts in standing.rare.items()}
+        return {
+            "stopping": {
+                "stop": None if own else found.stop,
+                "sentence": _NO_ADVICE if own else found.sentence,
+                "budget_spent": found.spent,
+                "criteria": [asdict(one) for one in found.criteria],
+                "checked": [_checked(one) for one in history],
+            },
+            "labels_saved": _saved(last),
+            "at_a_time": _batch(batch, rare),
+        }
+
+    def _advice(
+        self,
+        project: ProjectId,
+        options: ProjectOptions,
+        history: Sequence[Checkpoint],
+        serving: ModelRecord | None,
+    ) -> Advice:
+        standing, last = self.checkpoints.standing(project), history[-1] if history else None
+        return advice(
+            [one.checked for one in history],
+            wanted=Wanted(options.worth_points, options.target_accuracy, options.budget),
+            labels=max(standing.labels, serving.labels if serving else 0),
+            audits=self.reserves.progress(project).labeled,
+            rare={name: n for counts in standing.rare.values() for name, n in counts.items()},
+            accuracy=accuracy.of_version(serving.metrics) if serving else {},
+            forecasts=last.forecasts if last else {},
+        )
+
+
+def _checked(one: Checkpoint) -> dict[str, Any]:
+    forecasts = {name: asdict(forecast) for name, forecast in one.forecasts.items()}
+    return {"version": one.version, **asdict(one.checked), "gain_of_next_100": forecasts}
+
+
+def _saved(last: Checkpoint | None) -> dict[str, Any]:
+    found = last.saved if last else {}
+    return {name: asdict(one) | {"shown": one.is_shown, "sentence": one.sentence} for name, one in found.items()}
+
+
+def _batch(batch: Batch, rare: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    classes = {name: n for counts in rare.values() for name, n in counts.items()}
+    wanted = f" Ask for tasks of {named(classes)} first: they have fewer than 5 labels." if classes else ""
+    return asdict(batch) | {"rare": rare, "sentence": batch.sentence + wanted}

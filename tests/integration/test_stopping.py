@@ -1,0 +1,77 @@
+"""When to stop, in the loop: versions are checked now and then, and what is found by it is told by `status`."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select
+
+from nextlabel.cli import cli
+from nextlabel.evaluation.stopping import RATIO
+from nextlabel.settings import Settings
+from nextlabel.storage.database.tables import checkpoints
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+
+def told(team: Team) -> dict[str, Any]:
+    (overview,) = team.parts.overview.projects(team.project)
+    return overview
+
+
+def label(team: Team, rounds: int, batch: int = 10) -> None:
+    for _ in range(rounds):
+        team.work(batch)
+        team.run()
+
+
+@pytest.fixture
+def mails(team: Team) -> Team:
+    """A project of 600 mails with audits, of which nothing is labeled."""
+    team.choose(audit_share=0.2, worth_points=3)
+    team.import_mails(600)
+    team.run()
+    return team
+
+
+@pytest.mark.every_database
+def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_is_told_what_is_lacking(
+    mails: Team, settings: Settings
+) -> None:
+    label(mails, 4)
+    early = told(mails)["stopping"]
+    assert early["stop"] is None
+    assert "of 30 audit tasks are labeled" in early["sentence"]
+    label(mails, 20)
+    found = told(mails)["stopping"]
+    assert found["stop"], found["sentence"]
+    assert found["sentence"].startswith("Stop: predictions are stable (κ ")
+    assert found["criteria"][0]["holds"]
+    env = dict.fromkeys(os.environ) | {"NEXTLABEL_HOME": str(settings.home), "COLUMNS": "400"}
+    env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    status = CliRunner().invoke(cli, ["status", "--project", mails.project], env=env).stdout
+    assert found["sentence"] in status
+    assert told(mails)["labels_saved"]["label"]["sentence"] in status
+    assert told(mails)["at_a_time"]["sentence"] in status
+
+
+def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_one_needs_is_let_go(
+    mails: Team,
+) -> None:
+    label(mails, 12, batch=20)
+    label(mails, 3, batch=3)
+    found = told(mails)["stopping"]["checked"]
+    labels = [one["labels"] for one in found]
+    assert all(later >= 1.05 * earlier for earlier, later in pairwise(labels))
+    assert labels[0] == 20
+    assert all(one["since"] * RATIO <= one["labels"] for one in found if one["since"])
+    with mails.parts.database.read() as sql:
+        rows = sql.execute(select(checkpoints.c.labels, checkpoints.c.predicted).order_by(checkpoints.c.number)).all()
+    kept = [row.labels for row in rows if row.predicted]
+    assert kept == [n for n in labels if n >= max(k for k in labels if k * RATIO <= labels[-1])]
+    assert len(kept) < len(rows)
