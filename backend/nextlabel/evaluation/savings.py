@@ -151,6 +151,8 @@ def saved(labels: Sequence[int], ahead: Sequence[Ahead | None], random: int, var
     rising = isotonic_regression(means)
     reach = _REACH * np.sqrt(variances + variance)
     chosen, low, high = (_reached(counts, rising + side * reach) for side in (0, 1, -1))
+    if low == counts[0]:  # or even before the first version that was checked
+        low = 0
     found = Saved(random, chosen, low or 0, high, audits, now)
     return replace(found, needed=_needed(found, now))
 

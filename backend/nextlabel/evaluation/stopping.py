@@ -3,7 +3,7 @@
 S1, *stabilising predictions* (Bloodgood & Vijay-Shanker, 2009), by label ratio: a version and the one at two thirds of
 its labels predict the same. Versions that follow one another always do where a few labels make a new one, so that these
 are not compared. S2, the *forecast* gain of the next labels (`nextlabel.evaluation.forecast`). S3, the *expected error*
-by the version's own chances hardly falls. S4, the *accuracy* on audit tasks has reached what was wanted.
+by the version's own chances hardly falls, by less than a point. S4, the *accuracy* on audit tasks has reached what was wanted.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def _verdict(criteria: tuple[Criterion, ...], audits: int, rare: Mapping[str, in
     stable, *others = criteria
     agreeing = [one for one in others if one.holds]
     if stable.holds and agreeing:
-        return True, f"Stop: {stable.sentence}, and {', and '.join(one.sentence for one in agreeing)}."
+        against = "".join(f"; but {one.sentence}" for one in others if one.holds is False)
+        return True, f"Stop: {stable.sentence}, and {', and '.join(one.sentence for one in agreeing)}{against}."
     if stable.holds:
         known = [one.sentence for one in others if one.holds is False]
         return False, f"Go on: {stable.sentence}, but {'; '.join(known) or 'nothing else is known yet'}."
@@ -186,20 +187,20 @@ def expected_error(history: Sequence[Checked]) -> Criterion:
         return Criterion("expected error", None, now, "the expected error is not known for long enough")
     holds = all(one is not None and one < _FALL for one in falls)
     words = "hardly falls" if holds else "still falls"
-    sentence = f"the expected error {words} ({max(now, 0):.1%} of it by 10 % more labels)"
+    sentence = f"the expected error {words} ({max(now, 0) * 100:.1f} points by 10 % more labels)"
     return Criterion("expected error", holds, now, sentence)
 
 
 def _fall(history: Sequence[Checked]) -> float | None:
-    """The share by which the expected error falls with 10 % more labels, of the target where it falls most: the slope
-    of a straight line through the logarithms since two thirds of the labels, for single figures vary by more."""
+    """By how much the expected error falls with 10 % more labels, of the target where it falls most: by the slope of a
+    straight line through the logarithms since two thirds of the labels, for single figures vary by more."""
     if not history:
         return None
     newest = history[-1]
     recent = [one for one in history if one.labels * RATIO >= newest.labels and one.labels <= newest.labels]
     slopes = [_slope([(one.labels, one.error[name]) for one in recent if name in one.error]) for name in newest.error]
-    known = [1 - _STEP**slope for slope in slopes if slope is not None]
-    return max(known, default=None)
+    falls = zip(newest.error.values(), slopes, strict=True)
+    return max((error * (1 - _STEP**slope) for error, slope in falls if slope is not None), default=None)
 
 
 def _slope(points: Sequence[tuple[int, float]]) -> float | None:

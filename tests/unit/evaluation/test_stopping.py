@@ -1,0 +1,136 @@
+"""Advice to stop comes where predictions are stable and something else agrees, and says why where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextlabel.evaluation.forecast import Forecast
+from nextlabel.evaluation.intervals import Interval
+from nextlabel.evaluation.stopping import (
+    RATIO,
+    Advice,
+    Checked,
+    Wanted,
+    advice,
+    compared_to,
+    is_due,
+    is_of_use,
+    rare_classes,
+    stop_set,
+)
+from nextlabel.labeling import TaskId
+
+LITTLE, MUCH = Forecast(0.001, 0.0, 0.003), Forecast(0.01, 0.0, 0.02)
+
+
+def history(alike: Sequence[float], error: Sequence[float]) -> list[Checked]:
+    """Versions of 100 labels and more, each of a tenth more labels than the one before."""
+    labels = [round(100 * 1.1**n) for n in range(len(alike))]
+    return [
+        Checked(n, round(n / RATIO), {"label": same}, {"label": 1 - same}, {"label": wrong})
+        for n, same, wrong in zip(labels, alike, error, strict=True)
+    ]
+
+
+STABLE, FALLING, STEADY = [0.9, 0.95, 0.97, 0.985, 0.99], [0.5, 0.4, 0.3, 0.2, 0.1], [0.1, 0.1, 0.1, 0.099, 0.1]
+
+
+def given_advice(
+    alike: Sequence[float] = STABLE,
+    error: Sequence[float] = FALLING,
+    *,
+    forecast: Forecast = MUCH,
+    audits: int = 30,
+    rare: Mapping[str, int] | None = None,
+    low: float = 0.8,
+    wanted: Wanted = Wanted(),  # noqa: B008
+) -> Advice:
+    accuracy = {"label": Interval(0.9, low, 0.95, audits, "")}
+    known = {"label": forecast}
+    return advice(
+        history(alike, error),
+        wanted=wanted,
+        labels=150,
+        audits=audits,
+        rare=rare or {},
+        accuracy=accuracy,
+        forecasts=known,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "stop"),
+    [
+        ({}, False),
+        ({"forecast": LITTLE}, True),
+        ({"error": STEADY}, True),
+        ({"wanted": Wanted(accuracy=0.9), "low": 0.91}, True),
+        ({"wanted": Wanted(accuracy=0.9), "low": 0.89}, False),
+        ({"forecast": LITTLE, "wanted": Wanted(worth=0.2)}, False),
+        ({"forecast": LITTLE, "error": STEADY, "alike": [0.99, 0.99, 0.99, 0.99, 0.97]}, False),
+        ({"forecast": LITTLE, "error": STEADY, "alike": [0.9, 0.9, 0.9, 0.9, 0.99]}, False),
+        ({"forecast": LITTLE, "audits": 29}, None),
+        ({"forecast": LITTLE, "rare": {"phishing": 2}}, None),
+    ],
+)
+def test_stable_predictions_and_one_other_criterion_make_the_advice(more: dict[str, object], stop: bool | None) -> None:
+    found = given_advice(**more)  # type: ignore[arg-type]
+    assert found.stop is stop, found.sentence
+
+
+def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
+    assert "fewer than 5 labels of 'a' (0), 'b' (4)" in given_advice(rare={"b": 4, "a": 0}).sentence
+    assert "12 of 30 audit tasks" in given_advice(audits=12).sentence
+    assert "+1.0 points (+0.0 to +2.0), perhaps more than 0.5" in given_advice(error=STEADY).sentence
+    assert "κ 0.970" in given_advice(alike=[0.97] * 5).sentence
+    many = given_advice(rare={str(n): 1 for n in range(1000)}).sentence
+    assert "and 995 more" in many
+
+
+def test_a_budget_that_is_spent_is_told_whatever_the_advice() -> None:
+    for more in ({}, {"audits": 3}, {"error": STEADY}):
+        found = given_advice(wanted=Wanted(budget=150), **more)  # type: ignore[arg-type]
+        assert found.spent
+        assert found.sentence.startswith("The budget of 150 labels is spent (150).")
+    assert "50 labels of the budget are left" in given_advice(wanted=Wanted(budget=200)).sentence
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=200))
+def test_versions_are_checked_a_twentieth_apart_and_compared_to_one_of_two_thirds_of_the_labels(
+    rounds: list[int],
+) -> None:
+    checked: list[int] = []
+    kept: list[int] = []
+    labels = 0
+    for size in rounds:
+        labels += size
+        if not is_due(labels, checked[-1] if checked else None):
+            continue
+        place = compared_to(labels, checked)
+        if place is not None:
+            assert checked[place] * RATIO <= labels
+            assert all(n <= checked[place] for n in checked if n * RATIO <= labels)
+            assert checked[place] in kept, "what it predicted is there still"
+        checked.append(labels)
+        old = [n for n in [*kept, labels] if not is_of_use(n, labels)]
+        kept = [n for n in [*kept, labels] if is_of_use(n, labels) or n == max(old)]
+    assert all(later >= 1.05 * earlier for earlier, later in pairwise(checked))
+    assert len(kept) <= 12
+
+
+def test_the_stop_set_is_a_sample_that_new_tasks_hardly_change() -> None:
+    tasks = [TaskId(str(n)) for n in range(5000)]
+    found = stop_set(tasks)
+    assert len(set(found)) == 2000
+    assert found == stop_set(reversed(tasks))
+    assert abs(sum(int(task) < 2500 for task in found) - 1000) < 100
+    assert len(stop_set(tasks[:50])) == 50
+
+
+def test_classes_with_fewer_than_five_labels_are_rare() -> None:
+    assert rare_classes({"ham": 5, "spam": 4, "phishing": 0}) == {"spam": 4, "phishing": 0}
