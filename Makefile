@@ -8,7 +8,7 @@ DOCCANO := .cache/doccano/venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality faults lock clean
+.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -130,6 +130,9 @@ bench-honesty: setup ## Whether the figures shown hold and a worse model is kept
 
 bench-quality: setup ## Whether wrong labels are found, and what reviews are worth; an hour, resumable, data fetched then; QUICK=1 a quarter of one
 	@$(BIN)/python -m benchmarks.quality $(BENCH_ARGS)
+
+bench-stopping: setup ## When labeling may stop, what the next labels bring, how many were saved; hours, resumable; QUICK=1 twenty minutes
+	@$(BIN)/python -m benchmarks.stopping $(BENCH_ARGS)
 
 bench-scale: setup ## Rounds on 10,000 and 100,000 tasks; SIZES=10000,1000000 for others
 	@$(BIN)/python -m benchmarks.scale $(SIZES)

@@ -106,10 +106,9 @@ class Read:
         ]
 
     def gained(self) -> Floats:
-        """By the next labels after each check, in the accuracy on all rows; NaN where the run had ended."""
-        labels, everywhere = np.array(self.labels, dtype=np.float64), self._of("everywhere")
-        then = np.interp(labels + AHEAD, labels, everywhere, right=np.nan)
-        return np.asarray(then - everywhere)
+        """By the next labels after each check, in the accuracy on the held-out rows; NaN where the run had ended."""
+        labels, score = np.array(self.labels, dtype=np.float64), self._of("score")
+        return np.asarray(np.interp(labels + AHEAD, labels, score, right=np.nan) - score, dtype=np.float64)
 
     def saved(self) -> list[tuple[int, Saved, float]]:
         """After each check: its labels, what is found, and how many chosen labels are truly worth as much."""
@@ -134,7 +133,7 @@ class Read:
         of_others = self._of("others")
 
         def apart(mine: Floats, theirs: Floats, right: Floats) -> Floats:
-            return (mine == right) * 1.0 - (theirs == right)
+            return np.asarray((mine == right) * 1.0 - (theirs == right))
 
         return Ahead(
             apart(by[version], alone[known], truth),
@@ -144,7 +143,7 @@ class Read:
 
     def _worth(self, score: float) -> float:
         """How many chosen labels have that accuracy on the held-out rows."""
-        labels, rising = np.array(self.labels, dtype=np.float64), isotonic_regression(self._of("score"))
+        labels, rising = np.array(self.labels, dtype=np.float64), np.asarray(isotonic_regression(self._of("score")))
         over = np.flatnonzero(rising >= score)
         if not len(over):
             return float("inf")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from nextlabel.evaluation.reserve import Reserve, least_of
 from nextlabel.evaluation.stability import kappa
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.matrices import rows_of
-from nextlabel.labeling import TaskId
+from nextlabel.labeling import Label, TaskId
 from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.options import ProjectOptions
@@ -196,7 +196,7 @@ def _fit_alone(learning: Watched, audits: Rows, others: Rows, kept: _Kept) -> No
         return first.tolist(), second.tolist()
 
     latest = kept.others[-1].tolist()
-    found = savings.alone(predict, lambda one, other: np.equal(one, other) * 1.0, latest, len(mine), len(mine))
+    found = savings.alone(predict, _same, latest, len(mine), len(mine))
     everyone = np.full(len(audits), -1)
     everyone[has_label] = found.audits
     fresh = {
@@ -210,6 +210,10 @@ def _fit_alone(learning: Watched, audits: Rows, others: Rows, kept: _Kept) -> No
         kept.alone[key] = np.append(kept.alone.get(key, np.empty(0)), value)
     for key, codes in (("alone_predicted", everyone), ("alone_others", np.array(found.others))):
         kept.alone[key] = np.vstack([kept.alone.get(key, np.empty((0, len(codes)))), codes])
+
+
+def _same(one: Sequence[Label], other: Sequence[Label]) -> Floats:
+    return np.array([a == b for a, b in zip(one, other, strict=True)], dtype=np.float64)
 
 
 def _stable(kept: _Kept) -> bool:

@@ -75,3 +75,15 @@ def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_
     kept = [row.labels for row in rows if row.predicted]
     assert kept == [n for n in labels if n >= max(k for k in labels if k * RATIO <= labels[-1])]
     assert len(kept) < len(rows)
+
+
+def test_another_labeling_config_begins_anew_and_a_class_without_labels_is_named(mails: Team) -> None:
+    label(mails, 6)
+    assert told(mails)["stopping"]["checked"]
+    mails.ask("ham", "spam", "phishing")
+    label(mails, 1)
+    found = told(mails)
+    assert len(found["stopping"]["checked"]) == 1
+    assert "fewer than 5 labels of 'phishing' (0)" in found["stopping"]["sentence"]
+    assert found["at_a_time"]["rare"] == {"label": {"phishing": 0}}
+    assert "Ask for tasks of 'phishing' (0) first" in found["at_a_time"]["sentence"]

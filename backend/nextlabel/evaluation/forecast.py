@@ -24,8 +24,10 @@ FEWEST = 30
 LEVEL = 0.80
 _RATIOS = (1.5, 2.25, 3.4)  # times fewer labels: versions closer to one another tell the same
 _POWERS, _ERRORS = np.linspace(0.02, 2.0, 67), 81
-_SHAPE, _SCALE = 2.0, 0.25  # of the powers, before anything is seen: a gamma density, .5 on average
-_UNEXPLAINED = 0.25  # of the share of predictions that change, as one standard deviation of the gain
+_USUAL = 0.25  # power, on average, before anything is seen: an exponential density
+# Of the share of predictions that change, as one standard deviation of the gain. Both were chosen with the first seed
+# of four of the sets of `benchmarks.stopping`.
+_UNEXPLAINED = 0.45
 _NODES = norm.ppf((np.arange(9) + 0.5) / 9)
 
 
@@ -70,7 +72,7 @@ def _posterior(
     low, high = _likely(error, wrong, m)
     errors, powers = np.meshgrid(np.linspace(low, high, _ERRORS), _POWERS, indexing="ij")
     weight = (wrong - 0.5) * np.log(errors) + (m - wrong - 0.5) * np.log1p(-errors)
-    weight += (_SHAPE - 1) * np.log(powers) - powers / _SCALE
+    weight -= powers / _USUAL
     for place in _earlier(labels):
         both = known & np.isfinite(right[place])
         if both.sum() >= FEWEST:

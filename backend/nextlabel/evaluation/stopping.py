@@ -3,7 +3,8 @@
 S1, *stabilising predictions* (Bloodgood & Vijay-Shanker, 2009), by label ratio: a version and the one at two thirds of
 its labels predict the same. Versions that follow one another always do where a few labels make a new one, so that these
 are not compared. S2, the *forecast* gain of the next labels (`nextlabel.evaluation.forecast`). S3, the *expected error*
-by the version's own chances hardly falls, by less than a point. S4, the *accuracy* on audit tasks has reached what was wanted.
+by the version's own chances hardly falls, by less than a point. S4, the *accuracy* on audit tasks has reached what was
+wanted.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
 
 def test_a_budget_that_is_spent_is_told_whatever_the_advice() -> None:
     for more in ({}, {"audits": 3}, {"error": STEADY}):
-        found = given_advice(wanted=Wanted(budget=150), **more)  # type: ignore[arg-type]
+        found = given_advice(wanted=Wanted(budget=150), **more)
         assert found.spent
         assert found.sentence.startswith("The budget of 150 labels is spent (150).")
     assert "50 labels of the budget are left" in given_advice(wanted=Wanted(budget=200)).sentence
