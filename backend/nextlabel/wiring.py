@@ -249,6 +249,7 @@ class Parts:
     def doctor(self) -> Doctor:
         return Doctor(self.overview, self.connecting, self.findings, self.job_queue, self.open_connector)
 
+    @cached_property
     def suspects(self) -> Suspects:
         return Suspects(self.connections, self.store, self.models, StoredSuspects(self.database), self.open_connector)
 

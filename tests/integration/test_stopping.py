@@ -87,3 +87,17 @@ def test_another_labeling_config_begins_anew_and_a_class_without_labels_is_named
     assert "fewer than 5 labels of 'phishing' (0)" in found["stopping"]["sentence"]
     assert found["at_a_time"]["rare"] == {"label": {"phishing": 0}}
     assert "Ask for tasks of 'phishing' (0) first" in found["at_a_time"]["sentence"]
+
+
+def test_tasks_that_come_later_are_compared_too_and_what_was_found_stays(team: Team) -> None:
+    team.import_mails(60)
+    team.run()
+    label(team, 4)
+    before = len(told(team)["stopping"]["checked"])
+    team.import_mails(600)
+    label(team, 3)
+    found = told(team)["stopping"]["checked"]
+    assert len(found) > before
+    assert found[before - 1 :][-1]["since"]
+    last = team.parts.checkpoints.predicted(team.project, found[-1]["version"])["label"]
+    assert len(last) == 660

@@ -16,8 +16,9 @@ from nextlabel.labeling import Label, ModelVersion, ProjectId, TaskId
 from nextlabel.labeling.ranking import Floats
 from nextlabel.learning.comparing import counts_of
 from nextlabel.learning.workbench import Compared, Workbench
-from nextlabel.ports.state import AuditsAlone, Checkpoint, Checkpoints, Standing
+from nextlabel.ports.state import AuditsAlone, Checkpoint, Checkpoints, Standing, StopSet
 
+_GROWN = 2  # times the tasks
 _MOST_RARE = 100  # classes of a target that are kept by name
 
 
@@ -48,11 +49,12 @@ class Stopping:
         return True
 
     def _stop_set(self, project: ProjectId, workbench: Workbench, fence: int) -> Sequence[TaskId]:
-        tasks = self.checkpoints.stop_set(project, workbench.schema_digest)
-        if not tasks and workbench.everyone:
-            tasks = stop_set(task.id for task in workbench.everyone)
-            self.checkpoints.begin(project, workbench.schema_digest, tasks, fence=fence)
-        return tasks
+        """Drawn anew where there are twice as many tasks as then: by their hash, so that many of them stay in it."""
+        known, everyone = self.checkpoints.stop_set(project, workbench.schema_digest), workbench.everyone
+        if known is None or len(everyone) >= _GROWN * max(known.among, 1):
+            known = StopSet(stop_set(task.id for task in everyone), len(everyone))
+            self.checkpoints.draw(project, workbench.schema_digest, known, fence=fence)
+        return known.tasks
 
     def _checked(
         self, project: ProjectId, labels: int, history: Sequence[Checkpoint], found: Sequence[Compared]

@@ -326,6 +326,14 @@ class AuditsAlone:
 
 
 @dataclass(frozen=True, slots=True)
+class StopSet:
+    """The ``tasks`` that versions are compared on, which were drawn ``among`` so many."""
+
+    tasks: Sequence[TaskId]
+    among: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where labeling stands after the last version was learned: of how many tasks there are ``labels``, and by target
     which classes have too few of them."""
@@ -340,10 +348,10 @@ class Checkpoints(Protocol):
     Writes that take a fence raise `StaleWorker` when a later one was handed out.
     """
 
-    def stop_set(self, project: ProjectId, schema: str) -> Sequence[TaskId]:
-        """The tasks that versions are compared on; none where they were not drawn yet for that config."""
+    def stop_set(self, project: ProjectId, schema: str) -> StopSet | None:
+        """The tasks that versions are compared on; None where they were not drawn yet for that config."""
 
-    def begin(self, project: ProjectId, schema: str, tasks: Sequence[TaskId], *, fence: int) -> None:
+    def draw(self, project: ProjectId, schema: str, drawn: StopSet, *, fence: int) -> None:
         """Fix the stop set, and forget what was found under another config."""
 
     def note_standing(self, project: ProjectId, standing: Standing) -> None: ...

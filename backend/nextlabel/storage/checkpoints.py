@@ -15,7 +15,7 @@ from nextlabel.evaluation.forecast import Forecast
 from nextlabel.evaluation.savings import Saved
 from nextlabel.evaluation.stopping import Checked, is_of_use
 from nextlabel.labeling import ModelVersion, ProjectId, TaskId
-from nextlabel.ports.state import AuditsAlone, Checkpoint, Standing
+from nextlabel.ports.state import AuditsAlone, Checkpoint, Standing, StopSet
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import audits_alone, checkpoints, stop_sets
 from nextlabel.storage.fences import check_fence
@@ -32,19 +32,23 @@ class StoredCheckpoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def stop_set(self, project: ProjectId, schema: str) -> Sequence[TaskId]:
+    def stop_set(self, project: ProjectId, schema: str) -> StopSet | None:
         of = stop_sets.c
+        mine = select(of.tasks, of.among).where(of.project == project, of.schema_digest == schema)
         with self._database.read() as sql:
-            found = sql.execute(select(of.tasks).where(of.project == project, of.schema_digest == schema)).scalar()
-        return [TaskId(task) for task in found or ()]
+            row = sql.execute(mine).one_or_none()
+        return None if row is None else StopSet([TaskId(task) for task in row.tasks], row.among)
 
-    def begin(self, project: ProjectId, schema: str, tasks: Sequence[TaskId], *, fence: int) -> None:
+    def draw(self, project: ProjectId, schema: str, drawn: StopSet, *, fence: int) -> None:
+        of, mine = stop_sets.c, stop_sets.c.project == project
+        values = {"tasks": list(drawn.tasks), "among": drawn.among}
         with self._database.write() as sql:
             check_fence(sql, project, fence)
+            if sql.execute(update(stop_sets).where(mine, of.schema_digest == schema).values(**values)).rowcount:
+                return
             for table in (stop_sets, checkpoints, audits_alone):
                 sql.execute(delete(table).where(table.c.project == project))
-            row = {"project": project, "schema_digest": schema, "tasks": list(tasks), "standing": {}}
-            sql.execute(insert(stop_sets).values(**row))
+            sql.execute(insert(stop_sets).values(project=project, schema_digest=schema, standing={}, **values))
 
     def note_standing(self, project: ProjectId, standing: Standing) -> None:
         with self._database.write() as sql:

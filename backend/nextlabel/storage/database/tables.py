@@ -277,6 +277,7 @@ stop_sets = Table(
     Column("project", String(64), primary_key=True),
     Column("schema_digest", String(64), nullable=False),
     Column("tasks", JSON, nullable=False),
+    Column("among", Integer, nullable=False),
     Column("standing", JSON, nullable=False),
 )
 

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("project", sa.String(64), primary_key=True),
         sa.Column("schema_digest", sa.String(64), nullable=False),
         sa.Column("tasks", sa.JSON, nullable=False),
+        sa.Column("among", sa.Integer, nullable=False),
         sa.Column("standing", sa.JSON, nullable=False),
     )
     op.create_table(
