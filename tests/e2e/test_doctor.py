@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,11 @@ class Patient:
     def name(self) -> str:
         return str(self.project)
 
+    def is_left_alone(self) -> bool:
+        """Whether no turn is under way or will be soon."""
+        redis = self.nextlabel.redis()
+        return not (redis.zcount("nextlabel:due", "-inf", time.time() + 600) or redis.keys("nextlabel:lease:*"))
+
     def changed(self, **fields: Any) -> None:
         """Its connection, as we keep it."""
         connections = self.nextlabel.parts().connections
@@ -74,7 +80,8 @@ def patient(
         wait_for(learned(nextlabel, project, 4))
         one = Patient(nextlabel, owner, settings_pages, project)
         # What Label Studio tells of its settings has the order mended at once, before anybody can look.
-        one.changed(options=replace(options_of(one), quiet_seconds=600.0, max_wait_seconds=600.0))
+        one.changed(options=replace(options_of(one), quiet_seconds=3000.0, max_wait_seconds=3000.0))
+        wait_for(one.is_left_alone, "until no turn is to come")
         wait_for(lambda: one.doctor()["healthy"], "for a healthy project")
         yield one
 
