@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -28,14 +28,15 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from benchmarks import audit_cost
+from benchmarks import audit_cost, kinds_covered
 from benchmarks.page import write_table
 from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.learners import LinearLearner
-from nextlabel.evaluation import accuracy
+from nextlabel.evaluation import accuracy, sanity
 from nextlabel.evaluation.always_valid import log_evidence
 from nextlabel.evaluation.intervals import Interval
-from nextlabel.evaluation.paired import AGAINST_ANCHOR, e_values, head_start
+from nextlabel.evaluation.paired import AGAINST_ANCHOR, e_values, head_start, squared_miss
+from nextlabel.evaluation.promotion import HeldOut
 from nextlabel.evaluation.reserve import audit_rate
 from nextlabel.features.encoders import encoder_for
 from nextlabel.features.matrices import rows_of, stacked
@@ -49,12 +50,17 @@ from nextlabel.strategies.diverse import Diverse
 
 RUNS = Path(__file__).resolve().parent.parent / ".cache" / "honesty"
 SETS = ("digits", "spam", "keel:spambase")
+MORE_SETS = (*SETS, "reuters-r8")
 _BATCH, _LABELS, _MOST_AUDITS, _FIRST = 10, 300, 500, 20
 _SIZES = (50, 100, 200)  # audit labels that the version in service is measured with
 _AWAY = {"≥ 10 worse": (-0.13, -0.10), "5 worse": (-0.055, -0.045), "3 worse": (-0.035, -0.025)}
 _AWAY |= {"equal": (-0.002, 0.002), "3 better": (0.025, 0.035)}
 _JUDGED_AT = (100, 200)
 _PAIRS, _ACCEPTED = 200, 0.3
+SPOILED = ("honest", "30 % of the labels wrong", "a class dropped", "features shuffled")
+_SPOILED_AT, _NEWEST, _NOISE = 100, 30, 0.3  # audit labels, labels that a version has learned beside, and wrong ones
+_COMMON = 5  # labels of a class that is dropped
+_NO_POOL = 10**9  # tasks: so many that none is left out of an interval
 
 Run = Mapping[str, Floats]
 
@@ -96,14 +102,43 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is done: learning runs for each set, draws of audits from each, draws that models are fitted for."""
+    """How much is done: learning runs for each set, draws of audits from each, draws that models are fitted for, and
+    versions that are ``spoiled`` in each way."""
 
     runs: int
     draws: int
     fits: int
+    spoiled: int
 
 
-FULL, QUICK = Effort(20, 1000, 1000), Effort(4, 500, 200)
+FULL, QUICK = Effort(20, 1000, 1000, 200), Effort(2, 500, 60, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A version of labels ``given`` to some rows, and what models that had not seen them predict."""
+
+    rows: Rows
+    given: Sequence[str]
+    held_out: ChoicePredictions | None
+
+    def on(self, audits: Collection[int]) -> tuple[ChoicePredictions, list[str]]:
+        """The predictions for the audit tasks among its rows, and the labels of these."""
+        assert self.held_out is not None  # noqa: S101 - asked of versions that have some
+        places = [place for place, row in enumerate(self.rows.tolist()) if row in audits]
+        return self.held_out.of(places), [self.given[place] for place in places]
+
+
+def _is_stopped(anchor: Spoiled, newer: Spoiled, audits: frozenset[int]) -> bool:
+    vanished = sanity.vanished("q", "choice", list(anchor.given), list(newer.given))
+    if not vanished.passed or newer.held_out is None:
+        return True
+    shared = audits.intersection(newer.rows.tolist())
+    (was, truth), (now, _) = anchor.on(shared), newer.on(shared)
+    before, after = (accuracy.figures_of("q", one.correctness(truth), pool=_NO_POOL) for one in (was, now))
+    behind, ahead = (squared_miss(one.losses(truth)) for one in (now, was))
+    held_out = HeldOut(behind, ahead, ahead, np.empty(0), np.empty(0))
+    return not sanity.fell("q", after, before).passed or held_out.judge() is not None
 
 
 class Fitted(MatrixLearning):
@@ -139,6 +174,32 @@ class Fitted(MatrixLearning):
         sure = held_out.confidence
         return Version(right[labeled[audits]], sure[audits], sure[len(labeled) :], float(right.mean()), self.rows)
 
+    def stopped(self, asked: Rows, audits: Rows, seed: Sequence[int]) -> list[bool]:
+        """Whether the next version is turned down by sanity checks or by all audit labels, if its labels are honest or
+        spoiled in one of the ways of `SPOILED`. It is held to the version before the newest labels ``asked`` for."""
+        rng, k = np.random.default_rng(seed), len(self._names)
+        rows, before = np.concatenate([asked, audits]), np.concatenate([asked[:-_NEWEST], audits])
+        noisy = self._classes[rows]
+        wrong = np.flatnonzero(rng.random(len(asked)) < _NOISE)
+        noisy[wrong] = (noisy[wrong] + rng.integers(1, k, len(wrong))) % k
+        common = np.flatnonzero(np.bincount(self._classes[before]) >= _COMMON)
+        kept = self._classes[rows] != rng.choice(common)
+        shuffled = np.concatenate([rng.permutation(asked), rng.permutation(audits)])
+        anchor = self._learned(before, self._classes[before], before)
+        tried = [(rows, self._classes[rows], rows), (rows, noisy, rows)]
+        tried += [(rows[kept], self._classes[rows[kept]], rows[kept]), (rows, self._classes[rows], shuffled)]
+        return [_is_stopped(anchor, self._learned(*one), frozenset(audits.tolist())) for one in tried]
+
+    def _learned(self, rows: Rows, classes: Rows, features: Rows) -> Spoiled:
+        """What is learned of some rows if these were their classes, and the features were those of other rows."""
+        given = [self._names[code] for code in classes.tolist()]
+        known = rows_of(self._rows, features)
+        if len(set(given)) < 2:
+            return Spoiled(rows, given, None)
+        return Spoiled(
+            rows, given, fit_choice(known, given, classes=self._names, space=self._space, seed=self._seed)[1]
+        )
+
     def _right(self, predicted: ChoicePredictions, rows: Rows) -> Floats:
         return predicted.correctness([self._names[code] for code in self._classes[rows].tolist()])
 
@@ -152,7 +213,7 @@ def _stacked(first: Features, second: Features) -> Features:
 def learned(name: str, seed: int, effort: Effort) -> Run:
     """One run of a set: of each version, whether it is ``right`` of each held-out row and its chance of the ``truth``;
     and for each number of audit labels, what fold models said of some draws of so many."""
-    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}.v2.npz"
+    path = RUNS / f"{name.replace(':', '-')}-{seed}-{effort.fits}.v3.npz"
     if not path.exists():
         with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="nextlabel-honesty-") as cache:
             warnings.simplefilter("ignore")  # collinear columns, few labels
@@ -182,7 +243,13 @@ def _learn(name: str, seed: int, effort: Effort, cache: Path) -> dict[str, Float
     for size in _SIZES:
         draws = [_drawn(learning, rows, size, [seed, size, n]) for n in range(-(-effort.fits // effort.runs))]
         found[f"of {size}"] = np.stack(draws)
-    return found
+    tried = [_spoiled(learning, rows, [seed, 31, n]) for n in range(-(-effort.spoiled // effort.runs))]
+    return found | {"stopped": np.array(tried, dtype=np.float64)}
+
+
+def _spoiled(learning: Fitted, rows: Rows, seed: Sequence[int]) -> list[bool]:
+    held_out = np.random.default_rng(seed).permutation(learning.rows - learning.asked_of) + learning.asked_of
+    return learning.stopped(rows, held_out[:_SPOILED_AT], seed)
 
 
 def _drawn(learning: Fitted, rows: Rows, size: int, seed: Sequence[int]) -> Floats:
@@ -321,6 +388,7 @@ class Found:
     wilson: float
     version: Mapping[int, tuple[Covered, Covered, Covered]]
     gate: Mapping[str, Through]
+    stopped: Mapping[str, float]
 
     def row(self) -> str:
         cells = [self.name.removeprefix("keel:"), f"{self.always:.1%}", f"{1 - self.wilson:.1%}"]
@@ -339,7 +407,8 @@ def measured(name: str, effort: Effort, workers: int) -> Found:
     held = [simultaneous(run["right"], draws, seed) for seed, run in enumerate(runs)]
     always, wilson = (float(np.concatenate(one).mean()) for one in zip(*held, strict=True))
     version = {size: of_version(runs, size) for size in _SIZES}
-    return Found(name, always, wilson, version, real_pairs(runs, effort.draws * 10))
+    stopped = dict(zip(SPOILED, np.concatenate([run["stopped"] for run in runs]).mean(axis=0).tolist(), strict=True))
+    return Found(name, always, wilson, version, real_pairs(runs, effort.draws * 10), stopped)
 
 
 def gate_rows(found: Sequence[Found]) -> list[str]:
@@ -350,6 +419,14 @@ def gate_rows(found: Sequence[Found]) -> list[str]:
     return [
         f"| {name} | {one.pairs} | {' | '.join(f'{part[n]:.1%}' for part in (one.stays, one.stopped) for n in part)} |"
         for name, one in kinds.items()
+    ]
+
+
+def spoiled_rows(found: Sequence[Found]) -> list[str]:
+    """By set, how often the next version was turned down."""
+    return [
+        f"| {one.name.removeprefix('keel:')} | {' | '.join(f'{one.stopped[way]:.1%}' for way in SPOILED)} |"
+        for one in found
     ]
 
 
@@ -369,8 +446,17 @@ def summary(found: Sequence[Found]) -> dict[str, float]:
         "broken_through_200": gate["≥ 10 worse"].stays[200],
         "minus3_through_200": gate["3 worse"].stays[200],
         "better_promoted_200": gate["3 better"].stays[200],
+        "equal_rolled_back_200": gate["equal"].stopped[200],
+        "honest_turned_down": float(np.mean([one.stopped["honest"] for one in found])),
+        "spoiled_stopped_100": float(np.mean([one.stopped[way] for one in found for way in SPOILED[1:]])),
     }
+    figures |= {f"narrower_{one.name}": _narrower(one) for one in found if one.name in ("digits", "reuters-r8")}
     return {name: round(figure, 4) for name, figure in figures.items()}
+
+
+def _narrower(one: Found) -> float:
+    """By how much PPI++ makes the interval narrower, over all numbers of audit labels."""
+    return float(np.mean([1 - shown.half / plain.half for plain, shown, _ in one.version.values()]))
 
 
 FIGURES = (
@@ -390,15 +476,17 @@ def main() -> None:
     os.nice(10)
     quick = bool(os.environ.get("QUICK"))
     found = []
-    for name in SETS:
+    for name in MORE_SETS:
         found.append(measured(name, QUICK if quick else FULL, given.workers))
         print(found[-1].row(), flush=True)
     rows = gate_rows(found)
-    print(*rows, sep="\n")
+    print(*rows, *spoiled_rows(found), sep="\n")
     if not quick:
+        write_table("honesty-spoiled", ("set", *SPOILED), spoiled_rows(found))
         write_table("honesty", FIGURES, [one.row() for one in found])
         write_table("honesty-gate", GATE, rows)
-    print(json.dumps(summary(found) | audit_cost.told(quick=quick, workers=given.workers)))
+    kinds = kinds_covered.told(quick=quick, workers=given.workers)
+    print(json.dumps(summary(found) | kinds | audit_cost.told(quick=quick, workers=given.workers)))
 
 
 if __name__ == "__main__":
