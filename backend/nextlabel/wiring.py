@@ -255,7 +255,7 @@ class Parts:
 
     @cached_property
     def annotators(self) -> Annotators:
-        return Annotators(self.connections, self.store)
+        return Annotators(self.connections, self.store, self.reserves)
 
     @cached_property
     def versions(self) -> Versions:

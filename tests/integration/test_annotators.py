@@ -131,10 +131,34 @@ def test_without_three_labels_for_a_task_it_is_said_how_many_more_a_verdict_need
     assert people["ann"]["quality"] is None, "of two people only how often they agree is known"
     assert people["cleo"] == {
         "shared": 12,
-        **dict.fromkeys(("with_others", "with_consensus", "quality", "drift")),
+        **dict.fromkeys(("with_others", "with_consensus", "quality", "drift", "blind")),
         "low": False,
     }
     assert "still needed: ann 38, ben 38" in command(team, settings).output
+
+
+def test_who_differs_from_the_model_where_nobody_saw_what_it_predicts_is_seen_without_overlap(
+    team: Team, settings: Settings
+) -> None:
+    """Ann and Ben share no task; Ben labels half of his at random."""
+    team.choose(audit_share=0.5)
+    team.import_mails(160)
+    team.run()
+    audits, draw = sorted(team.parts.reserves.tasks(team.project)), np.random.default_rng(0)
+    for task in [task for task in team.truth if task not in audits][:60]:
+        team.tool.submit(team.at_tool, task, team.truth[task], "ann")
+    team.run()
+    for n, task in enumerate(audits):
+        at_random = n % 2 == 1 and draw.random() < 0.5
+        label = str(draw.choice(list(WORDS))) if at_random else team.truth[task]
+        team.tool.submit(team.at_tool, task, label, ("ann", "ben")[n % 2])
+    team.run()
+    found = json.loads(command(team, settings, "--json").output)["people"]
+    blind = {one["account"]: one["targets"]["label"]["blind"] for one in found}
+    assert blind["ben"]["high"] < blind["ann"]["value"]
+    assert blind["ann"]["value"] > 0.8
+    assert all(one["n"] >= 20 for one in blind.values())
+    assert "blind, with the model" in " ".join(command(team, settings).output.replace("│", " ").split())
 
 
 def test_a_project_may_want_nothing_said_about_its_people(shared: Team, settings: Settings) -> None:

@@ -223,6 +223,8 @@ def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team
     audited.run()
     (answer,) = audited.parts.reserves.answers(audited.project)[len(before) :]
     assert (answer.task, answer.version, answer.whole) == (first, version, True)
+    assert answer.predicted in WORDS
+    assert answer.correctness == (answer.predicted == wrong[first])
     audited.label(first, audited.truth[first])
     audited.run()
     assert audited.parts.reserves.answers(audited.project)[len(before) :] == [answer]

@@ -105,12 +105,13 @@ def _table(report: AnnotatorsReport) -> Table:
 
 def _cells(person: Person, target: str, one: Standing) -> Iterator[str]:
     before = f"{target}: " if len(person.targets) > 1 else ""
+    model = "" if one.blind is None else f"; blind, with the model {_share(one.blind)}"
     on = f"on {counted(one.shared, 'shared task')}"
     if one.with_others is None:
-        yield from (f"{before}too few tasks, {on}", "")
+        yield from (f"{before}too few tasks, {on}{model}", "")
         return
     together = "" if one.with_consensus is None else f"; with all together {_share(one.with_consensus)}"
-    yield f"{before}{_share(one.with_others)}, {on}{together}"
+    yield f"{before}{_share(one.with_others)}, {on}{together}{model}"
     yield before + ("unknown" if one.quality is None else _share(one.quality))
 
 

@@ -19,6 +19,7 @@ from nextlabel.labeling.ranking import Floats
 
 _TURNS, _STILL = 200, 1e-6  # of expectation and maximisation, and a change of qualities that ends them
 _PRIOR = 6.0  # labels that each quality begins with, as good as everybody's
+_LEAST = 1e-6  # of the weights of CROWDLAB
 _TIED = 1e-9
 _LARGEST_WEIGHT = 6.0  # of a label: nobody is right in more than 400 of 401
 
@@ -149,3 +150,55 @@ def _chances(votes: Votes, scores: Floats, classes: int) -> Floats:
     others = np.maximum(classes - np.bincount(votes.tasks, minlength=tasks), 0) * np.exp(-highest)
     whole = np.bincount(votes.tasks, weights=odds, minlength=tasks) + others
     return np.asarray(odds / whole[votes.tasks])
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Of n tasks the consensus ``labels``, the ``chances`` of k classes (n × k) given these, and what each person and
+    the model weigh in them."""
+
+    labels: NDArray[np.intp]
+    chances: Floats
+    weights: Floats
+    model: float
+
+
+def crowdlab(ratings: Ratings, predicted: Floats) -> Crowd:
+    """From labels of all of n tasks and what a model predicts of them that has not seen them (n × k): CROWDLAB (Goh,
+    Tkachenko & Mueller, 2022). Values are the columns of ``predicted``.
+
+    The consensus is made twice: of the majority at first, of as many the one that the model holds for likelier, and
+    then of what comes of it. Raises `ValueError` where no task has several labels.
+    """
+    if not ratings.is_shared().any():
+        raise ValueError("No task has several labels.")
+    votes = np.zeros(predicted.shape)
+    np.add.at(votes, (ratings.tasks, ratings.values.astype(np.intp)), 1)
+    most = np.where(votes == votes.max(axis=1, keepdims=True), predicted, -1.0).argmax(axis=1)
+    first = _crowd(ratings, predicted, votes, most)
+    return _crowd(ratings, predicted, votes, first.chances.argmax(axis=1))
+
+
+def _crowd(ratings: Ratings, predicted: Floats, votes: Floats, consensus: NDArray[np.intp]) -> Crowd:
+    n, classes = predicted.shape
+    number = votes.sum(axis=1)
+    shared = number > 1
+    likely = float((votes[np.arange(n), consensus] / number)[shared].mean())
+    usual = max(float((consensus[shared] != np.bincount(consensus[shared]).argmax()).mean()), _LEAST)
+    weights = np.maximum(1 - (1 - _agreeing(ratings, votes)) / usual, _LEAST)
+    missed = float((predicted.argmax(axis=1) != consensus)[shared].mean())
+    model = max(1 - missed / usual, _LEAST) * float(np.sqrt(number.mean()))
+    own = weights[ratings.people]
+    whole = np.bincount(ratings.tasks, weights=own, minlength=n)
+    chances = predicted * model + ((1 - likely) / (classes - 1) * whole)[:, None]
+    np.add.at(chances, (ratings.tasks, ratings.values.astype(np.intp)), own * (likely - (1 - likely) / (classes - 1)))
+    return Crowd(consensus, chances / (whole + model)[:, None], weights, model)
+
+
+def _agreeing(ratings: Ratings, votes: Floats) -> Floats:
+    """By person how many of the other labels on their tasks are theirs; of whom nobody shares a task, as the others."""
+    others = votes.sum(axis=1)[ratings.tasks] - 1
+    alike = votes[ratings.tasks, ratings.values.astype(np.intp)] - 1
+    both, of = (np.bincount(ratings.people, weights=some) for some in (alike, others))
+    share = np.divide(both, of, out=np.full(len(of), np.nan), where=of > 0)
+    return np.asarray(np.where(np.isnan(share), np.nanmean(share), share))

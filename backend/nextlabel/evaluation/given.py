@@ -64,12 +64,15 @@ def latest_of(annotated: Iterable[tuple[TaskId, Iterable[Annotation]]]) -> dict[
 def by_target(latest: Latest) -> dict[str, dict[TaskId, dict[str, object]]]:
     """What each person gave of each task. Spans and orders of items are left out: hardly any two are quite the same."""
     found: dict[str, dict[TaskId, dict[str, object]]] = defaultdict(lambda: defaultdict(dict))
+    left_out = set[str]()
     for task, given in latest.items():
         for account, annotation in given.items():
             for target, label in annotation.labels.items():
-                if (value := comparable(label)) is not None:
+                if (value := comparable(label)) is None:
+                    left_out.add(target)  # with what says that there are no spans, which is comparable
+                else:
                     found[target][task][account] = value
-    return found
+    return {target: values for target, values in found.items() if target not in left_out}
 
 
 def comparable(label: object) -> object:

@@ -5,9 +5,10 @@ Nothing is said of anybody on fewer than `FEWEST_SHARED` tasks, and nobody is he
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median_high
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from scipy.sparse import triu
 
 from nextlabel.evaluation.consensus import Others, one_coin
 from nextlabel.evaluation.drifting import DRIFT_FROM, latest_fall
-from nextlabel.evaluation.given import FEWEST_SHARED, Given
+from nextlabel.evaluation.given import FEWEST_SHARED, Given, Values
 from nextlabel.evaluation.intervals import Interval, mean_interval
 from nextlabel.evaluation.reliability import Scale, cohen, gwet, krippendorff_interval
 from nextlabel.labeling import TaskId
@@ -86,7 +87,8 @@ class Standing:
     on the average, ``with_consensus`` how often they are what the others say together.
 
     ``quality`` is how many are right, by a model of all people's labels; None where that cannot be told. With ``low``
-    it is surely below that of the others.
+    it is surely below that of the others. ``blind`` is how like what the model predicted their labels of audit tasks
+    are, whoever else labeled these: it had not seen the label, and nobody the prediction.
     """
 
     shared: int
@@ -95,6 +97,7 @@ class Standing:
     quality: Interval | None = None
     low: bool = False
     drift: Drift | None = None
+    blind: Interval | None = None
 
 
 def agreement(target: str, given: Given) -> Agreement | None:
@@ -119,6 +122,24 @@ def standings(given: Given, at: Sequence[str]) -> Mapping[str, Standing]:
         name: Standing(n, _interval(alike[name]), *together.get(name, ())) if n >= FEWEST_SHARED else Standing(n)
         for name, n in found.items()
     }
+
+
+def blind(values: Values, predicted: Mapping[TaskId, object]) -> Mapping[str, Interval]:
+    """By account how like its predictions the labels are; of numbers, how near of the range of all. Nothing of whom
+    fewer than `FEWEST_SHARED` are known."""
+    found = defaultdict[str, list[float]](list)
+    numbers = [one for some in values.values() for one in some.values() if isinstance(one, float)]
+    width = max(numbers) - min(numbers) if numbers else 0.0
+    for task, prediction in predicted.items():
+        for account, value in values.get(task, {}).items():
+            found[account].append(_likeness(value, prediction, width))
+    return {account: mean_interval(np.array(some)) for account, some in found.items() if len(some) >= FEWEST_SHARED}
+
+
+def _likeness(one: object, other: object, width: float) -> float:
+    if isinstance(one, float) and isinstance(other, float):
+        return max(0.0, 1 - abs(one - other) / width) if width else float(one == other)
+    return float(one == other)
 
 
 def _pairs(given: Given) -> Sequence[Pair]:
@@ -188,9 +209,9 @@ def _with_consensus(given: Given, others: Others, person: int) -> Interval | Non
 
 
 def _is_low(person: int, quality: Mapping[int, Interval]) -> bool:
-    """Whether the best that it may be is below the worst that half of the others may be."""
+    """Whether the best that it may be is below the worst that of half of the others may be."""
     others = [one.low for n, one in quality.items() if n != person]
-    return bool(others) and quality[person].high < median(others)
+    return bool(others) and quality[person].high < median_high(others)
 
 
 def _is_watched(given: Given) -> NDArray[np.bool_]:

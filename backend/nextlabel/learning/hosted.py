@@ -153,7 +153,7 @@ class HostedWorkbench:
         annotators were asked, which is harder than the average task; and only of targets that nextlabel can read.
         """
         new = [(task, annotations) for task, annotations in self._annotated if task.id not in trained_on][-_JUDGED:]
-        right = [correctness for _, _, correctness, _ in self._answers(previous, new)]
+        right = [one.correctness for one in self._answers(previous, new)]
         return {"foretold": sum(right) / len(right), "new_labels": float(len(right))} if right else {}
 
     def _answers(self, model: HostedProject, new: Sequence[tuple[Task, tuple[Annotation, ...]]]) -> list[Answer]:
@@ -165,9 +165,10 @@ class HostedWorkbench:
             return []
         learned = model.facts.target
         return [
-            (target.name, task.id, float(target.read(guess.get(target.name)) == label), True)
+            Answer(target.name, task.id, float(predicts == label), True, predicts)
             for (task, annotations), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
             for target in ([learned] if learned else self._schema.targets)
+            for predicts in [target.read(guess.get(target.name))]
             if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
         ]
 

@@ -170,11 +170,12 @@ class TargetsWorkbench:
 
     def answers(self, champion: Champion, audits: Collection[TaskId]) -> Sequence[Answer]:
         return [
-            (target.name, task.id, correctness, target.kind == "choice")
+            Answer(target.name, task.id, correctness, target.kind == "choice", guess.label)
             for target, examples, rows, predicted in self._unseen(champion)
-            for task, correctness in zip(
+            for task, correctness, guess in zip(
                 [examples.tasks[row] for row in rows],
                 predicted.correctness([examples.labels[row] for row in rows]).tolist(),
+                predicted.guesses(target.name),
                 strict=True,
             )
             if task.id in audits

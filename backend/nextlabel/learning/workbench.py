@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,8 +23,18 @@ from nextlabel.measures.target_predictions import Rows, TargetPredictions
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.strategies.needs import check_pool
 
-Answer = tuple[str, TaskId, float, bool]
-"""How right a model is, in [0, 1], about a target of a task, and whether that can only be 0 or 1."""
+
+class Answer(NamedTuple):
+    """How right a model is, in [0, 1], about a target of a task, whether that can only be 0 or 1, and what it
+    predicted."""
+
+    target: str
+    task: TaskId
+    correctness: float
+    whole: bool
+    predicted: Label | None
+
+
 Labels = Mapping[TaskId, Mapping[str, Label]]
 
 

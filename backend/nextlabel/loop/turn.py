@@ -11,13 +11,14 @@ from functools import partial
 
 from nextlabel.errors import ArtifactError, HostedModelError, NextlabelError, StaleWorker
 from nextlabel.estimators.project import Model
+from nextlabel.evaluation.given import comparable
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.evaluation.sanity import Check, of_figures
 from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import ModelVersion, ProjectId, Task, TaskId, counted
+from nextlabel.labeling import Label, ModelVersion, ProjectId, Task, TaskId, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.outside import Outside
 from nextlabel.learning.workbench import Champion, Workbench
@@ -299,7 +300,11 @@ class ActiveLearning:
         """Of audit tasks of which none is noted yet: a model that never learns would be asked again and again."""
         if unanswered := set(labeled).difference(one.task for one in self._reserves.answers(project)):
             answers = workbench.answers(champion, unanswered)
-            self._reserves.note_answers(project, [AuditAnswer(*one, champion.version) for one in answers])
+            noted = [
+                AuditAnswer(one.target, one.task, one.correctness, one.whole, champion.version, _kept(one.predicted))
+                for one in answers
+            ]
+            self._reserves.note_answers(project, noted)
 
     def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
         serving = self._registry.in_service(project)
@@ -336,6 +341,11 @@ class ActiveLearning:
         )
         self._registry.note_failure(project, record, fence=fence)
         return _Outcome(failure=str(error))
+
+
+def _kept(predicted: Label | None) -> object:
+    """As labels are stored, where two may well be the same."""
+    return None if comparable(list(predicted) if isinstance(predicted, tuple) else predicted) is None else predicted
 
 
 def _unless_chosen(promotion: Promotion, serving: ModelRecord | None) -> Promotion:

@@ -256,7 +256,8 @@ class AuditProgress:
 class AuditAnswer:
     """How right the version in service was, in [0, 1], about a target of an audit task, before its first label came.
 
-    ``whole`` is whether it can only be 0 or 1.
+    ``whole`` is whether it can only be 0 or 1. ``predicted`` is the answer, as labels are stored: None of spans and
+    orders of items, and where it was not kept.
     """
 
     target: str
@@ -264,6 +265,7 @@ class AuditAnswer:
     correctness: float
     whole: bool
     version: ModelVersion
+    predicted: object = None
 
 
 class Reserves(Protocol):

@@ -11,12 +11,14 @@ from itertools import groupby
 from statistics import median
 
 from nextlabel.errors import SettingsError
-from nextlabel.evaluation.given import Given, Latest, by_target, given_of, latest_of
-from nextlabel.evaluation.people import Agreement, Standing, agreement, standings
-from nextlabel.labeling import Annotation, ProjectId
+from nextlabel.evaluation.given import Given, Latest, Values, by_target, comparable, given_of, latest_of
+from nextlabel.evaluation.intervals import Interval
+from nextlabel.evaluation.people import Agreement, Standing, agreement, blind, standings
+from nextlabel.labeling import Annotation, ProjectId, TaskId
 from nextlabel.ports.state import Connection
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.reserves import StoredReserves
 
 MOST_SECONDS = 1_800.0
 """Of one label that count: whoever leaves a task open over lunch has not labeled it meanwhile."""
@@ -53,6 +55,7 @@ class Annotators:
 
     connections: SqlConnections
     store: SqlLabelStore
+    reserves: StoredReserves
 
     def report(self, project: ProjectId, *, names: bool) -> AnnotatorsReport:
         """Accounts come in their own order: nothing ranks people by speed. Without ``names`` each has a pseudonym, the
@@ -63,19 +66,25 @@ class Annotators:
             raise SettingsError(f"Project {project} wants nothing said about the people who label (annotators=off).")
         annotated = [(task.id, given) for task, given in self.store.annotated(project)]
         latest = latest_of(annotated)
-        read = {
-            name: given_of(values, connection.options.ordered.get(name, ()))
-            for name, values in by_target(latest).items()
-        }
+        values = by_target(latest)
+        read = {name: given_of(values, connection.options.ordered.get(name, ())) for name, values in values.items()}
         given = {target: one for target, one in read.items() if one is not None}
         found = {target: agreement(target, one) for target, one in given.items()}
         report = AnnotatorsReport(
             [one for one in found.values() if one is not None],
-            list(_people(latest, given)),
+            list(_people(latest, given, self._blind(project, values))),
             {target: given[target].shared for target, one in found.items() if one is None},
             sum(one.by is None for _, some in annotated for one in some),
         )
         return report if names else _without_names(report, self._pseudonyms(connection, report))
+
+    def _blind(self, project: ProjectId, values: Mapping[str, Values]) -> Mapping[str, Mapping[str, Interval]]:
+        """By target and account."""
+        predicted: dict[str, dict[TaskId, object]] = defaultdict(dict)
+        for one in self.reserves.answers(project):
+            if (known := comparable(one.predicted)) is not None:
+                predicted[one.target][one.task] = known
+        return {target: blind(values[target], some) for target, some in predicted.items() if target in values}
 
     def _pseudonyms(self, connection: Connection, report: AnnotatorsReport) -> Mapping[str, str]:
         secret = self.connections.credentials()[connection.tool.name].webhook_secret
@@ -96,7 +105,9 @@ def _without_names(report: AnnotatorsReport, names: Mapping[str, str]) -> Annota
     return replace(report, people=people, agreement=agreement)
 
 
-def _people(latest: Latest, given: Mapping[str, Given]) -> Iterator[Person]:
+def _people(
+    latest: Latest, given: Mapping[str, Given], blind: Mapping[str, Mapping[str, Interval]]
+) -> Iterator[Person]:
     own: dict[str, list[Annotation]] = defaultdict(list)
     for some in latest.values():
         for account, annotation in some.items():
@@ -104,7 +115,11 @@ def _people(latest: Latest, given: Mapping[str, Given]) -> Iterator[Person]:
     standing = {target: standings(one, _times(one, latest)) for target, one in given.items()}
     for account in sorted(own, key=lambda name: (len(name), name)):
         seconds = [min(one.seconds, MOST_SECONDS) for one in own[account] if one.seconds is not None]
-        targets = {target: some[account] for target, some in standing.items() if account in some}
+        targets = {
+            target: replace(some[account], blind=blind.get(target, {}).get(account))
+            for target, some in standing.items()
+            if account in some
+        }
         usual, run = median(seconds) if seconds else None, _longest_run(own[account])
         yield Person(account, len(own[account]), usual, run, targets)
 

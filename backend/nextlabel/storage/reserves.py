@@ -69,7 +69,9 @@ class StoredReserves:
         with self._database.read() as sql:
             rows = sql.execute(found).all()
         return [
-            AuditAnswer(row.target, TaskId(row.task), row.correctness, row.whole, ModelVersion(row.version))
+            AuditAnswer(
+                row.target, TaskId(row.task), row.correctness, row.whole, ModelVersion(row.version), row.predicted
+            )
             for row in rows
         ]
 
@@ -89,6 +91,7 @@ class StoredReserves:
                     "version": one.version,
                     "correctness": one.correctness,
                     "whole": one.whole,
+                    "predicted": one.predicted,
                 }
                 for n, one in enumerate(new)
             ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cleanlab.multiannotator import get_label_quality_multiannotator
 from numpy.typing import NDArray
 
-from nextlabel.evaluation.consensus import one_coin
+from nextlabel.evaluation.consensus import crowdlab, one_coin
 from nextlabel.evaluation.reliability import Ratings
 
 
@@ -75,3 +76,35 @@ def test_labels_of_hundreds_of_people_for_one_task_have_finite_chances() -> None
     coin = one_coin(ratings)
     assert coin.chances == pytest.approx([1, 1])
     assert np.isfinite(coin.others(ratings).sure).all()
+
+
+def model_of(draw: np.random.Generator, truth: NDArray[np.intp], classes: int, right: float) -> NDArray[np.float64]:
+    """What a model predicts that is right so often, more surely where it is."""
+    guess = np.where(draw.random(len(truth)) < right, truth, draw.integers(0, classes, len(truth)))
+    sure = draw.uniform(0.4, 0.9, len(truth)) + np.where(guess == truth, 0.08, 0.0)
+    found = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
+    found[np.arange(len(truth)), guess] = sure
+    return found
+
+
+@pytest.mark.parametrize(("classes", "each"), [(2, 0), (3, 3), (4, 2)])
+def test_crowdlab_is_that_of_cleanlab(classes: int, each: int) -> None:
+    draw = np.random.default_rng(classes)
+    ratings, truth = drawn(draw, 300, (0.95, 0.9, 0.8, 0.7, 0.6), classes=classes, each=each)
+    predicted, table = model_of(draw, truth, classes, 0.85), np.full((300, 5), np.nan)
+    table[ratings.tasks, ratings.people] = ratings.values
+    theirs = get_label_quality_multiannotator(table, predicted, verbose=False, return_weights=True)
+    ours = crowdlab(ratings, predicted)
+    assert ours.labels.tolist() == theirs["label_quality"]["consensus_label"].tolist()
+    chosen = ours.chances[np.arange(300), ours.labels]
+    assert chosen == pytest.approx(theirs["label_quality"]["consensus_quality_score"].to_numpy(), abs=1e-6)
+    assert ours.weights == pytest.approx(theirs["annotator_weight"], abs=1e-6)
+    assert ours.model == pytest.approx(theirs["model_weight"], abs=1e-6)
+
+
+def test_a_model_that_has_not_seen_the_labels_makes_the_consensus_better() -> None:
+    draw = np.random.default_rng(0)
+    ratings, truth = drawn(draw, 2000, (0.9, 0.8, 0.7), classes=3)
+    crowd = crowdlab(ratings, model_of(draw, truth, 3, 0.9))
+    coin = one_coin(ratings)
+    assert (crowd.labels == truth).mean() > (coin.votes.classes[coin.best()] == truth).mean() + 0.01

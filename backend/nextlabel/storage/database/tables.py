@@ -227,7 +227,7 @@ audit_tasks = Table(
 )
 
 # How right the version in service was, in [0, 1], about an audit task that was then labeled for the first time; only 0
-# or 1 where it is ``whole``.
+# or 1 where it is ``whole``; ``predicted`` is its answer, NULL in rows of releases before 0.3 and of spans and orders.
 audit_answers = Table(
     "audit_answers",
     metadata,
@@ -238,6 +238,7 @@ audit_answers = Table(
     Column("version", String(64), nullable=False),
     Column("correctness", Float, nullable=False),
     Column("whole", Boolean, nullable=False),
+    Column("predicted", JSON(none_as_null=True), nullable=True),
 )
 
 # Labels that were ever suspected of being wrong, by the newest version that told. ``annotated_at`` is the time of the
