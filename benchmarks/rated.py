@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -22,11 +23,21 @@ def rated(kind: str) -> tuple[list[str], list[float]]:
 
     Fetched once. Raises `ConfigurationError` when it cannot be.
     """
-    path = _CACHE / f"{kind}_GroundTruth.txt"
+    rows = _rows(f"{kind}_GroundTruth.txt", columns=3)
+    return [unescape(text) for _, _, text in rows], [float(rating) for _, rating, _ in rows]
+
+
+def ratings(kind: str) -> list[list[int]]:
+    """What each of the people gave of each sentence, in the order of `rated`. Fetched once, as there."""
+    return [json.loads(given) for _, _, _, given in _rows(f"{kind}_anonDataRatings.txt", columns=4)]
+
+
+def _rows(name: str, columns: int) -> list[list[str]]:
+    path = _CACHE / name
     if not path.is_file():
         _fetch()
-    rows = [line.split("\t", 2) for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
-    return [unescape(text) for _, _, text in rows], [float(rating) for _, rating, _ in rows]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.split("\t", columns - 1) for line in lines if line]
 
 
 def _fetch() -> None:
@@ -44,6 +55,7 @@ def _fetch() -> None:
             assert packed is not None  # noqa: S101 - a member of this very release
             with tarfile.open(fileobj=io.BytesIO(packed.read())) as inner:
                 for member in inner.getmembers():
-                    found = inner.extractfile(member) if member.name.endswith("_GroundTruth.txt") else None
+                    wanted = member.name.endswith(("_GroundTruth.txt", "_anonDataRatings.txt"))
+                    found = inner.extractfile(member) if wanted else None
                     if found is not None:
                         (_CACHE / Path(member.name).name).write_bytes(found.read())
