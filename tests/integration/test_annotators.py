@@ -183,3 +183,18 @@ def test_labels_that_have_an_order_count_by_how_far_apart_they_are(team: Team, s
     (places,) = json.loads(command(team, settings, "--json").output)["agreement"]
     assert (names["scale"], places["scale"], places["ac1"]) == ("nominal", "ordinal", None)
     assert names["alpha"]["value"] + 0.1 < places["alpha"]["value"] < 1
+
+
+def test_the_model_learns_what_most_people_say_whoever_spoke_last(team: Team) -> None:
+    team.import_mails(30)
+    team.run()
+    wrong = dict(zip(WORDS, reversed(WORDS), strict=True))
+    for task, truth in team.truth.items():
+        for who, label in (("ann", truth), ("ben", truth), ("cleo", wrong[truth])):
+            team.tool.submit(team.at_tool, task, label, who)
+    team.run()
+    assert team.learned == team.truth, "the latest label of each is wrong"
+    first = next(iter(team.truth))
+    team.tool.submit(team.at_tool, first, wrong[team.truth[first]], "dora")
+    team.run()
+    assert team.learned[first] == wrong[team.truth[first]], "of two and two the latest"
