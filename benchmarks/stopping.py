@@ -231,19 +231,22 @@ def rounds_row(name: str, by_size: Mapping[int, Sequence[Run]]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def published_rows(seeds: int, done: Mapping[tuple[str, int], Mapping[str, Sequence[float]]]) -> list[str]:
+def published_rows(done: Mapping[tuple[str, int], Mapping[str, Sequence[float]]]) -> list[str]:
     """A row for each set and criterion, of the seeds in which it stopped."""
     rows = []
     for name, theirs in PUBLISHED.items():
         for criterion in CRITERIA:
-            stops = [done[name, seed][criterion] for seed in range(seeds) if criterion in done[name, seed]]
+            runs = [found for (of, _), found in done.items() if of == name]
+            stops = [found[criterion] for found in runs if criterion in found]
+            if not stops:
+                continue
             labels, accuracy = (np.array([one[n] for one in stops]) for n in (0, 1))
             low, high = np.quantile(labels, [0.025, 0.975])
             known = theirs[criterion]
             away = f"{labels.mean() / known.labels - 1:+.0%}, {100 * (accuracy.mean() - known.accuracy):+.1f} points"
             ours = f"{labels.mean():.0f} ({low:.0f}–{high:.0f}) | {accuracy.mean():.3f}"
             shown = f"{known.labels} | {known.accuracy:.3f}"
-            rows.append(f"| {name} | {criterion} | {len(stops)} of {seeds} | {ours} | {shown} | {away} |")
+            rows.append(f"| {name} | {criterion} | {len(stops)} of {len(runs)} | {ours} | {shown} | {away} |")
     return rows
 
 
@@ -289,6 +292,10 @@ def _jobs(effort: Effort) -> list[Job]:
     return list(dict.fromkeys([*usual, *others]))
 
 
+def _is_saving(job: Job) -> bool:
+    return job[0] in SAVED_ON and job[2] == _USUAL
+
+
 def _finished(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if (KEPT / f"{job[0].replace(':', '-')}-{job[2]}-{job[1]}.npz").exists()]
 
@@ -304,17 +311,19 @@ def main() -> None:
     effort = QUICK if quick else FULL
     jobs = _finished(_jobs(effort)) if given.table else _jobs(effort)
     doing = Parallel(n_jobs=given.workers, inner_max_num_threads=1, backend="loky")
-    kept = dict(zip(jobs, doing(delayed(run)(*job, saving=job[0] in SAVED_ON) for job in jobs), strict=True))
+    kept = dict(zip(jobs, doing(delayed(run)(*job, saving=_is_saving(job)) for job in jobs), strict=True))
     found = [found_of(name, [one for job, one in kept.items() if (job[0], job[2]) == (name, _USUAL)]) for name in SETS]
     found = [one for one in found if one.ended]
     seeds = [n for n in range(effort.rounds) if all((name, n, k) in kept for name in ROUNDS_ON for k in ROUNDS)]
     by_size = {name: {k: [kept[name, n, k] for n in seeds] for k in ROUNDS} for name in ROUNDS_ON if seeds}
     theirs = [(name, seed) for name in PUBLISHED for seed in range(effort.published)]
+    if given.table:
+        theirs = [(name, seed) for name, seed in theirs if (KEPT / f"published-{name}-{seed}.json").exists()]
     done = dict(zip(theirs, doing(delayed(stopped)(*one) for one in theirs), strict=True))
     tables = {
         "stopping": (STOPS, [one.row() for one in found]),
         "stopping-rounds": (OF_ROUNDS, [rounds_row(name, some) for name, some in by_size.items()]),
-        "stopping-published": (OF_OTHERS, published_rows(effort.published, done)),
+        "stopping-published": (OF_OTHERS, published_rows(done)),
         "labels-saved": (SAVED, [saved_row(one) for one in found if one.saved]),
     }
     for name, (heading, rows) in tables.items():

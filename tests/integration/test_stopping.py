@@ -47,7 +47,7 @@ def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_is_to
     early = told(mails)["stopping"]
     assert early["stop"] is None
     assert "of 30 audit tasks are labeled" in early["sentence"]
-    label(mails, 20)
+    label(mails, 9, batch=20)
     found = told(mails)["stopping"]
     assert found["stop"], found["sentence"]
     assert found["sentence"].startswith("Stop: predictions are stable (κ ")

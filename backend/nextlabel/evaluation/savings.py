@@ -28,8 +28,8 @@ GROWN = 1.25
 """By how much audit labels must have grown before models are fitted on them again."""
 MOST_OTHERS = 1_000
 """Tasks beside audit tasks on which models are compared."""
-_FOLDS, _THIRDS, _TIMES = 10, 3, 2
-_LEAST_SPREAD = 0.004  # of accuracies by the labels that models were fitted on, as one standard deviation
+_FOLDS, _HALVES, _TIMES = 10, 2, 8
+_LEAST_SPREAD = 0.006  # of accuracies by the labels that models were fitted on, as one standard deviation
 _NARROW = 0.30
 _REACH = float(norm.ppf(0.5 + LEVEL / 2))
 
@@ -74,8 +74,8 @@ class Ahead:
 class Saved:
     """``random`` labels are worth as much as ``chosen`` ones, which are ``low`` to ``high`` (None: not reached yet).
 
-    ``audits`` is how many audit labels this stands on, ``needed`` about how many it takes; ``labels`` are all there
-    are.
+    ``audits`` is how many audit labels this stands on, ``needed`` about how many it takes (0: nobody can tell);
+    ``labels`` are all there are.
     """
 
     random: int
@@ -95,6 +95,8 @@ class Saved:
     def sentence(self) -> str:
         """For a person."""
         if not self.is_shown or self.high is None or self.chosen is None:
+            if not self.needed:
+                return f"too early to tell: versions are not ahead of {self.random} random labels on audit tasks yet"
             more = max(self.needed - self.audits, 1)
             return f"too early to tell: it takes about {counted(more, 'more audit label')}"
         saved, least, most = (self.random - k for k in (self.chosen, self.high, self.low))
@@ -109,7 +111,8 @@ def alone(predict: Predict, same: Same, latest: Sequence[Label], audits: int, se
     """Fit models on parts of the audit labels: each audit task is asked of one that has seen nine tenths, without it.
 
     ``latest`` is what the latest version predicts of each other task. How much accuracies vary is taken from models of
-    thirds of the labels, which share none, by what it predicts; it falls with their number.
+    halves of the labels, which share none, by what it predicts. Their variance falls with the labels squared: so it did
+    from 51 to 92 labels on spambase, and faster on digits and reuters-r8.
     """
     rng = np.random.default_rng(seed)
     order, everyone = rng.permutation(audits), np.arange(len(latest))
@@ -124,11 +127,11 @@ def alone(predict: Predict, same: Same, latest: Sequence[Label], audits: int, se
     for _ in range(_TIMES if len(latest) >= FEWEST else 0):
         parts = rng.permutation(audits)
         means = [
-            same(predict(np.sort(parts[n::_THIRDS]), parts[:0], everyone)[1], latest).mean() for n in range(_THIRDS)
+            same(predict(np.sort(parts[n::_HALVES]), parts[:0], everyone)[1], latest).mean() for n in range(_HALVES)
         ]
         found.append(float(np.var(means, ddof=1)))
-    third = float(np.mean(found)) if found else 1 / audits
-    variance = max(third * (audits / _THIRDS) / labels, _LEAST_SPREAD**2)
+    half = float(np.mean(found)) if found else 1 / audits
+    variance = max(half * (audits / _HALVES / labels) ** 2, _LEAST_SPREAD**2)
     others = [of_others[n] for n in range(len(latest))]
     return Alone(labels, [of_audits[n] for n in range(audits)], others, variance)
 
@@ -154,7 +157,7 @@ def saved(labels: Sequence[int], ahead: Sequence[Ahead | None], random: int, var
     if low == counts[0]:  # or even before the first version that was checked
         low = 0
     found = Saved(random, chosen, low or 0, high, audits, now)
-    return replace(found, needed=_needed(found, now))
+    return replace(found, needed=_needed(found, float(rising[-1]), float(reach[-1])))
 
 
 def _reached(counts: Floats, ahead: Floats) -> int | None:
@@ -169,8 +172,12 @@ def _reached(counts: Floats, ahead: Floats) -> int | None:
     return round(float(counts[n - 1] + np.clip(part, 0, 1) * (counts[n] - counts[n - 1])))
 
 
-def _needed(found: Saved, now: int) -> int:
-    """About how many audit labels make the interval narrow enough: as a share of the random labels it shrinks about as
-    fast as there are more of them."""
-    high = found.high if found.high is not None else max(2 * now, 2 * found.random)
-    return ceil(found.audits * max(1.0, (high - found.low) / 2 / (_NARROW * max(found.random, 1))))
+def _needed(found: Saved, ahead: float, reach: float) -> int:
+    """About how many audit labels make the interval narrow enough; 0 where the versions are not ahead at all.
+
+    Of the share of the random labels that it is wide it loses about as much as there are more of them; where it has no
+    end yet, the last version must first be ahead by more than its error, which falls with their square root.
+    """
+    if found.high is not None:
+        return ceil(found.audits * max(1.0, (found.high - found.low) / 2 / (_NARROW * max(found.random, 1))))
+    return ceil(found.audits * max((reach / ahead) ** 2, GROWN)) if ahead > 0 else 0
