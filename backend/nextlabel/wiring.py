@@ -32,6 +32,7 @@ from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import Connector, HasFiles
 from nextlabel.service import discovery
+from nextlabel.service.accounts import Accounts
 from nextlabel.service.annotators import Annotators
 from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
@@ -48,6 +49,7 @@ from nextlabel.service.upkeep import Upkeep
 from nextlabel.service.versions import Versions
 from nextlabel.service.which_project import WhichProject
 from nextlabel.settings import Settings
+from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
@@ -56,6 +58,7 @@ from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
+from nextlabel.storage.page_secrets import PageSecrets
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
@@ -123,6 +126,10 @@ class Parts:
     @cached_property
     def findings(self) -> StandingFindings:
         return StandingFindings(self.database)
+
+    @cached_property
+    def actions(self) -> StoredActions:
+        return StoredActions(self.database)
 
     # --- jobs ----------------------------------------------------------------------------------------------
 
@@ -259,7 +266,11 @@ class Parts:
 
     @cached_property
     def versions(self) -> Versions:
-        return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop)
+        return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(PageSecrets(self.database), self.actions)
 
     @cached_property
     def disconnecting(self) -> Disconnecting:
@@ -302,6 +313,7 @@ class Parts:
             self.circuits,
             self.alarms,
             self.suspects.suspects,
+            self.actions,
         )
 
 

@@ -439,3 +439,11 @@ class ConnectorType(Protocol):
 
         Raises `ToolRejected` for an address, or a project's id, that cannot be one of the tool's.
         """
+
+
+@runtime_checkable
+class HasTaskPages(Protocol):
+    """Ring of a `ConnectorType`: each task has an address of its own, which people open in their browser."""
+
+    def task_page(self, access: ToolAccess, project: ToolProjectId, task: TaskId) -> str:
+        """The address of a task of that project, by the tool's own ids. Makes no request."""

@@ -326,9 +326,11 @@ def _learned_by_metadata(schema: LabelSchema) -> Iterator[Finding]:
 
 
 @contextmanager
-def waiting_lease(job_queue: RqJobQueue, project: ProjectId) -> Iterator[None]:
-    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after ten minutes."""
-    deadline = time.monotonic() + _WAIT_FOR_LEASE_SECONDS
+def waiting_lease(
+    job_queue: RqJobQueue, project: ProjectId, seconds: float = _WAIT_FOR_LEASE_SECONDS
+) -> Iterator[None]:
+    """The project for this process alone, once no worker is on it. Raises `JobQueueUnavailable` after that time."""
+    deadline = time.monotonic() + seconds
     while True:
         with job_queue.lease(project) as lease:
             if lease is not None:

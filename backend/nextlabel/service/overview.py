@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,12 +16,14 @@ from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.evaluation.showing import showing
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ProjectId, TaskId
 from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Finding
+from nextlabel.ports.tool import Finding, HasTaskPages
+from nextlabel.service import discovery
 from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.service.stopping import StoppingAdvice
 from nextlabel.settings import Settings
+from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
@@ -33,6 +36,8 @@ from nextlabel.storage.suspects import StoredSuspects
 
 _MOST_NAMED = 5
 _ROUNDS = 10
+_FAILURES, _ACTIONS = 50, 200
+_NEXT_TASKS, _LONGEST_TEXT, _LONGEST_READ = 50, 160, 2_000  # of the queue; characters of a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Overview:
     circuits: ToolCircuits
     alarms: Alarms
     suspects: StoredSuspects
+    actions: StoredActions
 
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
@@ -64,6 +70,10 @@ class Overview:
                 except JobQueueUnavailable:
                     redis_answers = False
             yield self._project(connection, fails)
+
+    def project(self, name: str) -> dict[str, Any]:
+        """One project that is connected. Raises `NotConnected`."""
+        return next(self.projects(name))
 
     def place(self) -> dict[str, Any]:
         """Where the state is that is shown: nothing is more puzzling than the right figures of another installation."""
@@ -82,6 +92,52 @@ class Overview:
         found = [self.connections.address(), *(one.callback_url for one in self.connections.all())]
         addresses = [one for one in found if one] or [self.settings.backend_url or DEFAULT_ADDRESS]
         return [*redis_and_workers(self.settings), backend([*addresses, *map(_on_this_machine, addresses)])]
+
+    def seen_from_backend(self) -> list[Running]:
+        """`running`, where it is the backend that asks: nobody need ask whether it answers."""
+        alarm, address = self.alarm(), self.connections.address() or DEFAULT_ADDRESS
+        here = Running("backend", not alarm, alarm or f"The backend answers at {address}")
+        return [*redis_and_workers(self.settings), here]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The rounds that failed, of all projects, by project and message; the latest first."""
+        return [
+            {"project": one.project, "message": one.message, "times": one.times, "last": one.last.isoformat()}
+            for one in self.rounds.failures(_FAILURES)
+        ]
+
+    def last_actions(self) -> list[dict[str, str]]:
+        """Who did what, newest first."""
+        found = self.actions.last(_ACTIONS)
+        return [{"at": one.at.isoformat(), "who": one.who, "what": one.what, "about": one.about} for one in found]
+
+    def queue(self, project: ProjectId) -> dict[str, Any]:
+        """The tasks that annotators get next by the order in force. ``audit`` is not for those who annotate: a task
+        that is known to measure is labeled with more care. Raises `NotConnected`."""
+        connection = self.connections.get(project)
+        queues = self.orders.announced(project, newest=1)
+        window = queues[0].window if queues else ()
+        found = self.store.next_open(project, window, _NEXT_TASKS)
+        audits = self.reserves.tasks(project, [task.id for task in found])
+        places = {task: n for n, task in enumerate(window, start=1)}
+        tasks = [
+            {
+                "task": one.id,
+                "place": places[one.id],
+                "text": _text_of(one.data),
+                "url": _page_of(connection, one.id),
+                "audit": one.id in audits,
+            }
+            for one in found
+        ]
+        return {
+            "queue": queues[0].version if queues else None,
+            "model": queues[0].model if queues else None,
+            "strategy": queues[0].strategy if queues else None,
+            "window": len(window),
+            "left": self.store.count_open(project, window),
+            "tasks": tasks,
+        }
 
     def _chosen(self, only: str | None) -> Sequence[Connection]:
         connections = self.connections.all()
@@ -124,6 +180,7 @@ class Overview:
             "options": options.in_force,
             "tasks": len(store.task_ids(project)),
             "open": store.count_open(project),
+            "labeled": store.count_labeled(project),
             "pulled_at": pulled_at and pulled_at.isoformat(),
             "pulled_seconds_ago": pulled_at and round((datetime.now(UTC) - pulled_at).total_seconds()),
             "all_read_at": all_read and all_read.isoformat(),
@@ -181,8 +238,26 @@ def _version(record: ModelRecord) -> dict[str, Any]:
         "state": record.state,
         "labels": record.labels,
         "reason": record.reason,
+        "created_at": record.created_at and record.created_at.isoformat(),
+        "chosen": record.chosen,
+        "anchor": record.anchor,
+        "accuracy": {name: asdict(one) for name, one in accuracy.of_version(record.metrics).items()},
         "agreement_on_tasks_asked": agreement.named(record.metrics),
     }
+
+
+def _text_of(data: Mapping[str, object]) -> str:
+    """The longest of a task's texts, shortened; where it has none, its first fields."""
+    texts = (" ".join(one[:_LONGEST_READ].split()) for one in data.values() if isinstance(one, str))
+    fields = (f"{name} {str(held)[:_LONGEST_TEXT]}" for name, held in islice(data.items(), _MOST_NAMED))
+    found = max(texts, key=len, default="") or ", ".join(fields)
+    return found if len(found) <= _LONGEST_TEXT else f"{found[:_LONGEST_TEXT]}…"
+
+
+def _page_of(connection: Connection, task: TaskId) -> str | None:
+    """Where people open a task in its tool; None where a task has no address there."""
+    kind, tool = discovery.connector_type(connection.tool.kind), connection.tool
+    return kind.task_page(tool.access, connection.at_tool, task) if isinstance(kind, HasTaskPages) else None
 
 
 def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:

@@ -178,6 +178,25 @@ class SqlLabelStore:
                 return count(set(among) - skipped)
             return (sql.execute(select(func.count()).where(mine)).scalar() or 0) - count(skipped)
 
+    def count_labeled(self, project: ProjectId) -> int:
+        """How many tasks somebody has labeled, and not only skipped."""
+        mine = (annotations.c.project == project) & ~annotations.c.skipped
+        with self._database.read() as sql:
+            return sql.execute(select(func.count(annotations.c.task.distinct())).where(mine)).scalar() or 0
+
+    def next_open(self, project: ProjectId, window: Sequence[TaskId], n: int) -> Sequence[Task]:
+        """The first n tasks of a window that are open, in its order."""
+        mine, found = (tasks.c.project == project) & ~tasks.c.closed, list[Task]()
+        with self._database.read() as sql:
+            skipped = _skipped_by_all(sql, project)
+            for chunk in chunks([task for task in window if task not in skipped]):
+                rows = sql.execute(select(tasks.c.id, tasks.c.data).where(mine, tasks.c.id.in_(chunk)))
+                known = {row.id: row.data for row in rows}
+                found += [Task(task, known[task]) for task in chunk if task in known]
+                if len(found) >= n:
+                    break
+        return found[:n]
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:

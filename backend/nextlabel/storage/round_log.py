@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from nextlabel.labeling import ProjectId
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import rounds
 
-_KEPT = 500
+_KEPT, _MOST_GROUPED = 500, 2_000
+_WAIT = re.compile(r" Asked again in \d+ s\.$")  # differs each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,16 @@ class LoggedRound:
     seconds: float
     summary: str
     failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Rounds of a project that failed with the same message: how often, and when last."""
+
+    project: ProjectId
+    message: str
+    times: int
+    last: datetime
 
 
 class RoundLog:
@@ -43,3 +55,13 @@ class RoundLog:
         found = select(rounds).where(rounds.c.project == project).order_by(rounds.c.id.desc()).limit(n)
         with self._database.read() as sql:
             return [LoggedRound(row.at, row.seconds, row.summary, row.failed) for row in sql.execute(found)]
+
+    def failures(self, n: int) -> Sequence[Failure]:
+        """Of all projects, by project and message, those that failed last; n at most, newest first."""
+        failed = select(rounds).where(rounds.c.failed).order_by(rounds.c.id.desc()).limit(_MOST_GROUPED)
+        found: dict[tuple[str, str], list[datetime]] = {}
+        with self._database.read() as sql:
+            for row in sql.execute(failed):
+                found.setdefault((row.project, _WAIT.sub("", row.summary)), []).append(row.at)
+        grouped = [Failure(ProjectId(project), message, len(at), at[0]) for (project, message), at in found.items()]
+        return grouped[:n]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nextlabel.labeling import ToolProjectId
+from urllib.parse import urlencode
+
+from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel.ports.requests import MLBackend, Webhooks
 from nextlabel.ports.tool import Connector, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
@@ -24,6 +26,9 @@ class LabelStudio:
 
     def open(self, access: ToolAccess, project: ToolProjectId) -> Connector:
         return LabelStudioConnector(LabelStudioClient(access), project, access.file_hosts)
+
+    def task_page(self, access: ToolAccess, project: ToolProjectId, task: TaskId) -> str:
+        return f"{access.url.rstrip('/')}/projects/{project}/data?{urlencode({'task': task})}"
 
 
 CONNECTOR = LabelStudio()

@@ -319,3 +319,14 @@ rounds = Table(
     Column("failed", Boolean, nullable=False),
     Index("rounds_by_project", "project", "id"),
 )
+
+# What people decided: ``about`` is the project, "" for the installation. It outlives the project.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("about", String(64), nullable=False, server_default=""),
+)
