@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 LABEL_STUDIO := .cache/label-studio/venv
 FIFTYONE := .cache/fiftyone/venv
 DOCCANO := .cache/doccano/venv
+AXE := .cache/axe-core-4.14.1/axe.min.js
+AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
@@ -56,10 +58,16 @@ VERSIONS ?= $(OLDER) $(NEWEST)
 	$(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
-browser: ## Debian's Chromium, for the tests in Label Studio's editor; as root, or where it is installed already
+browser: $(AXE) ## Debian's Chromium and axe-core, for the tests in a browser; as root, or where it is installed already
 	@command -v chromium >/dev/null || { apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } || \
 	    { test -z "$(CI)" && echo "No Chromium: install it, or the tests in the editor are skipped."; }
+
+$(AXE): # the tests' alone (MPL-2.0): npm's package, unpacked where its hash is right
+	@mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent axe-core@4.14.1 >/dev/null && tar -xzf axe-core-4.14.1.tgz package/axe.min.js && \
+	    echo "$(AXE_SHA256)  package/axe.min.js" | sha256sum --check --quiet && mv package/axe.min.js . && rm -r package *.tgz || \
+	    { test -z "$(CI)" && echo "No axe-core: install npm, or the tests with it are skipped."; }
 
 demo: setup label-studio ## The whole loop on 2,000 real e-mails; ANNOTATIONS=60 stops after 60
 	@$(BIN)/python -m demo $(if $(ANNOTATIONS),--annotations $(ANNOTATIONS))

@@ -32,6 +32,7 @@ _QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+AXE = Path(__file__).parent.parent / ".cache" / "axe-core-4.14.1" / "axe.min.js"
 
 # pytest-timeout ends a test that hangs: one that waits for six things in turn may take six ceilings.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{6 * CEILING_SECONDS:.0f}")
@@ -106,6 +107,14 @@ def chromium() -> Iterator[Browser]:
         expect.set_options(timeout=1_000 * CEILING_SECONDS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, which looks for what keeps people from using a page; `make browser` fetches it."""
+    if not AXE.is_file():
+        _skip_but_in_ci("There is no axe-core: run `make browser`.")
+    return AXE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

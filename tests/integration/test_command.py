@@ -404,6 +404,11 @@ def test_the_credentials_are_made_once(run: Run) -> None:
     first, second = (json.loads(run("credentials", "--json").stdout) for _ in range(2))
     assert first == second
     assert len(first["password"]) > 30
+    shown = run("credentials").stdout
+    assert all(f"{role:<9} {password}" in shown for role, password in first["pages"].items())
+    renewed = json.loads(run("credentials", "--renew", "viewer", "--json").stdout)
+    assert renewed["pages"]["viewer"] != first["pages"]["viewer"]
+    assert renewed | {"pages": {**renewed["pages"], "viewer": first["pages"]["viewer"]}} == first
 
 
 def test_without_redis_health_is_a_sentence_and_not_a_traceback(run: Run, environ: dict[str, str]) -> None:

@@ -25,6 +25,7 @@ from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
 from nextlabel.web import create_app
 from nextlabel.web.heads import HeadsFirst
+from nextlabel.web.pages import Pages
 from nextlabel.wiring import Parts, embedded_redis
 from nextlabel.worker import run_worker
 
@@ -82,7 +83,8 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     note_models(parts)
     warn_of_unreachable(parts, host, port)
     _note_address(parts, host, port)
-    app = create_app(parts.service, max_request_mb=settings.max_request_mb)
+    pages = Pages(parts.overview, parts.versions, parts.accounts)
+    app = create_app(parts.service, max_request_mb=settings.max_request_mb, pages=pages)
     preload()
     parts.service.callers()  # loads the connectors, for which the first webhook would wait a fifth of a second
     options = {
@@ -250,6 +252,7 @@ class _Readiness:
             f"nextlabel is ready: it is up on port {self._port}. Next, for each project, in another terminal with the "
             f"same settings:\n  {_connect_line(self._settings, self._address)}"
         )
+        click.echo(f"See it in a browser at {self._address}; `nextlabel credentials` shows how to log in.")
         if urlsplit(self._address).hostname in _THIS_MACHINE:
             click.echo(_for_a_container(self._host, self._port))
 

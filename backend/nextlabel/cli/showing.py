@@ -21,12 +21,16 @@ from nextlabel.evaluation import accuracy, agreement
 from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
-from nextlabel.service.health import Running
+from nextlabel.service.accounts import ROLES, Role
+from nextlabel.service.health import DEFAULT_ADDRESS, Running
+from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.strategies import finding
 from nextlabel.wiring import embedded_redis
 
 _MOST_NAMED, _FEW_TASKS = 5, 300
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+_MAY: dict[Role, str] = {"admin": "  (may choose versions)", "viewer": "  (may only see)"}
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
@@ -226,16 +230,24 @@ def _strategy(name: str) -> dict[str, Any]:
 
 @click.command()
 @click.option("--tool", help="Those of this tool; without it those of the usual one, Label Studio.")
+@click.option("--renew", type=click.Choice(ROLES), help="Give this account of the pages another password first.")
 @_json
-def credentials(tool: str | None, as_json: bool) -> None:
-    """The basic-auth user and password that a tool must show (`connect` sets them by itself)."""
+def credentials(tool: str | None, renew: Role | None, as_json: bool) -> None:
+    """The basic-auth user and password that a tool must show (`connect` sets them by itself), and how people log in to
+    the pages."""
     settings = read_settings()
-    known = build_parts(settings, settings.redis_url or "redis://localhost").connections.credentials()
+    parts = build_parts(settings, settings.redis_url or "redis://localhost")
+    known = parts.connections.credentials()
     name = tool or settings.connector
     if name not in known:
         raise SettingsError(f"There is no tool '{name}': known are {', '.join(known)}.")
-    found = known[name]
+    if renew:
+        parts.accounts.renew(renew, COMMAND_LINE.name)
+    found, pages = known[name], parts.accounts.keys().passwords
     if as_json:
-        click.echo(json.dumps({"user": found.user, "password": found.password}))
-    else:
-        click.echo(f"user      {found.user}\npassword  {found.password}")
+        click.echo(json.dumps({"user": found.user, "password": found.password, "pages": dict(pages)}))
+        return
+    click.echo(f"A tool shows nextlabel:\nuser      {found.user}\npassword  {found.password}")
+    click.echo(f"\nPeople log in at {parts.connections.address() or DEFAULT_ADDRESS} with a name and its password:")
+    for role, password in pages.items():
+        click.echo(f"{role:<9} {password}{_MAY[role]}")

@@ -12,6 +12,7 @@ from flask.json.provider import JSONProvider
 from nextlabel.service.answering import Service
 from nextlabel.web import api, errors, ml_backend
 from nextlabel.web.authentication import Authentication
+from nextlabel.web.pages import Pages
 
 
 class OrjsonProvider(JSONProvider):
@@ -27,8 +28,9 @@ class OrjsonProvider(JSONProvider):
         return orjson.loads(s)
 
 
-def create_app(service: Service, *, max_request_mb: int = 64) -> Flask:
-    """A Flask application that speaks Label Studio's ML-backend protocol and nextlabel's own API."""
+def create_app(service: Service, *, max_request_mb: int = 64, pages: Pages | None = None) -> Flask:
+    """A Flask application that speaks Label Studio's ML-backend protocol and nextlabel's own API, and shows people
+    their ``pages``."""
     app = Flask("nextlabel", static_folder=None)
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = max_request_mb * 2**20
@@ -37,6 +39,8 @@ def create_app(service: Service, *, max_request_mb: int = 64) -> Flask:
     app.register_blueprint(ml_backend.routes(service, authentication, "ml_backend"))
     app.register_blueprint(ml_backend.routes(service, authentication, "a_tool"), url_prefix="/tools/<tool>")
     app.register_blueprint(api.routes(service, authentication))
+    if pages is not None:
+        app.register_blueprint(pages.routes())
     errors.answer_errors(app, max_request_mb)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     return app

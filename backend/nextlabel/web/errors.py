@@ -39,11 +39,16 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
+def status_of(error: Exception) -> int:
+    """HTTP's number for an error."""
+    return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+
+
 def answer_errors(app: Flask, max_request_mb: int) -> None:
     """Have the application answer every error by the table."""
 
     def known(error: Exception) -> tuple[Response, int]:
-        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+        status = status_of(error)
         if status >= 500:
             log.error("%s", error)
         return jsonify(error=str(error).partition("\n")[0]), status  # a team's own model may add its last lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from nextlabel.errors import PayloadError
 from nextlabel.ports.requests import MLBackend, WebhookRequest, Webhooks
@@ -25,10 +26,8 @@ def routes(service: Service, authentication: Authentication, name: str) -> Bluep
 
     @blueprint.get("/")
     @blueprint.get("/health")
-    def health() -> tuple[Response, int]:
-        if alarm := service.alarm():
-            return jsonify(status="DOWN", error=alarm), 503
-        return jsonify(status="UP", model_class="nextlabel"), 200
+    def health() -> tuple[Response, int] | AnyResponse:
+        return _pages_for_people() or _health(service.alarm())
 
     @blueprint.post("/setup")
     def setup() -> Response:
@@ -63,6 +62,21 @@ def routes(service: Service, authentication: Authentication, name: str) -> Bluep
         return jsonify(job=status.job, job_status=status.state, detail=status.detail), code
 
     return blueprint
+
+
+def _pages_for_people() -> AnyResponse | None:
+    """Tools ask the root whether nextlabel is well; a browser, which names HTML among what it takes and shows no
+    credentials there, is led to the pages."""
+    is_person = "text/html" in request.accept_mimetypes.values() and "Authorization" not in request.headers
+    if is_person and request.path == "/" and "pages.projects" in current_app.view_functions:
+        return redirect(url_for("pages.projects"))
+    return None
+
+
+def _health(alarm: str) -> tuple[Response, int]:
+    if alarm:
+        return jsonify(status="DOWN", error=alarm), 503
+    return jsonify(status="UP", model_class="nextlabel"), 200
 
 
 def _ml_backend(authentication: Authentication) -> tuple[Sequence[Caller], MLBackend]:

@@ -1,0 +1,45 @@
+"""The versions of a project; an admin has one of them serve, or lets new ones serve again."""
+
+from __future__ import annotations
+
+from flask import g, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from nextlabel.labeling import ProjectId
+from nextlabel.service.overview import Overview
+from nextlabel.service.versions import By, Versions
+from nextlabel.web.pages.rendering import show
+from nextlabel.web.pages.site import Site
+
+_MOST_SHOWN = 100
+
+
+def add(site: Site, overview: Overview, deciding: Versions) -> None:
+    recent = site.recent(overview.project)
+
+    def versions(project: str) -> AnyResponse:
+        found = recent(project)
+        newest = found["versions"][::-1]
+        shown = newest if "all" in request.args else newest[:_MOST_SHOWN]
+        return show("versions.html", project=found, versions=shown, more=len(newest) - len(shown))
+
+    def promote(project: str) -> AnyResponse:
+        return done(project, deciding.promote(ProjectId(project), request.form.get("version", ""), _by()))
+
+    def rollback(project: str) -> AnyResponse:
+        return done(project, deciding.rollback(ProjectId(project), _by()))
+
+    def release(project: str) -> AnyResponse:
+        return done(project, deciding.release(ProjectId(project), _by()))
+
+    def done(project: str, sentence: str) -> AnyResponse:
+        return site.go(url_for("pages.versions", project=project), sentence)
+
+    site.get("/projects/<project>/versions", "viewer", versions)
+    site.post("/projects/<project>/versions/promote", "admin", promote)
+    site.post("/projects/<project>/versions/rollback", "admin", rollback)
+    site.post("/projects/<project>/versions/release", "admin", release)
+
+
+def _by() -> By:
+    return By(g.session.role, waits=False)

@@ -1,0 +1,431 @@
+"""The pages, as browsers ask for them: who sees what, who may do what, and what a page may hold."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from nextlabel.labeling import TaskId, ToolProjectId
+from nextlabel.ports.state import Tool
+from nextlabel.ports.tool import Finding, ToolAccess
+from nextlabel.service.overview import _page_of
+from nextlabel.testing import connection_to
+from nextlabel.web import create_app
+from nextlabel.web.pages import Pages
+from nextlabel.web.pages.recent import Recent
+
+if TYPE_CHECKING:
+    from integration.conftest import Team
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+@dataclass
+class Browser:
+    """A person's, with cookies of its own."""
+
+    app: Flask
+    client: FlaskClient
+    role: str = ""
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.client.get(path, headers={**HTML, **headers})
+
+    def post(self, path: str, token: str | None = None, **form: str) -> TestResponse:
+        return self.client.post(path, data=form | {"token": self.token if token is None else token}, headers=HTML)
+
+    def log_in(self, name: str, password: str) -> TestResponse:
+        return self.post("/login", name=name, password=password)
+
+    @property
+    def token(self) -> str:
+        """What the forms of this session carry."""
+        page = self.get("/login" if not self.role else "/jobs").text
+        return str(re.findall(r'name="token" value="([0-9a-f]+)"', page)[0])
+
+
+@pytest.fixture(autouse=True)
+def _read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.web.pages.recent._SECONDS", 0)
+    monkeypatch.setattr("nextlabel.web.pages.recent._LONGEST_SECONDS", 0)
+
+
+@pytest.fixture
+def taught(team: Team) -> Team:
+    """Four versions, the last two measured on audit tasks."""
+    team.choose(audit_share=0.5)
+    team.import_mails(120)
+    team.run()
+    for _ in range(3):
+        team.work(28)
+        team.run()
+    return team
+
+
+@pytest.fixture
+def app(team: Team) -> Flask:
+    parts = team.parts
+    return create_app(parts.service, pages=Pages(parts.overview, parts.versions, parts.accounts))
+
+
+@pytest.fixture
+def nobody(app: Flask) -> Browser:
+    return Browser(app, app.test_client())
+
+
+@pytest.fixture
+def viewer(app: Flask, team: Team) -> Browser:
+    return logged_in(app, team, "viewer")
+
+
+@pytest.fixture
+def admin(app: Flask, team: Team) -> Browser:
+    return logged_in(app, team, "admin")
+
+
+def logged_in(app: Flask, team: Team, role: str) -> Browser:
+    browser = Browser(app, app.test_client())
+    done = browser.log_in(role, team.parts.accounts.keys().passwords[role])  # type: ignore[index]
+    assert (done.status_code, done.location) == (303, "/projects")
+    browser.role = role
+    return browser
+
+
+def pages(app: Flask, team: Team, method: str) -> list[str]:
+    """The address of every page or form: none can be added that these tests do not try."""
+    values = {"project": team.project, "digest": "0", "name": "pages.css"}
+    found = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("pages.")]
+    return [re.sub(r"<(\w+)>", lambda it: values[it[1]], one.rule) for one in found if method in (one.methods or ())]
+
+
+# --- who sees and does what --------------------------------------------------------------------------------
+
+
+def test_every_page_asks_for_a_login_and_shows_nothing_before(app: Flask, taught: Team, nobody: Browser) -> None:
+    asked = set(pages(app, taught, "GET")) - {"/login", "/assets/0/pages.css"}
+    assert {"/projects", f"/projects/{taught.project}", "/jobs", "/actions"} <= asked
+    for path in asked:
+        answer = nobody.get(path)
+        assert (answer.status_code, answer.location) == (303, f"/login?next={path}")
+        assert taught.serving.version not in answer.text
+        live = nobody.get(f"{path}?live")
+        assert (live.status_code, live.headers["HX-Redirect"], live.data) == (401, f"/login?next={path}", b"")
+
+
+def test_a_viewer_sees_all_but_the_actions_and_an_admin_everything(
+    app: Flask, taught: Team, viewer: Browser, admin: Browser
+) -> None:
+    for path in set(pages(app, taught, "GET")) - {"/login"}:
+        assert admin.get(path).status_code == 200, path
+        assert viewer.get(path).status_code == (403 if path == "/actions" else 200), path
+
+
+def test_no_form_is_taken_from_who_may_not_send_it_and_nothing_changes(
+    app: Flask, taught: Team, nobody: Browser, viewer: Browser
+) -> None:
+    before, actions = taught.serving, taught.parts.actions.last(100)
+    forms = set(pages(app, taught, "POST")) - {"/login", "/logout"}
+    assert len(forms) == 3
+    for path in forms:
+        refused = viewer.post(path, version="nextlabel-2")
+        assert (refused.status_code, "Only an admin may do this" in refused.text) == (403, True), path
+        assert nobody.post(path, version="nextlabel-2").location == "/login"
+    assert (taught.serving, taught.parts.actions.last(100)) == (before, actions)
+
+
+def test_no_form_is_taken_without_the_token_of_its_own_session(app: Flask, taught: Team, admin: Browser) -> None:
+    other = logged_in(app, taught, "admin")
+    for path in pages(app, taught, "POST"):
+        for token in ("", "0" * 64, other.token):
+            refused = admin.post(path, token, version="nextlabel-2", name="admin", password="x")
+            assert (refused.status_code, "from another session" in refused.text) == (403, True), path
+    assert not taught.serving.chosen
+    assert admin.get("/projects").status_code == 200, "it is still logged in"
+
+
+def test_a_wrong_password_opens_nothing_and_after_ten_the_right_one_neither(nobody: Browser, team: Team) -> None:
+    right = team.parts.accounts.keys().passwords["admin"]
+    for name, password in (*[("admin", "wrong")] * 8, ("viewer", right), ("", "")):
+        refused = nobody.log_in(name, password)
+        assert (refused.status_code, "`nextlabel credentials`" in refused.text) == (401, True)
+    refused = nobody.log_in("admin", right)
+    assert (refused.status_code, "try again in 10 minutes" in refused.text) == (429, True)
+    assert nobody.get("/projects").status_code == 303
+
+
+def test_a_renewed_password_ends_the_sessions_of_its_role_only(team: Team, viewer: Browser, admin: Browser) -> None:
+    team.parts.accounts.renew("viewer", "command line")
+    assert viewer.get("/projects").status_code == 303
+    assert admin.get("/projects").status_code == 200
+    assert "renewed the password of viewer" in admin.get("/actions").text
+
+
+def test_a_cookie_that_was_changed_or_made_elsewhere_is_nobodys(app: Flask, viewer: Browser) -> None:
+    cookie = viewer.client.get_cookie("nextlabel")
+    assert cookie is not None
+    for value in (cookie.value[:-2], cookie.value.replace(".", "x.", 1), "{}", "", EVIL, "x" * 3_000):
+        stranger = app.test_client()
+        stranger.set_cookie("nextlabel", value)
+        assert stranger.get("/projects").status_code == 303
+
+
+def test_logging_out_ends_it(viewer: Browser) -> None:
+    assert viewer.post("/logout").location == "/login"
+    assert viewer.get("/projects").status_code == 303
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites_and_behind_https_from_http(nobody: Browser) -> None:
+    plain = nobody.get("/login").headers["Set-Cookie"]
+    assert ("HttpOnly" in plain, "SameSite=Lax" in plain, "Secure" in plain) == (True, True, False)
+    assert "Secure" in nobody.client.get("/login", base_url="https://localhost").headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "x", "/a\nb"])
+def test_after_the_login_nobody_is_led_elsewhere(nobody: Browser, team: Team, wanted: str) -> None:
+    sent = {"name": "viewer", "password": team.parts.accounts.keys().passwords["viewer"], "token": nobody.token}
+    done = nobody.client.post("/login", query_string={"next": wanted}, data=sent)
+    assert (done.status_code, done.location) == (303, "/projects")
+
+
+def test_tools_still_get_json_at_the_root_and_browsers_the_pages(nobody: Browser) -> None:
+    up = {"status": "UP", "model_class": "nextlabel"}
+    basic = {"Authorization": "Basic " + base64.b64encode(b"nextlabel:x").decode()}
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}, HTML | basic):
+        assert nobody.client.get("/", headers=headers).json == up
+    for path in ("/health", "/tools/memory/health"):
+        assert nobody.get(path).json == up
+    assert nobody.get("/").location == "/projects"
+
+
+# --- what a page holds -------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """The addresses in a page by attribute, its texts, and what would run or be styled within it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: set[str] = set()
+        self.inline: list[str] = []
+        self.rows: list[list[str]] = []
+        self._in_cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "href", "action", "hx-get", "srcset", "data", "poster"):
+                self.addresses.add(value or "")
+            if name == "style" or name.startswith(("on", "hx-on")):
+                self.inline.append(f"{tag} {name}")
+        if tag == "style" or (tag == "script" and "src" not in dict(attrs)):
+            self.inline.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_data(self, data: str) -> None:
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell = self._in_cell and tag not in ("td", "th")
+
+
+def test_every_answer_forbids_what_is_inline_or_from_elsewhere_and_holds_none_of_it(
+    app: Flask, taught: Team, admin: Browser, nobody: Browser
+) -> None:
+    answers = [nobody.get("/login"), *map(admin.get, pages(app, taught, "GET")), admin.post("/logout", "wrong")]
+    for answer in answers:
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert not re.search(r"unsafe|http|\*", policy)
+        page = Page(answer.text)
+        assert page.inline == []
+        elsewhere = {one for one in page.addresses if not re.match(r"/(?!/)|#|\?", one)}
+        assert elsewhere == set()
+
+
+def test_whatever_a_project_holds_is_shown_as_text(taught: Team, admin: Browser) -> None:
+    tool = Tool("memory", "memory", ToolAccess(f"javascript:alert(1)//{EVIL}", taught.tool.access.token))
+    taught.parts.connections.save(replace(taught.parts.connections.get(taught.project), tool=tool))
+    taught.parts.findings.replace(taught.project, [Finding("problem", EVIL)])
+    taught.parts.rounds.add(taught.project, 1, f"{EVIL} Asked again in 5 s.", failed=True)
+    taught.parts.rounds.add(taught.project, 1, f"{EVIL} Asked again in 12 s.", failed=True)
+    taught.parts.actions.add(EVIL, EVIL, "no-such-project")
+    taught.tool.add_tasks(taught.at_tool, [EVIL])
+    taught.run()
+    found = {path: admin.get(path).text for path in ("/projects", f"/projects/{taught.project}", "/jobs", "/actions")}
+    for path, text in found.items():
+        assert "<script>alert" not in text
+        assert "javascript:" not in text
+        assert "&lt;script&gt;alert" in text or path == "/projects"
+    failed = next(row for row in Page(found["/jobs"]).rows if row[0] == taught.project)
+    assert failed[1:3] == [EVIL, "2"]
+
+
+def test_an_unknown_project_is_a_sentence_and_not_a_traceback(admin: Browser) -> None:
+    for path in ("/projects/none", "/projects/none/versions", "/projects/none/queue"):
+        answer = admin.get(path)
+        assert (answer.status_code, "is not connected" in answer.text) == (404, True)
+    assert admin.post("/projects/none/versions/rollback").status_code == 404
+
+
+def test_what_is_sent_to_a_form_has_a_bound(admin: Browser) -> None:
+    assert admin.post("/login", name="x" * 20_000).status_code == 413
+
+
+def test_the_curve_and_its_table_hold_the_figures_of_the_overview(taught: Team, viewer: Browser) -> None:
+    versions = taught.parts.overview.project(taught.project)["versions"]
+    measured = [one for one in versions if one["accuracy"]]
+    assert len(measured) >= 2
+    text = viewer.get(f"/projects/{taught.project}").text
+    rows = {row[0]: row for row in Page(text).rows if row and row[0].startswith("nextlabel-")}
+    for one in measured:
+        found = one["accuracy"]["label"]
+        shares = [f"{found[name]:.1%}".replace("%", "\u202f%") for name in ("value", "low", "high")]
+        assert rows[one["version"]] == [one["version"], str(one["labels"]), *shares, str(found["n"])]
+    assert text.count('class="touch"') == len(measured) == len(rows)
+    assert re.search(r'role="img" aria-labelledby="(\S+) (\S+)"', text)
+    assert "<title id=" in text
+    assert "<desc id=" in text
+
+
+def test_which_tasks_are_audits_is_shown_to_admins_only(taught: Team, viewer: Browser, admin: Browser) -> None:
+    path = f"/projects/{taught.project}/queue"
+    shown, hidden = Page(admin.get(path).text).rows, viewer.get(path).text
+    audits = [row[1] for row in shown if row[1].endswith("audit")]
+    reserved = taught.parts.reserves.tasks(taught.project)
+    assert audits
+    assert {one.split()[0] for one in audits} <= reserved
+    assert "audit" not in hidden
+    assert [row[1].split()[0] for row in Page(hidden).rows[1:]] == [row[1].split()[0] for row in shown[1:]]
+
+
+def test_the_queue_shows_what_annotators_get_next(taught: Team, viewer: Browser) -> None:
+    rows = Page(viewer.get(f"/projects/{taught.project}/queue").text).rows[1:]
+    assert [row[1] for row in rows] == list(taught.queue(len(rows)))
+
+
+def test_a_task_of_label_studio_is_a_link_to_exactly_that_task() -> None:
+    connection = connection_to("ours", "label_studio", ToolAccess("http://ls:8080/", "hush"))
+    connection = replace(connection, at_tool=ToolProjectId("7"))
+    assert _page_of(connection, TaskId("41")) == "http://ls:8080/projects/7/data?task=41"
+    assert _page_of(replace(connection, tool=Tool("x", "files", ToolAccess("/x"))), TaskId("41")) is None
+
+
+# --- live --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_live_is_sent_again_only_when_it_has_changed(taught: Team, viewer: Browser) -> None:
+    path = f"/projects/{taught.project}?live"
+    first = viewer.get(path)
+    assert first.status_code == 200
+    assert "<html" not in first.text
+    assert first.text.strip() in viewer.get(f"/projects/{taught.project}").text
+    again = viewer.get(path, **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    taught.work(1)
+    taught.run()
+    changed = viewer.get(path, **{"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.headers["ETag"] != first.headers["ETag"]) == (200, True)
+
+
+def test_style_and_scripts_are_kept_by_browsers_as_long_as_they_are_the_same(nobody: Browser) -> None:
+    addresses = [one for one in Page(nobody.get("/login").text).addresses if one.startswith("/assets/")]
+    assert len(addresses) == 4
+    for path in addresses:
+        plain, zipped = nobody.get(path), nobody.get(path, **{"Accept-Encoding": "gzip, br"})
+        assert "immutable" in plain.headers["Cache-Control"]
+        assert len(zipped.data) < len(plain.data)
+        assert "immutable" not in nobody.get(path.replace(path.split("/")[2], "0")).headers["Cache-Control"]
+    assert nobody.get("/assets/0/../site.py").status_code == 404
+    assert nobody.get("/assets/0/VENDORED.md").status_code == 404
+
+
+def test_many_who_look_at_once_cost_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.web.pages.recent._SECONDS", 60)
+    asked: list[int] = []
+
+    def read(key: int) -> int:
+        asked.append(key)
+        return key
+
+    recent = Recent(read)
+    assert [recent(1), recent(1), recent(2)] == [1, 1, 2]
+    assert asked == [1, 2]
+    recent.forget()
+    assert (recent(1), asked) == (1, [1, 2, 1])
+
+
+# --- choosing versions -------------------------------------------------------------------------------------
+
+
+def test_an_admin_promotes_rolls_back_and_releases_and_it_is_noted_who_did(taught: Team, admin: Browser) -> None:
+    forms, newest = f"/projects/{taught.project}/versions", taught.serving.version
+    done = admin.post(f"{forms}/promote", version="nextlabel-2")
+    assert (done.status_code, done.location) == (303, forms)
+    assert (taught.serving.version, taught.serving.chosen) == ("nextlabel-2", True)
+    shown = admin.get(forms)
+    assert "nextlabel-2 serves until you choose another" in shown.text
+    assert "Let new versions serve" in shown.text
+    assert "serves until you choose another" not in admin.get(forms).text, "a note is shown once"
+    assert taught.parts.job_queue.dispatch_due() == 1, "a worker is to put the queue in its order"
+    taught.run()
+    assert taught.in_force() == taught.serving.announced_version
+    admin.post(f"{forms}/rollback")
+    assert taught.serving.version == newest
+    admin.post(f"{forms}/release")
+    assert (taught.serving.version, taught.serving.chosen) == (newest, False)
+    noted = [(one.who, one.what, one.about) for one in taught.parts.actions.last(3)]
+    assert noted == [
+        ("admin", f"released {newest}", taught.project),
+        ("admin", f"chose {newest}", taught.project),
+        ("admin", "chose nextlabel-2", taught.project),
+    ]
+
+
+def test_what_cannot_be_chosen_is_a_sentence(taught: Team, admin: Browser) -> None:
+    refused = admin.post(f"/projects/{taught.project}/versions/promote", version=EVIL)
+    assert (refused.status_code, "has no version" in refused.text) == (400, True)
+
+
+def test_an_admin_need_not_wait_for_a_worker_that_learns(
+    taught: Team, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextlabel.service.versions._PATIENCE_SECONDS", 0)
+    overtaken = taught.parts.fences.next(taught.project)
+    with taught.parts.job_queue.lease(taught.project):
+        admin.post(f"/projects/{taught.project}/versions/promote", version="nextlabel-2")
+    assert taught.serving.version == "nextlabel-2"
+    with pytest.raises(Exception, match="taken over"):
+        taught.parts.fences.check(taught.project, overtaken)
+
+
+@pytest.mark.every_database
+def test_only_the_last_thousand_actions_are_kept(team: Team) -> None:
+    actions = team.parts.actions
+    for n in range(1_003):
+        actions.add("admin", f"number {n}" if n else "x" * 10_000)
+    kept = actions.last(2_000)
+    assert (len(kept), kept[0].what, kept[-1].what) == (1_000, "number 1002", "number 3")
+
+
+@pytest.mark.every_database
+def test_the_passwords_are_made_once(team: Team) -> None:
+    first = team.parts.accounts.keys()
+    assert team.parts.accounts.keys() == first
+    assert all(len(one) == 24 for one in first.passwords.values())
+    assert len({first.signing, *first.passwords.values()}) == 3
+    assert first.role_of("admin", first.passwords["admin"]) == "admin"
+    assert first.role_of("admin", first.passwords["viewer"]) is None
