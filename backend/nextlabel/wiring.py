@@ -56,6 +56,7 @@ from nextlabel.storage.database import Database
 from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.marks import ProjectMarks
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.page_secrets import PageSecrets
@@ -314,6 +315,7 @@ class Parts:
             self.alarms,
             self.suspects.suspects,
             self.actions,
+            ProjectMarks(self.database),
         )
 
 

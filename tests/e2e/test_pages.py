@@ -91,7 +91,7 @@ def test_a_lead_logs_in_watches_the_curve_grow_and_has_another_version_serve(pag
     expect(rows).to_have_count(before + 1)
     expect(opened).to_be_focused()
     page.get_by_role("link", name="Versions").click()
-    page.get_by_role("button", name="Have nextlabel-2 serve").click()
+    page.get_by_role("button", name="Promote nextlabel-2").click()
     expect(page.get_by_role("status").first).to_contain_text("nextlabel-2 serves until you choose another")
     expect(page.get_by_role("row", name="nextlabel-2")).to_contain_text("in service")
     page.get_by_role("link", name="Queue").click()

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel.ports.state import Tool
 from nextlabel.ports.tool import Finding, ToolAccess
-from nextlabel.service.overview import _page_of
+from nextlabel.service.overview import page_of
 from nextlabel.testing import connection_to
 from nextlabel.web import create_app
 from nextlabel.web.pages import Pages
@@ -56,7 +56,6 @@ class Browser:
 @pytest.fixture(autouse=True)
 def _read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.web.pages.recent._SECONDS", 0)
-    monkeypatch.setattr("nextlabel.web.pages.recent._LONGEST_SECONDS", 0)
 
 
 @pytest.fixture
@@ -320,8 +319,8 @@ def test_the_queue_shows_what_annotators_get_next(taught: Team, viewer: Browser)
 def test_a_task_of_label_studio_is_a_link_to_exactly_that_task() -> None:
     connection = connection_to("ours", "label_studio", ToolAccess("http://ls:8080/", "hush"))
     connection = replace(connection, at_tool=ToolProjectId("7"))
-    assert _page_of(connection, TaskId("41")) == "http://ls:8080/projects/7/data?task=41"
-    assert _page_of(replace(connection, tool=Tool("x", "files", ToolAccess("/x"))), TaskId("41")) is None
+    assert page_of(connection, TaskId("41")) == "http://ls:8080/projects/7/data?task=41"
+    assert page_of(replace(connection, tool=Tool("x", "files", ToolAccess("/x"))), TaskId("41")) is None
 
 
 # --- live --------------------------------------------------------------------------------------------------
@@ -353,19 +352,41 @@ def test_style_and_scripts_are_kept_by_browsers_as_long_as_they_are_the_same(nob
     assert nobody.get("/assets/0/VENDORED.md").status_code == 404
 
 
-def test_many_who_look_at_once_cost_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextlabel.web.pages.recent._SECONDS", 60)
+def test_what_is_read_is_kept_until_its_mark_changes(taught: Team, viewer: Browser) -> None:
+    mark, path = taught.parts.overview.mark, f"/projects/{taught.project}?live"
+    other = taught.parts.overview.mark("another"), mark()
+    for change in (
+        taught.run,
+        lambda: taught.choose(audit_share=0.4),
+        lambda: taught.parts.findings.replace(taught.project, [Finding("warning", "mind the gap")]),
+        lambda: taught.parts.findings.replace(taught.project, []),
+        lambda: taught.parts.versions.promote(taught.project, "nextlabel-2"),
+        lambda: taught.parts.pausing.pause(taught.project),
+    ):
+        before = mark(taught.project)
+        assert mark(taught.project) == before
+        change()
+        assert mark(taught.project) != before
+    assert mark("another") == other[0]
+    assert mark() != other[1]
+    assert "paused" in viewer.get(path).text
+
+
+def test_many_who_ask_at_once_cost_one_reading() -> None:
     asked: list[int] = []
 
     def read(key: int) -> int:
         asked.append(key)
         return key
 
-    recent = Recent(read)
+    marks = {1: "a", 2: "b"}
+    recent = Recent(read, marks.get)
     assert [recent(1), recent(1), recent(2)] == [1, 1, 2]
     assert asked == [1, 2]
+    marks[1] = "c"
+    assert ([recent(1), recent(2)], asked) == ([1, 2], [1, 2, 1])
     recent.forget()
-    assert (recent(1), asked) == (1, [1, 2, 1])
+    assert (recent(1), asked) == (1, [1, 2, 1, 1])
 
 
 # --- choosing versions -------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
+from nextlabel.storage.marks import ProjectMarks
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.reserves import StoredReserves
@@ -57,6 +58,7 @@ class Overview:
     alarms: Alarms
     suspects: StoredSuspects
     actions: StoredActions
+    marks: ProjectMarks
 
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
@@ -74,6 +76,10 @@ class Overview:
     def project(self, name: str) -> dict[str, Any]:
         """One project that is connected. Raises `NotConnected`."""
         return next(self.projects(name))
+
+    def mark(self, project: str | None = None) -> str:
+        """Stays the same while nothing new is to be read of a project, or of any; far cheaper than reading it."""
+        return self.marks.of(None if project is None else ProjectId(project))
 
     def place(self) -> dict[str, Any]:
         """Where the state is that is shown: nothing is more puzzling than the right figures of another installation."""
@@ -125,7 +131,7 @@ class Overview:
                 "task": one.id,
                 "place": places[one.id],
                 "text": _text_of(one.data),
-                "url": _page_of(connection, one.id),
+                "url": page_of(connection, one.id),
                 "audit": one.id in audits,
             }
             for one in found
@@ -254,7 +260,7 @@ def _text_of(data: Mapping[str, object]) -> str:
     return found if len(found) <= _LONGEST_TEXT else f"{found[:_LONGEST_TEXT]}…"
 
 
-def _page_of(connection: Connection, task: TaskId) -> str | None:
+def page_of(connection: Connection, task: TaskId) -> str | None:
     """Where people open a task in its tool; None where a task has no address there."""
     kind, tool = discovery.connector_type(connection.tool.kind), connection.tool
     return kind.task_page(tool.access, connection.at_tool, task) if isinstance(kind, HasTaskPages) else None

@@ -13,7 +13,7 @@ _MOST_ADDRESSES = 1_000
 
 
 class Attempts:
-    """Ten failures from an address in ten minutes, then none is heard until they are over.
+    """Ten failures from an address in ten minutes; further attempts are refused until they are over.
 
     Of a thousand addresses at most, for each process that serves: a password of 144 bits needs no more. All addresses
     of an IPv6 network (/64) count as one.

@@ -11,7 +11,7 @@ from nextlabel.evaluation.accuracy import in_words
 from nextlabel.labeling import counted
 
 WIDTH, HEIGHT = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 22, 12, 30
 _MOST_DRAWN, _MOST_CHARTS = 120, 6
 _TICKS = 6
 
@@ -26,8 +26,17 @@ class Point:
     bottom: float
     version: str
     labels: int
-    serves: bool
+    state: str
     found: Mapping[str, Any]
+
+    @property
+    def serves(self) -> bool:
+        return self.state == "in_service"
+
+    @property
+    def aside(self) -> bool:
+        """Whether it never served, because it was worse or a person had chosen another."""
+        return self.state in ("turned_down", "held_back")
 
     @property
     def words(self) -> str:
@@ -100,7 +109,7 @@ class _Scale:
 
 def _point(one: Mapping[str, Any], found: Mapping[str, Any], x: _Scale, y: _Scale) -> Point:
     places = x.at(one["labels"]), y.at(found["value"]), y.at(found["high"]), y.at(found["low"])
-    return Point(*places, one["version"], one["labels"], one["state"] == "in_service", found)
+    return Point(*places, one["version"], one["labels"], one["state"], found)
 
 
 def _thinned(measured: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from nextlabel.web.pages.site import Site
 
 
 def add(site: Site, overview: Overview) -> None:
-    recent = site.recent(overview.project)
+    recent = site.recent(overview.project, overview.mark)
 
     def project(project: str) -> AnyResponse:
         found = recent(project)

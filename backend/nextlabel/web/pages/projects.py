@@ -10,7 +10,7 @@ from nextlabel.web.pages.site import Site
 
 
 def add(site: Site, overview: Overview) -> None:
-    recent = site.recent(lambda _: list(overview.projects()))
+    recent = site.recent(lambda _: list(overview.projects()), overview.mark)
 
     def projects() -> AnyResponse:
         return show("projects.html", projects=recent(None))

@@ -11,8 +11,8 @@ from nextlabel.web.pages.site import Site
 
 
 def add(site: Site, overview: Overview) -> None:
-    recent_project = site.recent(overview.project)
-    recent_queue = site.recent(lambda project: overview.queue(ProjectId(project)))
+    recent_project = site.recent(overview.project, overview.mark)
+    recent_queue = site.recent(lambda project: overview.queue(ProjectId(project)), overview.mark)
 
     def queue(project: str) -> AnyResponse:
         found = recent_project(project)

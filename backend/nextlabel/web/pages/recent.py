@@ -6,47 +6,64 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
 
-_SECONDS, _LONGEST_SECONDS, _MOST = 1.0, 5.0, 200
+_SECONDS, _LONGEST_SECONDS, _MOST = 1.0, 30.0, 200
+_MEANWHILE_SECONDS = 5.0
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
-    """Keeps what was read for a second, of 200 things at most. While one thread reads again, others get what was read
-    up to five seconds ago. What reading raises is not kept."""
+@dataclass(slots=True)
+class _Kept(Generic[V]):
+    """``at`` is when it was read, ``proved_at`` when it last proved to be all there is."""
 
-    def __init__(self, read: Callable[[K], V]) -> None:
-        self._read = read
-        self._known: OrderedDict[K, tuple[float, V]] = OrderedDict()
+    value: V
+    mark: object
+    at: float
+    proved_at: float
+
+
+class Recent(Generic[K, V]):
+    """Keeps what was read of 200 things at most, for a second; for half a minute where its ``mark``, which is cheap,
+    has stayed the same. While one thread reads again, others get what was read, if that holds for five seconds ago.
+    What reading raises is not kept."""
+
+    def __init__(self, read: Callable[[K], V], mark: Callable[[K], object] | None = None) -> None:
+        self._read, self._mark = read, mark
+        self._known: OrderedDict[K, _Kept[V]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, key: K) -> V:
-        at, value = self._known.get(key, (None, None))
-        age = inf if at is None else time.monotonic() - at
-        if age < _SECONDS:
-            return value  # type: ignore[return-value]
-        if not self._lock.acquire(blocking=age >= _LONGEST_SECONDS):
-            return value  # type: ignore[return-value]
+        kept = self._known.get(key)
+        age = inf if kept is None else time.monotonic() - kept.proved_at
+        if kept and age < _SECONDS:
+            return kept.value
+        if not self._lock.acquire(blocking=age > _MEANWHILE_SECONDS) and kept:
+            return kept.value
         try:
-            return self._read_again(key, at)
+            return self._renewed(key, kept)
         finally:
             self._lock.release()
 
     def forget(self) -> None:
         """Something was changed by this process."""
-        self._known.clear()
+        with self._lock:
+            self._known.clear()
 
-    def _read_again(self, key: K, before: float | None) -> V:
-        known = self._known.get(key)
-        if known and known[0] != before:  # somebody else was first
-            return known[1]
-        value = self._read(key)
-        self._known[key] = time.monotonic(), value
+    def _renewed(self, key: K, before: _Kept[V] | None) -> V:
+        kept, now = self._known.get(key), time.monotonic()
+        if kept is not before and kept:  # another thread was first
+            return kept.value
+        mark = self._mark(key) if self._mark else None
+        if kept and self._mark and kept.mark == mark and now - kept.at < _LONGEST_SECONDS:
+            kept.proved_at = now
+            return kept.value
+        made = self._known[key] = _Kept(self._read(key), mark, now, now)
         self._known.move_to_end(key)
-        while len(self._known) > _MOST:
+        if len(self._known) > _MOST:
             self._known.popitem(last=False)
-        return value
+        return made.value

@@ -67,9 +67,9 @@ class Site:
         self._needs[view.__name__] = needs
         self.blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
 
-    def recent(self, read: Callable[[Any], Any]) -> Recent[Any, Any]:
-        """What pages read, once for all who look; read again at once when something was changed here."""
-        made = Recent[Any, Any](read)
+    def recent(self, read: Callable[[Any], Any], mark: Callable[[Any], object] | None = None) -> Recent[Any, Any]:
+        """What pages read, once for all who ask; read again at once when something was changed here."""
+        made = Recent[Any, Any](read, mark)
         self._changed.append(made.forget)
         return made
 

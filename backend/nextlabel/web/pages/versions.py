@@ -15,7 +15,7 @@ _MOST_SHOWN = 100
 
 
 def add(site: Site, overview: Overview, deciding: Versions) -> None:
-    recent = site.recent(overview.project)
+    recent = site.recent(overview.project, overview.mark)
 
     def versions(project: str) -> AnyResponse:
         found = recent(project)
