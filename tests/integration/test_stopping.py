@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from everything import representing
 from nextlabel.cli import cli
 from nextlabel.evaluation.stopping import RATIO
+from nextlabel.features.cache import VectorCache
+from nextlabel.features.source import Source
+from nextlabel.features.text_cache import TextFeatureCache
+from nextlabel.labeling import Input, LabelSchema, ModelVersion, ProjectId, Target, TargetKind, Task, TaskId
+from nextlabel.learning.targets import TargetsWorkbench
+from nextlabel.loop.stopping import Stopping
+from nextlabel.ports.state import Labeled
 from nextlabel.settings import Settings
 from nextlabel.storage.database.tables import checkpoints
+from nextlabel.wiring import Parts
 
 if TYPE_CHECKING:
     from integration.conftest import Team
+
+WORDS = ("winter", "summer")
 
 
 def told(team: Team) -> dict[str, Any]:
@@ -101,3 +114,40 @@ def test_tasks_that_come_later_are_compared_too_and_what_was_found_stays(team: T
     assert found[before - 1 :][-1]["since"]
     last = team.parts.checkpoints.predicted(team.project, found[-1]["version"])["label"]
     assert len(last) == 660
+
+
+KINDS_OF_LABELS: dict[TargetKind, Callable[[int], object]] = {
+    "choice": lambda n: "ab"[n % 2],
+    "choices": lambda n: ["a"] if n % 2 else ["a", "b"],
+    "number": lambda n: float(n % 2) * 3 + n % 3 / 10,
+    "spans": lambda n: [[0, 4, "ab"[n % 2]]],
+    "ranking": lambda n: ["x", "y"] if n % 2 else ["y", "x"],
+}
+
+
+@pytest.mark.parametrize("kind", representing(KINDS_OF_LABELS, {"choice", "number", "ranking"}))
+def test_versions_of_every_kind_of_target_are_checked_and_compared(
+    kind: TargetKind, parts: Parts, tmp_path: Path
+) -> None:
+    items = [{"id": "x", "title": "good"}, {"id": "y", "title": "bad"}]
+    words = "word" if kind == "spans" else "odd"
+    tasks = [Task(TaskId(str(n)), {"text": f"{words} {WORDS[n % 2]} {n}", "items": items}) for n in range(240)]
+    labels = ("a", "b") if kind in ("choice", "choices", "spans") else ()
+    target = Target("q", kind, (Input("text"),), labels, options="items" if kind == "ranking" else "")
+    project, stopping = ProjectId("p"), Stopping(parts.checkpoints)
+    fence = parts.fences.next(project)
+    for size in (60, 90, 96):
+        given = [{"q": KINDS_OF_LABELS[kind](n)} for n in range(size)]
+        labeled = Labeled(tuple(tasks[:size]), tuple(given), (None,) * size)
+        source = Source(TextFeatureCache(tmp_path).features, VectorCache(tmp_path), lambda address: b"")
+        audits = [task.id for task in tasks[:size:2]]
+        bench = TargetsWorkbench(LabelSchema((target,)), labeled, tasks[size:], source, seed=0, audits=audits)
+        model = bench.learn(None, lambda: None).model
+        assert stopping.note(project, bench, ModelVersion(f"v{size}"), model, fence=fence)
+    found = parts.checkpoints.figures(project)
+    assert [one.checked.since for one in found] == [None, 60, 60]
+    assert all(0 <= one.checked.error["q"] <= 1 for one in found)
+    assert -1 <= found[-1].checked.alike["q"] <= 1
+    assert 0 <= found[-1].checked.changed["q"] <= 1
+    assert found[-1].forecasts["q"].low <= found[-1].forecasts["q"].high
+    assert set(found[-1].saved) == (set() if kind == "spans" else {"q"})
