@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from benchmarks.page import write_table
-from benchmarks.stopping_published import CRITERIA, PUBLISHED, stopped
+from benchmarks.stopping_published import CRITERIA, PUBLISHED, kept_in, stopped
 from benchmarks.stopping_runs import KEPT, Run, checked, run
 from nextlabel.evaluation.forecast import AHEAD, Forecast, forecast
 from nextlabel.evaluation.savings import Ahead, Saved, saved
@@ -318,7 +318,7 @@ def main() -> None:
     by_size = {name: {k: [kept[name, n, k] for n in seeds] for k in ROUNDS} for name in ROUNDS_ON if seeds}
     theirs = [(name, seed) for name in PUBLISHED for seed in range(effort.published)]
     if given.table:
-        theirs = [(name, seed) for name, seed in theirs if (KEPT / f"published-{name}-{seed}.json").exists()]
+        theirs = [(name, seed) for name, seed in theirs if kept_in(name, seed).exists()]
     done = dict(zip(theirs, doing(delayed(stopped)(*one) for one in theirs), strict=True))
     tables = {
         "stopping": (STOPS, [one.row() for one in found]),

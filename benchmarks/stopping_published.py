@@ -22,6 +22,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.stats import entropy
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.svm import SVC
 
@@ -56,7 +57,7 @@ PUBLISHED: Mapping[str, Mapping[str, Theirs]] = {
 
 def stopped(name: str, seed: int) -> dict[str, list[float]]:
     """By criterion the labels and the accuracy at the stop; from the file that keeps it, where there is one."""
-    path = KEPT / f"published-{name}-{seed}.json"
+    path = kept_in(name, seed)
     if not path.exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Platt's probabilities will be gone from scikit-learn one day
@@ -66,6 +67,11 @@ def stopped(name: str, seed: int) -> dict[str, list[float]]:
         unfinished.write_text(json.dumps(found), encoding="utf-8")
         unfinished.replace(path)
     return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def kept_in(name: str, seed: int) -> Path:
+    """The file of a finished run."""
+    return KEPT / f"published-{name}-{seed}.v2.json"
 
 
 def _run(name: str, seed: int) -> dict[str, list[float]]:
@@ -84,8 +90,9 @@ def _run(name: str, seed: int) -> dict[str, list[float]]:
         agreed = agreed + 1 if before is not None and kappa(before, now) >= _ALIKE else 0
         before = now
         unlabeled = np.setdiff1d(pool, labeled)
-        unsure = 1 - model.predict_proba(products[np.ix_(unlabeled, labeled)]).max(axis=1)
-        for criterion, holds in zip(CRITERIA, (agreed >= _TIMES, unsure.mean() < _SURE), strict=True):
+        chances = model.predict_proba(products[np.ix_(unlabeled, labeled)])
+        unsure, doubt = 1 - chances.max(axis=1), float(entropy(chances, axis=1).mean())
+        for criterion, holds in zip(CRITERIA, (agreed >= _TIMES, doubt < _SURE), strict=True):
             if holds and criterion not in found:
                 right = model.predict(products[np.ix_(test, labeled)]) == classes[test]
                 found[criterion] = [float(len(labeled)), float(right.mean())]

@@ -1,4 +1,4 @@
-"""When to stop, in the loop: versions are checked now and then, and what is found by it is told by `status`."""
+"""When to stop, in the loop: versions are checked now and then, and `status` shows what is found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WORDS = ("winter", "summer")
 
 
-def told(team: Team) -> dict[str, Any]:
+def overview_of(team: Team) -> dict[str, Any]:
     (overview,) = team.parts.overview.projects(team.project)
     return overview
 
@@ -53,15 +53,15 @@ def mails(team: Team) -> Team:
 
 
 @pytest.mark.every_database
-def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_is_told_what_is_lacking(
+def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_shows_what_is_lacking(
     mails: Team, settings: Settings
 ) -> None:
     label(mails, 4)
-    early = told(mails)["stopping"]
+    early = overview_of(mails)["stopping"]
     assert early["stop"] is None
     assert "of 30 audit tasks are labeled" in early["sentence"]
     label(mails, 9, batch=20)
-    found = told(mails)["stopping"]
+    found = overview_of(mails)["stopping"]
     assert found["stop"], found["sentence"]
     assert found["sentence"].startswith("Stop: predictions are stable (κ ")
     assert found["criteria"][0]["holds"]
@@ -69,8 +69,8 @@ def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_is_to
     env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     status = CliRunner().invoke(cli, ["status", "--project", mails.project], env=env).stdout
     assert found["sentence"] in status
-    assert told(mails)["labels_saved"]["label"]["sentence"] in status
-    assert told(mails)["at_a_time"]["sentence"] in status
+    assert overview_of(mails)["labels_saved"]["label"]["sentence"] in status
+    assert overview_of(mails)["at_a_time"]["sentence"] in status
 
 
 def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_one_needs_is_let_go(
@@ -78,7 +78,7 @@ def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_
 ) -> None:
     label(mails, 12, batch=20)
     label(mails, 3, batch=3)
-    found = told(mails)["stopping"]["checked"]
+    found = overview_of(mails)["stopping"]["checked"]
     labels = [one["labels"] for one in found]
     assert all(later >= 1.05 * earlier for earlier, later in pairwise(labels))
     assert labels[0] == 20
@@ -92,10 +92,10 @@ def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_
 
 def test_another_labeling_config_begins_anew_and_a_class_without_labels_is_named(mails: Team) -> None:
     label(mails, 6)
-    assert told(mails)["stopping"]["checked"]
+    assert overview_of(mails)["stopping"]["checked"]
     mails.ask("ham", "spam", "phishing")
     label(mails, 1)
-    found = told(mails)
+    found = overview_of(mails)
     assert len(found["stopping"]["checked"]) == 1
     assert "fewer than 5 labels of 'phishing' (0)" in found["stopping"]["sentence"]
     assert found["at_a_time"]["rare"] == {"label": {"phishing": 0}}
@@ -106,10 +106,10 @@ def test_tasks_that_come_later_are_compared_too_and_what_was_found_stays(team: T
     team.import_mails(60)
     team.run()
     label(team, 4)
-    before = len(told(team)["stopping"]["checked"])
+    before = len(overview_of(team)["stopping"]["checked"])
     team.import_mails(600)
     label(team, 3)
-    found = told(team)["stopping"]["checked"]
+    found = overview_of(team)["stopping"]["checked"]
     assert len(found) > before
     assert found[before - 1 :][-1]["since"]
     last = team.parts.checkpoints.predicted(team.project, found[-1]["version"])["label"]

@@ -37,7 +37,7 @@ def test_the_gain_is_inside_the_interval_at_least_as_often_as_it_says(at_30: flo
     assert np.mean([one.value for one in drawn]) == pytest.approx(float(truth), abs=0.5 * float(truth))
 
 
-def test_a_curve_that_is_flat_or_near_its_end_is_told_from_one_that_still_falls() -> None:
+def test_a_curve_that_is_flat_or_near_its_end_differs_from_one_that_still_falls() -> None:
     assert found(0.6, 0.4, 200, 1).value > 0.01
     assert found(0.02, 0.5, 200, 1).high < 0.005
 

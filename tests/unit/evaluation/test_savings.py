@@ -1,4 +1,4 @@
-"""Labels saved are told when the interval is narrow, and then hold the truth."""
+"""Labels saved are shown when the interval is narrow, and then hold the truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def accuracy(labels: float, power: float) -> float:
     return float(1 - 0.6 * (labels / 20) ** -power)
 
 
-def told(audits: int, seed: int, steep: float = 0.7, flat: float = 0.5, spread: float = SPREAD) -> tuple[Saved, float]:
+def claimed(
+    audits: int, seed: int, steep: float = 0.7, flat: float = 0.5, spread: float = SPREAD
+) -> tuple[Saved, float]:
     """And how many chosen labels are truly worth as much as the random ones."""
     rng, m = np.random.default_rng(seed), round(0.9 * audits)
     of_audits, of_others = rng.random(audits), rng.random(1000)
@@ -43,8 +45,8 @@ def told(audits: int, seed: int, steep: float = 0.7, flat: float = 0.5, spread: 
     return saved(LABELS, ahead, m, spread**2, LABELS[-1]), worth
 
 
-def test_what_is_told_holds_and_is_told_once_there_are_enough_audits() -> None:
-    found = [told(200, seed) for seed in range(60)]
+def test_what_is_claimed_holds_and_is_shown_once_there_are_enough_audits() -> None:
+    found = [claimed(200, seed) for seed in range(60)]
     shown = [(one, worth) for one, worth in found if one.is_shown]
     assert len(shown) >= 30
     assert np.mean([one.low <= worth <= (one.high or 0) for one, worth in shown]) >= 0.93
@@ -53,7 +55,7 @@ def test_what_is_told_holds_and_is_told_once_there_are_enough_audits() -> None:
 
 
 def test_before_that_it_is_too_early_and_it_says_how_many_more_audits_it_takes() -> None:
-    early = [told(35, seed, spread=0.15)[0] for seed in range(10)]
+    early = [claimed(35, seed, spread=0.15)[0] for seed in range(10)]
     assert not any(one.is_shown for one in early)
     assert all(one.needed > 35 for one in early)
     assert all("too early to tell: it takes about" in one.sentence for one in early)

@@ -92,7 +92,7 @@ def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
     assert "and 995 more" in many
 
 
-def test_a_budget_that_is_spent_is_told_whatever_the_advice() -> None:
+def test_a_budget_that_is_spent_is_named_whatever_the_advice() -> None:
     for more in ({}, {"audits": 3}, {"error": STEADY}):
         found = given_advice(wanted=Wanted(budget=150), **more)
         assert found.spent
