@@ -13,6 +13,7 @@ import numpy as np
 
 from nextlabel.estimators.choice import LinearChoice, fit_choice
 from nextlabel.estimators.choices import LinearChoices, fit_choices
+from nextlabel.estimators.folds import Draws, draws_of
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.estimators.number import LinearNumber, fit_number
 from nextlabel.estimators.offered import OfferedLabels, fit_offered
@@ -95,6 +96,11 @@ def _fit_offered(known: Known) -> Fitted:
     return Fitted(*fit_offered(*labeled, space=known.space, seed=known.seed, judged=known.judged))
 
 
+def _draws(known: Known) -> Draws | None:
+    """None where only features are known."""
+    return draws_of(known.tasks, known.seed) if known.tasks else None
+
+
 def _fit_choice(known: Known) -> Fitted:
     if known.target.options:
         return _fit_offered(known)
@@ -108,6 +114,7 @@ def _fit_choice(known: Known) -> Fitted:
         judged=known.judged,
         others=known.others,
         last=known.last,
+        draws=_draws(known),
     )
     if predicted is None:
         return Fitted(model)
@@ -121,13 +128,23 @@ def _fit_choices(known: Known) -> Fitted:
     if known.target.options:
         return _fit_offered(replace(known, judged=True))
     given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
-    return Fitted(*fit_choices(known.features, given, labels=known.target.labels, space=known.space, seed=known.seed))
+    draws, labels = _draws(known), known.target.labels
+    return Fitted(*fit_choices(known.features, given, labels=labels, space=known.space, seed=known.seed, draws=draws))
 
 
 def _fit_number(known: Known) -> Fitted:
     numbers = [label for label in known.labels if isinstance(label, float)]
-    scale, space = known.target.scale or Scale(), known.space
-    return Fitted(*fit_number(known.features, numbers, scale=scale, space=space, seed=known.seed, judged=known.judged))
+    return Fitted(
+        *fit_number(
+            known.features,
+            numbers,
+            scale=known.target.scale or Scale(),
+            space=known.space,
+            seed=known.seed,
+            judged=known.judged,
+            draws=_draws(known),
+        )
+    )
 
 
 def _fit_spans(known: Known) -> Fitted:

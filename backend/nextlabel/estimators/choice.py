@@ -14,9 +14,10 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from nextlabel.estimators.folds import Draws, Split, splits_of
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
-from nextlabel.estimators.starts import Fitting, LastFit, fold_of
+from nextlabel.estimators.starts import Fitting, LastFit
 from nextlabel.features.spaces import Space, active
 from nextlabel.labeling import Task
 from nextlabel.labeling.ranking import Features, Floats
@@ -86,6 +87,7 @@ def fit_choice(
     groups: Sequence[int] | None = None,
     others: Features | None = None,
     last: LastFit | None = None,
+    draws: Draws | None = None,
 ) -> tuple[LinearChoice, ChoicePredictions | None]:
     """Fit on n labeled rows.
 
@@ -95,8 +97,8 @@ def fit_choice(
     Labels must be of ``classes`` and name at least two of them. Probabilities are calibrated by temperature
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
     neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest. Rows of one of
-    the ``groups`` are seen together, or not at all. Where there are many labels the fit begins at the ``last`` one,
-    which is replaced.
+    the ``groups`` are seen together, or not at all. ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
+    Where there are many labels the fit begins at the ``last`` one, which is replaced.
     """
     position = {label: i for i, label in enumerate(classes)}
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
@@ -106,9 +108,9 @@ def fit_choice(
     rows = Rows(x) if len(y) <= min(_MAX_PRODUCTS, len(columns)) else None
     numbers = x if rows is None else rows.numbers
     beginning = None
-    if last is not None and groups is None and len(y) > _MANY and len(seen) > 2:
+    if last is not None and draws is not None and groups is None and len(y) > _MANY and len(seen) > 2:
         beginning = _Beginning(last, rows, columns, seen)
-    folds = _folds(numbers, y, seed, groups, beginning) if judged else None
+    folds = _folds(numbers, y, seed, groups, draws, beginning) if judged else None
     held_out = None if folds is None else _out_of_fold_scores(folds, numbers, len(seen))
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
 
@@ -204,11 +206,6 @@ class _Beginning:
             return found
         return self._rows.from_weights_of_rows(found[0]), found[1]
 
-    def splits(self, folds: int) -> Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """The same task is always in the same fold: its models never begin at one that has seen it."""
-        fold = fold_of(self._last.tasks, folds)
-        return [(np.flatnonzero(fold != n), np.flatnonzero(fold == n)) for n in range(folds)]
-
     def keep(self, models: Sequence[Fitting]) -> None:
         of_rows = [
             (weights if self._rows is None else self._rows.weights_of_rows(weights), intercept, self._seen[classes])
@@ -218,33 +215,41 @@ class _Beginning:
 
 
 def _folds(
-    x: Features, y: NDArray[np.integer], seed: int, groups: Sequence[int] | None, beginning: _Beginning | None
+    x: Features,
+    y: NDArray[np.integer],
+    seed: int,
+    groups: Sequence[int] | None,
+    draws: Draws | None,
+    beginning: _Beginning | None,
 ) -> Sequence[_Fold] | None:
     """Of all n rows; None where a fold would have had one class only."""
-    tolerance = _ROUGH if len(y) > _MANY else _EXACT
-    splits = _splits(y, seed, groups) if beginning is None else beginning.splits(_FOLDS)
-    found = []
-    for n, (train, test) in enumerate(splits or ()):
+    most = min(int(np.bincount(y).max()), len(y) if groups is None else len(set(groups)))
+    if len(y) < 2 * _FOLDS or most < 2:
+        return None
+    if beginning is not None and draws is not None:
+        # What begins at the last fit must never have seen what it is judged by: no label moves to another fold.
+        splits = splits_of(draws, _FOLDS)
+    else:
+        splits = _splits(y, min(_FOLDS, most), seed, groups, draws)
+    tolerance, found = _ROUGH if len(y) > _MANY else _EXACT, []
+    for n, (train, test) in enumerate(splits):
         known, y_train = np.unique(y[train], return_inverse=True)
         if len(known) < 2:
             return None
         begin = None if beginning is None or len(known) < 3 else beginning.of(n + 1, known)
         found.append(_Fold(test, known, *_fit_linear(x[train], y_train, tolerance=tolerance, begin=begin)))
-    return found or None
+    return found
 
 
 def _splits(
-    y: NDArray[np.integer], seed: int, groups: Sequence[int] | None
-) -> Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
-    """Rows to be fitted and rows to be predicted, by turns; None where there are too few."""
-    most = min(int(np.bincount(y).max()), len(y) if groups is None else len(set(groups)))
-    if len(y) < 2 * _FOLDS or most < 2:
-        return None
-    of_rows = StratifiedKFold if groups is None else StratifiedGroupKFold
-    folds = of_rows(min(_FOLDS, most), shuffle=True, random_state=seed)
+    y: NDArray[np.integer], folds: int, seed: int, groups: Sequence[int] | None, draws: Draws | None
+) -> list[Split]:
+    if draws is not None and groups is None:
+        return splits_of(draws, folds, y)
+    of_rows = (StratifiedKFold if groups is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # one label of a class is usual
-        return list(folds.split(np.zeros(len(y)), y, groups))
+        return list(of_rows.split(np.zeros(len(y)), y, groups))
 
 
 def _out_of_fold_scores(folds: Sequence[_Fold], x: Features, k: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from nextlabel.estimators.folds import Draws, Split, splits_of
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
@@ -58,6 +59,7 @@ def fit_choices(
     seed: int = 0,
     judged: bool = True,
     offered: NDArray[np.bool_] | None = None,
+    draws: Draws | None = None,
 ) -> tuple[LinearChoices, ChoicesPredictions | None]:
     """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
@@ -65,6 +67,7 @@ def fit_choices(
     all labels together (Platt, 1999), taken from scores out of fold: single labels are often too rare for their own.
     So is the strength of regularisation, by log loss, and the chance from which on a label is given, by micro-F1.
     ``offered`` is n × labels, which could be given to which row at all (None: all): of others a row says nothing.
+    ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
     """
     truth = membership(given, labels)
     asked = np.ones_like(truth) if offered is None else offered
@@ -72,7 +75,8 @@ def fit_choices(
     rows = Rows(x)
     tuned = _Tuned(_STRENGTHS[-1])
     if judged and len(truth) >= 2 * _FOLDS:
-        tries = [_tuned(rows.numbers, truth, asked, strength, seed) for strength in _STRENGTHS]
+        splits = _splits(len(truth), seed, draws)
+        tries = [_tuned(rows.numbers, truth, asked, strength, splits) for strength in _STRENGTHS]
         tuned = min(tries, key=lambda one: one.loss)
     weights, intercept = _fit(rows.numbers, truth, asked, tuned.strength)
     scores = LinearScores(
@@ -97,8 +101,14 @@ class _Tuned:
     chances: Floats | None = None
 
 
-def _tuned(x: Floats, truth: Which, asked: Which, strength: float, seed: int) -> _Tuned:
-    scores = _out_of_fold(x, truth, asked, strength, seed)
+def _splits(n: int, seed: int, draws: Draws | None) -> list[Split]:
+    if draws is not None:
+        return splits_of(draws, _FOLDS)
+    return list(KFold(_FOLDS, shuffle=True, random_state=seed).split(np.zeros(n)))
+
+
+def _tuned(x: Floats, truth: Which, asked: Which, strength: float, splits: Sequence[Split]) -> _Tuned:
+    scores = _out_of_fold(x, truth, asked, strength, splits)
     slope, shift, loss = _platt(scores[asked], truth[asked])
     chances = expit(slope * scores + shift)
     return _Tuned(strength, slope, shift, best_threshold(chances[asked], truth[asked]), loss, chances)
@@ -124,9 +134,9 @@ def _fit(x: Floats, truth: Which, asked: Which, strength: float) -> tuple[Floats
     return weights, intercept
 
 
-def _out_of_fold(x: Floats, truth: Which, asked: Which, strength: float, seed: int) -> Floats:
+def _out_of_fold(x: Floats, truth: Which, asked: Which, strength: float, splits: Sequence[Split]) -> Floats:
     scores = np.empty(truth.shape)
-    for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(x):
+    for train, test in splits:
         weights, intercept = _fit(x[train], truth[train], asked[train], strength)
         scores[test] = x[test] @ weights + intercept
     return scores

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from nextlabel.errors import ConfigurationError
 from nextlabel.estimators.choice import fit_choice, spread_over_classes
 from nextlabel.estimators.choices import fit_choices
+from nextlabel.estimators.folds import Draws
 from nextlabel.estimators.number import fit_number
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Scale
@@ -39,13 +40,14 @@ class LinearLearner:
         """Weigh these very matrices once for all models to come: a loop scores them in every round."""
         self._weighed += [(given, self._space.weigh(given)) for given in features]
 
-    def fit(self, features: Features, labels: Labels, seed: int = 0) -> Predict:
-        """n × k probabilities; until two classes have a label, the classes' smoothed shares."""
+    def fit(self, features: Features, labels: Labels, seed: int = 0, draws: Draws | None = None) -> Predict:
+        """n × k probabilities; until two classes have a label, the classes' smoothed shares. ``draws`` as for
+        `fit_choice`."""
         if len(np.unique(labels)) < 2:
             return _prior(labels, len(self._classes))
         names = [self._classes[label] for label in labels]
         model, _ = fit_choice(
-            features, names, classes=self._classes, space=self._space, seed=seed, judged=self._calibrated
+            features, names, classes=self._classes, space=self._space, seed=seed, judged=self._calibrated, draws=draws
         )
         return lambda asked: model.predict_proba(self._weigh(asked))
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import KFold
 
+from nextlabel.estimators.folds import Draws, splits_of
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active, restore_space
 from nextlabel.labeling import Scale, Task
@@ -90,9 +91,18 @@ class LinearNumber:
 
 
 def fit_number(
-    features: Features, given: Sequence[float], *, scale: Scale, space: Space, seed: int = 0, judged: bool = True
+    features: Features,
+    given: Sequence[float],
+    *,
+    scale: Scale,
+    space: Space,
+    seed: int = 0,
+    judged: bool = True,
+    draws: Draws | None = None,
 ) -> tuple[LinearNumber, NumberPredictions | None]:
     """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
+
+    ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
 
     Raises ValueError unless two different numbers were given.
     """
@@ -117,13 +127,14 @@ def fit_number(
     )
     if not judged or len(numbers) < 2 * _FOLDS:
         return model, None
-    return model, NumberPredictions(*_out_of_fold(places, numbers, seed), typical, scale)
+    return model, NumberPredictions(*_out_of_fold(places, numbers, seed, draws), typical, scale)
 
 
-def _out_of_fold(x: Floats, numbers: Floats, seed: int) -> tuple[Floats, Floats]:
+def _out_of_fold(x: Floats, numbers: Floats, seed: int, draws: Draws | None) -> tuple[Floats, Floats]:
     means, spreads = np.empty(len(numbers)), np.empty(len(numbers))
     folds = _FOLDS if len(numbers) <= _MANY else 2  # each takes the cube of its labels
-    for train, test in KFold(folds, shuffle=True, random_state=seed).split(x):
+    by_seed = KFold(folds, shuffle=True, random_state=seed)
+    for train, test in by_seed.split(x) if draws is None else splits_of(draws, folds):
         ridge: Any = BayesianRidge()
         means[test], spreads[test] = ridge.fit(x[train], numbers[train]).predict(x[test], return_std=True)
     return means, spreads

@@ -20,6 +20,7 @@ import numpy as np
 import pycrfsuite
 from numpy.typing import NDArray
 
+from nextlabel.estimators.folds import draws_of, splits_of
 from nextlabel.features.layouts import text_for_spans
 from nextlabel.features.tokens import Place, token_features, tokenize
 from nextlabel.labeling import Input, Span, Target, Task
@@ -191,10 +192,9 @@ def fit_spans(
     if not judged or len(tasks) < 2 * _FOLDS or has_span.sum() < 2:
         return model, None
     held_out: list[_Prediction] = [_NO_TEXT] * len(tasks)
-    folds = _folds(has_span, seed)
-    for fold in range(_FOLDS):
-        unseeing = fit(np.flatnonzero(folds != fold).tolist())
-        for row in np.flatnonzero(folds == fold).tolist():
+    for train, rest in splits_of(draws_of(tasks, seed), _FOLDS, has_span.astype(np.intp)):
+        unseeing = fit(train.tolist())
+        for row in rest.tolist():
             held_out[row] = unseeing._read_spans(texts[row], tasks[row])
     return model, _together(held_out)
 
@@ -374,12 +374,3 @@ def _train(tagged: Sequence[tuple[_Words | None, list[str]]]) -> NDArray[np.uint
         path = Path(folder, "model")
         trainer.train(str(path))
         return np.frombuffer(path.read_bytes(), dtype=np.uint8)
-
-
-def _folds(has_span: NDArray[np.bool_], seed: int) -> NDArray[np.integer]:
-    """Each row's fold, so that spans are as frequent in all of them."""
-    shuffled = np.random.default_rng(seed).permutation(len(has_span))
-    order = shuffled[np.argsort(has_span[shuffled], kind="stable")]
-    folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = np.arange(len(order)) % _FOLDS
-    return folds

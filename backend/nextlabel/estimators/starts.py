@@ -6,7 +6,6 @@ at one that has seen others (`Start.of`).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,11 +94,6 @@ class LastFit:
     def keep(self, names: NDArray[np.str_], classes: NDArray[np.integer], models: Sequence[Fitting]) -> None:
         if made := Start.made(names, classes.astype(np.intp), models):
             self._fits.keep(self._name, made.arrays())
-
-
-def fold_of(names: Sequence[str], folds: int) -> NDArray[np.intp]:
-    """n numbers of folds, the same for the same name whatever others there are."""
-    return np.array([zlib.crc32(name.encode("utf-8", "replace")) % folds for name in names], dtype=np.intp)
 
 
 def _places(known: NDArray[Any], wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

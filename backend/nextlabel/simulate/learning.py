@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
 from nextlabel.errors import FileUnavailable
+from nextlabel.estimators.folds import draws_of
 from nextlabel.estimators.learners import LinearLearner, Predict, ScikitLearner
 from nextlabel.estimators.project import ProjectModel
 from nextlabel.evaluation.metrics import metrics_of
@@ -132,13 +133,17 @@ class MatrixLearning:
         self._target, self._labels, self._metric = split.target, split.train.labels, _OF_CODES[metric]
         self._truth, self._test_truth = _codes(split.train, split.target), _codes(split.test, split.target)
         self._tasks = [Task(TaskId(str(row)), {}) for row in range(len(split.train))]
+        self._draws = draws_of(self._tasks, seed)
         self._matrices = _matrices(problem, split, chances=chances)
         self._seed, self._chances = seed, chances
 
     def learn(self, labeled: Rows) -> None:
         self._labeled = labeled
-        features = self._matrices.train[labeled]
-        self._predict: Predict = self._matrices.learner.fit(features, self._truth[labeled], self._seed)
+        features, truth, learner = self._matrices.train[labeled], self._truth[labeled], self._matrices.learner
+        if isinstance(learner, LinearLearner):
+            self._predict: Predict = learner.fit(features, truth, self._seed, self._draws[labeled])
+        else:
+            self._predict = learner.fit(features, truth, self._seed)
 
     def score(self) -> float:
         return self._metric(self._test_truth, self._predict(self._matrices.test).argmax(axis=1))

@@ -6,6 +6,7 @@ one in any tab, the whole Data Manager of the project does not open any more (se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from nextlabel_connectors.label_studio.walking import Filter
 _MARK = "nextlabel"
 """The key of our mark in a tab's data, which Label Studio keeps as it is."""
 _VIEWS = "/api/dm/views/"
+_NUMBER = re.compile(r"\d+", re.ASCII)  # the first of a list, which is worded otherwise on PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,12 @@ class Tabs:
     def _with_annotations(self, tasks: Sequence[TaskId]) -> Filter:
         """One annotation of each task: with two of one the task would be listed twice."""
         listed = TaskListing(self.client, self.project).among(tasks, "id,annotations_ids")
-        annotations = (str(task.get("annotations_ids") or "").split(",")[0] for task in listed)
+        annotations = (_NUMBER.search(str(task.get("annotations_ids"))) for task in listed)
         return {
             "filter": "filter:tasks:annotations_ids",
             "operator": "contains",
             "type": "String",
-            "value": ",".join(one for one in annotations if one.isdigit()) or "0",
+            "value": ",".join(one[0] for one in annotations if one) or "0",
         }
 
     def remove(self, tab: OwnTab) -> bool:
