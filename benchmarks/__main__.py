@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from benchmarks import footprint, prediction, pruning, reorder, strangers, strategy_speed, webhook
+from benchmarks import footprint, prediction, pruning, reorder, scrape, strangers, strategy_speed, webhook
 from benchmarks.figures import Figure, load, print_table
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "footprint": footprint.run,
     "strategies": strategy_speed.run,
     "strangers": strangers.run,
+    "scrape": scrape.run,
 }
 
 

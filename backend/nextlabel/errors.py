@@ -5,6 +5,7 @@
     NextlabelError
     ├── ConfigurationError     a person must change something, the message says what
     │   ├── SettingsError      a setting is unknown or has a bad value (named in the message)
+    │   │   └── UnknownVersion a project has no model of that name
     │   ├── SchemaError        the labeling config holds nothing that nextlabel can learn
     │   └── NotConnected       the project is unknown here: run `nextlabel connect`
     ├── ToolError              the labeling tool did not do what was asked
@@ -35,6 +36,10 @@ class ConfigurationError(NextlabelError):
 
 class SettingsError(ConfigurationError):
     """A setting is unknown or has a value that it cannot take."""
+
+
+class UnknownVersion(SettingsError):
+    """A project has no model version of that name."""
 
 
 class SchemaError(ConfigurationError):

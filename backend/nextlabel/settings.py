@@ -62,6 +62,8 @@ class Settings:
     file_hosts: tuple[str, ...] = ()
     strategy_functions: tuple[str, ...] = ()
     log_level: str = "INFO"
+    log_format: str = "text"
+    metrics: str = "token"
 
     @property
     def strategies_folder(self) -> Path:
@@ -113,6 +115,8 @@ class Settings:
             file_hosts=_hosts(environ, "NEXTLABEL_FILE_HOSTS"),
             strategy_functions=_functions(environ, "NEXTLABEL_STRATEGY_FUNCTIONS"),
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            log_format=_one_of(environ, "NEXTLABEL_LOG", "text", ("text", "json")),
+            metrics=_one_of(environ, "NEXTLABEL_METRICS", "token", ("token", "open")),
         )
 
 
@@ -179,7 +183,8 @@ def _functions(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:
-    value = (environ.get(name) or default).upper()
-    if value not in known:
-        raise SettingsError(f"{name} is {value!r}: it must be one of {', '.join(known)}.")
-    return value
+    given = environ.get(name) or default
+    found = next((one for one in known if one.lower() == given.lower()), None)
+    if found is None:
+        raise SettingsError(f"{name} is {given!r}: it must be one of {', '.join(known)}.")
+    return found

@@ -38,12 +38,14 @@ from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.doctor import Doctor
+from nextlabel.service.figures import Figures
 from nextlabel.service.overview import Overview
 from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
 from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
 from nextlabel.service.suspects import Suspects
+from nextlabel.service.tokens import Tokens
 from nextlabel.service.turns import Turns
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.service.versions import Versions
@@ -54,6 +56,7 @@ from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import Database
 from nextlabel.storage.fences import StoredFences
+from nextlabel.storage.figures import StoredFigures
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.marks import ProjectMarks
@@ -64,9 +67,11 @@ from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.retention import Retention
 from nextlabel.storage.round_log import RoundLog
 from nextlabel.storage.suspects import StoredSuspects
+from nextlabel.storage.tokens import StoredTokens
 from nextlabel.strategies import finding
 
 _FOLDERS = 64  # with texts' counts that a process has in view
+_WATCH_SECONDS = 2.0  # that Redis may take to answer whoever only looks
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
@@ -78,6 +83,7 @@ class Parts:
 
     def __init__(self, settings: Settings, redis_url: str) -> None:
         self.settings = settings
+        self._redis_url = redis_url
         self.redis = connect_redis(redis_url)
         self.strategy = lru_cache(maxsize=64)(finding.make)
         self.open_connector = partial(_open, settings)
@@ -300,6 +306,15 @@ class Parts:
         return Predictions(self.connections, self.orders, self.open_connector)
 
     @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(StoredTokens(self.database))
+
+    @cached_property
+    def figures(self) -> Figures:
+        watching = connect_redis(self._redis_url, patience=_WATCH_SECONDS)
+        return Figures(self.connections, StoredFigures(self.database), watching, self.alarms.standing)
+
+    @cached_property
     def overview(self) -> Overview:
         return Overview(
             self.settings,
@@ -376,10 +391,10 @@ class _Sources:
         return file
 
 
-def connect_redis(url: str) -> redis.Redis:
-    """A client; it connects at its first command."""
+def connect_redis(url: str, *, patience: float | None = None) -> redis.Redis:
+    """A client; it connects at its first command. ``patience`` is how many seconds an answer may take."""
     try:
-        return redis.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
+        return redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=patience, health_check_interval=30)
     except ValueError:
         raise SettingsError(BAD_REDIS_URL) from None
 

@@ -11,13 +11,15 @@ from functools import cache
 from pathlib import Path
 
 import redis
-from rq import Retry
+from rq import Retry, get_current_job
 from rq.serializers import JSONSerializer
 
 from nextlabel.evaluation import cut_off
 from nextlabel.jobs.job_queue import QUEUES
 from nextlabel.jobs.shards import HelpingWorker
+from nextlabel.jobs.workers import WORKER_TTL
 from nextlabel.labeling import ProjectId
+from nextlabel.service import traces
 from nextlabel.service.memory import spare_what_stays
 from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
@@ -29,6 +31,7 @@ log = logging.getLogger("nextlabel.worker")
 def learn(project: str) -> str:
     """Job: one turn of the loop. Returns what happened, in words for a person."""
     parts = _parts()
+    _name_job()
     try:
         return parts.turns.take(ProjectId(project))
     finally:
@@ -37,16 +40,24 @@ def learn(project: str) -> str:
 
 def prune(project: str) -> int:
     """Job: remove what is no longer needed (`Pruning`). Returns how many predictions were removed from the tool."""
+    _name_job()
     return _parts().pruning.run(ProjectId(project))
 
 
 def shard(kind: str, needs: str, items: Sequence[str], step: int) -> str | Retry | None:
     """Job: compute a share of what another worker wants (`Helper.do`), such as embeddings."""
     parts = _lasting_parts()
+    _name_job()
     try:
         return parts.helper.do(kind, needs, items, step)
     finally:
         parts.database.dispose()
+
+
+def _name_job() -> None:
+    """For the log."""
+    job = get_current_job()
+    traces.begin_job(job.id if job else "")
 
 
 def run_worker(settings: Settings, redis_url: str) -> None:
@@ -70,7 +81,7 @@ def worker_on(client: redis.Redis) -> HelpingWorker:
         list(QUEUES),
         connection=client,
         serializer=JSONSerializer,
-        worker_ttl=25,
+        worker_ttl=WORKER_TTL,
         maintenance_interval=5,
         job_monitoring_interval=5,
         log_job_description=False,

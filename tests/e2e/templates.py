@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from label_studio_sdk.label_interface import LabelInterface  # type: ignore[import-not-found]
 
 TASKS = 16

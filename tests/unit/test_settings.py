@@ -77,6 +77,8 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_STRATEGY_FUNCTIONS": "team.order.shortest",
         "NEXTLABEL_HOST": "192.168.1.20",
         "NEXTLABEL_LOG_LEVEL": "debug",
+        "NEXTLABEL_LOG": "json",
+        "NEXTLABEL_METRICS": "open",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)
     assert [f.name for f in fields(Settings) if getattr(plain, f.name) == getattr(changed, f.name)] == []
@@ -94,6 +96,8 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         ("NEXTLABEL_KEEP_MODELS", "1"),
         ("NEXTLABEL_MAX_REQUEST_MB", "-1"),
         ("NEXTLABEL_LOG_LEVEL", "LOUD"),
+        ("NEXTLABEL_LOG", "xml"),
+        ("NEXTLABEL_METRICS", "maybe"),
         ("NEXTLABEL_STRATEGY_FUNCTIONS", "team/order.py"),
         ("NEXTLABEL_FILE_HOSTS", "https://images.example.org"),
         ("NEXTLABEL_FILE_HOSTS", "images.example.org/cats"),

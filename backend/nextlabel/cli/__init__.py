@@ -45,6 +45,7 @@ _COMMANDS = {
     "status": "showing",
     "strategies": "showing",
     "suspects": "suspects",
+    "tokens": "tokens",
     "up": "running",
     "work": "running",
     "worker-process": "running",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import fsspec
 
-from nextlabel.cli.escaping import LogFormatter
+from nextlabel.cli.logs import set_up
 from nextlabel.errors import SettingsError
 from nextlabel.hosting.hosts import read_models
 from nextlabel.jobs.embedded_redis import EmbeddedRedis
@@ -30,11 +29,7 @@ def read_settings(models: Sequence[str] = ()) -> Settings:
     if models:
         os.environ["NEXTLABEL_MODEL"] = ", ".join(models)
     settings = Settings.from_env(os.environ)
-    handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter())
-    logging.basicConfig(level=settings.log_level, handlers=[handler])
-    for chatty in ("httpx", "httpx2", "httpcore", "alembic", "rq.worker", "rq.scheduler"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up(settings)
     return settings
 
 

@@ -15,11 +15,11 @@ from rich.text import Text
 
 from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
-from nextlabel.evaluation import accuracy, agreement, beside, sanity
+from nextlabel.evaluation import accuracy, sanity
 from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import ModelRecord
-from nextlabel.service.versions import Versions
+from nextlabel.service.versions import Versions, values_of
 
 _project = click.option("--project", required=True, help="The project's id.")
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -38,7 +38,7 @@ def list_(project: str, as_json: bool) -> None:
     """The newest versions, and what became of each."""
     found = _asked(project, lambda versions, project: versions.all(project))
     if as_json:
-        click.echo(json.dumps([_values(one) for one in found]))
+        click.echo(json.dumps([values_of(one) for one in found]))
         return
     table = Table("version", "state", "labels", "accuracy", "why")
     for one in found[:_MOST_LISTED]:
@@ -57,9 +57,9 @@ def show(project: str, version: str, as_json: bool) -> None:
     """All that is known of a version."""
     found = _asked(project, lambda versions, project: versions.one(project, version))
     if as_json:
-        click.echo(json.dumps(_values(found)))
+        click.echo(json.dumps(values_of(found)))
         return
-    for name, value in _values(found).items():
+    for name, value in values_of(found).items():
         click.echo(printable(f"{name:<26} {json.dumps(value) if isinstance(value, dict) else value}"))
 
 
@@ -125,20 +125,3 @@ def _accuracy(one: ModelRecord) -> str:
         f"{f'{target}: ' if len(found) > 1 else ''}{accuracy.in_words(share.value, share.low, share.high)}"
         for target, share in found.items()
     )
-
-
-def _values(one: ModelRecord) -> dict[str, Any]:
-    return {
-        "version": one.version,
-        "state": one.state,
-        "chosen": one.chosen,
-        "anchor": one.anchor,
-        "labels": one.labels,
-        "reason": one.reason,
-        "queue": one.queue_version,
-        "created_at": one.created_at and one.created_at.isoformat(),
-        "learner": one.learner or "built-in",
-        "accuracy": {target: asdict(share) for target, share in accuracy.of_version(one.metrics).items()},
-        **beside.values_of(one.metrics),
-        "agreement_on_tasks_asked": agreement.named(one.metrics),
-    }

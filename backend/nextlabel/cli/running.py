@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from nextlabel.cli.context import alone_in, build_parts, find_redis, note_models, read_settings
@@ -23,7 +24,7 @@ from nextlabel.service.health import backend, redis_and_workers
 from nextlabel.service.memory import keep_freed_memory, spare_what_stays
 from nextlabel.settings import Settings
 from nextlabel.storage.model_store import preload
-from nextlabel.web import create_app
+from nextlabel.web import Operations, create_app
 from nextlabel.web.heads import HeadsFirst
 from nextlabel.web.pages import Pages
 from nextlabel.wiring import Parts, embedded_redis
@@ -69,6 +70,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         return self._app
 
 
+class _ServerLogger(Logger):  # type: ignore[misc]
+    """gunicorn's messages among ours: in JSON, too, where that is set."""
+
+    def setup(self, cfg: object) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 @click.command()
 @_host
 @_port
@@ -84,7 +94,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     warn_of_unreachable(parts, host, port)
     _note_address(parts, host, port)
     pages = Pages(parts.overview, parts.versions, parts.accounts)
-    app = create_app(parts.service, max_request_mb=settings.max_request_mb, pages=pages)
+    app = create_app(parts.service, _operations(parts), max_request_mb=settings.max_request_mb, pages=pages)
     preload()
     parts.service.callers()  # loads the connectors, for which the first webhook would wait a fifth of a second
     options = {
@@ -96,6 +106,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
         "timeout": 120,
         "graceful_timeout": 30,
         "loglevel": "warning",
+        "logger_class": _ServerLogger,
         "control_socket_disable": True,
     }
     log.info("serving on http://%s:%d", host, port)
@@ -163,6 +174,11 @@ def up(host: str | None, port: int, models: tuple[str, ...]) -> None:
         if server is not None:
             server.stop()
     click.echo("nextlabel is down; nothing was lost.")
+
+
+def _operations(parts: Parts) -> Operations:
+    is_open = parts.settings.metrics == "open"
+    return Operations(parts.figures, parts.overview, parts.versions, parts.tokens, metrics_open=is_open)
 
 
 def _note_address(parts: Parts, host: str, port: int) -> str:

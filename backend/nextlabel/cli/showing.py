@@ -242,7 +242,7 @@ def credentials(tool: str | None, renew: Role | None, as_json: bool) -> None:
     if name not in known:
         raise SettingsError(f"There is no tool '{name}': known are {', '.join(known)}.")
     if renew:
-        parts.accounts.renew(renew, COMMAND_LINE.name)
+        parts.accounts.renew(renew, COMMAND_LINE)
     found, pages = known[name], parts.accounts.keys().passwords
     if as_json:
         click.echo(json.dumps({"user": found.user, "password": found.password, "pages": dict(pages)}))

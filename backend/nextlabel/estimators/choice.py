@@ -231,7 +231,8 @@ def _folds(
         splits = splits_of(draws, _FOLDS)
     else:
         splits = _splits(y, min(_FOLDS, most), seed, groups, draws)
-    tolerance, found = _ROUGH if len(y) > _MANY else _EXACT, []
+    # Of more labels the numbers are the columns themselves: there lbfgs would stop at its first steps.
+    tolerance, found = _ROUGH if _MANY < len(y) <= _MAX_PRODUCTS else _EXACT, []
     for n, (train, test) in enumerate(splits):
         known, y_train = np.unique(y[train], return_inverse=True)
         if len(known) < 2:

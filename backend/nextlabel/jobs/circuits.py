@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -101,16 +102,27 @@ class ToolCircuits:
 
     def state(self, connection: Connection) -> Circuit | None:
         """None where the tool did not fail lately."""
-        with redis_errors():
-            known = {_text(name): _text(value) for name, value in self._redis.hgetall(_key(connection)).items()}
-        if "failures" not in known:
-            return None
-        wait = max(0.0, float(known.get("until", 0)) - time.time())
-        since = datetime.fromtimestamp(float(known.get("since", 0)), UTC)
-        return Circuit(int(known["failures"]), wait, since, known.get("reason", ""), "until" in known)
+        return self.states([connection]).get(connection.project)
+
+    def states(self, connections: Sequence[Connection]) -> dict[ProjectId, Circuit]:
+        """Of each project whose tool failed lately; in one round trip."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for connection in connections:
+                pipe.hgetall(_key(connection))
+            found = zip(connections, map(_circuit, pipe.execute()), strict=True)
+        return {connection.project: circuit for connection, circuit in found if circuit is not None}
 
     def _backoff(self, failures: int) -> float:
         return self._chance.uniform(SHORTEST, min(LONGEST, SHORTEST * _GROWTH ** min(failures, 20)))
+
+
+def _circuit(stored: Mapping[bytes, bytes]) -> Circuit | None:
+    known = {_text(name): _text(value) for name, value in stored.items()}
+    if "failures" not in known:
+        return None
+    wait = max(0.0, float(known.get("until", 0)) - time.time())
+    since = datetime.fromtimestamp(float(known.get("since", 0)), UTC)
+    return Circuit(int(known["failures"]), wait, since, known.get("reason", ""), "until" in known)
 
 
 def same_tool(connection: Connection, other: Connection) -> bool:

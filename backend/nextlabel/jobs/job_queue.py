@@ -12,16 +12,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
 from uuid import uuid4
 
 import redis
 from rq import Queue, Retry, Worker, get_current_job
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import JobStatus as RqStatus
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
 
 from nextlabel.errors import JobQueueUnavailable
-from nextlabel.jobs.allowed import LEARN, PRUNE, fetched
+from nextlabel.jobs.allowed import LEARN, PRUNE, OurJob, fetched
 from nextlabel.jobs.leases import Leases, RedisLease
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.jobs import JobStatus
@@ -33,6 +37,7 @@ _DUE, _FIRST, _JOB, _TAKEN = "nextlabel:due", "nextlabel:first", "nextlabel:job"
 _LAST = "nextlabel:last"  # project → the job that was enqueued for it last
 _LEASE = "nextlabel:lease:"  # and the project
 _TAKEN_SECONDS = 10.0
+_MOST_READ = 10_000  # jobs that wait or run
 _AT_WORK, _REST_SECONDS = "nextlabel:at-work", 180  # an annotator may take minutes for one task
 _MOST_FAILED, _LONGEST_REASON = 100, 200
 _UNREACHABLE = (
@@ -87,6 +92,14 @@ end
 for _, entry in ipairs(out) do redis.call('ZADD', KEYS[4], ARGV[2], entry) end
 return out
 """
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """How many jobs of a queue wait for a worker, and how many failed lately."""
+
+    queued: int
+    failed: int
 
 
 class RqJobQueue:
@@ -165,6 +178,40 @@ class RqJobQueue:
         """Projects that are due, or that a dispatcher took which has died."""
         taken = (_text(entry).rpartition("|")[0] for entry in self._redis.zrangebyscore(_TAKEN, "-inf", now))
         return [ProjectId(project) for project in (*map(_text, self._redis.zrangebyscore(_DUE, "-inf", now)), *taken)]
+
+    def waiting_since(self) -> dict[ProjectId, float]:
+        """By project, when the oldest request came that no worker is done with, in seconds since 1970.
+
+        Of a request that a job was made for it is when the job was made, at most ``max_wait`` later.
+        """
+        queue = self._queue(LEARN_QUEUE)
+        with redis_errors():
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hgetall(_FIRST)
+                pipe.hgetall(_LAST)
+                pipe.lrange(queue.key, 0, _MOST_READ)
+                pipe.zrange(StartedJobRegistry(queue=queue).key, 0, _MOST_READ)
+                first, last, queued, started = pipe.execute()
+            at_work = {_text(job) for job in queued} | {_text(job).partition(":")[0] for job in started}
+            jobs = {ProjectId(_text(project)): _text(job) for project, job in last.items() if _text(job) in at_work}
+            with self._redis.pipeline(transaction=False) as pipe:
+                for job in jobs.values():
+                    pipe.hget(OurJob.key_for(job), "enqueued_at")
+                made = zip(jobs, pipe.execute(), strict=True)
+        since = {ProjectId(_text(project)): float(at) for project, at in first.items()}
+        for project, at in made:
+            if at:
+                since[project] = min(since.get(project, inf), utcparse(_text(at)).timestamp())
+        return since
+
+    def counts(self) -> dict[str, JobCounts]:
+        """By RQ's queues, how many jobs wait and how many failed within a day."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for name in QUEUES:
+                pipe.llen(self._queue(name).key)
+                pipe.zcount(FailedJobRegistry(name, connection=self._redis).key, time.time(), "+inf")
+            found = pipe.execute()
+        return {name: JobCounts(*found[2 * n : 2 * n + 2]) for n, name in enumerate(QUEUES)}
 
     def status(self, job: str) -> JobStatus:
         with redis_errors():

@@ -245,11 +245,12 @@ class Service:
         return serving.version, [None if task is None else next(made) for task in request.tasks]
 
     def uncertainty(
-        self, tools: Tools, project: ProjectId, tasks: Sequence[Task]
+        self, tools: Tools | None, project: ProjectId, tasks: Sequence[Task]
     ) -> tuple[QueueVersion, list[TaskUncertainty]]:
         """How unsure the model in service is of any tasks, in the project or not. Raises `NotConnected`, also for a
-        project of another tool."""
-        if self._connections.get(project).tool.name not in tools:
+        project of another tool than ``tools``, where these are given."""
+        of_tool = self._connections.get(project).tool.name
+        if tools is not None and of_tool not in tools:
             raise NotConnected(f"Project {project} is not one of the tool whose credentials these are.")
         serving = self.in_service(project)
         target_predictions = serving.model.predict(tasks, self._source(project))

@@ -11,10 +11,10 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import redis
-from rq import Worker
 
 from nextlabel.errors import SettingsError
 from nextlabel.jobs.embedded_redis import BAD_REDIS_URL, EmbeddedRedis
+from nextlabel.jobs.workers import alive
 from nextlabel.settings import Settings
 
 DEFAULT_ADDRESS = "http://localhost:9090"
@@ -36,7 +36,7 @@ def redis_and_workers(settings: Settings, host: str | None = None) -> tuple[Runn
     client = _client(settings)
     try:
         client.ping()
-        workers = sum(host in (None, worker.hostname) for worker in Worker.all(connection=client))
+        workers = alive(client, host)
     except redis.RedisError as error:
         return Running("redis", False, _no_redis(settings, error)), Running(
             "workers", None, "Whether a worker runs cannot be told without Redis."

@@ -182,7 +182,7 @@ class Overview:
             "state": connection.state,
             "url": connection.tool.access.url,
             "tool_fails": fails,
-            "findings": self._findings(connection),
+            "findings": self.findings_of(connection),
             "options": options.in_force,
             "tasks": len(store.task_ids(project)),
             "open": store.count_open(project),
@@ -222,7 +222,8 @@ class Overview:
             "audits": asdict(progress) | {"labeled_before": draw.labeled_before if draw else 0},
         }
 
-    def _findings(self, connection: Connection) -> list[dict[str, str]]:
+    def findings_of(self, connection: Connection) -> list[dict[str, str]]:
+        """What a person should know of a project."""
         complaint = connection.options.complaint
         found = [*([Finding("warning", complaint)] if complaint else []), *self.findings.of(connection.project)]
         # Two may look into the same, and find it.

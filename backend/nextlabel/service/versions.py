@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from nextlabel.errors import JobQueueUnavailable, NextlabelError, SettingsError
+from nextlabel.errors import ArtifactError, JobQueueUnavailable, NextlabelError, SettingsError, UnknownVersion
+from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ModelVersion, ProjectId
 from nextlabel.loop.turn import ActiveLearning
@@ -14,28 +16,36 @@ from nextlabel.ports.state import ModelRecord
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.database import in_utc
 from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.model_store import StoredModels
 
+COMMAND_LINE = "command line"
+"""Who decides there, as `StoredActions` has it."""
+
 _MOST_NAMED = 5
 _PATIENCE_SECONDS = 1.0  # before a decision overtakes the worker that is on the project
+_NOT_CHOSEN = "no version was chosen by a person; new ones serve as they come"
 
 
 @dataclass(frozen=True, slots=True)
-class By:
-    """Who decides. Whoever ``waits`` gets the queue in order before the call returns; otherwise a worker puts it in
-    order, and a worker that is learning meanwhile publishes nothing."""
+class Asked:
+    """Which version serves now, whether until a person lifts it, and the job by which a worker puts the queue in its
+    order."""
 
-    name: str
-    waits: bool = True
+    version: ModelVersion
+    chosen: bool
+    job: str
 
-
-COMMAND_LINE = By("command line")
+    @property
+    def sentence(self) -> str:
+        return f"{_serves(self.version, chosen=self.chosen)}; a worker puts the queue in its order now"
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """Lists the versions of a project, and puts one of them in service. All raise `NotConnected`."""
+    """Lists the versions of a project, and puts one of them in service. All raise `NotConnected`. Decisions are noted
+    with ``who`` made them."""
 
     connections: SqlConnections
     models: StoredModels
@@ -49,52 +59,92 @@ class Versions:
         self.connections.get(project)
         return list(reversed(self.models.history(project)))
 
+    def page(self, project: ProjectId, size: int, *, before: int | None = None) -> Sequence[ModelRecord]:
+        """So many of them, the newest, or those before a number."""
+        self.connections.get(project)
+        return self.models.newest(project, size, before=before)
+
     def one(self, project: ProjectId, version: str) -> ModelRecord:
-        """Raises `SettingsError` where there is none of that name."""
+        """Raises `UnknownVersion` where there is none of that name."""
         versions = self.all(project)
         found = next((one for one in versions if one.version == version), None)
         if found is None:
             names = ", ".join(one.version for one in versions[:_MOST_NAMED]) or "none"
             more = " and older ones" if len(versions) > _MOST_NAMED else ""
-            raise SettingsError(f"Project {project} has no version {version[:80]!r}: it has {names}{more}.")
+            raise UnknownVersion(f"Project {project} has no version {version[:80]!r}: it has {names}{more}.")
         return found
 
-    def promote(self, project: ProjectId, version: str, by: By = COMMAND_LINE) -> str:
+    def promote(self, project: ProjectId, version: str, who: str = COMMAND_LINE) -> str:
         """Have a version serve until another is chosen or `release`; returns in words what came of it.
 
         Raises `SettingsError` where there is none of that name, or it cannot serve any more.
         """
-        return self._serve(project, self._usable(project, version).version, by, chosen=True)
+        return self._serve(project, self._usable(project, version).version, who, chosen=True)
 
-    def rollback(self, project: ProjectId, by: By = COMMAND_LINE) -> str:
+    def rollback(self, project: ProjectId, who: str = COMMAND_LINE) -> str:
         """`promote` the version that served before the one in service. Raises `SettingsError` where there is none."""
+        return self.promote(project, self._before(project), who)
+
+    def release(self, project: ProjectId, who: str = COMMAND_LINE) -> str:
+        """Let new versions serve again, beginning with the newest that was held back."""
+        released = self._released(project)
+        if released is None:
+            return f"project {project}: {_NOT_CHOSEN}"
+        return self._serve(project, released, who, chosen=False)
+
+    def ask_promotion(self, project: ProjectId, version: str, who: str) -> Asked:
+        """`promote` without waiting for the queue: the version answers from now on, and a worker puts the tasks in its
+        order. Raises `SettingsError` as `promote` does, also for a project that is left alone."""
+        return self._ask(project, version, who, chosen=True)
+
+    def ask_rollback(self, project: ProjectId, who: str) -> Asked:
+        """`rollback` likewise."""
+        return self._ask(project, self._before(project), who, chosen=True)
+
+    def ask_release(self, project: ProjectId, who: str) -> Asked:
+        """`release` likewise. Raises `SettingsError` where no version was chosen by a person."""
+        released = self._released(project)
+        if released is None:
+            raise SettingsError(f"Project {project}: {_NOT_CHOSEN}.")
+        return self._ask(project, released, who, chosen=False)
+
+    def _before(self, project: ProjectId) -> ModelVersion:
         self.connections.get(project)
         before = self.models.before(project)
         if before is None:
             raise SettingsError(f"No version served project {project} before the one in service.")
-        return self.promote(project, before.version, by)
+        return before.version
 
-    def release(self, project: ProjectId, by: By = COMMAND_LINE) -> str:
-        """Let new versions serve again, beginning with the newest that was held back."""
+    def _released(self, project: ProjectId) -> ModelVersion | None:
+        """Which version serves once new ones may; None where they may already."""
         versions = self.all(project)
         serving = next((one for one in versions if one.state == "in_service"), None)
         if serving is None or not serving.chosen:
-            return f"project {project}: no version was chosen by a person; new ones serve as they come"
+            return None
         held_back = (one for one in versions if one.state == "held_back")
-        return self._serve(project, next(held_back, serving).version, by, chosen=False)
+        return next(held_back, serving).version
 
-    def _serve(self, project: ProjectId, version: ModelVersion, by: By, *, chosen: bool) -> str:
-        switch = self._switch_with_order if by.waits else self._switch_at_once
-        done = switch(project, version, chosen=chosen)
-        self.actions.add(by.name, f"{'chose' if chosen else 'released'} {version}", project)
-        serves = "serves until you choose another or `nextlabel models release`" if chosen else "serves"
-        return f"{version} {serves}; {done}"
+    def _ask(self, project: ProjectId, version: str, who: str, *, chosen: bool) -> Asked:
+        if resting := self.connections.resting(project):
+            raise SettingsError(f"{resting}: `nextlabel resume --project {project}` ends it.")
+        try:
+            wanted = self._usable(project, version).version
+        except ArtifactError as error:
+            raise SettingsError(str(error)) from error
+        job = self.job_queue.request_retraining(project, quiet=0, max_wait=0)  # without Redis nothing is switched
+        with suppress(JobQueueUnavailable), waiting_lease(self.job_queue, project, seconds=_PATIENCE_SECONDS):
+            pass  # a worker that is just ending publishes first; one that is fitting, for an hour perhaps, is overtaken
+        self.models.promote(project, wanted, fence=self.fences.next(project), chosen=chosen)
+        self._note(project, wanted, who, chosen=chosen)
+        return Asked(wanted, chosen, job)
 
-    def _switch_with_order(self, project: ProjectId, version: ModelVersion, *, chosen: bool) -> str:
+    def _serve(self, project: ProjectId, version: ModelVersion, who: str, *, chosen: bool) -> str:
         with waiting_lease(self.job_queue, project):
             fence = self.fences.next(project)
             self.models.promote(project, version, fence=fence, chosen=chosen)
-            return self._order_anew(project, fence)
+            came_of_it = self._order_anew(project, fence)
+        self._note(project, version, who, chosen=chosen)
+        return f"{_serves(version, chosen=chosen)}; {came_of_it}"
 
     def _order_anew(self, project: ProjectId, fence: int) -> str:
         """Have the tool serve the order of the version that serves now; in words what came of it, for that version
@@ -108,15 +158,8 @@ class Versions:
                 "tasks in its order as soon as that can be done: `nextlabel status` shows the order in force."
             )
 
-    def _switch_at_once(self, project: ProjectId, version: ModelVersion, *, chosen: bool) -> str:
-        with suppress(JobQueueUnavailable), waiting_lease(self.job_queue, project, seconds=_PATIENCE_SECONDS):
-            return self._switch(project, version, chosen=chosen)
-        return self._switch(project, version, chosen=chosen)  # a fit may take an hour: it is overtaken
-
-    def _switch(self, project: ProjectId, version: ModelVersion, *, chosen: bool) -> str:
-        self.job_queue.request_retraining(project, quiet=0, max_wait=0)  # first: without Redis nothing is switched
-        self.models.promote(project, version, fence=self.fences.next(project), chosen=chosen)
-        return "a worker puts the queue in its order now"
+    def _note(self, project: ProjectId, version: ModelVersion, who: str, *, chosen: bool) -> None:
+        self.actions.add(who, f"{'chose' if chosen else 'released'} {version}", project)
 
     def _usable(self, project: ProjectId, version: str) -> ModelRecord:
         found = self.one(project, version)
@@ -125,3 +168,25 @@ class Versions:
             raise SettingsError(f"{version} was made for another labeling config or model: choose a newer version.")
         self.models.load(project, found.version)  # raises `ArtifactError` where it was let go or is damaged
         return found
+
+
+def _serves(version: ModelVersion, *, chosen: bool) -> str:
+    return f"{version} serves{' until you choose another or `nextlabel models release`' if chosen else ''}"
+
+
+def values_of(one: ModelRecord) -> dict[str, Any]:
+    """All that is known of a version, as plain values."""
+    return {
+        "version": one.version,
+        "state": one.state,
+        "chosen": one.chosen,
+        "anchor": one.anchor,
+        "labels": one.labels,
+        "reason": one.reason,
+        "queue": one.queue_version,
+        "created_at": one.created_at and in_utc(one.created_at).isoformat(),
+        "learner": one.learner or "built-in",
+        "accuracy": {target: asdict(share) for target, share in accuracy.of_version(one.metrics).items()},
+        **beside.values_of(one.metrics),
+        "agreement_on_tasks_asked": agreement.named(one.metrics),
+    }

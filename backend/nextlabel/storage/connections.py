@@ -84,6 +84,16 @@ class SqlConnections:
         with self._database.read() as sql:
             return [_connection(row) for row in sql.execute(listed)]
 
+    def without_options(self) -> Sequence[Connection]:
+        """All of them, each with the usual options: to read the right ones takes a while where there are many."""
+        listed = _SELECT.where(connections.c.state != "disconnected").order_by(connections.c.project)
+        usual = ProjectOptions()
+        with self._database.read() as sql:
+            return [
+                Connection(ProjectId(row.project), _tool(row), ToolProjectId(row.at_tool), usual, state=row.state)
+                for row in sql.execute(listed)
+            ]
+
     def active(self) -> Sequence[Connection]:
         """Those that are worked on."""
         return [connection for connection in self.all() if connection.state == "active"]

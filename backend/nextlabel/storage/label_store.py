@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     union,
     update,
 )
@@ -168,7 +169,7 @@ class SqlLabelStore:
         """How many tasks are open, of all or of some."""
         mine = (tasks.c.project == project) & ~tasks.c.closed
         with self._database.read() as sql:
-            skipped = _skipped_by_all(sql, project)
+            skipped = skipped_by_all(sql, project).get(project, set())
 
             def count(some: Collection[TaskId]) -> int:
                 chosen = [mine & tasks.c.id.in_(chunk) for chunk in chunks(some)]
@@ -188,7 +189,7 @@ class SqlLabelStore:
         """The first n tasks of a window that are open, in its order."""
         mine, found = (tasks.c.project == project) & ~tasks.c.closed, list[Task]()
         with self._database.read() as sql:
-            skipped = _skipped_by_all(sql, project)
+            skipped = skipped_by_all(sql, project).get(project, set())
             for chunk in chunks([task for task in window if task not in skipped]):
                 rows = sql.execute(select(tasks.c.id, tasks.c.data).where(mine, tasks.c.id.in_(chunk)))
                 known = {row.id: row.data for row in rows}
@@ -200,7 +201,7 @@ class SqlLabelStore:
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
-            skipped = _skipped_by_all(sql, project)
+            skipped = skipped_by_all(sql, project).get(project, set())
             # All rows at once would be in memory twice.
             parts = sql.execution_options(yield_per=_STREAMED).execute(found).partitions()
             rows = (row for part in parts for row in part)
@@ -274,19 +275,29 @@ def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
 
 
-def _skipped_by_all(sql: Connection, project: ProjectId) -> set[TaskId]:
-    """Tasks that were skipped by everybody who is at work, or by nobody knows whom.
+def skipped_by_all(sql: Connection, project: ProjectId | None = None) -> dict[ProjectId, set[TaskId]]:
+    """By project, or of one, the open tasks that were skipped by everybody who is at work, or by nobody knows whom.
 
     Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
     """
-    mine, by, found = annotations.c.project == project, annotations.c.given_by, dict[TaskId, set[str | None]]()
-    for task, skipped_by in sql.execute(select(annotations.c.task, by).where(mine, annotations.c.skipped)):
-        found.setdefault(TaskId(task), set()).add(skipped_by)
+    of = annotations.c
+    mine = true() if project is None else of.project == project
+    found = dict[ProjectId, dict[TaskId, set[str | None]]]()
+    same = (tasks.c.project == of.project) & (tasks.c.id == of.task)
+    skips = select(of.project, of.task, of.given_by).join(tasks, same).where(mine, of.skipped, ~tasks.c.closed)
+    for owner, task, who in sql.execute(skips):
+        found.setdefault(ProjectId(owner), {}).setdefault(TaskId(task), set()).add(who)
     if not found:
-        return set()
-    latest = sql.execute(select(by, func.max(annotations.c.updated_at)).where(mine, by.is_not(None)).group_by(by))
-    at_work = _at_work({who: datetime.fromisoformat(at) for who, at in latest})
-    return {task for task, skipped_by in found.items() if None in skipped_by or at_work <= skipped_by}
+        return {}
+    known = (of.project, of.given_by, func.max(of.updated_at))
+    latest = dict[ProjectId, dict[str, datetime]]()
+    for owner, who, at in sql.execute(select(*known).where(mine, of.given_by.is_not(None)).group_by(*known[:2])):
+        latest.setdefault(ProjectId(owner), {})[who] = datetime.fromisoformat(at)
+    return {owner: _without_takers(by, _at_work(latest.get(owner, {}))) for owner, by in found.items()}
+
+
+def _without_takers(skipped: Mapping[TaskId, set[str | None]], at_work: set[str]) -> set[TaskId]:
+    return {task for task, skipped_by in skipped.items() if None in skipped_by or at_work <= skipped_by}
 
 
 def _at_work(latest: Mapping[str, datetime]) -> set[str]:

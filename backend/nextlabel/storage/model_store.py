@@ -106,7 +106,7 @@ class StoredModels:
         values = {
             "project": project,
             "version": record.version,
-            "number": int(record.version.rpartition("-")[2]),
+            "number": number_of(record.version),
             "state": record.state,
             "labels_digest": record.labels_digest,
             "schema_digest": record.schema_digest,
@@ -211,10 +211,21 @@ class StoredModels:
             row = sql.execute(_of(project).order_by(models.c.number.desc()).limit(1)).first()
         return None if row is None else _record(row)
 
+    def newest(self, project: ProjectId, size: int, *, before: int | None = None) -> Sequence[ModelRecord]:
+        """So many models, or those before a number (`number_of`), newest first; without what they were trained on."""
+        found = _small(project) if before is None else _small(project).where(models.c.number < before)
+        with self._database.read() as sql:
+            return [_record(row) for row in sql.execute(found.order_by(models.c.number.desc()).limit(size))]
+
     def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
         found = _of(project) if with_labels else _small(project)
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(found.order_by(models.c.number))]
+
+
+def number_of(version: ModelVersion) -> int:
+    """By which a project's versions are in order."""
+    return int(version.rpartition("-")[2])
 
 
 def preload() -> None:

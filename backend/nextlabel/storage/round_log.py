@@ -19,12 +19,13 @@ _WAIT = re.compile(r" Asked again in \d+ s\.$")  # differs each time
 
 @dataclass(frozen=True, slots=True)
 class LoggedRound:
-    """One turn of the loop: when it ended, how long it took, and what happened in words."""
+    """One turn of the loop: when it ended, how long it took, and what happened in words. ``number`` counts up."""
 
     at: datetime
     seconds: float
     summary: str
     failed: bool
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,13 @@ class RoundLog:
             newest = result.inserted_primary_key[0] if result.inserted_primary_key else 0
             sql.execute(delete(rounds).where(rounds.c.project == project, rounds.c.id <= newest - _KEPT))
 
-    def last(self, project: ProjectId, n: int) -> Sequence[LoggedRound]:
-        """The last n rounds, newest first."""
+    def last(self, project: ProjectId, n: int, *, before: int | None = None) -> Sequence[LoggedRound]:
+        """The last n rounds, or those before a number; newest first."""
         found = select(rounds).where(rounds.c.project == project).order_by(rounds.c.id.desc()).limit(n)
+        if before is not None:
+            found = found.where(rounds.c.id < before)
         with self._database.read() as sql:
-            return [LoggedRound(row.at, row.seconds, row.summary, row.failed) for row in sql.execute(found)]
+            return [LoggedRound(row.at, row.seconds, row.summary, row.failed, row.id) for row in sql.execute(found)]
 
     def failures(self, n: int) -> Sequence[Failure]:
         """Of all projects, by project and message, those that failed last; n at most, newest first."""

@@ -21,15 +21,23 @@ def routes(service: Service, authentication: Authentication) -> Blueprint:
     @blueprint.post("/projects/<project>/uncertainty")
     def uncertainty(project: str) -> Response:
         callers = authentication.require_basic()
-        tasks = _tasks(request.get_data())
-        version, measures = service.uncertainty(tools(callers), ProjectId(project), tasks)
-        results = [{"id": task.id, **asdict(one)} for task, one in zip(tasks, measures, strict=True)]
-        return jsonify(model_version=version, results=results)
+        tasks = read_tasks(request.get_data())
+        return jsonify(uncertainties(service, tools(callers), ProjectId(project), tasks))
 
     return blueprint
 
 
-def _tasks(body: bytes) -> list[Task]:
+def uncertainties(
+    service: Service, tools: tuple[str, ...] | None, project: ProjectId, tasks: list[Task]
+) -> dict[str, object]:
+    """What is answered; ``tools`` are those whose credentials were shown, None for a token."""
+    version, measures = service.uncertainty(tools, project, tasks)
+    results = [{"id": task.id, **asdict(one)} for task, one in zip(tasks, measures, strict=True)]
+    return {"model_version": version, "results": results}
+
+
+def read_tasks(body: bytes) -> list[Task]:
+    """Raises `PayloadError`."""
     try:
         sent = orjson.loads(body)["tasks"]
     except (orjson.JSONDecodeError, KeyError, TypeError):

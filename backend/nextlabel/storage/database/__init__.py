@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +50,11 @@ def chunks(items: Collection[T]) -> Iterator[list[T]]:
     remaining = iter(items)
     while chunk := list(islice(remaining, _CHUNK)):
         yield chunk
+
+
+def in_utc(at: datetime) -> datetime:
+    """A time as it is read: SQLite keeps no time zone, and all that we write is in UTC."""
+    return at.replace(tzinfo=at.tzinfo or UTC)
 
 
 class Database:

@@ -110,6 +110,7 @@ tasks = Table(
     Column("id", String(64), primary_key=True),
     Column("data", JSON, nullable=False),
     Column("closed", Boolean, nullable=False),
+    Index("tasks_by_closed", "project", "closed", "id"),
 )
 
 annotations = Table(
@@ -126,6 +127,8 @@ annotations = Table(
     Column("ground_truth", Boolean, nullable=False, server_default=false()),
     Column("given_by", String(64), nullable=True),
     Index("annotations_by_task", "project", "task"),
+    Index("annotations_by_skipped", "skipped", "project", "task", "given_by"),
+    Index("annotations_by_person", "project", "given_by", "updated_at"),
 )
 
 # What the tool has and could not be read: a task ("" for the annotation), or an annotation.
@@ -180,6 +183,7 @@ models = Table(
     Column("chosen", Boolean, nullable=False, server_default=false()),
     Column("out_of_fold", Text, nullable=False, server_default=""),
     Index("models_in_order", "project", "number"),
+    Index("models_by_state", "state", "project"),
 )
 
 # No row ever goes: no name is given twice. Old ones have no window any more. ``own_name``: the tool held nothing under
@@ -329,4 +333,15 @@ actions = Table(
     Column("who", String(64), nullable=False),
     Column("what", Text, nullable=False),
     Column("about", String(64), nullable=False, server_default=""),
+)
+
+# Of a token only the hash is kept: whoever reads the database cannot use it.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Index("tokens_by_sha256", "sha256", unique=True),
 )

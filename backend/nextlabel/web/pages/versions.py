@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from nextlabel.labeling import ProjectId
 from nextlabel.service.overview import Overview
-from nextlabel.service.versions import By, Versions
+from nextlabel.service.versions import Asked, Versions
 from nextlabel.web.pages.rendering import show
 from nextlabel.web.pages.site import Site
 
@@ -24,22 +24,20 @@ def add(site: Site, overview: Overview, deciding: Versions) -> None:
         return show("versions.html", project=found, versions=shown, more=len(newest) - len(shown))
 
     def promote(project: str) -> AnyResponse:
-        return done(project, deciding.promote(ProjectId(project), request.form.get("version", ""), _by()))
+        return done(
+            project, deciding.ask_promotion(ProjectId(project), request.form.get("version", ""), g.session.role)
+        )
 
     def rollback(project: str) -> AnyResponse:
-        return done(project, deciding.rollback(ProjectId(project), _by()))
+        return done(project, deciding.ask_rollback(ProjectId(project), g.session.role))
 
     def release(project: str) -> AnyResponse:
-        return done(project, deciding.release(ProjectId(project), _by()))
+        return done(project, deciding.ask_release(ProjectId(project), g.session.role))
 
-    def done(project: str, sentence: str) -> AnyResponse:
-        return site.go(url_for("pages.versions", project=project), sentence)
+    def done(project: str, asked: Asked) -> AnyResponse:
+        return site.go(url_for("pages.versions", project=project), asked.sentence)
 
     site.get("/projects/<project>/versions", "viewer", versions)
     site.post("/projects/<project>/versions/promote", "admin", promote)
     site.post("/projects/<project>/versions/rollback", "admin", rollback)
     site.post("/projects/<project>/versions/release", "admin", release)
-
-
-def _by() -> By:
-    return By(g.session.role, waits=False)

@@ -1,0 +1,239 @@
+"""What /api/v1 answers, each shape once: the service writes it, the client reads it, the OpenAPI document describes it.
+
+Times are ISO 8601 in UTC. A figure that is no number (NaN) is null.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+MOST_AT_ONCE, USUAL = 200, 50
+MOST_TASKS = 10_000
+LONGEST_CURSOR = 200
+
+
+class Page(Struct, frozen=True):
+    """Which part of a list: so many items, from where the part before ended (its ``next``)."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE)] = USUAL
+    cursor: Annotated[str, Meta(max_length=LONGEST_CURSOR)] = ""
+
+
+class Problem(Struct, frozen=True):
+    """An error (RFC 9457): ``detail`` is a sentence that says what to do. ``request`` is its id in the log."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+    request: str = ""
+
+
+class ProjectSummary(Struct, frozen=True):
+    """A project that is connected: nextlabel's own id, ``tool:id``, the connector, and whether it is worked on."""
+
+    project: str
+    name: str
+    connector: str
+    state: str
+    url: str
+
+
+class Projects(Struct, frozen=True):
+    """A part of the projects, by id. ``next`` is null at the end."""
+
+    items: list[ProjectSummary]
+    next: str | None = None
+
+
+class Interval(Struct, frozen=True):
+    """A figure taken from ``n`` labels, and from where to where the truth may lie; ``method`` names how."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+
+
+class Classes(Struct, frozen=True):
+    """The accuracy of each class with enough audit labels; ``untold`` names the others in words."""
+
+    classes: dict[str, Interval]
+    untold: str
+
+
+class Audits(Struct, frozen=True):
+    """Audit tasks: how many there are, how many have a label or were skipped, and how many other tasks had a label
+    before they were drawn."""
+
+    tasks: int
+    labeled: int
+    skipped: int
+    labeled_before: int
+
+
+class PreAnnotations(Struct, frozen=True):
+    """Of each target which predictions people see, and when in words."""
+
+    shown: dict[str, Any]
+    when: str
+
+
+class ToolFails(Struct, frozen=True):
+    """How the labeling tool fails: so many times in a row, since when and why; left alone for so many seconds more."""
+
+    failures: int
+    since: str
+    reason: str
+    left_alone_seconds: float
+
+
+class Finding(Struct, frozen=True):
+    """What a person should know of a project; ``level`` is "problem" or "warning"."""
+
+    level: str
+    message: str
+
+
+class Findings(Struct, frozen=True):
+    items: list[Finding]
+
+
+class Project(Struct, frozen=True):
+    """A project as `nextlabel status` shows it. Figures are by target.
+
+    ``model`` is the version in service, which learned from ``labels`` labels; ``window_left`` are the open tasks of the
+    order in force; ``unreadable`` is how many tasks and annotations could not be read.
+    """
+
+    project: str
+    name: str
+    connector: str
+    state: str
+    url: str
+    tool_fails: ToolFails | None
+    findings: list[Finding]
+    options: dict[str, Any]
+    tasks: int
+    open: int
+    pulled_at: str | None
+    all_read_at: str | None
+    unreadable: int
+    learner: str
+    model: str | None
+    labels: int
+    agreement_on_tasks_asked: dict[str, float | None]
+    accuracy: dict[str, Interval]
+    accuracy_by_class: dict[str, Classes]
+    figures_for_one_look: dict[str, dict[str, Interval]]
+    accuracy_of_answers: dict[str, Interval]
+    audits: Audits
+    pre_annotations: PreAnnotations
+    queue: str | None
+    window_left: int
+
+
+class Version(Struct, frozen=True):
+    """A model version: what became of it and why, and its figures by target.
+
+    ``chosen`` is whether a person has it serve, ``anchor`` whether new ones are held to it.
+    """
+
+    version: str
+    state: str
+    chosen: bool
+    anchor: bool
+    labels: int
+    reason: str
+    queue: str | None
+    created_at: str | None
+    learner: str
+    accuracy: dict[str, Interval]
+    accuracy_by_class: dict[str, Classes]
+    figures_for_one_look: dict[str, dict[str, Interval]]
+    agreement_on_tasks_asked: dict[str, float | None]
+
+
+class Versions(Struct, frozen=True):
+    """A part of a project's versions, newest first. ``next`` is null at the end."""
+
+    items: list[Version]
+    next: str | None = None
+
+
+class Switched(Struct, frozen=True):
+    """The version that answers from now on, and the id of the job that puts the queue in its order."""
+
+    version: str
+    job: str
+
+
+class Round(Struct, frozen=True):
+    """One round: when it ended, how many seconds it took, what happened in words, and whether it failed."""
+
+    at: str
+    seconds: float
+    summary: str
+    failed: bool
+
+
+class Rounds(Struct, frozen=True):
+    """A part of a project's rounds, newest first. ``next`` is null at the end."""
+
+    items: list[Round]
+    next: str | None = None
+
+
+class Part(Struct, frozen=True):
+    """A part of the installation: whether it runs (null: that cannot be known), and a sentence."""
+
+    name: str
+    runs: bool | None
+    message: str
+
+
+class Running(Struct, frozen=True):
+    """What runs; ``alarm`` is what keeps anything from being kept, such as a full disk."""
+
+    alarm: str | None
+    parts: list[Part]
+
+
+class AnyTask(Struct, frozen=True):
+    """A task that the project need not have; without an ``id`` it is known by its place."""
+
+    data: dict[str, Any]
+    id: str | int | None = None
+
+
+class Tasks(Struct, frozen=True):
+    tasks: Annotated[list[AnyTask], Meta(max_length=MOST_TASKS)]
+
+
+class TargetUncertainty(Struct, frozen=True):
+    """How unsure the model is of one target: in [0, 1]; ``label`` is null while it has not learned the target."""
+
+    label: Any
+    confidence: float | None
+    uncertainty: float | None
+
+
+class TaskUncertainty(Struct, frozen=True):
+    """How unsure the model is of a task, by several measures in [0, 1]; higher is less sure."""
+
+    id: str
+    utility: float | None
+    least_confidence: float | None
+    margin: float | None
+    entropy: float | None
+    targets: dict[str, TargetUncertainty]
+
+
+class Uncertainties(Struct, frozen=True):
+    """In the order of the tasks."""
+
+    model_version: str
+    results: list[TaskUncertainty]
