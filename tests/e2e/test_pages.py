@@ -100,6 +100,20 @@ def test_a_lead_logs_in_watches_the_curve_grow_and_has_another_version_serve(pag
     expect(page.get_by_role("row").nth(1)).to_contain_text("chose nextlabel-2")
 
 
+def test_without_scripts_everything_can_be_read_and_done(chromium: Browser, notes: Notes) -> None:
+    context = chromium.new_context(base_url=notes.nextlabel.url, java_script_enabled=False)
+    page = context.new_page()
+    log_in(page, notes)
+    page.goto("/projects/notes")
+    expect(page.get_by_role("img", name="Accuracy of each version")).to_be_visible()
+    page.goto("/projects/notes/versions")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("status").first).to_contain_text("serves until you choose another")
+    page.get_by_role("button", name="Let new versions serve").click()
+    expect(page.get_by_role("button", name="Let new versions serve")).to_have_count(0)
+    context.close()
+
+
 def test_a_hidden_tab_does_not_ask_and_asks_at_once_when_it_is_seen_again(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda it: asked.append(it.url))

@@ -161,6 +161,7 @@ def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     assert number == signal.SIGKILL or "Traceback" not in errors
     output = out.read_text()
     assert f"nextlabel is ready: it is up on port {port}" in output
+    assert f"See it in a browser at http://127.0.0.1:{port}; `nextlabel credentials` shows how to log in." in output
     assert not (planted / "imported").exists()
     home = f"NEXTLABEL_HOME={environ['NEXTLABEL_HOME']}"
     line = f"{home} nextlabel connect --url http://localhost:8080 --token ACCESS_TOKEN --project 1 --backend-url "
