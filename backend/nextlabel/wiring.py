@@ -312,7 +312,8 @@ class Parts:
     @cached_property
     def figures(self) -> Figures:
         watching = connect_redis(self._redis_url, patience=_WATCH_SECONDS)
-        return Figures(self.connections, StoredFigures(self.database), watching, self.alarms.standing)
+        alarms = Alarms(watching, _folders(self.settings, self.database))  # which must not wait for a Redis that hangs
+        return Figures(self.connections, StoredFigures(self.database), watching, alarms.standing)
 
     @cached_property
     def overview(self) -> Overview:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from nextlabel import wiring
 from nextlabel.jobs import workers
 from nextlabel.jobs.job_queue import LEARN_QUEUE
 from nextlabel.service.figures import Figures
@@ -128,6 +130,15 @@ def test_what_is_down_is_a_figure_and_the_rest_is_still_told(team: Team) -> None
     assert found["nextlabel_project_info"] == {("memory", f"memory:{team.at_tool}", team.project, "active"): 1}
     ready = app_of(parts).get("/ready")
     assert (ready.status_code, ready.json) == (503, {"status": "NOT READY", "missing": ["Redis cannot be reached."]})
+
+
+def test_a_redis_that_hangs_holds_up_neither_a_scrape_nor_ready(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "_WATCH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        parts = wiring.build(team.parts.settings, f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        assert scrape(parts)["nextlabel_redis_up"] == {(): 0}
+        assert app_of(parts).get("/ready").status_code == 503
+        parts.database.dispose()
 
 
 def test_a_worker_that_gives_no_sign_of_life_is_not_alive_and_without_one_nothing_is_ready(
