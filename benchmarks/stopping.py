@@ -292,6 +292,16 @@ def _jobs(effort: Effort) -> list[Job]:
     return list(dict.fromkeys([*usual, *others]))
 
 
+def _by_size(kept: Mapping[Job, Run], seeds: int) -> dict[str, dict[int, list[Run]]]:
+    """By set and size of rounds, the runs of those seeds of which there are all sizes."""
+    found = {}
+    for name in ROUNDS_ON:
+        whole = [seed for seed in range(seeds) if all((name, seed, size) in kept for size in ROUNDS)]
+        if whole:
+            found[name] = {size: [kept[name, seed, size] for seed in whole] for size in ROUNDS}
+    return found
+
+
 def _is_saving(job: Job) -> bool:
     return job[0] in SAVED_ON and job[2] == _USUAL
 
@@ -314,8 +324,7 @@ def main() -> None:
     kept = dict(zip(jobs, doing(delayed(run)(*job, saving=_is_saving(job)) for job in jobs), strict=True))
     found = [found_of(name, [one for job, one in kept.items() if (job[0], job[2]) == (name, _USUAL)]) for name in SETS]
     found = [one for one in found if one.ended]
-    seeds = [n for n in range(effort.rounds) if all((name, n, k) in kept for name in ROUNDS_ON for k in ROUNDS)]
-    by_size = {name: {k: [kept[name, n, k] for n in seeds] for k in ROUNDS} for name in ROUNDS_ON if seeds}
+    by_size = _by_size(kept, effort.rounds)
     theirs = [(name, seed) for name in PUBLISHED for seed in range(effort.published)]
     if given.table:
         theirs = [(name, seed) for name, seed in theirs if kept_in(name, seed).exists()]
