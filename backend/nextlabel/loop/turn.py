@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -217,6 +218,8 @@ class ActiveLearning:
                 now = read_tool()
                 appeared = appeared or now.pulled.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
+        with suppress(StaleWorker):  # what was published stays so
+            self._check_whether_to_stop(project, workbench, outcome, fence)
         missing = missing_fields(schema, now.workbench.everyone)
         return Round(
             project,
@@ -236,6 +239,11 @@ class ActiveLearning:
             now.workbench.open,
             outcome.checks,
         )
+
+    def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> None:
+        """Last, for nobody who labels waits for it."""
+        if outcome.version and outcome.model and outcome.promotion and outcome.promotion.promoted:
+            self._stopping.note(project, workbench, outcome.version, outcome.model, fence=fence)
 
     def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and
@@ -286,7 +294,6 @@ class ActiveLearning:
         self._registry.save(project, record, challenger.model, fence=fence, out_of_fold=challenger.out_of_fold)
         if promotion.promoted:
             self._registry.promote(project, version, fence=fence)
-            self._stopping.note(project, workbench, version, challenger.model, fence=fence)
         if promotion.anchors:
             self._registry.make_anchor(project, version, fence=fence)
         anchor = self._registry.anchor(project) if promotion.to_anchor else None
