@@ -201,6 +201,16 @@ def test_many_tasks_are_scored_block_by_block_with_the_same_result(monkeypatch: 
     np.testing.assert_allclose(probabilities(model, ANY_TASKS), at_once, rtol=1e-6)
 
 
+def test_more_labels_than_products_are_held_of_are_judged_by_models_that_have_learned_something() -> None:
+    draw, half = np.random.default_rng(0), 10_000
+    words = ["".join(chr(97 + letter) for letter in draw.integers(0, 26, 6)) for _ in range(2 * half)]
+    y = draw.integers(0, 2, choice._MAX_PRODUCTS + 100)
+    leans = np.where(draw.random((len(y), 20)) < 0.6, y[:, None], 1 - y[:, None])  # of each word, to which class
+    texts = [" ".join(words[n] for n in row) for row in draw.integers(0, half, leans.shape) + leans * half]
+    result = fitted_on(TARGET, count_features(texts), [TARGET.labels[n] for n in y])
+    assert held_out(result).losses([TARGET.labels[n] for n in y]).mean() < 0.67 < np.log(2)
+
+
 def test_a_class_with_a_single_label_does_not_keep_the_others_from_being_judged() -> None:
     texts, labels = mails(40, ("ham", "spam"))
     counts = count_features([*texts, "verify your bank"])
