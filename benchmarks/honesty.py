@@ -31,6 +31,7 @@ from scipy.sparse import csr_matrix
 from benchmarks import audit_cost, kinds_covered
 from benchmarks.page import write_table
 from nextlabel.estimators.choice import fit_choice
+from nextlabel.estimators.folds import draws_of
 from nextlabel.estimators.learners import LinearLearner
 from nextlabel.evaluation import accuracy, sanity
 from nextlabel.evaluation.always_valid import log_evidence
@@ -142,7 +143,8 @@ def _is_stopped(anchor: Spoiled, newer: Spoiled, audits: frozenset[int]) -> bool
 
 
 class Fitted(MatrixLearning):
-    """The service's learning, with what its models say of all rows: of those that may be asked, then the other half."""
+    """The service's learning, with what its models say of all rows: of those that may be asked, then the other half;
+    ``draws`` fix each row's fold."""
 
     def __init__(self, problem: Problem, split: Split, seed: int) -> None:
         super().__init__(problem, split, "accuracy", seed)
@@ -152,6 +154,7 @@ class Fitted(MatrixLearning):
         cast(LinearLearner, known.learner).remember(self._rows)
         tasks, source = split.train.tasks(), problem.source()
         self._space, self._names = encoder_for(split.target, tasks, source).space(known.train), split.target.labels
+        self.draws = draws_of([*tasks, *split.test.tasks()], seed)
 
     def predicted(self, labeled: Rows) -> tuple[Floats, Floats]:
         """Of each row, by a model of the labeled ones: is it right (1 or 0), and the chance of the truth."""
@@ -165,7 +168,13 @@ class Fitted(MatrixLearning):
         names = [self._names[code] for code in self._classes[labeled].tolist()]
         ours, others = rows_of(self._rows, labeled), rows_of(self._rows, unlabeled)
         model, held_out = fit_choice(
-            ours, names, classes=self._names, space=self._space, seed=self._seed, others=others
+            ours,
+            names,
+            classes=self._names,
+            space=self._space,
+            seed=self._seed,
+            others=others,
+            draws=self.draws[labeled],
         )
         if held_out is None:
             raise ValueError(f"{len(labeled)} labels are too few to judge a version by.")

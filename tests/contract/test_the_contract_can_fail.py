@@ -15,7 +15,6 @@ from nextlabel.labeling import Annotation, LabelSchema, QueueVersion, TaskId
 from nextlabel.labeling.ranking import Ranking
 from nextlabel.ports.tool import ChangePage, Finding, OwnTab, Pruned, QueueReceipt
 from nextlabel.testing import contract
-from nextlabel.testing.contract.tabs import label_all
 from nextlabel.testing.scene import Crowd, set_scene
 from nextlabel_connectors.memory import MemoryConnector, MemoryTool
 from nextlabel_connectors.memory.dialect import JsonDialect
@@ -331,8 +330,6 @@ def test_a_connector_that_breaks_a_promise_fails_it(promise: str, monkeypatch: p
         harness = MemoryHarness(page_size=20)
         if "scene" in wanted:
             given["scene"] = set_scene(harness, 8)
-        if PROMISES[promise] is contract.TabsContract:
-            label_all(given["scene"])
         if "crowd" in wanted:
             scene = set_scene(harness, CROWD)
             given["crowd"] = Crowd(scene, tuple(scene.tasks), tuple(scene.pull()))

@@ -16,6 +16,7 @@ from benchmarks.honesty import SETS, Fitted, Version
 
 from integration.conftest import WORDS
 from integration.test_loop import target_predictions
+from nextlabel.estimators.folds import draws_of
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.intervals import Interval
 from nextlabel.evaluation.reserve import Reserve
@@ -181,6 +182,7 @@ def replayed(team: Team, data: LabeledData, tasks: Sequence[TaskId], cache: Path
     place = {task: n for n, task in enumerate(tasks)}
     parts = [data.part(np.array([place[task] for task in some], dtype=np.int64)) for some in (asked_of, waiting)]
     fast = Fitted(Problem(data, cache), Split(data.target, *parts), seed)
+    fast.draws = draws_of([Task(task, {}) for task in (*asked_of, *waiting)], seed)
     labeled = np.arange(len(known), dtype=np.int64)
     audits = np.array([n for n, task in enumerate(known) if task in reserved], dtype=np.int64)
     unlabeled = np.arange(len(asked_of), len(tasks), dtype=np.int64)[: accuracy.MOST_UNLABELED]

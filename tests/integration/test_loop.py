@@ -662,7 +662,7 @@ def test_a_model_whose_file_is_lost_is_trained_again(team: Team, what: str, news
     team.run()
     team.work(20)
     team.run()
-    (artifact,) = (tmp_path / "home" / "models").rglob(f"{team.serving.version}-*")
+    (artifact,) = (tmp_path / "home" / "models").rglob(f"{team.serving.version}-*.skops")
     if what == "missing":
         artifact.unlink()
     else:

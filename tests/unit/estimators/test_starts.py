@@ -43,7 +43,7 @@ def test_a_fit_that_begins_at_the_last_one_ends_where_it_would_end_anyway(tmp_pa
         warm = out_of_fold(1300, features, labels, ArrayFiles(tmp_path / name))
         cold = out_of_fold(1300, features, labels, ArrayFiles(tmp_path / f"{name}, none"))
         assert warm.losses(labels).mean() < 1.01 * cold.losses(labels).mean(), name
-        assert (warm.probabilities.argmax(1) == cold.probabilities.argmax(1)).mean() > 0.97, name
+        assert (warm.probabilities.argmax(1) == cold.probabilities.argmax(1)).mean() > 0.95, name
 
 
 def test_what_is_predicted_of_a_task_does_not_hang_on_a_label_that_it_had_before(tmp_path: Path) -> None:
