@@ -92,6 +92,10 @@ _ALSO = {
     "rating",
     "spans",
     "spans of turns",
+    "spans of a page",
+    "spans with labels of each task",
+    "options of each task",
+    "table",
     "image choice",
     "images of a list",
     "taxonomy of each task",
@@ -99,7 +103,8 @@ _ALSO = {
     "order of items",
     "date",
 }
-"""Most other tests label single choices; spans and images are seen in the editor, ratings in `test_every_strategy`."""
+"""Most other tests label single choices; spans, images and options of a task are seen in the editor, ratings and tables
+in `test_every_strategy`."""
 
 
 @pytest.mark.parametrize("name", representing(KINDS, _ALSO))
