@@ -113,8 +113,10 @@ class LabelStudioPerson:
         return list(found["tasks"])
 
     def make_tab(self, project: int, title: str, tasks: Sequence[int]) -> None:
-        """A tab of the Data Manager with these tasks."""
-        chosen_ones = {"filter": "filter:tasks:id", "operator": "in_list", "type": "List", "value": list(tasks)}
+        """A tab of the Data Manager with these tasks, whose numbers must follow one another: a list of numbers is a
+        filter with which the Data Manager itself does not open."""
+        numbers = {"min": min(tasks), "max": max(tasks)}
+        chosen_ones = {"filter": "filter:tasks:id", "operator": "in", "type": "Number", "value": numbers}
         data = {"title": title, "filters": {"conjunction": "and", "items": [chosen_ones]}}
         self._json("POST", "/api/dm/views/", json={"project": project, "data": data})
 
