@@ -148,7 +148,7 @@ class TargetsWorkbench:
 
     def _out_of_fold(self, fitted: Mapping[str, Fitted]) -> dict[str, OutOfFold]:
         return {
-            name: OutOfFold([task for task, labels in self.labels.items() if name in labels], one.out_of_fold)
+            name: OutOfFold(self._labeled(name), one.out_of_fold)
             for name, one in fitted.items()
             if one.out_of_fold is not None
         }
@@ -264,7 +264,7 @@ class TargetsWorkbench:
         """What the answer to each labeled audit task cost, out of fold, where that is known."""
         if fitted.out_of_fold is None:
             return {}
-        labeled = [task for task, given in self.labels.items() if target.name in given]
+        labeled = self._labeled(target.name)
         rows, labels = [row for row, task in enumerate(labeled) if task in self._audits], self._labels_of(target)
         misses = misses_of(target, fitted.out_of_fold.of(rows), [labels[row] for row in rows])
         return dict(zip([labeled[row] for row in rows], misses.tolist(), strict=True))
@@ -319,7 +319,7 @@ class TargetsWorkbench:
     def _last_fit(self, target: Target, encoder: Encoder, tasks: Sequence[Task]) -> LastFit | None:
         if self.source.fits is None:
             return None
-        same = target.name, target.kind, target.labels, _name_of(encoder)
+        same = target.name, target.kind, target.labels, _name_of(encoder), self._seed  # which draws the folds
         return LastFit([task.id for task in tasks], self.source.fits, repr(same))
 
     def _space(self, encoder: Encoder) -> Space:
@@ -334,8 +334,12 @@ class TargetsWorkbench:
 
     def _examples(self, target: Target, encoder: Encoder) -> Examples:
         """What is labeled of a target."""
-        tasks = [self._tasks[task] for task, labels in self.labels.items() if target.name in labels]
+        tasks = [self._tasks[task] for task in self._labeled(target.name)]
         return Examples(target, tasks, self._labels_of(target), self._features(encoder, tasks))
+
+    def _labeled(self, target: str) -> list[TaskId]:
+        """The tasks that have a label of it."""
+        return [task for task, labels in self.labels.items() if target in labels]
 
     def _labels_of(self, target: Target) -> list[Label]:
         """In the order of the tasks."""
@@ -364,7 +368,7 @@ class TargetsWorkbench:
         others: TargetPredictions | None,
     ) -> Mapping[str, float]:
         """On its audit tasks; ``others`` have no label."""
-        labeled = [task for task, given in self.labels.items() if target.name in given]
+        labeled = self._labeled(target.name)
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
         audits = out_of_fold.of(rows)
         truth, pool = [labels[row] for row in rows], len(self._tasks) + len(self._unlabeled)
