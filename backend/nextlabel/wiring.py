@@ -261,7 +261,7 @@ class Parts:
 
     @cached_property
     def doctor(self) -> Doctor:
-        return Doctor(self.overview, self.connecting, self.findings, self.job_queue, self.open_connector)
+        return Doctor(self.overview, self.connecting, self.job_queue, self.open_connector)
 
     @cached_property
     def suspects(self) -> Suspects:

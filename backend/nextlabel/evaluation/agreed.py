@@ -23,7 +23,7 @@ def agreed_labels(annotated: Mapping[TaskId, Sequence[Annotation]]) -> dict[Task
     """By task the label in force for each target.
 
     A choice is what most people say. Of as many for one as for another those count who are right more often
-    (`one_coin`), as far as that can be told, and else the latest. Each of several labels is there where most people
+    (`one_coin`), as far as that is known, and else the latest. Each of several labels is there where most people
     give it, a number is their median; of spans and orders of items the latest counts.
     """
     found, split = dict[TaskId, _Labels](), dict[TaskId, dict[str, _Labels]]()
@@ -68,7 +68,7 @@ def _is_tied(some: Mapping[str, object]) -> bool:
 
 
 def _weights(values: Values) -> Weights:
-    """Of those whose quality can be told."""
+    """Of those whose quality is known."""
     names = {task: {who: one for who, one in some.items() if isinstance(one, str)} for task, some in values.items()}
     given = given_of(names)
     if given is None or not (known := given.is_known()).any():

@@ -1,7 +1,7 @@
 """What several people's labels of a task come to together, and how often each person is right.
 
 `one_coin` takes their labels alone, `crowdlab` also what a model predicts that has not seen them. A person's quality is
-the share of their labels that are right. It can be told from labels of three people who share tasks with one another;
+the share of their labels that are right. It can be estimated where three people share tasks with one another;
 of two people only how often they agree is known.
 """
 

@@ -11,7 +11,7 @@ from scipy.special import xlog1py, xlogy
 from nextlabel.labeling.ranking import Floats
 
 DRIFT_FROM = 50
-"""Labels that others can be held against, before which nothing is said of a fall."""
+"""From how many labels that can be compared with those of others a fall is looked for."""
 LABELS_PER_FALSE_ALARM = 20_000.0
 """On the average, of somebody who stays as good as ever: one in 20 gets one within 1,000 labels."""
 _BEGIN = 30  # labels that only show how good somebody is

@@ -15,7 +15,7 @@ from nextlabel.evaluation.reliability import Ratings, Scale
 from nextlabel.labeling import Annotation, TaskId
 
 FEWEST_SHARED = 20
-"""Tasks that others labeled too, below which nothing is said of how far somebody agrees with them."""
+"""From how many tasks that others labeled too an agreement with them is reported."""
 _MOST_PLACES = 20  # different whole numbers that are places in an order, such as stars; more are numbers
 
 Values = Mapping[TaskId, Mapping[str, object]]
@@ -51,7 +51,7 @@ class Given:
         return csr_array((both.data[enough], (both.row[enough], both.col[enough])), shape=both.shape)
 
     def is_known(self) -> NDArray[np.bool_]:
-        """Whose quality can be told: those who share enough tasks with two others who share enough with each other."""
+        """Whose quality can be estimated: who shares enough tasks with two others who share enough with each other."""
         share = self.shared_by_two().astype(np.bool_).astype(np.int64)
         return np.asarray((share @ share).multiply(share).sum(axis=1)).reshape(-1) > 0
 

@@ -1,6 +1,6 @@
 """How good the labels of each person are, and how far people agree, on tasks of one target that several labeled.
 
-Nothing is said of anybody on fewer than `FEWEST_SHARED` tasks, and nobody is held to themselves.
+Nothing is reported of anybody on fewer than `FEWEST_SHARED` tasks, and nobody is compared with themselves.
 """
 
 from __future__ import annotations

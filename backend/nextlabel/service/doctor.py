@@ -27,7 +27,6 @@ from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import CallsUs, Connector
 from nextlabel.service.connecting import Connecting, Report, Wanted
 from nextlabel.service.overview import Overview
-from nextlabel.storage.findings import StandingFindings
 from nextlabel.strategies import finding
 
 _LATE_TURNS, _LATE_SECONDS = 4, 600.0  # after which a project is read too seldom
@@ -68,7 +67,6 @@ class Doctor:
 
     overview: Overview
     connecting: Connecting
-    findings: StandingFindings
     job_queue: RqJobQueue
     open_connector: Callable[[Connection], Connector]
 
@@ -148,8 +146,9 @@ class Doctor:
         yield from self._kept(connection)
         if connection.state == "active":
             yield from self._at_the_tool(connection, serves=serves)
-        for found in self.findings.of(project):
-            if found not in self.findings.of(project, "drift"):  # that is looked at now
+        looked_at_now = self.overview.findings.of(project, "drift")
+        for found in self.overview.findings.of(project):
+            if found not in looked_at_now:
                 yield Symptom("finding", f"Project {project}: {found.message}", project, "warning")
 
     def _kept(self, connection: Connection) -> Iterator[Symptom]:

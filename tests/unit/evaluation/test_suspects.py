@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from cleanlab import filter as filters
 
 from nextlabel.evaluation import cut_off
 from nextlabel.evaluation.suspects import FEWEST, doubts_of
@@ -142,7 +143,6 @@ def tables() -> list[tuple[np.ndarray, Floats]]:
 
 
 def test_the_confident_joint_is_counted_as_cleanlab_counts_it() -> None:
-    filters = pytest.importorskip("cleanlab.filter")
     for given, chances in tables():
         theirs = filters.find_label_issues(given, chances, filter_by="confident_learning", n_jobs=1)
         np.testing.assert_array_equal(cut_off.confident(given, chances), theirs)
@@ -157,7 +157,6 @@ def test_without_cleanlab_a_label_is_suspected_too_beside_which_another_is_likel
 
 
 def test_with_cleanlab_the_cut_off_is_what_cleanlab_called_by_hand_gives() -> None:
-    filters = pytest.importorskip("cleanlab.filter")
     for given, chances in tables():
         theirs = filters.find_label_issues(given, chances, n_jobs=1)
         np.testing.assert_array_equal(cut_off.suspected(given, chances), theirs)
