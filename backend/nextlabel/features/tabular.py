@@ -14,6 +14,7 @@ from nextlabel.labeling import Input, Task, number_in, read_field
 from nextlabel.labeling.ranking import Features, Floats
 
 _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
+_ROUNDING = 1e-9
 MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column
 MOST_FIELDS = 500
 _LARGEST = 1e100  # what is larger is no number that anybody measured, and its square would be too large for a float
@@ -93,8 +94,14 @@ class TabularEncoder:
 
 def numbers_of(values: Sequence[object]) -> list[float] | None:
     """The numbers among the values of a field; None where too many are none: then all of them are names."""
-    known = [number for value in values if (number := _number(value)) is not None]
-    return known if len(known) >= _NUMERIC * len(values) else None
+    known, others = list[float](), (1 - _NUMERIC) * len(values) + _ROUNDING
+    for value in values:
+        number = _number(value)
+        if number is not None:
+            known.append(number)
+        elif (others := others - 1) < 0:  # of a hundred thousand texts most need no look
+            return None
+    return known
 
 
 def is_number(value: object) -> bool:

@@ -20,6 +20,7 @@ from nextlabel.learning.weights import NO_WEIGHTS, Weights, counting
 from nextlabel.measures.target_predictions import ChoicesPredictions, TargetPredictions, as_two_classes
 
 _TIMED, _MOST_TIMED = 5, 500  # labels of which the tool tells how long they took, from which anything is made
+_MUCH = 64  # different words and n-grams in a text: what has so many holds something
 _READ = ("text", "dialogue", "table")
 
 
@@ -37,7 +38,10 @@ def nothing_to_read(target: Target, tasks: Sequence[Task], features: Features) -
     """Of each task whether there is nothing in it that the target could be about: its fields are empty, hold markup
     and nothing else, or the address of a file that cannot be had now and nothing beside it."""
     fields = [one.field for one in target.inputs]
-    blank = np.array([is_blank(task.data, fields) for task in tasks], dtype=np.bool_)
+    blank = np.zeros(len(tasks), dtype=np.bool_)
+    doubtful = ~blank if isinstance(features, np.ndarray) else np.diff(features.indptr) < _MUCH
+    for row in np.flatnonzero(doubtful).tolist():
+        blank[row] = is_blank(tasks[row].data, fields)
     if any(one.kind in OPENED for one in target.inputs):
         blank |= ~(features.any(axis=1) if isinstance(features, np.ndarray) else np.diff(features.indptr) > 0)
     return blank
