@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 
 from e2e.running import SettingsPages, texts
 from e2e.test_the_loop import label_next, learned
@@ -82,6 +83,7 @@ def test_a_team_has_all_its_predictions_and_settings_after_thirty_labels_and_a_d
     assert owner.project(project)["model_version"] == nextlabel.queues(project)[0].version
 
 
+@pytest.mark.everything
 def test_a_disconnect_that_is_killed_while_it_removes_predictions_is_completed_by_the_next(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_disconnect_that_is_killed_while_it_removes_predictions_is_completed_b
     assert state(owner, project) == ("Sequential sampling", "", True, [], [])
 
 
+@pytest.mark.everything
 def test_of_a_project_of_an_earlier_release_it_is_asked_what_to_put_back(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_project_that_is_deleted_in_label_studio_is_reported_once_and_then_lef
     assert (printed.returncode, "nothing to take back" in " ".join(printed.stdout.split())) == (0, True)
 
 
+@pytest.mark.everything
 def test_another_address_takes_the_place_of_the_old_one_unless_nothing_answers_there(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:

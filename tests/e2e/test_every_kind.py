@@ -102,6 +102,9 @@ _ALSO = {
     "several options of each task",
     "order of items",
     "date",
+    "audio by metadata",
+    "two controls",
+    "buckets of items",
 }
 """Most other tests label single choices; spans, images and options of a task are seen in the editor, ratings and tables
 in `test_every_strategy`."""

@@ -13,6 +13,8 @@ from sqlalchemy import Executable, insert, literal, select, update
 from nextlabel.storage.database import tables
 from nextlabel_connectors.label_studio.testing import LabelStudioServer
 
+pytestmark = pytest.mark.everything  # it judges `make faults`, which is run by hand
+
 
 @pytest.fixture(scope="module")
 def calm(label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:

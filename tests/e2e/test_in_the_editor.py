@@ -51,7 +51,7 @@ def browser(chromium: Browser, label_studio: LabelStudioServer, owner: LabelStud
     return context
 
 
-@pytest.mark.parametrize("name", representing(SEEN, {"single choice", "rating"}))
+@pytest.mark.parametrize("name", representing(SEEN, {"single choice", "rating", "image choice", "spans of a page"}))
 def test_the_pre_annotation_is_seen_in_the_editor(
     name: str,
     nextlabel: Nextlabel,

@@ -38,6 +38,7 @@ def nextlabel(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> 
         yield one
 
 
+@pytest.mark.everything
 def test_regions_by_a_model_of_the_teams_own_are_taught_shown_and_in_its_order(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_backend_that_label_studio_cannot_reach_is_a_problem_with_a_remedy(
     assert nextlabel.parts().connections.known(ProjectId(str(project))) is None
 
 
+@pytest.mark.everything
 def test_a_blocked_private_address_is_a_problem_with_a_remedy(tmp_path: Path, new_store: NewStore) -> None:
     with (
         LabelStudioServer(env={"ML_BLOCK_LOCAL_IP": "true", "SSRF_PROTECTION_ENABLED": "true"}) as strict,
@@ -127,6 +128,7 @@ def test_malformed_requests_are_answered_with_a_sentence_and_change_nothing(
                 assert len(answer.json()["error"]) > 10
 
 
+@pytest.mark.everything
 def test_tasks_that_label_studio_fails_to_list_are_set_aside_by_name_until_it_lists_them_again(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:
