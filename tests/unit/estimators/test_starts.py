@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ from nextlabel.estimators.choice import fit_choice
 from nextlabel.estimators.folds import draws_of
 from nextlabel.estimators.starts import LastFit
 from nextlabel.features.arrays import ArrayFiles
+from nextlabel.features.source import Source
 from nextlabel.features.spaces import Centred
-from nextlabel.labeling import Task, TaskId
+from nextlabel.labeling import Input, LabelSchema, Target, Task, TaskId
 from nextlabel.labeling.ranking import Floats
+from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.measures.target_predictions import ChoicePredictions
+from nextlabel.ports.state import Labeled
 
 CLASSES = ("a", "b", "c")
 TASKS = [str(n) for n in range(1300)]
@@ -68,3 +72,25 @@ def test_a_fit_of_which_the_file_is_damaged_begins_at_nothing(tmp_path: Path) ->
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:1000])
     assert np.array_equal(out_of_fold(1250, features, labels, fits).probabilities, sound.probabilities)
+
+
+def test_with_another_seed_of_the_project_whose_folds_are_others_fits_begin_at_nothing(tmp_path: Path) -> None:
+    words = {"a": "goal match", "b": "vote law", "c": "cell gene"}
+    drawn = np.random.default_rng(0).integers(0, 3, 1200).tolist()
+    of_others = drawn[:200] + drawn[1000:] + drawn[200:1000]  # words that often do not go with the label
+    tasks = [Task(TaskId(str(n)), {"text": f"{words[CLASSES[k]]} {n % 37}"}) for n, k in enumerate(of_others)]
+    target = Target("label", "choice", (Input("text"),), CLASSES)
+    given = [{"label": CLASSES[k]} for k in drawn]
+
+    def predicted(n: int, seed: int, fits: Path) -> Floats:
+        labeled = Labeled(tuple(tasks[:n]), tuple(given[:n]), (None,) * n)
+        source = replace(Source(), fits=ArrayFiles(fits))
+        bench = TargetsWorkbench(LabelSchema((target,)), labeled, tasks[n:], source, seed=seed)
+        found = bench.learn(None, lambda: None).out_of_fold["label"].predicted
+        assert isinstance(found, ChoicePredictions)
+        return found.probabilities
+
+    used = tmp_path / "used"
+    predicted(1100, 0, used)
+    assert np.array_equal(predicted(1200, 1, used), predicted(1200, 1, tmp_path / "none"))
+    assert not np.array_equal(predicted(1200, 0, used), predicted(1200, 0, tmp_path / "none either"))  # that one begins
