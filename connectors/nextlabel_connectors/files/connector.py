@@ -49,11 +49,18 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Project:
-    """The tasks of a project, how they look, and what is to be labeled."""
+    """The tasks of a project, how they look, and what is to be labeled; its targets are ``named`` by a schema file, or
+    inferred from the labels."""
 
     tasks: TaskFile
     profile: Plain
     schema: LabelSchema
+    named: bool = False
+
+    def book(self, labels: Path, of: Collection[TaskId] | None = None, until: int | None = None) -> Book:
+        """What `read_book` finds; where the targets are named, only about these."""
+        targets = [one.name for one in self.schema.targets] if self.named else []
+        return read_book(labels, self.profile, targets, of, until)
 
 
 class FilesConnector:
@@ -92,7 +99,7 @@ class FilesConnector:
     ) -> QueueReceipt:
         with reachable(self._files):
             project, ranked = self._project(), window.task_ids()
-            book = read_book(self._files.labels, project.profile)
+            book = project.book(self._files.labels)
             known = find_rows(project.tasks, project.profile, window)
             ordered = Ordered(
                 project.tasks,
@@ -116,7 +123,7 @@ class FilesConnector:
                 return None
             version = self._files.order.version()
             # People label from the top of the file: what is labeled or gone must not stand there for long.
-            book, here = read_book(self._files.labels, project.profile), self._ids(project)
+            book, here = project.book(self._files.labels), self._ids(project)
             ranked = takewhile(lambda row: row.rank is not None, self._files.order.rows())
             left = sum(row.task in here and not book.labels.get(row.task) for row in ranked)
             return version if left >= standing else None
@@ -124,7 +131,7 @@ class FilesConnector:
     def head_of_queue(self, n: int) -> Sequence[TaskId]:
         with reachable(self._files):
             project = self._project()
-            book = read_book(self._files.labels, project.profile)
+            book = project.book(self._files.labels)
             here = self._ids(project)
             in_order = [row.task for row in self._files.order.rows()] if self._files.order.is_ours() else []
             queue = (task for task in dict.fromkeys((*in_order, *here)) if task in here and not book.closed(task))
@@ -186,7 +193,7 @@ class FilesConnector:
         targets = ", ".join(f"{one.name} ({one.kind}: {_some(one.labels)})" for one in project.schema.targets)
         yield Finding("unchanged", f"{project.tasks.path.name} is read as {project.profile.name}; targets: {targets}.")
         if not order.path.exists():
-            book = read_book(self._files.labels, project.profile)
+            book = project.book(self._files.labels)
             known = find_rows(project.tasks, project.profile, Ranking((), ""))
             self._write(Ordered(project.tasks, project.profile, book.closed, None, (), {}, {}, known.again))
             yield Finding("done", f"{order.path.name} holds a first order, that of the tasks themselves.")
@@ -200,7 +207,7 @@ class FilesConnector:
         profile = given.profile or profile_of(sample, self._first_label())
         if given.targets:
             shown = tuple(dict.fromkeys(one for target in given.targets for one in target.inputs))
-            return _Project(tasks, profile, LabelSchema(given.targets, source=given.source, shown=shown))
+            return _Project(tasks, profile, LabelSchema(given.targets, source=given.source, shown=shown), named=True)
         with LineFile(self._files.labels) as file:
             schema = inferred(profile, sample, entries(file, self._files.labels, profile))
         return _Project(tasks, profile, schema)
@@ -278,7 +285,7 @@ class _Changes:
             return
         # Of a task that is new there may be labels already, so then all are read. What others append meanwhile is left
         # for the next time.
-        book = read_book(self.labels, self.project.profile, None if grown else touched, until=labels.lines)
+        book = self.project.book(self.labels, None if grown else touched, until=labels.lines)
         first = 0 if self.was.tasks is None else self.was.tasks.lines
         seen: list[TaskSeen] = []
         aside = [named(one, self.labels) for one in broken]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from pathlib import Path
@@ -202,11 +202,18 @@ class Book:
         return [Unreadable(task, one.reason, _line(one)) for one in self.broken_of.get(task, ())]
 
 
-def read_book(path: Path, identify: Identify, of: Collection[TaskId] | None = None, until: int | None = None) -> Book:
-    """All labels of a file, or those of some tasks; or only those of its lines ``until`` one of them."""
+def read_book(
+    path: Path,
+    identify: Identify,
+    targets: Sequence[str],
+    of: Collection[TaskId] | None = None,
+    until: int | None = None,
+) -> Book:
+    """All labels of a file, or those of some tasks; or only those of its lines ``until`` one of them. Where there are
+    ``targets``, a line that is about none of them is set aside, and closes no task."""
     book, at = Book(), None
     with LineFile(path) as file:
-        for entry in entries(file, path, identify):
+        for entry in (_about(one, targets, path) for one in entries(file, path, identify)):
             if until is not None and entry.line > until:
                 break
             if isinstance(entry, BrokenEntry):
@@ -222,6 +229,17 @@ def read_book(path: Path, identify: Identify, of: Collection[TaskId] | None = No
             else:
                 book.labels.pop(entry.task, None)
     return book
+
+
+def _about(entry: Entry | BrokenEntry, targets: Sequence[str], path: Path) -> Entry | BrokenEntry:
+    """The entry; a plain ``label`` is about the only target, where there is one."""
+    if isinstance(entry, BrokenEntry) or not targets or not entry.labels or not entry.labels.keys().isdisjoint(targets):
+        return entry
+    if len(targets) == 1 and entry.labels.keys() == {"label"}:
+        return replace(entry, labels={targets[0]: entry.labels["label"]})
+    names, known = (", ".join(repr(str(name))[:80] for name in list(some)[:5]) for some in (entry.labels, targets))
+    reason = f"Line {entry.line} of {path.name} labels {names}, but what there is to label is {known}"
+    return BrokenEntry(entry.line, entry.task, f'{reason}: write {{"id": …, "labels": {{"{targets[0]}": …}}}}.')
 
 
 def _note(book: Book, broken: BrokenEntry) -> None:

@@ -83,6 +83,26 @@ def test_a_file_of_tasks_says_the_same_in_every_format(tmp_path: Path, ending: s
     assert connector.vanished_tasks({TaskId("a"), TaskId("z")}) == {"z"}
 
 
+def test_labels_of_what_is_not_to_be_labeled_are_set_aside_by_line_and_leave_their_task_open(tmp_path: Path) -> None:
+    lines(tmp_path, "mails.jsonl", *MAILS, {"id": "c", "text": "late"})
+    of_one = {"kind": "choice", "labels": ["ham", "spam"], "inputs": ["text"]}
+    kinds = [{"name": name, **of_one} for name in ("kind", "who")]
+    given = {"id": "a", "labels": {"kimd": "spam"}}, {"id": "b", "labels": {"kind": "ham"}}, {"id": "c", "label": "ham"}
+    (tmp_path / "mails.schema.json").write_text(json.dumps({"targets": kinds}))
+    lines(tmp_path, "mails.labels.jsonl", *given)
+    seen, unreadable = read(tmp_path)
+    assert {task: one.closed for task, one in seen.items()} == {"a": False, "b": True, "c": False}
+    assert [one.reason for one in unreadable] == [
+        f"Line {line} of mails.labels.jsonl labels '{name}', but what there is to label is 'kind', 'who': write "
+        '{"id": …, "labels": {"kind": …}}.'
+        for line, name in ((1, "kimd"), (3, "label"))
+    ]
+    (tmp_path / "mails.schema.json").write_text(json.dumps({"targets": kinds[:1]}))  # now it is plain what is meant
+    seen, unreadable = read(tmp_path)
+    assert [dict(one.labels) for one in seen["c"].annotations] == [{"kind": "ham"}]
+    assert [one.task for one in unreadable] == ["a"]
+
+
 def test_a_large_array_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_CHUNK", 3)
     rows = [{"id": number, "text": "é" * number, "more": [{"deep": -1.5e3}]} for number in range(1, 20)]
