@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
@@ -20,6 +22,8 @@ from nextlabel.estimators.project import Learned, ProjectModel
 from nextlabel.estimators.restoring import restore
 from nextlabel.features.encoders import TextEncoder
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
+from nextlabel.measures.out_of_fold import OutOfFold
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import ModelRecord, QueueRecord
 from nextlabel.storage import artifacts, model_store
 from nextlabel.storage.database import Database
@@ -27,6 +31,7 @@ from nextlabel.storage.database.tables import models
 from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
+from nextlabel.storage.retention import Retention
 
 pytestmark = pytest.mark.every_database
 
@@ -323,3 +328,25 @@ def test_artifacts_may_stand_wherever_fsspec_can_write(database: Database) -> No
     assert store.load(ONE, V1).state() == model(3).state()
     with database.read() as sql:
         assert sql.execute(select(models.c.artifact)).scalar_one().startswith("memory://models/1/nextlabel-1-")
+
+
+def predicted(spam: float) -> dict[str, OutOfFold]:
+    return {"kind": OutOfFold([TaskId("7")], ChoicePredictions(("ham", "spam"), np.array([[1 - spam, spam]])))}
+
+
+def test_predictions_by_models_that_saw_no_label_in_doubt_go_before_those_of_newer_versions(
+    store: StoredModels, database: Database, tmp_path: Path
+) -> None:
+    fence = fences(store).next(ONE)
+    store.save(ONE, record(V1), model(), fence=fence, out_of_fold=predicted(0.25))
+    store.keep_trusting(ONE, V1, predicted(0.75), fence=fence)
+    store.save(ONE, record(V2), model(), fence=fence, out_of_fold=predicted(0.5))
+    known = store.out_of_fold(ONE)
+    assert known is not None
+    assert (known[0].version, known[1]["kind"].predicted.probabilities.tolist()) == (V1, [[0.25, 0.75]])
+    with pytest.raises(StaleWorker):
+        store.keep_trusting(ONE, V2, predicted(0.75), fence=fence - 1)
+    for file in (tmp_path / "models" / "1").iterdir():
+        os.utime(file, (0, 0))
+    Retention(database, str(tmp_path / "models"), keep=2).sweep(ONE)
+    assert sorted(file.name[:11] for file in (tmp_path / "models" / "1").glob("*.npz")) == [V1, V2]

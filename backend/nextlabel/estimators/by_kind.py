@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from nextlabel.estimators.choice import LinearChoice, fit_choice
-from nextlabel.estimators.choices import LinearChoices, fit_choices
+from nextlabel.estimators.choice import LinearChoice, fit_choice, predict_trusting
+from nextlabel.estimators.choices import LinearChoices, choices_trusting, fit_choices
 from nextlabel.estimators.folds import Draws, draws_of
 from nextlabel.estimators.learners import ChancesLearner, LinearLearner, NumbersLearner
 from nextlabel.estimators.number import LinearNumber, fit_number
@@ -26,6 +26,7 @@ from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, TargetKind, Task
 from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Numbers
 from nextlabel.measures.target_predictions import (
+    ChoicePredictions,
     ChoicesPredictions,
     NumberPredictions,
     TargetPredictions,
@@ -86,6 +87,9 @@ class OfKind:
     offer: Offer = lambda pool, predicted, labels, space: pool
     from_two: bool = True
     """Whether there is nothing to fit until two labels differ."""
+    trusting: Callable[[Known, TargetPredictions], TargetPredictions | None] = lambda known, first: None
+    """What models predict of the same tasks that have seen no label which is in doubt by what is predicted first; None
+    where nobody knows."""
 
 
 # --- fitting ----------------------------------------------------------------------------------------------------------
@@ -162,6 +166,23 @@ def _fit_ranking(known: Known) -> Fitted:
         return Fitted(Prior(known.target.labels))
 
 
+# --- without what is in doubt ----------------------------------------------------------------------------------------
+
+
+def _choice_trusting(known: Known, first: TargetPredictions) -> TargetPredictions | None:
+    if not isinstance(first, ChoicePredictions):  # each task offers labels of its own
+        return None
+    labels = [label for label in known.labels if isinstance(label, str)]
+    return predict_trusting(known.features, labels, first, space=known.space, seed=known.seed, draws=_draws(known))
+
+
+def _choices_trusting(known: Known, first: TargetPredictions) -> TargetPredictions | None:
+    if not isinstance(first, ChoicesPredictions):
+        return None
+    given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
+    return choices_trusting(known.features, given, first, space=known.space, seed=known.seed, draws=_draws(known))
+
+
 # --- what query strategies are given ----------------------------------------------------------------------------------
 
 
@@ -187,8 +208,8 @@ def _offer_number(pool: CandidatePool, predicted: TargetPredictions, labels: Lab
 
 
 BY_KIND: Mapping[TargetKind, OfKind] = {
-    "choice": OfKind(_fit_choice, (LinearChoice, OfferedLabels), _offer_choice),
-    "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices),
+    "choice": OfKind(_fit_choice, (LinearChoice, OfferedLabels), _offer_choice, trusting=_choice_trusting),
+    "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices, trusting=_choices_trusting),
     "number": OfKind(_fit_number, (LinearNumber,), _offer_number),
     "spans": OfKind(_fit_spans, (NoSpans, SpanTagger), from_two=False),
     "ranking": OfKind(_fit_ranking, (LinearRanking,)),

@@ -133,10 +133,47 @@ def fit_choice(
         return model, None
     if others is not None:
         held_out = np.concatenate([held_out, _scores_of_others(folds, others, len(seen), scores_by)])
-    unknown = 1.0 / (len(y) + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
+    return model, _predicted(held_out, temperature, classes, seen, len(y))
+
+
+def predict_trusting(
+    features: Features,
+    labels: Sequence[str],
+    first: ChoicePredictions,
+    *,
+    space: Space,
+    seed: int = 0,
+    draws: Draws | None = None,
+) -> ChoicePredictions | None:
+    """What a model predicts for each of n labeled rows that has seen neither that row nor any label that is in doubt:
+    beside which ``first``, what `fit_choice` predicted of the same rows, has another class likelier. None where that
+    leaves too little to fit.
+
+    Wrong labels that a model was fitted on vouch for each other; left out they are found out (Brodley & Friedl, 1999).
+    """
+    position = {label: i for i, label in enumerate(first.classes)}
+    given = np.array([position[label] for label in labels], dtype=np.intp)
+    trusted = first.probabilities[np.arange(len(given)), given] >= first.probabilities.max(axis=1)
+    seen, y = np.unique(given, return_inverse=True)
+    if len(np.unique(y[trusted])) < 2:
+        return None
+    columns, x = active(space.weigh(features))
+    numbers = Rows(x).numbers if len(y) <= min(_MAX_PRODUCTS, len(columns)) else x
+    folds = _folds(numbers, y, seed, None, draws, None, trusted)
+    if folds is None:
+        return None
+    held_out = _out_of_fold_scores(folds, numbers, len(seen))
+    temperature = _temperature(held_out[trusted], y[trusted])
+    return _predicted(held_out, temperature, first.classes, seen, len(y))
+
+
+def _predicted(
+    held_out: Floats, temperature: float, classes: Sequence[str], seen: NDArray[np.integer], labels: int
+) -> ChoicePredictions:
+    unknown = 1.0 / (labels + len(classes))  # for classes that no other fold had: Laplace's share, as for those unseen
     predicted = np.maximum(softmax(held_out / temperature, axis=1), unknown * ~np.isfinite(held_out))
     predicted /= predicted.sum(axis=1, keepdims=True)
-    return model, ChoicePredictions(tuple(classes), spread_over_classes(predicted, seen, len(classes), len(y)))
+    return ChoicePredictions(tuple(classes), spread_over_classes(predicted, seen, len(classes), labels))
 
 
 def spread_over_classes(seen_probabilities: Floats, seen: NDArray[np.integer], k: int, labels: int) -> Floats:
@@ -221,8 +258,10 @@ def _folds(
     groups: Sequence[int] | None,
     draws: Draws | None,
     beginning: _Beginning | None,
+    trusted: NDArray[np.bool_] | None = None,
 ) -> Sequence[_Fold] | None:
-    """Of all n rows; None where a fold would have had one class only."""
+    """Of all n rows, fitted on those that are ``trusted`` (None: all); None where a fold would have had one class
+    only."""
     most = min(int(np.bincount(y).max()), len(y) if groups is None else len(set(groups)))
     if len(y) < 2 * _FOLDS or most < 2:
         return None
@@ -233,7 +272,8 @@ def _folds(
         splits = _splits(y, min(_FOLDS, most), seed, groups, draws)
     # Of more labels the numbers are the columns themselves: there lbfgs would stop at its first steps.
     tolerance, found = _ROUGH if _MANY < len(y) <= _MAX_PRODUCTS else _EXACT, []
-    for n, (train, test) in enumerate(splits):
+    for n, (others, test) in enumerate(splits):
+        train = others if trusted is None else others[trusted[others]]
         known, y_train = np.unique(y[train], return_inverse=True)
         if len(known) < 2:
             return None

@@ -89,6 +89,24 @@ def fit_choices(
     return model, target_predictions
 
 
+def choices_trusting(
+    features: Features,
+    given: Sequence[tuple[str, ...]],
+    first: ChoicesPredictions,
+    *,
+    space: Space,
+    seed: int = 0,
+    draws: Draws | None = None,
+) -> ChoicesPredictions | None:
+    """What models predict for n labeled rows that have seen neither the row nor what is in doubt of others: a label
+    given, or left out, where ``first``, what `fit_choices` predicted of the rows, has the contrary likelier."""
+    trusted = (first.chances >= 1 / 2) == membership(given, first.labels)
+    _, predicted = fit_choices(
+        features, given, labels=first.labels, space=space, seed=seed, offered=trusted, draws=draws
+    )
+    return predicted
+
+
 @dataclass(frozen=True, slots=True)
 class _Tuned:
     """What was learned out of fold with one strength: ``chances`` are n × labels."""

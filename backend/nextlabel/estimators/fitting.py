@@ -12,6 +12,7 @@ from nextlabel.estimators.starts import LastFit
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import RECORDINGS, Label, Target, Task
 from nextlabel.labeling.ranking import Features
+from nextlabel.measures.target_predictions import TargetPredictions
 
 
 def fit(
@@ -39,6 +40,20 @@ def fit(
     if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
     return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others, last))
+
+
+def trusting(
+    target: Target,
+    tasks: Sequence[Task],
+    features: Features,
+    labels: Sequence[Label],
+    first: TargetPredictions,
+    space: Space,
+    seed: int,
+) -> TargetPredictions | None:
+    """What models predict for n labeled rows that have seen neither the row nor any label that is in doubt by what was
+    predicted ``first``, out of fold by `fit`; None for kinds of targets of which that is not known."""
+    return BY_KIND[target.kind].trusting(Known(target, tasks, features, labels, space, seed, judged=True), first)
 
 
 def _report_nothing(target: Target, features: Features) -> bool:

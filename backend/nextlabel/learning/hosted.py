@@ -43,6 +43,7 @@ from nextlabel.labeling.ranking import Features
 from nextlabel.learning.pools import blank_last, expected_seconds, rarest_of, unlike_pool
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import Answer, Candidates, Challenger, Champion, Compared, Labels
+from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.options import ProjectOptions
 
 log = logging.getLogger("nextlabel.hosted")
@@ -204,6 +205,10 @@ class HostedWorkbench:
     def compare(self, model: Model, tasks: Sequence[TaskId]) -> Sequence[Compared]:
         """Nothing: it may take a second for each task, and there is no model of audit labels alone."""
         return ()
+
+    def trusting(self) -> Mapping[str, OutOfFold]:
+        """Nothing: a team's own model is fitted once."""
+        return {}
 
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """A model that only predicts need not wait for labels."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.estimators.by_kind import Fitted
-from nextlabel.estimators.fitting import fit
+from nextlabel.estimators.fitting import fit, trusting
 from nextlabel.estimators.project import Learned, Misses, Model, ProjectModel, SlowModel
 from nextlabel.estimators.starts import LastFit
 from nextlabel.evaluation import accuracy, beside, sanity
@@ -214,6 +214,19 @@ class TargetsWorkbench:
             of_waiting = learned.estimator.predict(waiting, encoder.encode(waiting, self.source))
             features = partial(self._features, encoder)
             found.append(compared(known, asked, of_stop_set, waiting, of_waiting, features))
+        return found
+
+    def trusting(self) -> Mapping[str, OutOfFold]:
+        found: dict[str, OutOfFold] = {}
+        for target in self.schema.targets:
+            fitted = self._fitted.get(target.name)
+            if fitted is None or fitted.out_of_fold is None:
+                continue
+            encoder = self._encoder(target)
+            examples = self._examples(target, encoder)
+            known = examples.tasks, examples.features, examples.labels
+            again = trusting(target, *known, fitted.out_of_fold, self._space(encoder), self._seed)
+            found[target.name] = OutOfFold(self._labeled(target.name), again or fitted.out_of_fold)
         return found
 
     def is_cold(self, model: Model, cold_start: int) -> bool:

@@ -208,6 +208,10 @@ class Workbench(Protocol):
         """What the model that was just learned predicts of a stop set and of audit tasks, target by target; nothing of
         those that it knows nothing about."""
 
+    def trusting(self) -> Mapping[str, OutOfFold]:
+        """By target what models predict that have seen neither the label nor any that is in doubt by those of the model
+        that was just learned; nothing of targets of which that is not known."""
+
     def is_cold(self, model: Model, cold_start: int) -> bool:
         """Whether the model cannot yet tell what it is unsure of; ``cold_start`` is from how many labels on it can."""
 

@@ -55,6 +55,7 @@ from nextlabel.ports.tool import (
 log = logging.getLogger("nextlabel.loop.turn")
 
 _NAMED = 3
+_QUICKLY_FITTED = 1_000  # labels, up to which models are fitted twice after each round, and above now and then
 _LONG_SECONDS = 5.0  # of learning
 
 
@@ -219,7 +220,9 @@ class ActiveLearning:
                 appeared = appeared or now.pulled.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         with suppress(StaleWorker):  # what was published stays so
-            self._check_whether_to_stop(project, workbench, outcome, fence)
+            is_due = self._check_whether_to_stop(project, workbench, outcome, fence)
+            if is_due or len(workbench.labels) <= _QUICKLY_FITTED:
+                self._leave_out_what_is_in_doubt(connection, workbench, outcome, fence)
         missing = missing_fields(schema, now.workbench.everyone)
         return Round(
             project,
@@ -240,10 +243,21 @@ class ActiveLearning:
             outcome.checks,
         )
 
-    def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> None:
-        """Last, for nobody who labels waits for it."""
-        if outcome.version and outcome.model and outcome.promotion and outcome.promotion.promoted:
-            self._stopping.note(project, workbench, outcome.version, outcome.model, fence=fence)
+    def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:
+        """Last, for nobody who labels waits for it. Returns whether the version was checked."""
+        if not (outcome.version and outcome.model and outcome.promotion and outcome.promotion.promoted):
+            return False
+        return self._stopping.note(project, workbench, outcome.version, outcome.model, fence=fence)
+
+    def _leave_out_what_is_in_doubt(
+        self, connection: Connection, workbench: Workbench, outcome: _Outcome, fence: int
+    ) -> None:
+        """Fit once more without the labels that are in doubt, so that wrong ones cannot vouch for each other: by that
+        labels are suspected (`nextlabel.evaluation.suspects`)."""
+        if not outcome.version or connection.options.suspects == "off":
+            return
+        if found := workbench.trusting():
+            self._registry.keep_trusting(connection.project, outcome.version, found, fence=fence)
 
     def _is_news(self, project: ProjectId, workbench: Workbench) -> bool:
         """Whether these labels are new to the last model and to the one in service, or they were made otherwise, and

@@ -414,6 +414,11 @@ class ModelRegistry(Protocol):
         """Store a model, not yet in service (``record.state`` may be ``turned_down``), and by target what models that
         had not seen its labels predicted for them, where there is any."""
 
+    def keep_trusting(
+        self, project: ProjectId, version: ModelVersion, predicted: Mapping[str, OutOfFold], *, fence: int
+    ) -> None:
+        """In place of what is kept of its out-of-fold predictions: those of models that saw no label in doubt."""
+
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
         """Remember a training that failed, so that it is not begun again until something changes."""
 

@@ -27,6 +27,8 @@ from nextlabel.storage.folder_artifacts import is_there, read_folder, write_fold
 from nextlabel.storage.kept_predictions import as_bytes, read
 from nextlabel.storage.orders import PREFIX
 
+_TRUSTING = "-trusting.npz"  # how files end whose predictions are by models that saw no label in doubt
+
 
 class StoredModels:
     """Models. An artifact is written first, under a name never used before; the row that makes it
@@ -71,23 +73,35 @@ class StoredModels:
         kept = self._keep(project, record.version, out_of_fold)
         self._insert(project, record, fence, artifact=artifact, sha256=digest, files=files, out_of_fold=kept)
 
-    def _keep(self, project: ProjectId, version: ModelVersion, out_of_fold: Mapping[str, OutOfFold]) -> str:
+    def keep_trusting(
+        self, project: ProjectId, version: ModelVersion, predicted: Mapping[str, OutOfFold], *, fence: int
+    ) -> None:
+        kept, mine = self._keep(project, version, predicted, _TRUSTING), models.c.project == project
+        with self._database.write() as sql:
+            check_fence(sql, project, fence)
+            sql.execute(update(models).where(mine, models.c.version == version).values(out_of_fold=kept))
+
+    def _keep(
+        self, project: ProjectId, version: ModelVersion, out_of_fold: Mapping[str, OutOfFold], ending: str = ".npz"
+    ) -> str:
         """The name of the file with the predictions, which holds a part of its hash."""
         if not out_of_fold:
             return ""
         content = as_bytes(out_of_fold)
-        name = f"{self._url}/{project}/{version}-{_short_hash(content)}.npz"
+        name = f"{self._url}/{project}/{version}-{_short_hash(content)}{ending}"
         write_artifact(name, content)
         return name
 
     def out_of_fold(self, project: ProjectId) -> tuple[ModelRecord, Mapping[str, OutOfFold]] | None:
-        """The newest version whose out-of-fold predictions are kept, and these by target; None where there is none.
+        """The newest version whose out-of-fold predictions are kept, and these by target; None where there is none. A
+        version of which they are by models that saw no label in doubt goes before newer ones.
 
         Raises `ArtifactError` where the file is missing or damaged.
         """
-        kept = _of(project).where(models.c.out_of_fold != "").order_by(models.c.number.desc()).limit(1)
+        kept = _of(project).where(models.c.out_of_fold != "").limit(1)
+        trusting = models.c.out_of_fold.like(f"%{_TRUSTING}")
         with self._database.read() as sql:
-            row = sql.execute(kept).first()
+            row = sql.execute(kept.order_by(trusting.desc(), models.c.number.desc())).first()
         if row is None:
             return None
         content = read_artifact(row.out_of_fold)

@@ -20,7 +20,7 @@ _LOT = 100  # versions in one transaction: others wait for it
 _ROLLBACK = 2  # announced orders whose models stay: the one in force, and the one that a rollback switches to
 _ORPHAN_SECONDS = 24 * 3600  # a file is older than its row, but not by as long as that
 _MOST_ORPHANS = 1000
-_OURS = re.compile(r"(?P<version>(nextlabel-)?(untrained-)?\d+)-[0-9a-f]{12}\.(skops|tar|npz)")
+_OURS = re.compile(r"(?P<version>(nextlabel-)?(untrained-)?\d+)-[0-9a-f]{12}(-trusting)?\.(skops|tar|npz)")
 
 
 @dataclass(frozen=True, slots=True)
