@@ -67,6 +67,9 @@ class ProjectOptions:
     labels from the lowest to the highest, where they have an order, such as grades: how far people agree is then
     measured by how far apart their labels are.
 
+    ``confidence`` is the control by which people say how sure they are of an annotation, which weighs its labels
+    (`nextlabel.learning.confidence`); "" for none.
+
     ``suspects`` is whether labels that are likely wrong are found after each round ("list"), stand in a tab of the tool
     too ("tab"), or neither ("off").
 
@@ -94,6 +97,7 @@ class ProjectOptions:
     uncertainty_from: str = ""
     annotators: str = "on"
     ordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    confidence: str = ""
     suspects: str = "list"
     worth_points: float = 0.5
     target_accuracy: float = 0.0
@@ -118,7 +122,7 @@ class ProjectOptions:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
-        for name in ("strategy", "model", "uncertainty_from"):
+        for name in ("strategy", "model", "uncertainty_from", "confidence"):
             if len(getattr(self, name)) > _LONGEST_TEXT:
                 raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
         if not _is_small(self.parameters):

@@ -24,7 +24,7 @@ from nextlabel.estimators.spans import NoSpans, NothingMarked, SpanTagger, fit_s
 from nextlabel.estimators.starts import LastFit
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Label, Scale, Span, Target, TargetKind, Task
-from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Numbers
+from nextlabel.labeling.ranking import CandidatePool, Chances, Features, Floats, Numbers
 from nextlabel.measures.target_predictions import (
     ChoicePredictions,
     ChoicesPredictions,
@@ -60,6 +60,8 @@ class Known:
     judged: bool
     others: Features | None = None
     last: LastFit | None = None
+    weights: Floats | None = None
+    """How much each row counts, above 0; None: all alike."""
 
 
 class Restored(Protocol):
@@ -87,6 +89,8 @@ class OfKind:
     offer: Offer = lambda pool, predicted, labels, space: pool
     from_two: bool = True
     """Whether there is nothing to fit until two labels differ."""
+    takes_weights: bool = False
+    """Whether some rows may count more than others."""
     trusting: Callable[[Known, TargetPredictions], TargetPredictions | None] = lambda known, first: None
     """What models predict of the same tasks that have seen no label which is in doubt by what is predicted first; None
     where nobody knows."""
@@ -119,6 +123,7 @@ def _fit_choice(known: Known) -> Fitted:
         others=known.others,
         last=known.last,
         draws=_draws(known),
+        row_weights=known.weights,
     )
     if predicted is None:
         return Fitted(model)
@@ -132,8 +137,10 @@ def _fit_choices(known: Known) -> Fitted:
     if known.target.options:
         return _fit_offered(replace(known, judged=True))
     given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
-    draws, labels = _draws(known), known.target.labels
-    return Fitted(*fit_choices(known.features, given, labels=labels, space=known.space, seed=known.seed, draws=draws))
+    draws, labels, weights = _draws(known), known.target.labels, known.weights
+    space, seed = known.space, known.seed
+    fitted = fit_choices(known.features, given, labels=labels, space=space, seed=seed, draws=draws, row_weights=weights)
+    return Fitted(*fitted)
 
 
 def _fit_number(known: Known) -> Fitted:
@@ -147,6 +154,7 @@ def _fit_number(known: Known) -> Fitted:
             seed=known.seed,
             judged=known.judged,
             draws=_draws(known),
+            row_weights=known.weights,
         )
     )
 
@@ -173,14 +181,30 @@ def _choice_trusting(known: Known, first: TargetPredictions) -> TargetPrediction
     if not isinstance(first, ChoicePredictions):  # each task offers labels of its own
         return None
     labels = [label for label in known.labels if isinstance(label, str)]
-    return predict_trusting(known.features, labels, first, space=known.space, seed=known.seed, draws=_draws(known))
+    return predict_trusting(
+        known.features,
+        labels,
+        first,
+        space=known.space,
+        seed=known.seed,
+        draws=_draws(known),
+        row_weights=known.weights,
+    )
 
 
 def _choices_trusting(known: Known, first: TargetPredictions) -> TargetPredictions | None:
     if not isinstance(first, ChoicesPredictions):
         return None
     given: list[tuple[str, ...]] = [label for label in known.labels if isinstance(label, tuple)]  # type: ignore[misc]
-    return choices_trusting(known.features, given, first, space=known.space, seed=known.seed, draws=_draws(known))
+    return choices_trusting(
+        known.features,
+        given,
+        first,
+        space=known.space,
+        seed=known.seed,
+        draws=_draws(known),
+        row_weights=known.weights,
+    )
 
 
 # --- what query strategies are given ----------------------------------------------------------------------------------
@@ -208,9 +232,11 @@ def _offer_number(pool: CandidatePool, predicted: TargetPredictions, labels: Lab
 
 
 BY_KIND: Mapping[TargetKind, OfKind] = {
-    "choice": OfKind(_fit_choice, (LinearChoice, OfferedLabels), _offer_choice, trusting=_choice_trusting),
-    "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices, trusting=_choices_trusting),
-    "number": OfKind(_fit_number, (LinearNumber,), _offer_number),
+    "choice": OfKind(
+        _fit_choice, (LinearChoice, OfferedLabels), _offer_choice, takes_weights=True, trusting=_choice_trusting
+    ),
+    "choices": OfKind(_fit_choices, (LinearChoices,), _offer_choices, takes_weights=True, trusting=_choices_trusting),
+    "number": OfKind(_fit_number, (LinearNumber,), _offer_number, takes_weights=True),
     "spans": OfKind(_fit_spans, (NoSpans, SpanTagger), from_two=False),
     "ranking": OfKind(_fit_ranking, (LinearRanking,)),
 }

@@ -88,6 +88,7 @@ def fit_choice(
     others: Features | None = None,
     last: LastFit | None = None,
     draws: Draws | None = None,
+    row_weights: Floats | None = None,
 ) -> tuple[LinearChoice, ChoicePredictions | None]:
     """Fit on n labeled rows.
 
@@ -98,7 +99,8 @@ def fit_choice(
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
     neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest. Rows of one of
     the ``groups`` are seen together, or not at all. ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
-    Where there are many labels the fit begins at the ``last`` one, which is replaced.
+    Where there are many labels the fit begins at the ``last`` one, which is replaced. ``row_weights`` is how much each
+    row counts in the fit (None: all alike).
     """
     position = {label: i for i, label in enumerate(classes)}
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
@@ -110,7 +112,7 @@ def fit_choice(
     beginning = None
     if last is not None and draws is not None and groups is None and len(y) > _MANY and len(seen) > 2:
         beginning = _Beginning(last, rows, columns, seen)
-    folds = _folds(numbers, y, seed, groups, draws, beginning) if judged else None
+    folds = _folds(numbers, y, seed, groups, draws, beginning, row_weights=row_weights) if judged else None
     held_out = None if folds is None else _out_of_fold_scores(folds, numbers, len(seen))
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
 
@@ -119,7 +121,8 @@ def fit_choice(
         return LinearScores(space, columns, of_columns, intercept)
 
     everything = np.arange(len(seen))
-    weights, intercept = _fit_linear(numbers, y, begin=None if beginning is None else beginning.of(0, everything))
+    begin = None if beginning is None else beginning.of(0, everything)
+    weights, intercept = _fit_linear(numbers, y, begin=begin, row_weights=row_weights)
     if beginning is not None:
         beginning.keep([(weights, intercept, everything), *(one.fitting for one in folds or ())])
     model = LinearChoice(
@@ -144,6 +147,7 @@ def predict_trusting(
     space: Space,
     seed: int = 0,
     draws: Draws | None = None,
+    row_weights: Floats | None = None,
 ) -> ChoicePredictions | None:
     """What a model predicts for each of n labeled rows that has seen neither that row nor any label that is in doubt:
     beside which ``first``, what `fit_choice` predicted of the same rows, has another class likelier. None where that
@@ -159,7 +163,7 @@ def predict_trusting(
         return None
     columns, x = active(space.weigh(features))
     numbers = Rows(x).numbers if len(y) <= min(_MAX_PRODUCTS, len(columns)) else x
-    folds = _folds(numbers, y, seed, None, draws, None, trusted)
+    folds = _folds(numbers, y, seed, None, draws, None, trusted, row_weights)
     if folds is None:
         return None
     held_out = _out_of_fold_scores(folds, numbers, len(seen))
@@ -192,6 +196,7 @@ def _fit_linear(
     *,
     tolerance: float = _EXACT,
     begin: tuple[Floats, Floats] | None = None,
+    row_weights: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Weights (columns × classes) and intercepts of a multinomial logistic regression, from which the
     fit begins where there are some to ``begin`` with (three classes or more).
@@ -206,7 +211,7 @@ def _fit_linear(
     )
     if begin is not None:
         model.coef_, model.intercept_ = np.ascontiguousarray(begin[0].T, dtype=x.dtype), begin[1].astype(x.dtype)
-    model.fit(x, y)
+    model.fit(x, y, sample_weight=row_weights)
     weights, intercept = model.coef_.T, model.intercept_
     if weights.shape[1] == 1:  # two classes: scikit-learn keeps one column, worth the difference of two
         weights = np.hstack([-weights / 2, weights / 2])
@@ -259,6 +264,7 @@ def _folds(
     draws: Draws | None,
     beginning: _Beginning | None,
     trusted: NDArray[np.bool_] | None = None,
+    row_weights: Floats | None = None,
 ) -> Sequence[_Fold] | None:
     """Of all n rows, fitted on those that are ``trusted`` (None: all); None where a fold would have had one class
     only."""
@@ -278,7 +284,9 @@ def _folds(
         if len(known) < 2:
             return None
         begin = None if beginning is None or len(known) < 3 else beginning.of(n + 1, known)
-        found.append(_Fold(test, known, *_fit_linear(x[train], y_train, tolerance=tolerance, begin=begin)))
+        counted = None if row_weights is None else row_weights[train]
+        linear = _fit_linear(x[train], y_train, tolerance=tolerance, begin=begin, row_weights=counted)
+        found.append(_Fold(test, known, *linear))
     return found
 
 

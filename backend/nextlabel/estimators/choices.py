@@ -60,6 +60,7 @@ def fit_choices(
     judged: bool = True,
     offered: NDArray[np.bool_] | None = None,
     draws: Draws | None = None,
+    row_weights: Floats | None = None,
 ) -> tuple[LinearChoices, ChoicesPredictions | None]:
     """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
@@ -67,18 +68,20 @@ def fit_choices(
     all labels together (Platt, 1999), taken from scores out of fold: single labels are often too rare for their own.
     So is the strength of regularisation, by log loss, and the chance from which on a label is given, by micro-F1.
     ``offered`` is n × labels, which could be given to which row at all (None: all): of others a row says nothing.
-    ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
+    ``draws`` fix the folds (`splits_of`); ``seed`` does without them. ``row_weights`` is how much each row counts
+    in the fit (None: all alike).
     """
     truth = membership(given, labels)
     asked = np.ones_like(truth) if offered is None else offered
+    counted = np.ones(len(truth)) if row_weights is None else row_weights
     columns, x = active(space.weigh(features))
     rows = Rows(x)
     tuned = _Tuned(_STRENGTHS[-1])
     if judged and len(truth) >= 2 * _FOLDS:
         splits = _splits(len(truth), seed, draws)
-        tries = [_tuned(rows.numbers, truth, asked, strength, splits) for strength in _STRENGTHS]
+        tries = [_tuned(rows.numbers, truth, asked, counted, strength, splits) for strength in _STRENGTHS]
         tuned = min(tries, key=lambda one: one.loss)
-    weights, intercept = _fit(rows.numbers, truth, asked, tuned.strength)
+    weights, intercept = _fit(rows.numbers, truth, asked, counted, tuned.strength)
     scores = LinearScores(
         space, columns, tuned.slope * rows.weights_of_columns(weights), tuned.slope * intercept + tuned.shift
     )
@@ -97,12 +100,20 @@ def choices_trusting(
     space: Space,
     seed: int = 0,
     draws: Draws | None = None,
+    row_weights: Floats | None = None,
 ) -> ChoicesPredictions | None:
     """What models predict for n labeled rows that have seen neither the row nor what is in doubt of others: a label
     given, or left out, where ``first``, what `fit_choices` predicted of the rows, has the contrary likelier."""
     trusted = (first.chances >= 1 / 2) == membership(given, first.labels)
     _, predicted = fit_choices(
-        features, given, labels=first.labels, space=space, seed=seed, offered=trusted, draws=draws
+        features,
+        given,
+        labels=first.labels,
+        space=space,
+        seed=seed,
+        offered=trusted,
+        draws=draws,
+        row_weights=row_weights,
     )
     return predicted
 
@@ -125,8 +136,8 @@ def _splits(n: int, seed: int, draws: Draws | None) -> list[Split]:
     return list(KFold(_FOLDS, shuffle=True, random_state=seed).split(np.zeros(n)))
 
 
-def _tuned(x: Floats, truth: Which, asked: Which, strength: float, splits: Sequence[Split]) -> _Tuned:
-    scores = _out_of_fold(x, truth, asked, strength, splits)
+def _tuned(x: Floats, truth: Which, asked: Which, counted: Floats, strength: float, splits: Sequence[Split]) -> _Tuned:
+    scores = _out_of_fold(x, truth, asked, counted, strength, splits)
     slope, shift, loss = _platt(scores[asked], truth[asked])
     chances = expit(slope * scores + shift)
     return _Tuned(strength, slope, shift, best_threshold(chances[asked], truth[asked]), loss, chances)
@@ -139,7 +150,7 @@ def best_threshold(chances: Floats, truth: NDArray[np.bool_]) -> float:
     return float(tries[int(np.argmax(right))])
 
 
-def _fit(x: Floats, truth: Which, asked: Which, strength: float) -> tuple[Floats, Floats]:
+def _fit(x: Floats, truth: Which, asked: Which, counted: Floats, strength: float) -> tuple[Floats, Floats]:
     """Weights (columns × labels) and intercepts."""
     weights, intercept = np.zeros((x.shape[1], truth.shape[1])), np.empty(truth.shape[1])
     for label, (all_given, rows) in enumerate(zip(truth.T, asked.T, strict=True)):
@@ -147,15 +158,17 @@ def _fit(x: Floats, truth: Which, asked: Which, strength: float) -> tuple[Floats
         share = (given.sum() + 1) / (len(given) + 2)
         intercept[label] = np.log(share / (1 - share))
         if given.any() and not given.all():
-            model = LogisticRegression(C=strength, max_iter=300, tol=1e-4).fit(x[rows], given)
+            model = LogisticRegression(C=strength, max_iter=300, tol=1e-4).fit(x[rows], given, counted[rows])
             weights[:, label], intercept[label] = model.coef_[0], model.intercept_[0]
     return weights, intercept
 
 
-def _out_of_fold(x: Floats, truth: Which, asked: Which, strength: float, splits: Sequence[Split]) -> Floats:
+def _out_of_fold(
+    x: Floats, truth: Which, asked: Which, counted: Floats, strength: float, splits: Sequence[Split]
+) -> Floats:
     scores = np.empty(truth.shape)
     for train, test in splits:
-        weights, intercept = _fit(x[train], truth[train], asked[train], strength)
+        weights, intercept = _fit(x[train], truth[train], asked[train], counted[train], strength)
         scores[test] = x[test] @ weights + intercept
     return scores
 

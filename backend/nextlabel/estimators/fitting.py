@@ -11,7 +11,7 @@ from nextlabel.estimators.prior import Prior
 from nextlabel.estimators.starts import LastFit
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import RECORDINGS, Label, Target, Task
-from nextlabel.labeling.ranking import Features
+from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.measures.target_predictions import TargetPredictions
 
 
@@ -26,6 +26,7 @@ def fit(
     judged: bool = True,
     others: Features | None = None,
     last: LastFit | None = None,
+    weights: Floats | None = None,
 ) -> Fitted:
     """Fit the target's estimator on n labeled rows; until two labels differ, the prior.
 
@@ -34,12 +35,13 @@ def fit(
     it stays where tasks hold recordings that are not opened, and nothing else. ``space`` knows all tasks of the
     project, labeled or not. ``others`` are features of tasks without a label, which a single choice among fixed labels
     predicts too by models that have not seen all labels (`Fitted`). ``last`` is the last fit of the same target. Labels
-    must be such as `Target.read` gives.
+    must be such as `Target.read` gives. ``weights`` is how much each row counts, for kinds whose models take
+    that (None: all alike).
     """
     of_kind = BY_KIND[target.kind]
     if of_kind.from_two and (len(set(labels)) < 2 or _report_nothing(target, features)):
         return Fitted(Prior(target.labels, [labels.count(label) for label in target.labels]))
-    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others, last))
+    return of_kind.fit(Known(target, tasks, features, labels, space, seed, judged, others, last, weights))
 
 
 def trusting(
@@ -50,10 +52,12 @@ def trusting(
     first: TargetPredictions,
     space: Space,
     seed: int,
+    weights: Floats | None = None,
 ) -> TargetPredictions | None:
     """What models predict for n labeled rows that have seen neither the row nor any label that is in doubt by what was
     predicted ``first``, out of fold by `fit`; None for kinds of targets of which that is not known."""
-    return BY_KIND[target.kind].trusting(Known(target, tasks, features, labels, space, seed, judged=True), first)
+    known = Known(target, tasks, features, labels, space, seed, judged=True, weights=weights)
+    return BY_KIND[target.kind].trusting(known, first)
 
 
 def _report_nothing(target: Target, features: Features) -> bool:

@@ -99,10 +99,12 @@ def fit_number(
     seed: int = 0,
     judged: bool = True,
     draws: Draws | None = None,
+    row_weights: Floats | None = None,
 ) -> tuple[LinearNumber, NumberPredictions | None]:
     """Fit on n labeled rows; returns the model, and what one that had not seen the row predicts (None: too few labels).
 
-    ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
+    ``draws`` fix the folds (`splits_of`); ``seed`` does without them. ``row_weights`` is how much each row counts
+    in the fit (None: all alike).
 
     Raises ValueError unless two different numbers were given.
     """
@@ -111,7 +113,7 @@ def fit_number(
         raise ValueError("at least two different numbers must have been given")
     columns, x = active(space.weigh(features))
     places, typical = Rows(x).numbers, float(numbers.std())
-    ridge: Any = BayesianRidge().fit(places, numbers)
+    ridge: Any = BayesianRidge().fit(places, numbers, sample_weight=row_weights)
     model = LinearNumber(
         scale=scale,
         space=space,
@@ -127,16 +129,20 @@ def fit_number(
     )
     if not judged or len(numbers) < 2 * _FOLDS:
         return model, None
-    return model, NumberPredictions(*_out_of_fold(places, numbers, seed, draws), typical, scale)
+    return model, NumberPredictions(*_out_of_fold(places, numbers, seed, draws, row_weights), typical, scale)
 
 
-def _out_of_fold(x: Floats, numbers: Floats, seed: int, draws: Draws | None) -> tuple[Floats, Floats]:
+def _out_of_fold(
+    x: Floats, numbers: Floats, seed: int, draws: Draws | None, row_weights: Floats | None
+) -> tuple[Floats, Floats]:
     means, spreads = np.empty(len(numbers)), np.empty(len(numbers))
     folds = _FOLDS if len(numbers) <= _MANY else 2  # each takes the cube of its labels
     by_seed = KFold(folds, shuffle=True, random_state=seed)
     for train, test in by_seed.split(x) if draws is None else splits_of(draws, folds):
         ridge: Any = BayesianRidge()
-        means[test], spreads[test] = ridge.fit(x[train], numbers[train]).predict(x[test], return_std=True)
+        counted = None if row_weights is None else row_weights[train]
+        ridge.fit(x[train], numbers[train], sample_weight=counted)
+        means[test], spreads[test] = ridge.predict(x[test], return_std=True)
     return means, spreads
 
 

@@ -24,9 +24,10 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import KINDS, Input, Label, LabelSchema, Target, Task, TaskId
-from nextlabel.labeling.ranking import Features
+from nextlabel.labeling.ranking import Features, Floats
 from nextlabel.learning.checking import Evidence, checks
 from nextlabel.learning.comparing import MOST_WAITING, Known, compared
+from nextlabel.learning.confidence import Confidence, without
 from nextlabel.learning.judging import Unseen, held_out, known_misses, misses_of, new_answers, rivals
 from nextlabel.learning.pools import Examples, blank_last, candidate_pool, expected_seconds, nothing_to_read
 from nextlabel.learning.scoring import Scorer
@@ -57,12 +58,16 @@ class TargetsWorkbench:
         weights: Weights = NO_WEIGHTS,
         audits: Collection[TaskId] = (),
         unlabeled: Sequence[Task] = (),
+        confidence: Confidence | None = None,
     ) -> None:
         """``embeddings`` are ready-made models (`encoder_for`); ``judged`` is for `fit`; ``weights`` is how much each
         target counts in the order; ``audits`` are the labeled audit tasks, ``unlabeled`` the others, in the order in
-        which they are served. Raises `SchemaError` where nothing can be learned."""
+        which they are served. ``confidence`` is a control that weighs labels and is not learned itself. Raises
+        `SchemaError` where nothing can be learned."""
         schema.check_learnable()
-        self.schema, self.open, self.source = schema, still_open, source
+        self.schema = schema if confidence is None else without(schema, confidence.target.name)
+        self.open, self.source, self._confidence = still_open, source, confidence
+        self._label_weights: dict[TaskId, float] = {}
         self._seed, self._embeddings, self._judged = seed, embeddings, judged
         self._weights, self._audits, self._unlabeled = weights, audits, unlabeled
         self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
@@ -89,6 +94,8 @@ class TargetsWorkbench:
                     self.set_aside[target.name] = self.set_aside.get(target.name, 0) + 1
                 else:
                     self.labels.setdefault(task, {})[target.name] = label
+        if self._confidence is not None and task in self.labels:
+            self._label_weights[task] = self._confidence.weight(given.get(self._confidence.target.name))
 
     def take(self, labels: Mapping[TaskId, Mapping[str, object]]) -> None:
         """Labels more, of tasks that were open; what is encoded stays so. For a simulation: a project is read anew."""
@@ -111,7 +118,8 @@ class TargetsWorkbench:
         is learned again."""
         content = sorted((task, sorted(labels.items())) for task, labels in self.labels.items())
         models = models_for([one for target in self.schema.targets for one in target.inputs], self._embeddings)
-        return hashlib.sha256(repr((ProjectModel.kind, content, *models)).encode()).hexdigest()[:16]
+        weights = [tuple(sorted(self._label_weights.items()))] if self._label_weights else []
+        return hashlib.sha256(repr((ProjectModel.kind, content, *models, *weights)).encode()).hexdigest()[:16]
 
     def understands(self, learner: str) -> bool:
         return learner == self.learner
@@ -136,7 +144,16 @@ class TargetsWorkbench:
             known = examples.tasks, examples.features, examples.labels
             others = self._unlabeled_features(target, encoder)
             last = self._last_fit(target, encoder, examples.tasks)
-            fitted[target.name] = fit(target, *known, space, self._seed, judged=self._judged, others=others, last=last)
+            fitted[target.name] = fit(
+                target,
+                *known,
+                space,
+                self._seed,
+                judged=self._judged,
+                others=others,
+                last=last,
+                weights=self._weights_of(target),
+            )
             learned[target.name] = Learned(encoder, fitted[target.name].model)
         self._fitted = fitted
         metrics = self._metrics(fitted)
@@ -225,7 +242,8 @@ class TargetsWorkbench:
             encoder = self._encoder(target)
             examples = self._examples(target, encoder)
             known = examples.tasks, examples.features, examples.labels
-            again = trusting(target, *known, fitted.out_of_fold, self._space(encoder), self._seed)
+            weights = self._weights_of(target)
+            again = trusting(target, *known, fitted.out_of_fold, self._space(encoder), self._seed, weights)
             found[target.name] = OutOfFold(self._labeled(target.name), again or fitted.out_of_fold)
         return found
 
@@ -353,6 +371,12 @@ class TargetsWorkbench:
     def _labeled(self, target: str) -> list[TaskId]:
         """The tasks that have a label of it."""
         return [task for task, labels in self.labels.items() if target in labels]
+
+    def _weights_of(self, target: Target) -> Floats | None:
+        """How much each label of it counts, in the order of the tasks; None: all alike."""
+        if self._confidence is None:
+            return None
+        return np.array([self._label_weights[task] for task in self._labeled(target.name)])
 
     def _labels_of(self, target: Target) -> list[Label]:
         """In the order of the tasks."""

@@ -12,6 +12,7 @@ from nextlabel.features.source import Source
 from nextlabel.features.work import Progress
 from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import LabelSchema, ProjectId, Task, TaskId
+from nextlabel.learning.confidence import confidence_in
 from nextlabel.learning.hosted import HostedWorkbench
 from nextlabel.learning.targets import TargetsWorkbench
 from nextlabel.learning.workbench import Workbench
@@ -81,6 +82,7 @@ class Reading:
             weights=options.weights,
             audits=audits.labeled,
             unlabeled=audits.unlabeled(still_open),
+            confidence=confidence_in(schema, options.confidence, options.ordered) if options.confidence else None,
         )
         return workbench, audits
 

@@ -66,7 +66,8 @@ class Annotators:
             raise SettingsError(f"Project {project} wants nothing said about the people who label (annotators=off).")
         annotated = [(task.id, given) for task, given in self.store.annotated(project)]
         latest = latest_of(annotated)
-        values = by_target(latest)
+        confidence = connection.options.confidence  # is of an annotation: nobody need agree on it
+        values = {name: some for name, some in by_target(latest).items() if name != confidence}
         read = {name: given_of(values, connection.options.ordered.get(name, ())) for name, values in values.items()}
         given = {target: one for target, one in read.items() if one is not None}
         found = {target: agreement(target, one) for target, one in given.items()}

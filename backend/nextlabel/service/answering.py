@@ -29,6 +29,7 @@ from nextlabel.labeling import (
     ToolProjectId,
 )
 from nextlabel.labeling.ranking import Floats
+from nextlabel.learning.confidence import check_confidence, without
 from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of, utilities_of
 from nextlabel.learning.weights import check_weights
 from nextlabel.measures import uncertainty
@@ -57,7 +58,9 @@ _MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 _NO_PROJECT = ProjectId("")
-_CHECKED = frozenset(("strategy", "model", "weights", "uncertainty_from"))  # options that must suit the labeling config
+_CHECKED = frozenset(
+    ("strategy", "model", "weights", "uncertainty_from", "confidence")
+)  # options that must suit the labeling config
 
 Asked = TypeVar("Asked")
 Known = TypeVar("Known")
@@ -217,8 +220,10 @@ class Service:
         if not {"strategy", "model", "uncertainty_from"}.isdisjoint(chosen):
             says_how_unsure = options.uncertainty_from or hosted
             check_project(self._strategy(options.strategy), options.strategy, schema, says_how_unsure)
+        if "confidence" in chosen:
+            check_confidence(options.confidence, schema, options.ordered)
         if not {"weights", "model"}.isdisjoint(chosen):
-            check_weights(options.weights, schema, hosted)
+            check_weights(options.weights, without(schema, options.confidence), hosted)
 
     def predict(self, tools: Tools, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""

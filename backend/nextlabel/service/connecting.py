@@ -15,6 +15,7 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import RECORDINGS, LabelSchema, ProjectId, QueueVersion, ToolProjectId
+from nextlabel.learning.confidence import check_confidence, weighed_how, without
 from nextlabel.learning.weights import check_weights
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.options import ProjectOptions
@@ -119,11 +120,14 @@ class Connecting:
             self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
         strategy = wanted.options.strategy
         check_project(finding.make(strategy), strategy, schema, wanted.options.uncertainty_from or hosted)
-        check_weights(wanted.options.weights, schema, hosted)
+        confidence = wanted.options.confidence
+        check_confidence(confidence, schema, wanted.options.ordered)
+        learned = without(schema, confidence)
+        check_weights(wanted.options.weights, learned, hosted)
         _check_scores(connector, wanted.options.uncertainty_from, our_versions(self.orders, project))
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
-        for found in _learned_how(schema, hosted):
+        for found in (*_learned_how(learned, hosted), *_weighed_how(confidence, schema, hosted)):
             report.add(found)
         if not self._set_up(connector, known, wanted, changes, report):
             report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
@@ -306,6 +310,14 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     for name, reason in schema.left_out.items():
         yield Finding("warning", f"Control '{name[:_LONGEST_NAME]}' is left out: {reason}")
     yield from _learned_by_metadata(schema)
+
+
+def _weighed_how(confidence: str, schema: LabelSchema, hosted: str) -> Iterator[Finding]:
+    if confidence and not hosted:
+        shown = confidence[:_LONGEST_NAME]
+        yield Finding("unchanged", f"Control '{shown}' weighs the labels of its annotation, and is not learned.")
+    for complaint in weighed_how(confidence, schema, hosted):
+        yield Finding("warning", complaint)
 
 
 _FROM_OTHER_FIELDS = (
