@@ -29,7 +29,7 @@ def test_wrong_labels_of_little_weight_mislead_less(kind: str) -> None:
     space = Centred.of(points)
 
     def loss(counted: Floats | None) -> float:
-        model = fit(target, [], points, labels, space, seed=0, weights=counted).model
+        model = fit(target, [], points, labels, space, seed=0, judged=False, weights=counted).model
         return float(np.mean(model.predict([], points[:RIGHT]).losses(labels[:RIGHT])))
 
     assert loss(weights) < 0.9 * loss(None)
