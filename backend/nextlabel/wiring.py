@@ -38,6 +38,7 @@ from nextlabel.service.answering import Service
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.doctor import Doctor
+from nextlabel.service.exporting import Exporting
 from nextlabel.service.figures import Figures
 from nextlabel.service.overview import Overview
 from nextlabel.service.pausing import Pausing
@@ -274,6 +275,19 @@ class Parts:
     @cached_property
     def versions(self) -> Versions:
         return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions)
+
+    @cached_property
+    def exporting(self) -> Exporting:
+        return Exporting(
+            self.connections,
+            self.store,
+            self.models,
+            self.reserves,
+            self.versions,
+            self.sources.at_once,
+            discovery.connector_type,
+            self.open_connector,
+        )
 
     @cached_property
     def accounts(self) -> Accounts:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "disconnect": "disconnecting",
     "doctor": "doctor",
     "embeddings": "embeddings",
+    "export": "exporting",
     "files": "files",
     "health": "health",
     "models": "models",

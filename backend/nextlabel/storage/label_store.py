@@ -198,6 +198,25 @@ class SqlLabelStore:
                     break
         return found[:n]
 
+    def count(self, project: ProjectId) -> int:
+        """How many tasks can be read."""
+        with self._database.read() as sql:
+            return sql.execute(select(func.count()).where(tasks.c.project == project)).scalar() or 0
+
+    def pages(self, project: ProjectId, size: int) -> Iterator[Sequence[tuple[Task, bool]]]:
+        """All tasks, so many at a time, and whether somebody has labeled each. Each page is read by itself: however
+        long it takes until the next one is asked for, nobody waits for it."""
+        of, last = tasks.c, ""
+        while True:
+            mine = select(of.id, of.data).where(of.project == project, of.id > last).order_by(of.id).limit(size)
+            with self._database.read() as sql:
+                page = [Task(TaskId(row.id), row.data) for row in sql.execute(mine)]
+                labeled = {task for some in chunks(page) for task in _labeled(sql, project, [one.id for one in some])}
+            if not page:
+                return
+            last = page[-1].id
+            yield [(task, task.id in labeled) for task in page]
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
         with self._database.read() as sql:
@@ -229,6 +248,13 @@ class _TaskIds(Collection[TaskId]):
     def __contains__(self, task: object) -> bool:
         with self.database.read() as sql:
             return bool(_among(sql, self.project, [str(task)]))
+
+
+def _labeled(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[str]:
+    """Those of at most `_CHUNK` tasks that somebody has labeled, and not only skipped."""
+    of = annotations.c
+    given = select(of.task).where(of.project == project, of.task.in_(ids), ~of.skipped).distinct()
+    return list(sql.execute(given).scalars())
 
 
 def _among(sql: Connection, project: ProjectId, ids: Collection[str]) -> list[TaskId]:

@@ -1,0 +1,116 @@
+"""`nextlabel export`: predictions for all tasks of a project, and its model, to be used elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, cast
+
+import click
+
+from nextlabel.cli.context import build_parts, chosen, read_settings
+from nextlabel.cli.escaping import printable
+from nextlabel.errors import SettingsError
+from nextlabel.labeling import counted
+from nextlabel.service import export_files
+from nextlabel.service.export_files import FORMATS, Format
+from nextlabel.wiring import Parts, embedded_redis
+
+_LABEL_STUDIO = "label-studio"
+
+_project = click.option("--project", required=True, help="The project's id.")
+_version = click.option("--version", help="A version of the project; without it the one in service.")
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs: what was written, and where.")
+
+
+@click.group()
+def export() -> None:
+    """Predictions for all tasks of a project, and its model, to be used elsewhere."""
+
+
+@export.command()
+@_project
+@_version
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([_LABEL_STUDIO, *FORMATS]),
+    default="jsonl",
+    show_default=True,
+    help="label-studio: tasks with predictions, to be imported there.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Where to; without it, or with -, the standard output.")
+@click.option("--with-data", is_flag=True, help="Each task's data, too; label-studio always has it.")
+@click.option("--with-audits", is_flag=True, help="In label-studio: also guesses about audit tasks without a label.")
+@_json
+def predictions(
+    project: str,
+    version: str | None,
+    format_: str,
+    output: str | None,
+    with_data: bool,
+    with_audits: bool,
+    as_json: bool,
+) -> None:
+    """What a version says of every task of a project, labeled or not."""
+    if format_ == "parquet" and output in (None, "-"):
+        raise SettingsError("Parquet is no text: name a file with --output.")
+    if as_json and output in (None, "-"):
+        raise SettingsError("The predictions themselves go to the standard output: name a file for them with --output.")
+    parts = _parts()
+    name = chosen(parts, project).project
+    pool = parts.exporting.pool(name, version)
+    with _written(output) as file:
+        if format_ == _LABEL_STUDIO:
+            pages = parts.exporting.in_words_of_the_tool(pool, blind=not with_audits)
+            steps = export_files.write_tasks(pages, file)
+        else:
+            steps = export_files.write(pool, file, cast(Format, format_), data=with_data)
+        written = _watched(steps, pool.tasks)
+    if not pool.targets:
+        click.echo(f"{pool.record.version} has learned nothing yet: no task has a prediction.", err=True)
+    if as_json:
+        click.echo(json.dumps({"project": name, "version": pool.record.version, "tasks": written, "file": output}))
+    elif output not in (None, "-"):
+        click.echo(printable(f"{counted(written, 'task')} by {pool.record.version} written to {output}."), err=True)
+
+
+def _parts() -> Parts:
+    settings = read_settings()
+    return build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+
+
+def _watched(steps: Iterator[int], tasks: int) -> int:
+    """How many were written, with a bar meanwhile where somebody can see one."""
+    written = 0
+    with click.progressbar(length=tasks, label="predicting", show_pos=True, file=sys.stderr) as bar:
+        for step in steps:
+            written += step
+            bar.update(step)
+    return written
+
+
+@contextmanager
+def _written(output: str | None) -> Iterator[IO[bytes]]:
+    """A file that takes the place of the one before once it is whole, or the standard output."""
+    if output is None or output == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output).absolute()
+    if not path.parent.is_dir():
+        raise SettingsError(f"There is no folder {path.parent} to write into.")
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder: name a file in it.")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
