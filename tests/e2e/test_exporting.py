@@ -1,4 +1,4 @@
-"""`nextlabel export` for Label Studio: what it writes is imported there, as tasks of a new project or for those it has."""
+"""`nextlabel export` for Label Studio: what it writes is imported there with its predictions."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from nextlabel.errors import SettingsError
 from nextlabel.labeling import counted
 from nextlabel.service import export_files
 from nextlabel.service.export_files import FORMATS, Format
+from nextlabel.service.exporting import ModelFormat
 from nextlabel.wiring import Parts, embedded_redis
 
 _LABEL_STUDIO = "label-studio"
@@ -77,6 +78,40 @@ def predictions(
         click.echo(json.dumps({"project": name, "version": pool.record.version, "tasks": written, "file": output}))
     elif output not in (None, "-"):
         click.echo(printable(f"{counted(written, 'task')} by {pool.record.version} written to {output}."), err=True)
+
+
+@export.command()
+@_project
+@_version
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["skops", "onnx"]),
+    default="skops",
+    show_default=True,
+    help="skops: any model, for Python with nextlabel. onnx: models on tables, vectors and pictures, for anything.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Where to.  [default: the version's name, here]")
+@_json
+def model(project: str, version: str | None, format_: str, output: str | None, as_json: bool) -> None:
+    """The model of a version as one file, and how to use it elsewhere."""
+    parts = _parts()
+    made = parts.exporting.model(chosen(parts, project).project, cast(ModelFormat, format_), version)
+    output = output or f"{made.record.version}.{format_}"
+    with _written(output) as file:
+        file.write(made.content)
+    how, size = made.how_to_use(output), len(made.content)
+    if as_json:
+        found = {"version": made.record.version, "file": output, "format": format_, "bytes": size}
+        inputs = {name: one.words for name, one in made.inputs.items()}
+        click.echo(json.dumps({**found, "inputs": inputs, "left_out": dict(made.left_out), "how_to_use": how}))
+        return
+    for target, why in made.left_out.items():
+        click.echo(printable(f"'{target}' was left out: {why}."), err=True)
+    click.echo(
+        printable(f"{made.record.version} written to {output}, {size:,} bytes. To use it elsewhere:\n"), err=True
+    )
+    click.echo(printable(how))
 
 
 def _parts() -> Parts:

@@ -63,6 +63,13 @@ class LinearNumber:
             self._intercept + places @ self._weights, np.sqrt(variance), self._typical, self._scale
         )
 
+    @property
+    def directions(self) -> Floats:
+        """d × m: what the columns of weighed features add to each of the m numbers that labels are known in."""
+        every = np.zeros((self._space.columns, self._rows.numbers.shape[1]))
+        every[self._columns] = self._rows.weights_of_columns(np.eye(every.shape[1]))
+        return every
+
     def state(self) -> dict[str, object]:
         rows = self._labeled
         parts = [rows] if isinstance(rows, np.ndarray) else [rows.data, rows.indices, rows.indptr]

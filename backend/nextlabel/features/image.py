@@ -36,12 +36,12 @@ SIGNATURE = "image-1"
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")  # every decoder is a way in for a hostile file: no others
 _MOST_PIXELS = 64_000_000  # as the file's head says, before any is decoded
-_SIDE, _CELL, _DIRECTIONS = 28, 4, 9
-_DRAFT = 4 * _SIDE
-_LAYOUT = 4  # × 4 fields of which the mean colour counts
-_LAYOUT_WEIGHT = 0.3
-_WORDS_WEIGHT = np.float32(0.4)  # so that they vary as much as all other numbers together
-WIDTH = (_SIDE // _CELL) ** 2 * _DIRECTIONS + 3 * _LAYOUT**2
+SMALL, CELL, DIRECTIONS = 28, 4, 9
+_DRAFT = 4 * SMALL
+LAYOUT = 4  # × 4 fields of which the mean colour counts
+LAYOUT_WEIGHT = 0.3
+WORDS_WEIGHT = np.float32(0.4)  # so that they vary as much as all other numbers together
+WIDTH = (SMALL // CELL) ** 2 * DIRECTIONS + 3 * LAYOUT**2
 _ORIENTATION = 0x0112  # in EXIF: how a camera was held, which every browser heeds
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -64,12 +64,12 @@ def row_of(content: bytes, words: VisualWords | None = None) -> Floats | None:
     pixels = decode(content, SIDE, SIDE)
     if pixels is None:
         return None
-    cell = SIDE // _SIDE
-    small = pixels.reshape(_SIDE, cell, _SIDE, cell, 3).mean(axis=(1, 3))
-    return np.concatenate([describe(small), _WORDS_WEIGHT * words.found_in(pixels)])
+    cell = SIDE // SMALL
+    small = pixels.reshape(SMALL, cell, SMALL, cell, 3).mean(axis=(1, 3))
+    return np.concatenate([describe(small), WORDS_WEIGHT * words.found_in(pixels)])
 
 
-def decode(content: bytes, width: int = _SIDE, height: int = _SIDE) -> Floats | None:
+def decode(content: bytes, width: int = SMALL, height: int = SMALL) -> Floats | None:
     """The first frame as it is shown, stretched to height × width × 3 in [0, 1]; None for what is no picture or too
     large."""
     from PIL import Image  # noqa: PLC0415 - an extra
@@ -106,11 +106,11 @@ def _eight_bits(image: Image) -> Image:
 def describe(pixels: Floats) -> Floats:
     """`WIDTH` numbers: a histogram of gradient directions in each cell, roots taken (Dalal & Triggs, 2005; the root as
     in RootSIFT, Arandjelović & Zisserman, 2012), then the mean colours of a coarse grid."""
-    edges = gradients(pixels.mean(axis=2), _CELL, _DIRECTIONS).ravel()
+    edges = gradients(pixels.mean(axis=2), CELL, DIRECTIONS).ravel()
     edges = np.sqrt(edges / (edges.sum() + 1e-3))
-    step = _SIDE // _LAYOUT
-    layout = pixels.reshape(_LAYOUT, step, _LAYOUT, step, 3).mean(axis=(1, 3))
-    return np.concatenate([edges, _LAYOUT_WEIGHT * layout.ravel()]).astype(np.float32)
+    step = SMALL // LAYOUT
+    layout = pixels.reshape(LAYOUT, step, LAYOUT, step, 3).mean(axis=(1, 3))
+    return np.concatenate([edges, LAYOUT_WEIGHT * layout.ravel()]).astype(np.float32)
 
 
 def require_pillow() -> None:

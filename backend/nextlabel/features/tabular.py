@@ -17,9 +17,9 @@ _NUMERIC = 0.8  # of the values of a field: below that, its numbers are names
 _ROUNDING = 1e-9
 MOST_CATEGORIES = 30  # of a field; the rarer ones share "other", which has no column
 MOST_FIELDS = 500
-_LARGEST = 1e100  # what is larger is no number that anybody measured, and its square would be too large for a float
+LARGEST = 1e100  # what is larger is no number that anybody measured, and its square would be too large for a float
 _MISSING = ("", "nan")  # as CSV files and data frames have it
-_FURTHEST = 5.0  # standard deviations: one slip of the pen must not drown all other fields
+FURTHEST = 5.0  # standard deviations: one slip of the pen must not drown all other fields
 
 
 class TabularEncoder:
@@ -67,7 +67,7 @@ class TabularEncoder:
                 if name in self._numbers:
                     number, (mean, spread) = _number(value), self._numbers[name]
                     if number is not None:
-                        row[self._place["n", name, ""]] = np.clip((number - mean) / spread, -_FURTHEST, _FURTHEST)
+                        row[self._place["n", name, ""]] = np.clip((number - mean) / spread, -FURTHEST, FURTHEST)
                 elif (place := self._place.get(("c", name, str(value)))) is not None:
                     row[place] = 1.0
         return rows
@@ -121,4 +121,4 @@ def cells(data: Mapping[str, object], inputs: Sequence[Input]) -> Iterator[tuple
 def _number(value: object) -> float | None:
     """A number, also one written as text: CSV files that Label Studio imports know no other."""
     number = number_in(value)
-    return None if number is None or abs(number) >= _LARGEST else number
+    return None if number is None or abs(number) >= LARGEST else number

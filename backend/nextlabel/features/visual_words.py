@@ -31,15 +31,15 @@ from nextlabel.labeling.ranking import Floats
 SIDE = 112
 """Pictures are described at this many by this many pixels."""
 
-_CELL, _DIRECTIONS, _PIECE = 4, 9, 5  # a piece is 5 × 5 cells
-WIDTH = _DIRECTIONS * _PIECE**2
+CELL, DIRECTIONS, PIECE = 4, 9, 5  # a piece is 5 × 5 cells
+WIDTH = DIRECTIONS * PIECE**2
 MOST = 300
 """Words that are learned, of `WIDTH` numbers each."""
 
 SIGNATURE = "visual-words-1"
 """Changes whenever the same pictures would teach other words."""
 _PIECES = 8  # of each picture that words are learned from
-_FAINT, _FAINTEST = 0.1, 1e-3  # of the strongest piece of its picture: what is fainter is not blown up to full strength
+FAINT, FAINTEST = 0.1, 1e-3  # of the strongest piece of its picture: what is fainter is not blown up to full strength
 
 
 class VisualWords:
@@ -66,7 +66,7 @@ class VisualWords:
         """k cosines in [0, 1]: how well each word is met where it is met best."""
         pieces = _pieces(picture)
         length = np.linalg.norm(pieces, axis=1)
-        pieces /= np.maximum(length, max(_FAINTEST, _FAINT * float(length.max())))[:, None]
+        pieces /= np.maximum(length, max(FAINTEST, FAINT * float(length.max())))[:, None]
         return np.asarray((pieces @ self.words.T).max(axis=0))
 
 
@@ -93,17 +93,17 @@ def gradients(grey: Floats, cell: int, directions: int) -> Floats:
 
 def _pieces(picture: Floats) -> Floats:
     """Every piece of a picture, a row each: the roots of its gradients."""
-    grid = np.sqrt(gradients(picture.mean(axis=2), _CELL, _DIRECTIONS)).astype(np.float32)
-    pieces = sliding_window_view(grid, (_PIECE, _PIECE), axis=(0, 1))
+    grid = np.sqrt(gradients(picture.mean(axis=2), CELL, DIRECTIONS)).astype(np.float32)
+    pieces = sliding_window_view(grid, (PIECE, PIECE), axis=(0, 1))
     return np.ascontiguousarray(pieces).reshape(-1, WIDTH)
 
 
 def _drawn(pieces: Floats, random: np.random.Generator) -> Floats:
     """Some of those that show anything, of length 1."""
     length = np.linalg.norm(pieces, axis=1)
-    strong = np.flatnonzero(length > max(_FAINTEST, 3 * _FAINT * float(length.max())))
+    strong = np.flatnonzero(length > max(FAINTEST, 3 * FAINT * float(length.max())))
     return _of_length_one(pieces[random.choice(strong, min(_PIECES, len(strong)), replace=False)])
 
 
 def _of_length_one(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _FAINTEST))
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), FAINTEST))

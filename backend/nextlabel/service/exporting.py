@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib import metadata
 from itertools import chain
 from typing import Literal
 
+import orjson
+
 from nextlabel.errors import SettingsError
-from nextlabel.estimators.project import SlowModel
+from nextlabel.estimators.as_onnx import OnnxInput, as_onnx
+from nextlabel.estimators.project import ProjectModel, SlowModel
+from nextlabel.evaluation import accuracy
 from nextlabel.features.source import Source
 from nextlabel.labeling import LabelSchema, Prediction, ProjectId, QueueVersion, Task
+from nextlabel.learning.exported import dump_exported, fields_of
 from nextlabel.learning.predictions import overall_uncertainty, predictions_of, utilities_of
 from nextlabel.measures.offered_predictions import OneOfferedPredictions, SomeOfferedPredictions
 from nextlabel.measures.target_predictions import (
@@ -24,6 +31,7 @@ from nextlabel.ports.state import Connection, ModelRecord
 from nextlabel.ports.tool import Connector, ConnectorType, MLBackendWords
 from nextlabel.service.versions import Versions
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.database import in_utc
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.reserves import StoredReserves
@@ -31,6 +39,10 @@ from nextlabel.storage.reserves import StoredReserves
 BATCH = 500
 """Tasks that are read, predicted and written at a time: more are never in memory."""
 
+_ANY = OnnxInput("as tasks have it", '"…"')
+
+
+ModelFormat = Literal["skops", "onnx"]
 
 Cell = Literal["text", "number", "texts", "json"]
 """What stands for a label in a column: the label, a number, several labels, or anything else as JSON."""
@@ -58,6 +70,36 @@ class Pool:
     targets: Mapping[str, Cell]
     tasks: int
     pages: Iterator[Sequence[Predicted]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model as a file: what it reads by name, and by target why it was left out."""
+
+    record: ModelRecord
+    format: ModelFormat
+    content: bytes
+    inputs: Mapping[str, OnnxInput]
+    left_out: Mapping[str, str]
+
+    def how_to_use(self, path: str) -> str:
+        """A Python program that reads the file and predicts, with what must be installed before."""
+        given = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {one.example}" for name, one in self.inputs.items())
+        if self.format == "skops":
+            return (
+                f"# pip install nextlabel=={metadata.version('nextlabel')}\n"
+                "from nextlabel.learning.exported import load_exported\n\n"
+                f"model = load_exported({path!r})\n"
+                f"print(model.predict([{{{given}}}]))\n"
+            )
+        return (
+            "# pip install numpy onnxruntime\n"
+            "import numpy as np\nimport onnxruntime\n\n"
+            + "".join(f"# {json.dumps(name, ensure_ascii=False)}: {one.words}\n" for name, one in self.inputs.items())
+            + f"session = onnxruntime.InferenceSession({path!r})\n"
+            "names = [one.name for one in session.get_outputs()]\n"
+            f"print(dict(zip(names, session.run(None, {{{given}}}))))\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +166,26 @@ class Exporting:
         first = next(rest, ())  # which tells the targets
         return Pool(record, connection, targets, self.store.count(project), chain([first], rest))
 
+    def model(self, project: ProjectId, format: ModelFormat, version: str | None = None) -> ModelFile:  # noqa: A002
+        """The model of a version as a file that stands by itself.
+
+        Raises `ArtifactError` as `pool` does, and `ConfigurationError` for a team's own model, and where ONNX cannot
+        hold what this one computes.
+        """
+        record, connection = self.record(project, version), self.connections.get(project)
+        model = self.models.load(project, record.version)
+        if not isinstance(model, ProjectModel):
+            raise SettingsError(
+                f"{record.version} was learned by a model of your own ({record.learner}): it is exported by your own "
+                "code. What nextlabel learns itself can be exported."
+            )
+        about = _about(record, connection)
+        if format == "skops":
+            fields = fields_of(model.state())
+            return ModelFile(record, format, dump_exported(model, about), dict.fromkeys(fields, _ANY), {})
+        made = as_onnx(model.state(), {name: orjson.dumps(value).decode() for name, value in about.items()})
+        return ModelFile(record, format, made.content, made.inputs, made.left_out)
+
     def in_words_of_the_tool(self, pool: Pool, *, blind: bool) -> Iterator[Sequence[Mapping[str, object]]]:
         """The pages as tasks with predictions, as the pool's own tool imports them. With ``blind`` the audit tasks that
         nobody has labeled yet show no guess: whoever sees one agrees with it, and measures nothing any more.
@@ -139,6 +201,18 @@ class Exporting:
             )
         schema, version = tool.label_schema(), QueueVersion(f"{pool.record.version}-export")
         return (_worded(backend, connection, schema, version, page, blind=blind) for page in pool.pages)
+
+
+def _about(record: ModelRecord, connection: Connection) -> dict[str, object]:
+    """What stands in the file, for whoever finds it."""
+    return {
+        "project": connection.name,
+        "version": record.version,
+        "labels": record.labels,
+        "trained_at": record.created_at and in_utc(record.created_at).isoformat(),
+        "accuracy": {name: asdict(one) for name, one in accuracy.of_version(record.metrics).items()},
+        "made_by": f"nextlabel {metadata.version('nextlabel')}",
+    }
 
 
 def _cell(predicted: TargetPredictions) -> Cell:
