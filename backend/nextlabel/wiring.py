@@ -45,6 +45,7 @@ from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
 from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
+from nextlabel.service.story import Story
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.tokens import Tokens
 from nextlabel.service.turns import Turns
@@ -275,6 +276,10 @@ class Parts:
     @cached_property
     def versions(self) -> Versions:
         return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions)
+
+    @cached_property
+    def story(self) -> Story:
+        return Story(self.overview, self.annotators)
 
     @cached_property
     def exporting(self) -> Exporting:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import onnxruntime
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from integration import commands
 from integration.test_loop import target_predictions
-from nextlabel.cli import EXIT_CONFIGURATION, cli
+from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.errors import ArtifactError
 from nextlabel.labeling import Input, LabelSchema, Scale, Target, Task
 from nextlabel.learning.exported import load_exported
@@ -36,20 +37,8 @@ CLOSE = 1e-4
 
 
 @pytest.fixture
-def run(settings: Settings, tmp_path: Path) -> Run:
-    """Runs a command in this process, on the installation that the test has."""
-    environ = {
-        "NEXTLABEL_HOME": str(settings.home),
-        "NEXTLABEL_DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url or "",
-    }
-
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli, arguments, env=dict.fromkeys(os.environ) | environ)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
-        return result
-
-    return run
+def run(settings: Settings) -> Run:
+    return commands.on(settings)
 
 
 def learn(team: Team, target: Target, rows: Sequence[Row], labels: Sequence[object], labeled: int) -> list[Task]:

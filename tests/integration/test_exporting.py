@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import tracemalloc
 from collections.abc import Callable
 from io import StringIO
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from pyarrow import parquet
 
+from integration import commands
 from integration.test_loop import STARS, TOPICS, say_everything, target_predictions
-from nextlabel.cli import EXIT_CONFIGURATION, cli
+from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.labeling import Task
 from nextlabel.service import export_files
 from nextlabel.settings import Settings
@@ -29,19 +29,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(settings: Settings) -> Run:
-    """Runs a command in this process, on the installation that the test has."""
-    environ = {
-        "NEXTLABEL_HOME": str(settings.home),
-        "NEXTLABEL_DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url or "",
-    }
-
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli, arguments, env=dict.fromkeys(os.environ) | environ)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
-        return result
-
-    return run
+    return commands.on(settings)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ _COMMANDS = {
     "next": "files",
     "pause": "disconnecting",
     "predictions": "predictions",
+    "report": "reporting",
     "resume": "disconnecting",
     "serve": "running",
     "simulate": "simulating",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
+import click
 import fsspec
 
 from nextlabel.cli.logs import set_up
@@ -54,6 +56,19 @@ def wired(settings: Settings) -> Iterator[Parts]:
     finally:
         if server is not None:
             server.stop()
+
+
+def of_project(command: Callable[..., None]) -> Callable[..., None]:
+    """A command about one project, which is named as its argument or, as elsewhere, with --project."""
+
+    @wraps(command)
+    def with_project(given: str | None, named: str | None, **options: object) -> None:
+        if (given or named) is None or (given and named and given != named):
+            raise click.UsageError("Name one project, by its id or as TOOL:ID.")
+        command(project=given or named, **options)
+
+    argued = click.argument("given", metavar="PROJECT", required=False)(with_project)
+    return click.option("--project", "named", hidden=True, help="The same.")(argued)
 
 
 def chosen(parts: Parts, project: str) -> Connection:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import click
 
 from nextlabel.cli.context import build_parts, chosen, read_settings
 from nextlabel.cli.escaping import printable
+from nextlabel.cli.output import written
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import counted
 from nextlabel.service import export_files
@@ -65,19 +63,19 @@ def predictions(
     parts = _parts()
     name = chosen(parts, project).project
     pool = parts.exporting.pool(name, version)
-    with _written(output) as file:
+    with written(output) as file:
         if format_ == _LABEL_STUDIO:
             pages = parts.exporting.in_words_of_the_tool(pool, blind=not with_audits)
             steps = export_files.write_tasks(pages, file)
         else:
             steps = export_files.write(pool, file, cast(Format, format_), data=with_data)
-        written = _watched(steps, pool.tasks)
+        tasks = _watched(steps, pool.tasks)
     if not pool.targets:
         click.echo(f"{pool.record.version} has learned nothing yet: no task has a prediction.", err=True)
     if as_json:
-        click.echo(json.dumps({"project": name, "version": pool.record.version, "tasks": written, "file": output}))
+        click.echo(json.dumps({"project": name, "version": pool.record.version, "tasks": tasks, "file": output}))
     elif output not in (None, "-"):
-        click.echo(printable(f"{counted(written, 'task')} by {pool.record.version} written to {output}."), err=True)
+        click.echo(printable(f"{counted(tasks, 'task')} by {pool.record.version} written to {output}."), err=True)
 
 
 @export.command()
@@ -98,7 +96,7 @@ def model(project: str, version: str | None, format_: str, output: str | None, a
     parts = _parts()
     made = parts.exporting.model(chosen(parts, project).project, cast(ModelFormat, format_), version)
     output = output or f"{made.record.version}.{format_}"
-    with _written(output) as file:
+    with written(output) as file:
         file.write(made.content)
     how, size = made.how_to_use(output), len(made.content)
     if as_json:
@@ -127,25 +125,3 @@ def _watched(steps: Iterator[int], tasks: int) -> int:
             written += step
             bar.update(step)
     return written
-
-
-@contextmanager
-def _written(output: str | None) -> Iterator[IO[bytes]]:
-    """A file that takes the place of the one before once it is whole, or the standard output."""
-    if output is None or output == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(output).absolute()
-    if not path.parent.is_dir():
-        raise SettingsError(f"There is no folder {path.parent} to write into.")
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder: name a file in it.")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()

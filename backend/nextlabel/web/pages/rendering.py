@@ -30,6 +30,11 @@ def show(template: str, **values: object) -> Response:
     return response
 
 
+def rendered(template: str, **values: object) -> str:
+    """A page that belongs to no request."""
+    return str(_TEMPLATES.get_template(template).render(values))
+
+
 def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", "\u202f%")
 
