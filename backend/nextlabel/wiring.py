@@ -35,6 +35,7 @@ from nextlabel.service import discovery
 from nextlabel.service.accounts import Accounts
 from nextlabel.service.annotators import Annotators
 from nextlabel.service.answering import Service
+from nextlabel.service.by_hand import ByHand
 from nextlabel.service.connecting import Connecting
 from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.doctor import Doctor
@@ -276,6 +277,10 @@ class Parts:
     @cached_property
     def versions(self) -> Versions:
         return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        return ByHand(self.models, self.loop, self.turns)
 
     @cached_property
     def story(self) -> Story:

@@ -1,8 +1,7 @@
 """The ``nextlabel`` command.
 
-It ends with 0 when all is well, with 78 when a person must change something first (`EXIT_CONFIGURATION`), with 2 for a
-command line that cannot be read, and with 1 for everything else: something does not run, or did not work this time. A
-sentence says what to do. A traceback is a defect of nextlabel; NEXTLABEL_LOG_LEVEL=DEBUG shows those behind sentences.
+It ends as `EXIT_CODES` says. A sentence says what to do. A traceback is a defect of nextlabel;
+NEXTLABEL_LOG_LEVEL=DEBUG shows those behind sentences.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
@@ -23,11 +23,20 @@ log = logging.getLogger("nextlabel")
 EXIT_CONFIGURATION = 78
 """sysexits.h's EX_CONFIG: a person must change something, trying again will not help."""
 
+EXIT_CODES: Mapping[int, str] = {
+    0: "all is well, or what was asked for is done",
+    1: "something does not run, is wrong, or did not work this time: the same may work later",
+    2: "the command line cannot be read: nothing was done",
+    EXIT_CONFIGURATION: "a person must change something first, such as a setting, a name or an address",
+}
+"""All that a command ends with; docs/commands.md has the same table, and a test compares the two."""
+
 
 # Where each command is: a command is loaded when it is called, because some take a second and some none at all.
 _COMMANDS = {
     "annotators": "annotators",
     "check": "models",
+    "completion": "completion",
     "connect": "connecting",
     "credentials": "showing",
     "disconnect": "disconnecting",
@@ -40,6 +49,7 @@ _COMMANDS = {
     "next": "files",
     "pause": "disconnecting",
     "predictions": "predictions",
+    "reorder": "training",
     "report": "reporting",
     "resume": "disconnecting",
     "serve": "running",
@@ -48,7 +58,9 @@ _COMMANDS = {
     "strategies": "showing",
     "suspects": "suspects",
     "tokens": "tokens",
+    "train": "training",
     "up": "running",
+    "version": "versions",
     "work": "running",
     "worker-process": "running",
 }

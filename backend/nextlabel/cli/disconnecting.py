@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from nextlabel.ports.tool import Finding, ToolSetting
 from nextlabel.service.disconnecting import NONE, Wishes
 
 _project = click.option("--project", required=True, help="The project's id.")
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
 @click.command()
@@ -68,14 +70,21 @@ def disconnect(
 
 @click.command()
 @_project
-def pause(project: str) -> None:
+@_json
+def pause(project: str, as_json: bool) -> None:
     """Leave a project alone: nothing is read, learned, written or put right until `nextlabel resume`."""
     with wired(read_settings()) as parts:
         name = chosen(parts, project).project
         if parts.pausing.is_paused(name):
+            if as_json:
+                click.echo(json.dumps({"project": name, "state": "paused", "changed": False}))
+                return
             click.echo(f"Project {name} is paused already: `nextlabel resume --project {name}` ends it.")
             return
         serving = parts.pausing.pause(name)
+        if as_json:
+            click.echo(json.dumps({"project": name, "state": "paused", "changed": True, "serving": serving}))
+            return
         answers = f"by version {serving}" if serving else "without a model"
         click.echo(
             f"Project {name} is paused: nothing is read, learned or written, and what you change in the tool stays. "
@@ -85,14 +94,18 @@ def pause(project: str) -> None:
 
 @click.command()
 @_project
-def resume(project: str) -> None:
+@_json
+def resume(project: str, as_json: bool) -> None:
     """End `nextlabel pause`, or try again with a project that was gone from the tool."""
     with wired(read_settings()) as parts:
         name = chosen(parts, project).project
-        if not parts.pausing.resume(name):
+        resumed = parts.pausing.resume(name)
+        if as_json:
+            click.echo(json.dumps({"project": name, "state": "active", "changed": resumed}))
+        elif not resumed:
             click.echo(f"Project {name} was not paused.")
-            return
-        click.echo(f"Project {name} is worked on again: what was labeled meanwhile is read and learned now.")
+        else:
+            click.echo(f"Project {name} is worked on again: what was labeled meanwhile is read and learned now.")
 
 
 def _at_terminal() -> bool:

@@ -24,16 +24,17 @@ _PAUSE_SECONDS = 1.0
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path))
-def files(path: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+def files(path: Path, as_json: bool) -> None:
     """Read a file of tasks and the labels beside it, learn, and write the order. Run it again after more labels."""
-    report, labels = Report(as_json=False), path.with_suffix(".labels.jsonl")
+    report, labels = Report(as_json), path.with_suffix(".labels.jsonl")
     wanted = Wanted("files", ToolAccess(str(path.parent)), ToolProjectId(path.stem))
     with wired(read_settings()) as parts, report.console.status("reading …") as shown:
-        project, _ = parts.connecting.connect(
+        project, queue = parts.connecting.connect(
             wanted, {}, report=report, progress=lambda step, n: shown.update(f"{step}: {n} tasks")
         )
-    ok = report.end(project)
-    if ok:
+    ok = report.end(project, queue=queue)
+    if ok and not as_json:
         example = json.dumps({"id": "…", "label": "…"}, ensure_ascii=False)
         click.echo(f"Label from the top of the order: append lines such as {example} to {labels}.")
         click.echo(

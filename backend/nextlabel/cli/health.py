@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import click
 
@@ -19,11 +21,14 @@ from nextlabel.settings import Settings
 @click.option(
     "--url", help=f"Where the backend is, as seen from here. [env: NEXTLABEL_BACKEND_URL] [{DEFAULT_ADDRESS}]"
 )
-def health(what: str | None, url: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def health(what: str | None, url: str | None, as_json: bool) -> None:
     """Exit 0 when everything runs, or the one part that is named: redis, a worker on this host, or the backend."""
     settings = Settings.from_env(os.environ)
     found = list(_found(settings, what, url))
-    for one in found:
+    if as_json:
+        click.echo(json.dumps({"runs": all(one.runs for one in found), "services": [asdict(one) for one in found]}))
+    for one in [] if as_json else found:
         click.secho(printable(one.message), fg=None if one.runs else "red", err=not one.runs)
     sys.exit(0 if all(one.runs for one in found) else 1)
 

@@ -66,23 +66,26 @@ def show(project: str, version: str, as_json: bool) -> None:
 @models.command()
 @_project
 @click.argument("version")
-def promote(project: str, version: str) -> None:
+@_json
+def promote(project: str, version: str, as_json: bool) -> None:
     """Have VERSION serve, and the queue be in its order, until you choose another or release it."""
-    click.echo(printable(_asked(project, lambda versions, project: versions.promote(project, version))))
+    _decided(project, lambda versions, project: versions.promote(project, version), as_json)
 
 
 @models.command()
 @_project
-def rollback(project: str) -> None:
+@_json
+def rollback(project: str, as_json: bool) -> None:
     """Have the version serve that did before the one in service, until you choose another or release it."""
-    click.echo(printable(_asked(project, lambda versions, project: versions.rollback(project))))
+    _decided(project, lambda versions, project: versions.rollback(project), as_json)
 
 
 @models.command()
 @_project
-def release(project: str) -> None:
+@_json
+def release(project: str, as_json: bool) -> None:
     """Let new versions serve again, after promote or rollback."""
-    click.echo(printable(_asked(project, lambda versions, project: versions.release(project))))
+    _decided(project, lambda versions, project: versions.release(project), as_json)
 
 
 @click.command()
@@ -107,6 +110,24 @@ def _print_checks(version: str, checks: Sequence[Check]) -> None:
         row = (one.target, one.name, f"{one.figure:.3g}", f"{one.limit:.3g}", word)
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
+
+
+def _decided(project: str, decide: Callable[[Versions, ProjectId], str], as_json: bool) -> None:
+    """Tell what came of it, and which version serves now."""
+
+    def decided(versions: Versions, project: ProjectId) -> dict[str, Any]:
+        sentence = decide(versions, project)
+        serving = next((one for one in versions.all(project) if one.state == "in_service"), None)
+        chosen_by_person = bool(serving and serving.chosen)
+        return {
+            "project": project,
+            "serving": serving and serving.version,
+            "chosen": chosen_by_person,
+            "sentence": sentence,
+        }
+
+    found = _asked(project, decided)
+    click.echo(json.dumps(found) if as_json else printable(found["sentence"]))
 
 
 def _asked(project: str, ask: Callable[[Versions, ProjectId], Any]) -> Any:

@@ -58,10 +58,11 @@ def list_(as_json: bool) -> None:
 
 @tokens.command()
 @click.argument("name")
-def revoke(name: str) -> None:
+@_json
+def revoke(name: str, as_json: bool) -> None:
     """From the next request on the token called NAME is refused."""
     _tokens().revoke(name)
-    click.echo(f"The token '{name}' is revoked.")
+    click.echo(json.dumps({"name": name, "revoked": True}) if as_json else f"The token '{name}' is revoked.")
 
 
 def _tokens() -> Tokens:

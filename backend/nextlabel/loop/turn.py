@@ -193,20 +193,7 @@ class ActiveLearning:
         schema = connector.label_schema()
         read_tool = partial(self._reading.read, connection, connector, schema, progress)
         fallbacks: list[str] = []
-        queue = Ordering(
-            connection,
-            connector,
-            fence,
-            self._store,
-            self._registry,
-            self._orders,
-            self._reserves,
-            self._fences,
-            self._strategy,
-            self._shards,
-            progress,
-            fallbacks.append,
-        )
+        queue = self._ordering(connection, connector, fence, progress, fallbacks.append)
         read = now = read_tool()
         pulled, workbench = read.pulled, read.workbench
         outcome, appeared = _Outcome(), pulled.appeared
@@ -241,6 +228,57 @@ class ActiveLearning:
             now.pulled.outside,
             now.workbench.open,
             outcome.checks,
+        )
+
+    def reorder(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
+        """Have the tool serve the order of the model in service once more, whatever it serves now; nothing is learned.
+
+        Raises as `run` does.
+        """
+        connection = self._connections.get(project)
+        connector = self._open_connector(connection)
+        schema = connector.label_schema()
+        read = self._reading.read(connection, connector, schema, progress)
+        fallbacks: list[str] = []
+        queue = self._ordering(connection, connector, fence, progress, fallbacks.append)
+        receipt, workbench = queue.renew(read, appeared=True), read.workbench
+        missing = missing_fields(schema, workbench.everyone)
+        return Round(
+            project,
+            read.pulled.changed,
+            len(workbench.labels),
+            workbench.set_aside,
+            receipt=receipt,
+            unreadable=self._store.unreadable(project),
+            read_again=read.pulled.again,
+            blank=_blank(workbench, missing),
+            fallback=fallbacks[-1] if fallbacks else None,
+            missing=missing,
+            outside=read.pulled.outside,
+            open=workbench.open,
+        )
+
+    def _ordering(
+        self,
+        connection: Connection,
+        connector: Connector,
+        fence: int,
+        progress: Progress,
+        report: Callable[[str], None],
+    ) -> Ordering:
+        return Ordering(
+            connection,
+            connector,
+            fence,
+            self._store,
+            self._registry,
+            self._orders,
+            self._reserves,
+            self._fences,
+            self._strategy,
+            self._shards,
+            progress,
+            report,
         )
 
     def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
     HostedModelError,
+    NextlabelError,
     NotConnected,
     ProjectGone,
+    SettingsError,
     StaleWorker,
     StorageBusy,
     StorageError,
@@ -25,6 +28,7 @@ from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.ports.tool import STRATEGY
+from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
@@ -65,6 +69,23 @@ class Turns:
             self._again(project, LOCKED_SECONDS)
             log.warning("project %s: %s", project, error)  # the log of rounds is where nothing can be written now
             return str(error)
+
+    def at_once(self, project: ProjectId, turn: Callable[[ProjectId, int], Round]) -> Round:
+        """A turn that a person waits for, once no worker is on the project; it takes the project and a fence. What it
+        raises is noted, and raised."""
+        started = time.monotonic()
+        with waiting_lease(self.job_queue, project):
+            if resting := self.connections.resting(project):
+                raise SettingsError(f"{resting}: `nextlabel resume --project {project}` ends it.")
+            try:
+                done = turn(project, self.fences.next(project))
+            except NextlabelError as error:
+                with suppress(StorageError):
+                    self.rounds.add(project, time.monotonic() - started, str(error), failed=True)
+                raise
+            self.circuits.succeeded(self.connections.get(project))
+        self._record(project, done, time.monotonic() - started)
+        return done
 
     def _under_lease(self, project: ProjectId) -> str:
         started = time.monotonic()
