@@ -264,11 +264,18 @@ class Parts:
 
     @cached_property
     def doctor(self) -> Doctor:
-        return Doctor(self.overview, self.connecting, self.job_queue, self.open_connector)
+        return Doctor(self.overview, self.connecting, self.job_queue, self.open_connector, self.actions)
 
     @cached_property
     def suspects(self) -> Suspects:
-        return Suspects(self.connections, self.store, self.models, StoredSuspects(self.database), self.open_connector)
+        return Suspects(
+            self.connections,
+            self.store,
+            self.models,
+            StoredSuspects(self.database),
+            self.open_connector,
+            self.actions,
+        )
 
     @cached_property
     def annotators(self) -> Annotators:

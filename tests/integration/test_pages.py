@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
-from dataclasses import dataclass, replace
+import zlib
+from dataclasses import dataclass, fields, replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import escape
+from sqlalchemy import delete, update
 from werkzeug.test import TestResponse
 
-from nextlabel.labeling import TaskId, ToolProjectId
+from integration.conftest import WORDS
+from nextlabel.labeling import AnnotationId, TaskId, ToolProjectId
 from nextlabel.ports.state import Tool
-from nextlabel.ports.tool import Finding, ToolAccess
-from nextlabel.service.overview import page_of
+from nextlabel.ports.tool import Finding, OwnTab, TaskList, ToolAccess
+from nextlabel.service.addresses import list_of, page_of, tab_of
+from nextlabel.service.in_force import settings_in_force
+from nextlabel.settings import Settings
+from nextlabel.storage.database.tables import models, queues
 from nextlabel.testing import connection_to
 from nextlabel.web import create_app
 from nextlabel.web.pages import Pages
@@ -73,7 +82,8 @@ def taught(team: Team) -> Team:
 @pytest.fixture
 def app(team: Team) -> Flask:
     parts = team.parts
-    return create_app(parts.service, pages=Pages(parts.overview, parts.versions, parts.accounts))
+    pages = Pages(parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
+    return create_app(parts.service, pages=pages)
 
 
 @pytest.fixture
@@ -120,12 +130,12 @@ def test_every_page_asks_for_a_login_and_shows_nothing_before(app: Flask, taught
         assert (live.status_code, live.headers["HX-Redirect"], live.data) == (401, f"/login?next={path}", b"")
 
 
-def test_a_viewer_sees_all_but_the_actions_and_an_admin_everything(
+def test_a_viewer_sees_all_but_actions_and_doctor_and_an_admin_everything(
     app: Flask, taught: Team, viewer: Browser, admin: Browser
 ) -> None:
     for path in set(pages(app, taught, "GET")) - {"/login"}:
         assert admin.get(path).status_code == 200, path
-        assert viewer.get(path).status_code == (403 if path == "/actions" else 200), path
+        assert viewer.get(path).status_code == (403 if path in ("/actions", "/doctor") else 200), path
 
 
 def test_no_form_is_taken_from_who_may_not_send_it_and_nothing_changes(
@@ -133,9 +143,9 @@ def test_no_form_is_taken_from_who_may_not_send_it_and_nothing_changes(
 ) -> None:
     before, actions = taught.serving, taught.parts.actions.last(100)
     forms = set(pages(app, taught, "POST")) - {"/login", "/logout"}
-    assert len(forms) == 3
+    assert len(forms) == 5
     for path in forms:
-        refused = viewer.post(path, version="nextlabel-2")
+        refused = viewer.post(path, version="nextlabel-2", project=taught.project, mend="read")
         assert (refused.status_code, "Only an admin may do this" in refused.text) == (403, True), path
         assert nobody.post(path, version="nextlabel-2").location == "/login"
     assert (taught.serving, taught.parts.actions.last(100)) == (before, actions)
@@ -274,8 +284,8 @@ def test_whatever_a_project_holds_is_shown_as_text(taught: Team, admin: Browser)
 
 
 def test_an_unknown_project_is_a_sentence_and_not_a_traceback(admin: Browser) -> None:
-    for path in ("/projects/none", "/projects/none/versions", "/projects/none/queue"):
-        answer = admin.get(path)
+    for page in ("", "/versions", "/queue", "/stopping", "/suspects", "/annotators"):
+        answer = admin.get(f"/projects/none{page}")
         assert (answer.status_code, "is not connected" in answer.text) == (404, True)
     assert admin.post("/projects/none/versions/rollback").status_code == 404
 
@@ -321,6 +331,143 @@ def test_a_task_of_label_studio_is_a_link_to_exactly_that_task() -> None:
     connection = replace(connection, at_tool=ToolProjectId("7"))
     assert page_of(connection, TaskId("41")) == "http://ls:8080/projects/7/data?task=41"
     assert page_of(replace(connection, tool=Tool("x", "files", ToolAccess("/x"))), TaskId("41")) is None
+
+
+# --- labels and people -------------------------------------------------------------------------------------
+
+_PEOPLE = ("annalisa", "benvenuto", "cleopatra")
+
+
+@pytest.fixture
+def shared(team: Team) -> Team:
+    """Three people label 120 tasks; Benvenuto labels every eighth wrongly, and the first 24 of these alone."""
+    team.import_mails(150)
+    team.run()
+    wrong = dict(zip(WORDS, reversed(WORDS), strict=True))
+    for n, task in enumerate(list(team.truth)[:120]):
+        for who in _PEOPLE if n >= 24 else ("benvenuto",):
+            label = wrong[team.truth[task]] if who == "benvenuto" and n % 8 == 5 else team.truth[task]
+            team.tool.submit(team.at_tool, task, label, who, seconds=4.0)
+    team.parts.turns.take(team.project)
+    return team
+
+
+def test_suspects_are_those_of_the_command_line_with_given_and_likelier_label(shared: Team, viewer: Browser) -> None:
+    report = shared.parts.suspects.report(shared.project)
+    assert len(report.suspects) >= 2
+    rows = Page(viewer.get(f"/projects/{shared.project}/suspects").text).rows[1:]
+    share = "{:.1%}".format
+    assert [[*row[:3], row[3].replace("\u202f", "")] for row in rows] == [
+        [one.task, one.given, one.instead, share(one.self_confidence)] for one in report.suspects
+    ]
+
+
+def test_an_admin_has_a_tab_hold_the_suspects_and_it_is_noted(shared: Team, admin: Browser, viewer: Browser) -> None:
+    path = f"/projects/{shared.project}/suspects"
+    assert "Make a tab of them" in admin.get(path).text
+    assert "Make a tab of them" not in viewer.get(path).text
+    done = admin.post(f"{path}/tab")
+    assert (done.status_code, done.location) == (303, path)
+    (held,) = shared.tool.tabs(shared.at_tool).values()
+    assert held == {one.task for one in shared.parts.suspects.report(shared.project).suspects}
+    assert shared.parts.actions.last(1)[0].what == "had the tab of suspected labels made"
+    assert "Renew the tab" in admin.get(path).text
+
+
+def test_the_suspects_of_label_studio_are_a_link_to_exactly_their_annotations() -> None:
+    connection = replace(
+        connection_to("ours", "label_studio", ToolAccess("http://ls:8080")), at_tool=ToolProjectId("7")
+    )
+    address = list_of(connection, TaskList("wrong?", annotations=[AnnotationId("3"), AnnotationId("44")]))
+    assert address is not None
+    given = parse_qs(urlsplit(address).query)["tab"][0]
+    tab = json.loads(zlib.decompress(base64.urlsafe_b64decode(given + "==")))
+    assert tab["filters"]["items"][0]["value"] == "3,44"
+    too_many = TaskList("wrong?", annotations=[AnnotationId(str(n)) for n in range(301)])
+    assert list_of(connection, too_many) is None
+    assert tab_of(connection, OwnTab("mark", "12")) == "http://ls:8080/projects/7/data?tab=12"
+
+
+def test_people_are_named_to_admins_and_to_nobody_else_in_no_order_of_speed(
+    shared: Team, viewer: Browser, admin: Browser
+) -> None:
+    path = f"/projects/{shared.project}/annotators"
+    named, hidden = admin.get(path).text, viewer.get(path).text
+    report = shared.parts.annotators.report(shared.project, names=True)
+    assert [row[0] for row in Page(named).rows if row[0] in _PEOPLE and row[1] not in _PEOPLE] == list(_PEOPLE)
+    assert not any(name in hidden for name in _PEOPLE)
+    assert len(set(re.findall("annotator [0-9a-f]{6}", hidden))) == 3
+    (agreement,) = report.agreement
+    for text in (named, hidden):
+        assert f"<dd>{agreement.alpha.value:.2f}</dd>" in text
+        assert f"on {agreement.shared} tasks that several people labeled" in text
+    shared.choose(annotators="off")
+    for browser in (viewer, admin):
+        silent = browser.get(path)
+        assert (silent.status_code, "annotators=off" in silent.text, "annalisa" in silent.text) == (200, True, False)
+
+
+def test_each_criterion_of_stopping_is_shown_with_its_figure_and_reason(taught: Team, viewer: Browser) -> None:
+    found = taught.parts.overview.project(taught.project)
+    text = viewer.get(f"/projects/{taught.project}/stopping").text
+    rows = {row[0]: row for row in Page(text).rows}
+    assert len(found["stopping"]["criteria"]) == 4
+    for n, one in enumerate(found["stopping"]["criteria"], start=1):
+        figure = "–" if one["figure"] is None else f"{one['figure']:.3f}"
+        holds = {True: "yes", False: "no", None: "not known"}[one["holds"]]
+        assert rows[f"S{n} {one['name']}"][1:] == [holds, figure, one["sentence"]]
+    assert escape(found["stopping"]["sentence"]) in text
+    assert escape(found["at_a_time"]["sentence"]) in text
+
+
+# --- doctor and settings -----------------------------------------------------------------------------------
+
+
+def test_the_doctor_says_what_the_command_says_and_mends_at_the_press_of_a_button(shared: Team, admin: Browser) -> None:
+    with shared.parts.database.write() as sql:
+        sql.execute(delete(queues))
+        sql.execute(update(models).values(state="retired"))
+    page = admin.get(f"/doctor?project={shared.project}").text
+    assert all(escape(one.message) in page for one in shared.parts.doctor.examine(shared.project, in_backend=True))
+    assert "has no model yet" in page
+    assert re.search('name="mend" value="read"', page)
+    done = admin.post("/doctor/mend", project=shared.project, mend="read")
+    assert (done.status_code, done.location) == (303, f"/doctor?project={shared.project}")
+    assert shared.parts.job_queue.dispatch_due() == 1
+    noted = shared.parts.actions.last(1)[0]
+    assert (noted.who, noted.about, "read it" in noted.what) == ("admin", shared.project, True)
+    for mend in ("", "connect; rm", "x" * 1_000):
+        assert admin.post("/doctor/mend", project=shared.project, mend=mend).status_code == 400
+    assert admin.post("/doctor/mend", project="none", mend="read").status_code == 404
+
+
+def test_settings_are_shown_by_the_names_they_are_set_by_and_secrets_never(
+    team: Team, settings: Settings, admin: Browser
+) -> None:
+    text = admin.get("/doctor").text
+    for secret in ("hush-password", "hush-webhook-secret", team.tool.access.token):
+        assert secret not in text
+    given = {"NEXTLABEL_HOME": "/h", "NEXTLABEL_MODELS_URL": "s3://key:hush@models/m?secret=hush"}
+    given |= {"NEXTLABEL_DATABASE_URL": "postgresql://me:hush@host/db", "REDIS_URL": "redis://:hush@host"}
+    given |= {"LABEL_STUDIO_URL": "http://me:hush@ls/", "LABEL_STUDIO_API_KEY": "hush", "NEXTLABEL_WORKERS": "7"}
+    shown = {one.name: one for one in settings_in_force(Settings.from_env(given))}
+    assert "hush" not in str(shown)
+    assert (shown["NEXTLABEL_WORKERS"].value, shown["NEXTLABEL_WORKERS"].usual) == ("7", False)
+    assert (shown["NEXTLABEL_MODELS_URL"].value, shown["LABEL_STUDIO_URL"].value) == ("s3://models/m", "http://ls/")
+    assert shown["LABEL_STUDIO_API_KEY"].value == "set, and not shown"
+
+
+def test_every_setting_is_read_from_the_variable_that_it_is_shown_by() -> None:
+    usual = Settings.from_env({})
+    words = {"NEXTLABEL_LOG_LEVEL": "DEBUG", "NEXTLABEL_LOG": "json", "NEXTLABEL_METRICS": "open"}
+    words |= {"NEXTLABEL_FILE_HOSTS": "a.example", "NEXTLABEL_STRATEGY_FUNCTIONS": "a.b"}
+    for one in settings_in_force(usual):
+        changed = Settings.from_env({one.name: words.get(one.name, "11")})
+        assert [name for name in _fields(usual) if getattr(usual, name) != getattr(changed, name)], one.name
+
+
+def _fields(settings: Settings) -> list[str]:
+    return [one.name for one in fields(settings)]
 
 
 # --- live --------------------------------------------------------------------------------------------------

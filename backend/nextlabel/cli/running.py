@@ -93,7 +93,7 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     note_models(parts)
     warn_of_unreachable(parts, host, port)
     _note_address(parts, host, port)
-    pages = Pages(parts.overview, parts.versions, parts.accounts)
+    pages = Pages(parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
     app = create_app(parts.service, _operations(parts), max_request_mb=settings.max_request_mb, pages=pages)
     preload()
     parts.service.callers()  # loads the connectors, for which the first webhook would wait a fifth of a second

@@ -14,10 +14,10 @@ from rich.text import Text
 from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.evaluation.suspects import FEWEST
-from nextlabel.labeling import counted
+from nextlabel.labeling import counted, label_in_words
 from nextlabel.service.suspects import SuspectsReport
 
-_SHOWN, _LONGEST = 50, 60
+_SHOWN = 50
 
 
 @click.command()
@@ -48,7 +48,7 @@ def _table(report: SuspectsReport) -> Table:
     several = len(report.labels) > 1
     table = Table("task", *(["target"] if several else []), "label", "more likely", "chance of the label")
     for one in report.suspects[:_SHOWN]:
-        cells = [one.task, *([one.target] if several else []), _words(one.given), _words(one.instead)]
+        cells = [one.task, *([one.target] if several else []), label_in_words(one.given), label_in_words(one.instead)]
         table.add_row(*(Text(printable(cell)) for cell in (*cells, f"{one.self_confidence:.1%}")))
     return table
 
@@ -63,18 +63,3 @@ def _lines(report: SuspectsReport) -> Iterator[str]:
         yield f"{target}: {counted(n, 'label')}; labels are suspected from {FEWEST} on"
     if report.reviewed:
         yield f"{counted(report.reviewed, 'suspected label')} reviewed"
-
-
-def _words(label: object) -> str:
-    words = ", ".join(map(_part, label)) if isinstance(label, list) else "nothing" if label is None else str(label)
-    return (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…") or "none"
-
-
-def _part(part: object) -> str:
-    match part:
-        case [int(start), int(end), str(label)]:
-            return f"{label} at {start}–{end}"
-        case [str(bucket), str(item)]:
-            return f"{bucket}: {item}" if bucket else item
-        case _:
-            return str(part)

@@ -15,7 +15,7 @@ from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
 from nextlabel.labeling.tasks import Task, read_field
-from nextlabel.labeling.wording import counted, number_in
+from nextlabel.labeling.wording import counted, label_in_words, number_in
 
 __all__ = [
     "KINDS",
@@ -45,6 +45,7 @@ __all__ = [
     "TaskId",
     "ToolProjectId",
     "counted",
+    "label_in_words",
     "labels_in_force",
     "number_in",
     "read_field",

@@ -19,3 +19,22 @@ def number_in(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
+
+
+_LONGEST = 60
+
+
+def label_in_words(label: object) -> str:
+    """A label as it is stored, for a person."""
+    words = ", ".join(map(_part, label)) if isinstance(label, list) else "nothing" if label is None else str(label)
+    return (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…") or "none"
+
+
+def _part(part: object) -> str:
+    match part:
+        case [int(start), int(end), str(label)]:
+            return f"{label} at {start}–{end}"
+        case [str(bucket), str(item)]:
+            return f"{bucket}: {item}" if bucket else item
+        case _:
+            return str(part)

@@ -447,3 +447,24 @@ class HasTaskPages(Protocol):
 
     def task_page(self, access: ToolAccess, project: ToolProjectId, task: TaskId) -> str:
         """The address of a task of that project, by the tool's own ids. Makes no request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Some tasks of a project, for people to look through: those with one of the ``annotations``, all that are
+    ``labeled``, or all that are not."""
+
+    title: str
+    labeled: bool = True
+    annotations: Sequence[AnnotationId] | None = None
+
+
+@runtime_checkable
+class HasListPages(Protocol):
+    """Ring of a `ConnectorType`: some tasks have an address as a list, for which nothing is made in the tool."""
+
+    def list_page(self, access: ToolAccess, project: ToolProjectId, listed: TaskList) -> str:
+        """The address of exactly these tasks, by the tool's own ids. Makes no request."""
+
+    def tab_page(self, access: ToolAccess, project: ToolProjectId, tab: OwnTab) -> str:
+        """The address of a tab that nextlabel made (`KeepsTabs`)."""

@@ -4,7 +4,7 @@ nextlabel can mend itself."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,18 +24,21 @@ from nextlabel.hosting.hosts import read_models
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import CallsUs, Connector
+from nextlabel.ports.tool import CallsUs, Connector, Finding
 from nextlabel.service.connecting import Connecting, Report, Wanted
 from nextlabel.service.overview import Overview
+from nextlabel.service.versions import COMMAND_LINE
+from nextlabel.storage.actions import StoredActions
 from nextlabel.strategies import finding
 
 _LATE_TURNS, _LATE_SECONDS = 4, 600.0  # after which a project is read too seldom
 _MOST_NAMED = 3
+_LONGEST = 80  # of what was asked for, in a message
 
 _SILENT = frozenset({"nothing-can-be-written", "backend-stopped"})
 
 Mend = Literal["", "connect", "read"]
-_MENDS = {
+_MENDS: dict[Mend, str] = {
     "connect": "connect it again, with the options that it has",
     "read": "have a worker read it and make its order again",
 }
@@ -69,21 +72,44 @@ class Doctor:
     connecting: Connecting
     job_queue: RqJobQueue
     open_connector: Callable[[Connection], Connector]
+    actions: StoredActions
 
-    def examine(self, only: ProjectId | None = None) -> Iterator[Symptom]:
-        """Of the installation, and of each project or ``only`` one. Raises `NotConnected` for an unknown one."""
+    def examine(self, only: ProjectId | None = None, *, in_backend: bool = False) -> Iterator[Symptom]:
+        """Of the installation, and of each project or ``only`` one. Raises `NotConnected` for an unknown one.
+
+        ``in_backend`` is whether it is the backend that asks: it must not wait for an answer of its own.
+        """
         connections = self.overview.connections
         chosen = connections.all() if only is None else [connections.get(only)]
-        ours = list(self._installation())
+        ours = list(self._installation(in_backend=in_backend))
         yield from ours
         for connection in chosen:
             yield from self._project(connection, serves=_SILENT.isdisjoint(one.name for one in ours))
 
-    def mend(self, symptom: Symptom, report: Report) -> None:
-        """Do what `Symptom.remedy` says. Raises what connecting raises."""
+    def ours(self, *, in_backend: bool = False) -> Iterator[Symptom]:
+        """Of the installation alone: no tool is asked."""
+        yield from self._installation(in_backend=in_backend)
+
+    def ask_mend(self, project: ProjectId, mend: str, who: str) -> str:
+        """Do one of the things that `mend` does; in words what came of it. Raises `SettingsError` for another one, and
+        what connecting raises."""
+        known = next((one for one in _MENDS if one == mend), None)
+        if known is None:
+            raise SettingsError(
+                f"There is no remedy {mend[:_LONGEST]!r}: examine the project again, and press a button."
+            )
+        report = _Kept()
+        self.mend(Symptom("asked", "", project, mend=known), report, who)
+        if problems := [one.message for one in report.found if one.level == "problem"]:
+            raise SettingsError(" ".join(problems))
+        return f"Project {project}: {_MENDS[known]}: {'done' if known == 'connect' else 'a worker does it now'}."
+
+    def mend(self, symptom: Symptom, report: Report, who: str = COMMAND_LINE) -> None:
+        """Do what `Symptom.remedy` says; it is noted ``who`` wanted it. Raises what connecting raises."""
         if symptom.project is None or not symptom.mend:
             return
         connection = self.overview.connections.get(symptom.project)
+        self.actions.add(who, f"mended: {symptom.remedy}", symptom.project)
         if symptom.mend == "connect":
             tool = connection.tool
             wanted = Wanted(tool.kind, tool.access, connection.at_tool, connection.callback_url, tool.name)
@@ -93,10 +119,10 @@ class Doctor:
 
     # --- the installation -------------------------------------------------------------------------------------------
 
-    def _installation(self) -> Iterator[Symptom]:
+    def _installation(self, *, in_backend: bool) -> Iterator[Symptom]:
         if alarm := self.overview.alarm():
             yield Symptom("nothing-can-be-written", alarm)
-        for part in self.overview.running():
+        for part in self.overview.seen_from_backend() if in_backend else self.overview.running():
             if part.runs is False and part.message != alarm:
                 yield Symptom(f"{part.name}-stopped", part.message)
         yield from self._set()
@@ -208,6 +234,23 @@ class Doctor:
         if still_open and not left:
             message = f"Project {project}: no task of the order is open any more, and {still_open} others are."
             yield Symptom("order-used-up", message, project, mend="read")
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A `Report` that keeps what it gets."""
+
+    found: list[Finding] = field(default_factory=list)
+
+    @property
+    def problems(self) -> int:
+        return sum(one.level == "problem" for one in self.found)
+
+    def add(self, found: Finding) -> None:
+        self.found.append(found)
+
+    def line(self, found: Finding) -> None:
+        """A line that is no finding about the project."""
 
 
 def _is_there(named: Callable[[], Path | None]) -> None:

@@ -16,10 +16,10 @@ from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.evaluation.showing import showing
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
-from nextlabel.labeling import ProjectId, TaskId
+from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Finding, HasTaskPages
-from nextlabel.service import discovery
+from nextlabel.ports.tool import Finding
+from nextlabel.service.addresses import page_of
 from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.service.stopping import StoppingAdvice
 from nextlabel.settings import Settings
@@ -259,12 +259,6 @@ def _text_of(data: Mapping[str, object]) -> str:
     fields = (f"{name} {str(held)[:_LONGEST_TEXT]}" for name, held in islice(data.items(), _MOST_NAMED))
     found = max(texts, key=len, default="") or ", ".join(fields)
     return found if len(found) <= _LONGEST_TEXT else f"{found[:_LONGEST_TEXT]}…"
-
-
-def page_of(connection: Connection, task: TaskId) -> str | None:
-    """Where people open a task in its tool; None where a task has no address there."""
-    kind, tool = discovery.connector_type(connection.tool.kind), connection.tool
-    return kind.task_page(tool.access, connection.at_tool, task) if isinstance(kind, HasTaskPages) else None
 
 
 def pre_annotations(connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:

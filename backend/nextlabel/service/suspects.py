@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
 
 from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.evaluation.suspects import FEWEST, Doubts, doubts_of, kind_of
-from nextlabel.labeling import KINDS, Label, ProjectId, Result, TaskId, counted, labels_in_force
+from nextlabel.labeling import (
+    KINDS,
+    Label,
+    ProjectId,
+    Result,
+    TaskId,
+    counted,
+    label_in_words,
+    labels_in_force,
+)
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Connector, Finding, KeepsTabs
+from nextlabel.ports.tool import Connector, Finding, KeepsTabs, TaskList
+from nextlabel.service.addresses import MOST_LISTED, list_of, page_of, tab_of
+from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
@@ -50,6 +64,7 @@ class Suspects:
     models: StoredModels
     suspects: StoredSuspects
     open_connector: Callable[[Connection], Connector]
+    actions: StoredActions
 
     def report(self, project: ProjectId) -> SuspectsReport:
         """As of the newest version whose out-of-fold predictions are kept. Raises `SettingsError` where there is none
@@ -63,6 +78,51 @@ class Suspects:
                 "labels, and a model of nextlabel's own. See `nextlabel status`."
             )
         return self._found(project, *known)
+
+    def shown(self, project: ProjectId) -> dict[str, Any]:
+        """Those that wait for a review, as they were last found, in plain values: nothing is looked into again.
+
+        ``list`` is the address of exactly these tasks in the tool, of the most doubtful 300 where there are more;
+        ``tab`` that of the tab, which may hold others until it is renewed.
+        """
+        connection, found = self.connections.get(project), self.suspects.waiting(project)
+        tab = self.suspects.tab(project, TAB)
+        known, tasks = self.suspects.counted(project), list(dict.fromkeys(one.task for one in found))
+        return {
+            "off": connection.options.suspects == "off",
+            "version": known.version or None,
+            "reviewed": known.reviewed,
+            "suspects": [
+                asdict(one)
+                | {
+                    "given": label_in_words(one.given),
+                    "instead": label_in_words(one.instead),
+                    "url": page_of(connection, one.task),
+                }
+                for one in found
+            ],
+            "listed": min(len(tasks), MOST_LISTED),
+            "list": self._list(connection, tasks[:MOST_LISTED]),
+            "tab": tab_of(connection, tab),
+            "has_tab": tab is not None,
+            "keeps_tabs": self._keeps_tabs(connection),
+        }
+
+    def _list(self, connection: Connection, tasks: Sequence[TaskId]) -> str | None:
+        given = self.store.annotations_of(connection.project, tasks)
+        first = (one.id for task in tasks for one in islice((it for it in given.get(task, ()) if not it.skipped), 1))
+        return list_of(connection, TaskList(_TITLE, annotations=list(first))) if tasks else None
+
+    def _keeps_tabs(self, connection: Connection) -> bool:
+        with suppress(NextlabelError):
+            return isinstance(self.open_connector(connection), KeepsTabs)
+        return False
+
+    def ask_tab(self, project: ProjectId, who: str) -> str:
+        """`show`, and it is noted who asked for it; in words what came of it."""
+        came_of_it = self.show(project).message
+        self.actions.add(who, "had the tab of suspected labels made", project)
+        return came_of_it
 
     def after_round(self, project: ProjectId) -> None:
         """What a round has learned is looked into; where the project wants it, the tab is renewed. Whatever fails waits

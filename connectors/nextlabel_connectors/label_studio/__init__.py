@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel.ports.requests import MLBackend, Webhooks
-from nextlabel.ports.tool import Connector, ToolAccess
+from nextlabel.ports.tool import Connector, OwnTab, TaskList, ToolAccess
 from nextlabel_connectors.label_studio.client import LabelStudioClient
 from nextlabel_connectors.label_studio.connector import LabelStudioConnector
 from nextlabel_connectors.label_studio.dialect import LabelStudioDialect
+from nextlabel_connectors.label_studio.tabs import passing_tab
 
 
 class LabelStudio:
@@ -28,7 +29,17 @@ class LabelStudio:
         return LabelStudioConnector(LabelStudioClient(access), project, access.file_hosts)
 
     def task_page(self, access: ToolAccess, project: ToolProjectId, task: TaskId) -> str:
-        return f"{access.url.rstrip('/')}/projects/{project}/data?{urlencode({'task': task})}"
+        return _data_manager(access, project, task=task)
+
+    def list_page(self, access: ToolAccess, project: ToolProjectId, listed: TaskList) -> str:
+        return _data_manager(access, project, tab=passing_tab(listed))
+
+    def tab_page(self, access: ToolAccess, project: ToolProjectId, tab: OwnTab) -> str:
+        return _data_manager(access, project, tab=tab.at_tool)
+
+
+def _data_manager(access: ToolAccess, project: ToolProjectId, **shown: str) -> str:
+    return f"{access.url.rstrip('/')}/projects/{project}/data?{urlencode(shown)}"
 
 
 CONNECTOR = LabelStudio()

@@ -7,9 +7,24 @@ from dataclasses import dataclass
 from flask import Blueprint
 
 from nextlabel.service.accounts import Accounts
+from nextlabel.service.annotators import Annotators
+from nextlabel.service.doctor import Doctor
 from nextlabel.service.overview import Overview
+from nextlabel.service.suspects import Suspects
 from nextlabel.service.versions import Versions
-from nextlabel.web.pages import actions, jobs, login, project, projects, queue, versions
+from nextlabel.web.pages import (
+    actions,
+    annotators,
+    doctor,
+    jobs,
+    login,
+    project,
+    projects,
+    queue,
+    stopping,
+    suspects,
+    versions,
+)
 from nextlabel.web.pages.site import Site
 
 
@@ -20,6 +35,9 @@ class Pages:
     overview: Overview
     versions: Versions
     accounts: Accounts
+    suspects: Suspects
+    annotators: Annotators
+    doctor: Doctor
 
     def routes(self) -> Blueprint:
         """One line for each page."""
@@ -29,6 +47,10 @@ class Pages:
         project.add(site, self.overview)
         versions.add(site, self.overview, self.versions)
         queue.add(site, self.overview)
+        stopping.add(site, self.overview)
+        suspects.add(site, self.overview, self.suspects)
+        annotators.add(site, self.overview, self.annotators)
         jobs.add(site, self.overview)
+        doctor.add(site, self.overview, self.doctor)
         actions.add(site, self.overview)
         return site.blueprint
