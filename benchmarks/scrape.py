@@ -19,6 +19,7 @@ from nextlabel.jobs.workers import alive
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.settings import Settings
+from nextlabel.storage.database import chunks
 from nextlabel.storage.database.tables import annotations as annotations_
 from nextlabel.storage.database.tables import audit_tasks, cursors, models, queues, rounds, tasks
 from nextlabel.testing import connection_to
@@ -37,7 +38,7 @@ def run() -> Iterator[Figure]:
         parts = build(Settings.from_env({"NEXTLABEL_HOME": str(home)}), server.ensure())
         parts.database.migrate()
         for n in range(_PROJECTS):
-            _fill(parts, ProjectId(f"p{n}"))
+            fill(parts, ProjectId(f"p{n}"))
         app = create_app(parts.service, _open(parts)).test_client()
         with _worker(parts, {**environment(home), "REDIS_URL": server.url}) as worker:
             yield from _timed(app, "all is well")
@@ -79,23 +80,28 @@ def _timed(app: FlaskClient, what: str) -> Iterator[Figure]:
     yield over_repeats("scrape", f"{what}: waited", waited, "ms")
 
 
-def _fill(parts: Parts, project: ProjectId) -> None:
+def fill(
+    parts: Parts, project: ProjectId, n_tasks: int = _TASKS, n_labeled: int = _LABELED, n_versions: int = _VERSIONS
+) -> None:
     """Tasks of which some are labeled, some skipped and some audited, versions with figures, an order, rounds."""
     connection = connection_to(project, "benchmark", ToolAccess("http://127.0.0.1:9", "none"))
     parts.connections.save(connection)
-    now, ids = datetime.now(UTC), [str(n) for n in range(_TASKS)]
+    now, ids = datetime.now(UTC), [str(n) for n in range(n_tasks)]
     rows_of_tasks = [
-        {"project": project, "id": one, "data": {"text": _TEXT}, "closed": n < _LABELED} for n, one in enumerate(ids)
+        {"project": project, "id": one, "data": {"text": _TEXT}, "closed": n < n_labeled} for n, one in enumerate(ids)
     ]
-    given = [_annotation(project, n, skipped=n >= _LABELED) for n in range(_LABELED + 20)]
+    given = [_annotation(project, n, skipped=n >= n_labeled) for n in range(n_labeled + 20)]
     figures = {f"kind.audit_{name}": 0.9 for name in ("accuracy", "low", "high")} | {"kind.audit_labels": 60.0}
-    versions = [_version(project, n, figures, now) for n in range(_VERSIONS)]
+    versions = [_version(project, n, n_versions, n_labeled, figures, now) for n in range(n_versions)]
     order = {"project": project, "version": "nextlabel-1", "number": 1, "model": "nextlabel-1", "strategy": "margin"}
-    order |= {"window": ids[_LABELED : _LABELED + _WINDOW], "pool": 800, "announced": True, "created_at": now}
+    order |= {"window": ids[n_labeled : n_labeled + _WINDOW], "pool": n_tasks - n_labeled}
+    order |= {"announced": True, "created_at": now}
     past = {"project": project, "at": now, "seconds": 1.0, "summary": "all is well", "failed": False}
     with parts.database.write() as sql:
-        sql.execute(insert(tasks), rows_of_tasks)
-        sql.execute(insert(annotations_), given)
+        for chunk in chunks(rows_of_tasks):
+            sql.execute(insert(tasks), chunk)
+        for some in chunks(given):
+            sql.execute(insert(annotations_), some)
         sql.execute(insert(audit_tasks), [{"project": project, "task": one} for one in ids[::10]])
         sql.execute(insert(models), versions)
         sql.execute(insert(queues), [order])
@@ -109,8 +115,11 @@ def _annotation(project: ProjectId, n: int, *, skipped: bool) -> dict[str, objec
     return row | {"updated_at": at, "skipped": skipped, "ground_truth": False, "given_by": f"ann{n % 3}"}
 
 
-def _version(project: ProjectId, n: int, figures: dict[str, float], now: datetime) -> dict[str, object]:
-    trained_on = {str(task): {"kind": "spam"} for task in range(_LABELED)}
-    row = {"project": project, "version": f"nextlabel-{n}", "number": n, "labels": _LABELED, "metrics": figures}
-    row |= {"state": "in_service" if n == _VERSIONS - 1 else "retired", "trained_on": trained_on, "created_at": now}
+def _version(
+    project: ProjectId, n: int, of: int, labels: int, figures: dict[str, float], now: datetime
+) -> dict[str, object]:
+    learned = labels * (n + 1) // of
+    trained_on = {str(task): {"kind": "spam"} for task in range(min(learned, _LABELED))}
+    row = {"project": project, "version": f"nextlabel-{n}", "number": n, "labels": learned, "metrics": figures}
+    row |= {"state": "in_service" if n == of - 1 else "retired", "trained_on": trained_on, "created_at": now}
     return row | {"labels_digest": "", "schema_digest": "", "reason": "better", "artifact": "", "sha256": ""}

@@ -57,6 +57,7 @@ from nextlabel.settings import Settings
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.counts import StoredCounts
 from nextlabel.storage.database import Database
 from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.figures import StoredFigures
@@ -116,6 +117,10 @@ class Parts:
     @cached_property
     def reserves(self) -> StoredReserves:
         return StoredReserves(self.database)
+
+    @cached_property
+    def counts(self) -> StoredCounts:
+        return StoredCounts(self.database)
 
     @cached_property
     def checkpoints(self) -> StoredCheckpoints:
@@ -231,6 +236,7 @@ class Parts:
             self.circuits,
             self.alarms,
             self.suspects,
+            self.counts,
         )
 
     @cached_property
@@ -363,6 +369,8 @@ class Parts:
             self.suspects.suspects,
             self.actions,
             ProjectMarks(self.database),
+            self.counts,
+            self.job_queue,
         )
 
 

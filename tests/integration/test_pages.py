@@ -20,16 +20,20 @@ from werkzeug.test import TestResponse
 
 from integration.conftest import WORDS
 from nextlabel.labeling import AnnotationId, TaskId, ToolProjectId
+from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import Tool
 from nextlabel.ports.tool import Finding, OwnTab, TaskList, ToolAccess
 from nextlabel.service.addresses import list_of, page_of, tab_of
 from nextlabel.service.in_force import settings_in_force
+from nextlabel.service.why_here import AUDIT
 from nextlabel.settings import Settings
 from nextlabel.storage.database.tables import models, queues
 from nextlabel.testing import connection_to
-from nextlabel.web import create_app
+from nextlabel.web import Operations, create_app
 from nextlabel.web.pages import Pages
 from nextlabel.web.pages.recent import Recent
+from nextlabel.wiring import Parts
+from nextlabel_connectors.memory.tool import TARGET
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -324,6 +328,71 @@ def test_which_tasks_are_audits_is_shown_to_admins_only(taught: Team, viewer: Br
 def test_the_queue_shows_what_annotators_get_next(taught: Team, viewer: Browser) -> None:
     rows = Page(viewer.get(f"/projects/{taught.project}/queue").text).rows[1:]
     assert [row[1] for row in rows] == list(taught.queue(len(rows)))
+
+
+@pytest.fixture
+def ordered(team: Team) -> Team:
+    """An order by the margin with audit tasks among the others, of 120 tasks of which 30 are labeled."""
+    team.choose(audit_share=0.2)
+    team.import_mails(120)
+    team.run()
+    team.work(30)
+    team.run()
+    return team
+
+
+def test_why_a_task_is_next_names_the_chances_that_the_model_gives_it(ordered: Team, admin: Browser) -> None:
+    serving = ordered.parts.service.in_service(ordered.project)
+    shown = ordered.parts.overview.queue(ordered.project)["tasks"]
+    source, tasks = ordered.parts.sources.at_once(ordered.project), ordered.parts.store.open(ordered.project)
+    predicted = serving.model.predict(tasks, source)[TARGET]
+    assert isinstance(predicted, ChoicePredictions)
+    chances = dict(zip([task.id for task in tasks], predicted.probabilities.tolist(), strict=True))
+    rows = {row[1].split()[0]: row[2] for row in Page(admin.get(f"/projects/{ordered.project}/queue").text).rows[1:51]}
+    doubted = [one for one in shown if not one["audit"]]
+    assert len(doubted) > 20
+    for one in doubted:
+        ham, spam = (f"{chances[one['task']][predicted.classes.index(name)]:.0%}" for name in ("ham", "spam"))
+        words = rows[one["task"]]
+        assert f"'ham' ({ham})" in words or f"'spam' ({spam})" in words, (words, ham, spam)
+    assert {rows[one["task"]] for one in shown if one["audit"]} == {AUDIT}
+
+
+def test_viewers_who_may_annotate_see_no_guess_and_no_difference_between_audit_and_other_tasks(
+    ordered: Team, viewer: Browser
+) -> None:
+    page = viewer.get(f"/projects/{ordered.project}/queue").text
+    table = page.partition("<table")[2].partition("</table>")[0]
+    shown = ordered.parts.overview.queue(ordered.project)
+    assert any(one["audit"] for one in shown["tasks"])
+    assert "audit" not in page
+    assert not re.search("unsure|rather|alike|%", table)
+    assert escape(shown["how"]) in page
+    assert {len(row) for row in Page(table).rows} == {3}
+
+
+def test_the_histogram_its_table_and_the_class_balance_are_the_numbers_of_the_api(
+    ordered: Team, viewer: Browser
+) -> None:
+    parts = ordered.parts
+    operations = Operations(parts.figures, parts.overview, parts.versions, parts.tokens)
+    token = {"Authorization": f"Bearer {parts.tokens.create('reader', ['read'])}"}
+    api = create_app(parts.service, operations).test_client()
+    told = api.get(f"/api/v1/projects/{ordered.project}/queue", headers=token).get_json()
+    rows = Page(viewer.get(f"/projects/{ordered.project}/queue").text).rows
+    bars = [row for row in rows if re.fullmatch(r"\d\.\d\d", row[0])]
+    assert bars == [[f"{one['low']:.2f}", f"{one['high']:.2f}", str(one["tasks"])] for one in told["uncertainty"]]
+    waiting = len(parts.reserves.tasks(ordered.project)) - told_audits(parts, ordered)
+    assert sum(one["tasks"] for one in told["uncertainty"]) == told["asked"] == 120 - 30 - waiting
+    balance = [[one["label"], str(one["labeled"]), f"{one['expected']:,.0f}"] for one in told["classes"][TARGET]]
+    assert [row for row in rows if row[0] in ("ham", "spam")] == balance
+    assert sum(one["labeled"] for one in told["classes"][TARGET]) == 30
+    assert sum(one["expected"] for one in told["classes"][TARGET]) == pytest.approx(told["asked"], abs=0.1)
+
+
+def told_audits(parts: Parts, team: Team) -> int:
+    """How many audit tasks have a label."""
+    return int(parts.overview.project(team.project)["audits"]["labeled"])
 
 
 def test_a_task_of_label_studio_is_a_link_to_exactly_that_task() -> None:

@@ -21,7 +21,17 @@ import httpx
 import msgspec
 
 from nextlabel.client import answers
-from nextlabel.client.answers import Finding, Project, ProjectSummary, Round, Running, Switched, Uncertainties, Version
+from nextlabel.client.answers import (
+    Finding,
+    Project,
+    ProjectSummary,
+    Queue,
+    Round,
+    Running,
+    Switched,
+    Uncertainties,
+    Version,
+)
 from nextlabel.errors import NextlabelError
 
 __all__ = ["Client", "Refused", "Unreachable"]
@@ -92,6 +102,10 @@ class Client:
     def release(self, project: str) -> Switched:
         """Let new versions serve again."""
         return self._post(_path(project, "release"), Switched)
+
+    def queue(self, project: str) -> Queue:
+        """The order in force, and what its model expected of the open tasks when it was made."""
+        return self._get(_path(project, "queue"), Queue)
 
     def rounds(self, project: str) -> Iterator[Round]:
         """Newest first."""

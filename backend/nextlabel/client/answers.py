@@ -136,6 +136,37 @@ class Project(Struct, frozen=True):
     window_left: int
 
 
+class UncertaintyPart(Struct, frozen=True):
+    """How many tasks the model is unsure of by at least ``low`` and less than ``high``, in [0, 1]."""
+
+    low: float
+    high: float
+    tasks: int
+
+
+class ClassBalance(Struct, frozen=True):
+    """How many tasks have the label, and how many of the open ones are expected to be of it (null: not known)."""
+
+    label: str
+    labeled: int
+    expected: float | None
+
+
+class Queue(Struct, frozen=True):
+    """The order in force: its window, how much of it is left, ``how`` it was made, and what the model expected of the
+    ``asked`` open tasks then. ``classes`` is by target."""
+
+    queue: str | None
+    model: str | None
+    strategy: str | None
+    window: int
+    left: int
+    how: str
+    asked: int
+    uncertainty: list[UncertaintyPart]
+    classes: dict[str, list[ClassBalance]]
+
+
 class Version(Struct, frozen=True):
     """A model version: what became of it and why, and its figures by target.
 

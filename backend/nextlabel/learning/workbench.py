@@ -133,7 +133,7 @@ class Candidates:
         found[known] = utilities_of(strategy, self._predicted(asked[known]), self.weights)
         return found
 
-    def uncertainty(self, rows: Sequence[int]) -> Floats:
+    def uncertainty(self, rows: Rows) -> Floats:
         """How unsure the model is of these tasks, in [0, 1], of all targets together."""
         return overall_uncertainty(self._predicted(rows), self.weights)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from nextlabel.errors import VersionTaken
 from nextlabel.estimators.project import Model
@@ -16,6 +17,7 @@ from nextlabel.learning.predictions import predictions_of
 from nextlabel.learning.scoring import Scorer
 from nextlabel.learning.workbench import order_seed
 from nextlabel.loop.auditing import in_window
+from nextlabel.loop.explaining import order_facts
 from nextlabel.loop.reading import Read
 from nextlabel.ports.state import (
     Connection,
@@ -23,6 +25,7 @@ from nextlabel.ports.state import (
     LabelStore,
     ModelRecord,
     ModelRegistry,
+    OrderFacts,
     OrderRegistry,
     QueueRecord,
     Reserves,
@@ -42,6 +45,7 @@ class _Chosen:
     ranking: Ranking
     shown: Callable[[QueueVersion], Sequence[Prediction]]
     failure: str = ""
+    facts: Callable[[], OrderFacts] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class Ordering:
         strategy = self._name(read, serving, _instead_of(strategy) if chosen.failure else strategy)
         queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), read.number_open)
         self.orders.announce(project, queue, fence=self.fence)
+        if chosen.facts is not None:
+            self.orders.note_facts(project, receipt.version, chosen.facts())
         if read.audits.draw is not None:
             self.reserves.note_blank(project, served.blank - served.audits)
         return receipt
@@ -157,7 +163,17 @@ class Ordering:
             results = self.connector.results(outside.version, ranking.task_ids())
             return outside.shown(predictions, results, showing(options.show_from, {}, own=True).least(""))
 
-        return _Chosen(ranking, shown, choosing.failure)
+        facts = partial(
+            order_facts,
+            candidates,
+            rows,
+            ranking.strategy,
+            cold=cold,
+            informative=model.informative,
+            labels=workbench.labels,
+            seed=seed,
+        )
+        return _Chosen(ranking, shown, choosing.failure, facts)
 
     def _name(self, read: Read, serving: ModelRecord, strategy: str) -> str:
         """What tells the orders of one model apart: how they are ranked, and which guesses they show."""

@@ -226,6 +226,44 @@ class QueueRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What an order knew of one of its tasks.
+
+    ``answers`` are what the model hesitates between, about the ``target`` that it is least sure of, with their chances:
+    two classes, or one label that may be given or not; none where answers have no names. ``uncertainty`` is in [0, 1].
+    ``nearest`` is how like it the most similar labeled task is, in [0, 1] (None: not known), and ``unlike`` whether
+    three quarters of the open tasks have a labeled one that is more like them.
+    """
+
+    uncertainty: float
+    target: str = ""
+    answers: Sequence[tuple[str, float]] = ()
+    nearest: float | None = None
+    unlike: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """Why tasks of an order stand where they do, and what was expected of the open tasks when it was made.
+
+    ``how`` is whether it was made by the ``strategy``, by what another model says ("outside"), or by what stands for
+    the others, for want of labels ("cold"). The model was ``asked`` about so many open tasks, unless it is not
+    ``informative``: ``histogram`` counts them by their uncertainty, in as many equal parts of [0, 1], and ``expected``
+    by target how many of them are of each class; ``labeled`` are so many tasks with each label. ``tasks`` are the first
+    of the window, without audit tasks.
+    """
+
+    how: Literal["strategy", "outside", "cold"]
+    strategy: str
+    informative: bool
+    asked: int
+    histogram: Sequence[int]
+    expected: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    labeled: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    tasks: Mapping[TaskId, TaskFacts] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Draw:
     """How a project's audit tasks are drawn (`nextlabel.evaluation.reserve`), from its first turn on.
 
@@ -468,6 +506,9 @@ class OrderRegistry(Protocol):
 
     def announce(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
+
+    def note_facts(self, project: ProjectId, queue: QueueVersion, facts: OrderFacts) -> None:
+        """Why its tasks stand where they do; those of the newest two orders are kept."""
 
     def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
         """The model that an order was made with; None for a version that is no order of ours."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,16 +17,19 @@ from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.evaluation.showing import showing
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
+from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
-from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Finding
-from nextlabel.service.addresses import page_of
+from nextlabel.ports.state import AuditProgress, Connection, ModelRecord, OrderFacts
+from nextlabel.ports.tool import Finding, TaskList
+from nextlabel.service.addresses import list_of, page_of
 from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.service.stopping import StoppingAdvice
+from nextlabel.service.why_here import AUDIT, of_order, of_task
 from nextlabel.settings import Settings
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.counts import Counts, StoredCounts
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.marks import ProjectMarks
@@ -59,6 +63,8 @@ class Overview:
     suspects: StoredSuspects
     actions: StoredActions
     marks: ProjectMarks
+    counts: StoredCounts
+    job_queue: RqJobQueue
 
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
@@ -118,14 +124,16 @@ class Overview:
         return [{"at": one.at.isoformat(), "who": one.who, "what": one.what, "about": one.about} for one in found]
 
     def queue(self, project: ProjectId) -> dict[str, Any]:
-        """The tasks that annotators get next by the order in force. ``audit`` is not for those who annotate: a task
-        that is known to measure is labeled with more care. Raises `NotConnected`."""
+        """The tasks that annotators get next by the order in force, and what was expected of the open ones when it was
+        made. ``audit`` and ``why`` of a task are not for those who annotate: a task that is known to measure is labeled
+        with more care, and whoever sees a guess agrees with it. Raises `NotConnected`."""
         connection = self.connections.get(project)
         queues = self.orders.announced(project, newest=1)
         window = queues[0].window if queues else ()
         found = self.store.next_open(project, window, _NEXT_TASKS)
         audits = self.reserves.tasks(project, [task.id for task in found])
         places = {task: n for n, task in enumerate(window, start=1)}
+        facts = self.orders.facts(project, queues[0].version) if queues else None
         tasks = [
             {
                 "task": one.id,
@@ -133,6 +141,7 @@ class Overview:
                 "text": _text_of(one.data),
                 "url": page_of(connection, one.id),
                 "audit": one.id in audits,
+                "why": AUDIT if one.id in audits else of_task(facts, facts.tasks.get(one.id)) if facts else "",
             }
             for one in found
         ]
@@ -142,6 +151,10 @@ class Overview:
             "strategy": queues[0].strategy if queues else None,
             "window": len(window),
             "left": self.store.count_open(project, window),
+            "how": of_order(facts),
+            "asked": facts.asked if facts else 0,
+            "uncertainty": _bins(facts.histogram) if facts and facts.informative else [],
+            "classes": _classes(facts) if facts else {},
             "tasks": tasks,
         }
 
@@ -175,6 +188,7 @@ class Overview:
         serving = next((record for record in history if record.state == "in_service"), None)
         all_read = store.full_pull_at(project)
         pulled_at = store.pulled_at(project) or all_read
+        counts = self.counts.of(project)
         return {
             "project": project,
             "name": connection.name,
@@ -184,9 +198,9 @@ class Overview:
             "tool_fails": fails,
             "findings": self.findings_of(connection),
             "options": options.in_force,
-            "tasks": len(store.task_ids(project)),
-            "open": store.count_open(project),
-            "labeled": store.count_labeled(project),
+            "tasks": counts.tasks,
+            "open": counts.open,
+            "labeled": counts.labeled,
             "pulled_at": pulled_at and pulled_at.isoformat(),
             "pulled_seconds_ago": pulled_at and round((datetime.now(UTC) - pulled_at).total_seconds()),
             "all_read_at": all_read and all_read.isoformat(),
@@ -195,20 +209,35 @@ class Overview:
             "model": serving and serving.version,
             "labels": serving.labels if serving else 0,
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
-            **self._accuracy(project, serving),
+            **self._accuracy(project, serving, counts),
             "suspects": asdict(self.suspects.counted(project)),
-            **StoppingAdvice(store, self.checkpoints, self.reserves).of(connection, serving),
+            **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.audit_labels),
+            "speed": self._speed(project),
+            "lists": _lists(connection, counts),
             "pre_annotations": pre_annotations(connection, serving),
             "queue": queues[0].version if queues else None,
-            "window_left": store.count_open(project, queues[0].window) if queues else 0,
+            "window_left": counts.window_left,
             "versions": [_version(record) for record in history],
             "rounds": self._rounds(project),
         }
 
-    def _accuracy(self, project: ProjectId, serving: ModelRecord | None) -> dict[str, Any]:
+    def _speed(self, project: ProjectId) -> dict[str, Any]:
+        """How quickly labels come, and how long they wait for the order that they make."""
+        now, waits = datetime.now(UTC), self.rounds.waits(project)
+        seconds = self.store.median_seconds(project)
+        return {
+            "last_hour": self.store.labels_since(project, now - timedelta(hours=1)),
+            "last_day": self.store.labels_since(project, now - timedelta(days=1)),
+            "median_seconds": None if seconds is None else round(seconds, 1),
+            "rounds": len(waits),
+            "label_to_queue": {str(share): round(_quantile(waits, share), 1) for share in (50, 95)} if waits else None,
+        }
+
+    def _accuracy(self, project: ProjectId, serving: ModelRecord | None, counts: Counts) -> dict[str, Any]:
         """By target the accuracy of the version in service with what is told beside it, and of the answers so far; all
         on audit tasks."""
-        progress, draw = self.reserves.progress(project), self.reserves.draw(project)
+        progress = AuditProgress(counts.audit_tasks, counts.audit_labels, counts.audit_skipped)
+        draw = self.reserves.draw(project)
         answers: dict[tuple[str, bool], list[float]] = {}
         for one in self.reserves.answers(project):
             answers.setdefault((one.target, one.whole), []).append(one.correctness)
@@ -250,6 +279,41 @@ def _version(record: ModelRecord) -> dict[str, Any]:
         "anchor": record.anchor,
         "accuracy": {name: asdict(one) for name, one in accuracy.of_version(record.metrics).items()},
         "agreement_on_tasks_asked": agreement.named(record.metrics),
+    }
+
+
+def _bins(histogram: Sequence[int]) -> list[dict[str, Any]]:
+    """Equal parts of [0, 1], and how many tasks are as unsure as that."""
+    n = len(histogram)
+    return [{"low": k / n, "high": (k + 1) / n, "tasks": tasks} for k, tasks in enumerate(histogram)]
+
+
+def _classes(facts: OrderFacts) -> dict[str, list[dict[str, Any]]]:
+    """By target how many tasks have each label, and how many of the open ones are expected to be of that class."""
+    targets = dict.fromkeys((*facts.labeled, *facts.expected))
+    return {name: _balance(facts.labeled.get(name, {}), facts.expected.get(name, {})) for name in targets}
+
+
+def _balance(labeled: Mapping[str, float], expected: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [
+        {"label": name, "labeled": int(labeled.get(name, 0)), "expected": expected.get(name)}
+        for name in dict.fromkeys((*labeled, *expected))
+    ]
+
+
+def _quantile(ordered: Sequence[float], percent: int) -> float:
+    """The least of these that so many per cent do not exceed."""
+    return ordered[min(len(ordered) - 1, ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _lists(connection: Connection, counts: Counts) -> dict[str, str | None]:
+    """Where people open these tasks in the tool."""
+    labeled, not_labeled = (
+        TaskList(f"nextlabel: {'' if one else 'not '}labeled", labeled=one) for one in (True, False)
+    )
+    return {
+        "labeled": list_of(connection, labeled) if counts.labeled else None,
+        "not_labeled": list_of(connection, not_labeled) if counts.open else None,
     }
 
 

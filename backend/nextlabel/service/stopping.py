@@ -14,7 +14,6 @@ from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Checkpoint, Connection, ModelRecord
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.label_store import SqlLabelStore
-from nextlabel.storage.reserves import StoredReserves
 
 _NO_ADVICE = "No advice: of a team's own model it is not known what it would have learned from fewer labels."
 
@@ -25,14 +24,13 @@ class StoppingAdvice:
 
     store: SqlLabelStore
     checkpoints: StoredCheckpoints
-    reserves: StoredReserves
 
-    def of(self, connection: Connection, serving: ModelRecord | None) -> dict[str, Any]:
-        """By the version in service and those before it that were checked."""
+    def of(self, connection: Connection, serving: ModelRecord | None, audits: int) -> dict[str, Any]:
+        """By the version in service and those before it that were checked, and how many audit tasks are labeled."""
         project, options = connection.project, connection.options
         history, standing = self.checkpoints.figures(project), self.checkpoints.standing(project)
         last, own = history[-1] if history else None, bool(serving and serving.learner)
-        found = self._advice(project, options, history, serving)
+        found = self._advice(project, options, history, serving, audits)
         batch = batch_advice(
             error=None if last is None else max(last.checked.error.values(), default=None),
             seconds=self.store.median_seconds(project),
@@ -56,13 +54,14 @@ class StoppingAdvice:
         options: ProjectOptions,
         history: Sequence[Checkpoint],
         serving: ModelRecord | None,
+        audits: int,
     ) -> Advice:
         standing, last = self.checkpoints.standing(project), history[-1] if history else None
         return advice(
             [one.checked for one in history],
             wanted=Wanted(options.worth_points, options.target_accuracy, options.budget),
             labels=max(standing.labels, serving.labels if serving else 0),
-            audits=self.reserves.progress(project).labeled,
+            audits=audits,
             rare={name: n for counts in standing.rare.values() for name, n in counts.items()},
             accuracy=accuracy.of_version(serving.metrics) if serving else {},
             forecasts=last.forecasts if last else {},

@@ -12,6 +12,7 @@ from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
     HostedModelError,
+    JobQueueUnavailable,
     NextlabelError,
     NotConnected,
     ProjectGone,
@@ -32,6 +33,7 @@ from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
+from nextlabel.storage.counts import StoredCounts
 from nextlabel.storage.fences import StoredFences
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.orders import StoredOrders
@@ -60,6 +62,7 @@ class Turns:
     circuits: ToolCircuits
     alarms: Alarms
     suspects: Suspects
+    counts: StoredCounts
 
     def take(self, project: ProjectId) -> str:
         """One turn; returns what happened, in words for a person. Only what another try could mend is raised."""
@@ -94,6 +97,8 @@ class Turns:
                 self._again(project, BUSY_SECONDS)
                 return "another worker is on it; asked again"
             done = self._attempt(project, started)
+            with suppress(StorageError):  # whoever shows it counts it then
+                self.counts.renew(project)
         return done if isinstance(done, str) else self._record(project, done, time.monotonic() - started)
 
     def _attempt(self, project: ProjectId, started: float) -> Round | str:
@@ -139,7 +144,8 @@ class Turns:
         level = logging.ERROR if done.failure else logging.INFO if is_news else logging.DEBUG
         log.log(level, "%s (%.2f s)", summary, seconds)
         if is_news:
-            self.rounds.add(project, seconds, summary, failed=bool(done.failure))
+            waited = self._waited(project) if done.receipt else None
+            self.rounds.add(project, seconds, summary, failed=bool(done.failure), waited=waited)
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
             self.suspects.after_round(project)
@@ -148,6 +154,13 @@ class Turns:
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it
             self.upkeep.note_drift(self.connections.get(project))
         return summary
+
+    def _waited(self, project: ProjectId) -> float | None:
+        """For how many seconds the label has waited that this round was asked for by."""
+        with suppress(JobQueueUnavailable):
+            since = self.job_queue.waiting_since().get(project)
+            return None if since is None else max(0.0, time.time() - since)
+        return None
 
     def may_clear(self, project: ProjectId) -> bool:
         """Whether old orders are left and nobody is at work: asked once a minute at most."""

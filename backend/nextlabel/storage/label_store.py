@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from statistics import median
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    true,
     union,
     update,
 )
@@ -26,12 +25,13 @@ from nextlabel.evaluation.agreed import agreed_labels
 from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task, TaskId, seconds_of
 from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
+from nextlabel.storage.counts import note_change
 from nextlabel.storage.database import Database, chunks
 from nextlabel.storage.database.tables import annotations, cursors, tasks, uncertainties, unreadable
+from nextlabel.storage.skipped import skipped_by_all
 
 _STREAMED = 5_000  # rows read at a time
 _MOST_TIMED, _FEWEST_TIMED = 500, 10  # annotations that the time a label takes is told from
-_AT_WORK = timedelta(days=1)  # before the project's latest annotation: whoever gave one since then
 
 
 class SqlLabelStore:
@@ -51,12 +51,15 @@ class SqlLabelStore:
                 _forget_annotations(sql, project, [row["id"] for row in rows])
                 if rows:
                     sql.execute(insert(annotations), rows)
+            if seen or page.unreadable:
+                note_change(sql, project)
             if not sql.execute(_of(project).values(cursor=page.cursor)).rowcount:
                 sql.execute(insert(cursors).values(project=project, cursor=page.cursor))
 
     def forget_tasks(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
         with self._database.write() as sql:
             _forget(sql, project, tasks)
+            note_change(sql, project)
             mine = uncertainties.c.project == project
             for chunk in chunks(tasks):
                 sql.execute(delete(uncertainties).where(mine, uncertainties.c.task.in_(chunk)))
@@ -147,6 +150,13 @@ class SqlLabelStore:
         with self._database.read() as sql:
             found = sql.execute(given.order_by(of.updated_at.desc()).limit(_MOST_TIMED)).scalars().all()
         return float(median(found)) if len(found) >= _FEWEST_TIMED else None
+
+    def labels_since(self, project: ProjectId, at: datetime) -> int:
+        """How many annotations that are no skips were given, or changed, since a time."""
+        since = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")  # the beginning of all that come later
+        mine = (annotations.c.project == project) & (annotations.c.updated_at >= since) & ~annotations.c.skipped
+        with self._database.read() as sql:
+            return sql.execute(select(func.count()).where(mine)).scalar() or 0
 
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         kept = [
@@ -299,37 +309,6 @@ def _set_aside(sql: Connection, project: ProjectId, given: Collection[Unreadable
 def _forget_annotations(sql: Connection, project: ProjectId, ids: Collection[str]) -> None:
     for chunk in chunks(ids):
         sql.execute(delete(annotations).where(annotations.c.project == project, annotations.c.id.in_(chunk)))
-
-
-def skipped_by_all(sql: Connection, project: ProjectId | None = None) -> dict[ProjectId, set[TaskId]]:
-    """By project, or of one, the open tasks that were skipped by everybody who is at work, or by nobody knows whom.
-
-    Whoever skipped a task does not get it again, so it would only take a place in the window from one that they do.
-    """
-    of = annotations.c
-    mine = true() if project is None else of.project == project
-    found = dict[ProjectId, dict[TaskId, set[str | None]]]()
-    same = (tasks.c.project == of.project) & (tasks.c.id == of.task)
-    skips = select(of.project, of.task, of.given_by).join(tasks, same).where(mine, of.skipped, ~tasks.c.closed)
-    for owner, task, who in sql.execute(skips):
-        found.setdefault(ProjectId(owner), {}).setdefault(TaskId(task), set()).add(who)
-    if not found:
-        return {}
-    known = (of.project, of.given_by, func.max(of.updated_at))
-    latest = dict[ProjectId, dict[str, datetime]]()
-    for owner, who, at in sql.execute(select(*known).where(mine, of.given_by.is_not(None)).group_by(*known[:2])):
-        latest.setdefault(ProjectId(owner), {})[who] = datetime.fromisoformat(at)
-    return {owner: _without_takers(by, _at_work(latest.get(owner, {}))) for owner, by in found.items()}
-
-
-def _without_takers(skipped: Mapping[TaskId, set[str | None]], at_work: set[str]) -> set[TaskId]:
-    return {task for task, skipped_by in skipped.items() if None in skipped_by or at_work <= skipped_by}
-
-
-def _at_work(latest: Mapping[str, datetime]) -> set[str]:
-    """Of all who have annotated, with the time of their latest annotation."""
-    since = max(latest.values(), default=datetime.max) - _AT_WORK
-    return {who for who, at in latest.items() if at >= since}
 
 
 def _task_row(project: ProjectId, one: TaskSeen) -> dict[str, Any]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports.state import QueueRecord
+from nextlabel.ports.state import OrderFacts, QueueRecord, TaskFacts
 from nextlabel.ports.tool import OwnOrder
+from nextlabel.storage.counts import note_change
 from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import models, queues
+from nextlabel.storage.database.tables import models, order_facts, queues
 from nextlabel.storage.fences import check_fence
 
 PREFIX = "nextlabel-"  # of every version: people see it beside a prediction
@@ -47,7 +49,26 @@ class StoredOrders:
         with self._database.write() as sql:
             check_fence(sql, project, fence)
             sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
+            note_change(sql, project)
             sql.execute(update(models).where(of_model).values(queue_version=queue.version))
+
+    def note_facts(self, project: ProjectId, queue: QueueVersion, facts: OrderFacts) -> None:
+        mine, of = order_facts.c.project == project, queues.c
+        newest = select(of.version).where(of.project == project, of.announced).order_by(of.number.desc())
+        with self._database.write() as sql:
+            kept = [*sql.execute(newest.limit(_STANDING)).scalars(), queue]
+            sql.execute(delete(order_facts).where(mine, order_facts.c.version.not_in(kept)))
+            sql.execute(delete(order_facts).where(mine, order_facts.c.version == queue))
+            sql.execute(insert(order_facts).values(project=project, version=queue, facts=asdict(facts)))
+
+    def facts(self, project: ProjectId, queue: QueueVersion) -> OrderFacts | None:
+        """None for an order of a release before 0.4, or an older one."""
+        mine = (order_facts.c.project == project) & (order_facts.c.version == queue)
+        with self._database.read() as sql:
+            found = sql.execute(select(order_facts.c.facts).where(mine)).scalar()
+        if found is None:
+            return None
+        return OrderFacts(**found | {"tasks": {TaskId(task): TaskFacts(**one) for task, one in found["tasks"].items()}})
 
     def model_of(self, project: ProjectId, queue: QueueVersion) -> ModelVersion | None:
         mine = (queues.c.project == project) & (queues.c.version == queue)

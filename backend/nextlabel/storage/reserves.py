@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from nextlabel.labeling import ModelVersion, ProjectId, TaskId
 from nextlabel.ports.state import AuditAnswer, AuditProgress, Draw
+from nextlabel.storage.counts import note_change
 from nextlabel.storage.database import Database, chunks, tables
 from nextlabel.storage.database.tables import audit_answers, audit_tasks, reserves
 
@@ -58,6 +59,7 @@ class StoredReserves:
                 new = set(some).difference(sql.execute(known).scalars())
                 if new:
                     sql.execute(insert(audit_tasks), [{"project": project, "task": task} for task in sorted(new)])
+            note_change(sql, project)
             sql.execute(update(reserves).where(reserves.c.project == project).values(among=among, last=last))
 
     def note_blank(self, project: ProjectId, tasks: Collection[TaskId]) -> None:

@@ -13,19 +13,21 @@ from nextlabel.labeling import ProjectId
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import rounds
 
-_KEPT, _MOST_GROUPED = 500, 2_000
+_KEPT, _MOST_GROUPED, _WAITS = 500, 2_000, 100
 _WAIT = re.compile(r" Asked again in \d+ s\.$")  # differs each time
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRound:
-    """One turn of the loop: when it ended, how long it took, and what happened in words. ``number`` counts up."""
+    """One turn of the loop: when it ended, how long it took, and what happened in words. ``number`` counts up;
+    ``waited`` is for how many seconds the oldest label event waited for its end, None where none asked for it."""
 
     at: datetime
     seconds: float
     summary: str
     failed: bool
     number: int = 0
+    waited: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ class RoundLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, project: ProjectId, seconds: float, summary: str, *, failed: bool) -> None:
-        values = {"project": project, "at": datetime.now(UTC), "seconds": seconds, "failed": failed}
+    def add(
+        self, project: ProjectId, seconds: float, summary: str, *, failed: bool, waited: float | None = None
+    ) -> None:
+        values = {"project": project, "at": datetime.now(UTC), "seconds": seconds, "failed": failed, "waited": waited}
         with self._database.write() as sql:
             result = sql.execute(insert(rounds).values(summary=summary, **values))
             newest = result.inserted_primary_key[0] if result.inserted_primary_key else 0
@@ -57,7 +61,17 @@ class RoundLog:
         if before is not None:
             found = found.where(rounds.c.id < before)
         with self._database.read() as sql:
-            return [LoggedRound(row.at, row.seconds, row.summary, row.failed, row.id) for row in sql.execute(found)]
+            return [
+                LoggedRound(row.at, row.seconds, row.summary, row.failed, row.id, row.waited)
+                for row in sql.execute(found)
+            ]
+
+    def waits(self, project: ProjectId) -> Sequence[float]:
+        """Of the last rounds that made an order, for how many seconds a label waited for it, in ascending order."""
+        of = rounds.c
+        found = select(of.waited).where(of.project == project, ~of.failed, of.waited.is_not(None))
+        with self._database.read() as sql:
+            return sorted(sql.execute(found.order_by(of.id.desc()).limit(_WAITS)).scalars())
 
     def failures(self, n: int) -> Sequence[Failure]:
         """Of all projects, by project and message, those that failed last; n at most, newest first."""

@@ -83,12 +83,12 @@ def _of_jobs(found: InstallationFigures, jobs: JobFigures) -> Iterator[GaugeMetr
 
 
 _OF_PROJECT: tuple[tuple[str, str, OfProject], ...] = (
-    ("tasks", "Tasks of the project.", lambda one: one.tasks),
-    ("open_tasks", "Tasks that may still be served.", lambda one: one.open),
-    ("labeled_tasks", "Tasks with a label in force.", lambda one: one.labeled),
-    ("audit_tasks", "Tasks reserved at random to measure the accuracy.", lambda one: one.audit_tasks),
-    ("audit_labels", "Audit tasks with a label.", lambda one: one.audit_labels),
-    ("window_left_tasks", "Open tasks of the order that stands in the tool.", lambda one: one.window_left),
+    ("tasks", "Tasks of the project.", lambda one: one.counts.tasks),
+    ("open_tasks", "Tasks that may still be served.", lambda one: one.counts.open),
+    ("labeled_tasks", "Tasks with a label in force.", lambda one: one.counts.labeled),
+    ("audit_tasks", "Tasks reserved at random to measure the accuracy.", lambda one: one.counts.audit_tasks),
+    ("audit_labels", "Audit tasks with a label.", lambda one: one.counts.audit_labels),
+    ("window_left_tasks", "Open tasks of the order that stands in the tool.", lambda one: one.counts.window_left),
     ("last_pull_timestamp_seconds", "When labels were last read from the tool.", lambda one: _seconds(one.pulled_at)),
 )
 _OF_VERSION: tuple[tuple[str, str, Callable[[VersionFigures], float]], ...] = (

@@ -179,6 +179,12 @@ def _read_project(blueprint: Blueprint, document: _Document, overview: Overview)
         known = overview.connections.get(ProjectId(project))
         return _written(answers.Findings, {"items": overview.findings_of(known)})
 
+    @blueprint.get(f"{_PROJECT}/queue")
+    @document.route("read", answers.Queue)
+    def queue(project: str) -> Response:
+        """The order in force, and what its model expected of the open tasks when it was made."""
+        return _written(answers.Queue, overview.queue(ProjectId(project)))
+
     @blueprint.get(f"{_PROJECT}/rounds")
     @document.route("read", answers.Rounds, query=answers.Page)
     def rounds(project: str) -> Response:

@@ -129,6 +129,7 @@ annotations = Table(
     Index("annotations_by_task", "project", "task"),
     Index("annotations_by_skipped", "skipped", "project", "task", "given_by"),
     Index("annotations_by_person", "project", "given_by", "updated_at"),
+    Index("annotations_by_time", "project", "updated_at"),
 )
 
 # What the tool has and could not be read: a task ("" for the annotation), or an annotation.
@@ -204,6 +205,25 @@ queues = Table(
     Column("own_name", Boolean, nullable=False, server_default=false()),
     Column("removed", Boolean, nullable=False, server_default=false()),
     Index("queues_in_order", "project", "number"),
+)
+
+# Why the tasks of an order stand where they do, and what the model expected of those to choose from
+# (`nextlabel.ports.state.OrderFacts`); of the newest orders only.
+order_facts = Table(
+    "order_facts",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("version", String(80), primary_key=True),
+    Column("facts", JSON, nullable=False),
+)
+
+# How much there is of a project; ``counts`` is NULL once something of that was changed, which ``changes`` counts.
+counted = Table(
+    "counted",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("changes", Integer, nullable=False),
+    Column("counts", JSON(none_as_null=True), nullable=True),
 )
 
 # What `nextlabel.evaluation.reserve` draws audit tasks by, and other tasks that show no prediction in the newest
@@ -312,6 +332,7 @@ audits_alone = Table(
     Column("predicted", LargeBinary, nullable=True),
 )
 
+# ``waited`` is for how many seconds the oldest label event waited for the round to end; NULL where none asked for it.
 rounds = Table(
     "rounds",
     metadata,
@@ -321,6 +342,7 @@ rounds = Table(
     Column("seconds", Float, nullable=False),
     Column("summary", Text, nullable=False),
     Column("failed", Boolean, nullable=False),
+    Column("waited", Float, nullable=True),
     Index("rounds_by_project", "project", "id"),
 )
 

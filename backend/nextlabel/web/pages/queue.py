@@ -1,4 +1,4 @@
-"""The tasks that annotators get next."""
+"""The tasks that annotators get next, and what the model expected of all open ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from nextlabel.labeling import ProjectId
 from nextlabel.service.overview import Overview
+from nextlabel.web.pages.histogram import histogram
 from nextlabel.web.pages.rendering import show
 from nextlabel.web.pages.site import Site
 
@@ -16,6 +17,7 @@ def add(site: Site, overview: Overview) -> None:
 
     def queue(project: str) -> AnyResponse:
         found = recent_project(project)
-        return show("queue.html", project=found, queue=recent_queue(found["project"]))
+        known = recent_queue(found["project"])
+        return show("queue.html", project=found, queue=known, chart=histogram(known["uncertainty"]))
 
     site.get("/projects/<project>/queue", "viewer", queue)

@@ -1,0 +1,27 @@
+"""What pages show without counting it again: how much there is of a project, why tasks stand where they do, how long
+labels waited for their round; and an index by which the latest annotations are found."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "counted",
+        sa.Column("project", sa.String(64), primary_key=True),
+        sa.Column("changes", sa.Integer, nullable=False),
+        sa.Column("counts", sa.JSON(none_as_null=True), nullable=True),
+    )
+    op.create_table(
+        "order_facts",
+        sa.Column("project", sa.String(64), primary_key=True),
+        sa.Column("version", sa.String(80), primary_key=True),
+        sa.Column("facts", sa.JSON, nullable=False),
+    )
+    op.add_column("rounds", sa.Column("waited", sa.Float, nullable=True))
+    op.create_index("annotations_by_time", "annotations", ["project", "updated_at"])
