@@ -55,6 +55,7 @@ from nextlabel.service.versions import Versions
 from nextlabel.service.which_project import WhichProject
 from nextlabel.settings import Settings
 from nextlabel.storage.actions import StoredActions
+from nextlabel.storage.agreements import StoredAgreements
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.counts import StoredCounts
@@ -117,6 +118,10 @@ class Parts:
     @cached_property
     def reserves(self) -> StoredReserves:
         return StoredReserves(self.database)
+
+    @cached_property
+    def agreements(self) -> StoredAgreements:
+        return StoredAgreements(self.database)
 
     @cached_property
     def counts(self) -> StoredCounts:
@@ -236,6 +241,7 @@ class Parts:
             self.circuits,
             self.alarms,
             self.suspects,
+            self.annotators,
             self.counts,
         )
 
@@ -285,7 +291,7 @@ class Parts:
 
     @cached_property
     def annotators(self) -> Annotators:
-        return Annotators(self.connections, self.store, self.reserves)
+        return Annotators(self.connections, self.store, self.reserves, self.agreements)
 
     @cached_property
     def versions(self) -> Versions:
@@ -370,6 +376,7 @@ class Parts:
             self.actions,
             ProjectMarks(self.database),
             self.counts,
+            self.agreements,
             self.job_queue,
         )
 

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from werkzeug.test import TestResponse
 
 from integration.conftest import WORDS
@@ -27,7 +27,8 @@ from nextlabel.service.addresses import list_of, page_of, tab_of
 from nextlabel.service.in_force import settings_in_force
 from nextlabel.service.why_here import AUDIT
 from nextlabel.settings import Settings
-from nextlabel.storage.database.tables import models, queues
+from nextlabel.storage.counts import Counts
+from nextlabel.storage.database.tables import counted, models, queues
 from nextlabel.testing import connection_to
 from nextlabel.web import Operations, create_app
 from nextlabel.web.pages import Pages
@@ -283,8 +284,8 @@ def test_whatever_a_project_holds_is_shown_as_text(taught: Team, admin: Browser)
         assert "<script>alert" not in text
         assert "javascript:" not in text
         assert "&lt;script&gt;alert" in text or path == "/projects"
-    failed = next(row for row in Page(found["/jobs"]).rows if row[0] == taught.project)
-    assert failed[1:3] == [EVIL, "2"]
+    failed = next(row for row in Page(found["/jobs"]).rows if row[1] == taught.project)
+    assert failed[2:4] == [EVIL, "2"]
 
 
 def test_an_unknown_project_is_a_sentence_and_not_a_traceback(admin: Browser) -> None:
@@ -400,6 +401,99 @@ def test_a_task_of_label_studio_is_a_link_to_exactly_that_task() -> None:
     connection = replace(connection, at_tool=ToolProjectId("7"))
     assert page_of(connection, TaskId("41")) == "http://ls:8080/projects/7/data?task=41"
     assert page_of(replace(connection, tool=Tool("x", "files", ToolAccess("/x"))), TaskId("41")) is None
+
+
+@pytest.mark.parametrize("names", [("nextlabel-3", "nextlabel-4"), ("nextlabel-4", "nextlabel-2")])
+def test_two_versions_are_compared_by_the_figures_of_the_overview(
+    taught: Team, viewer: Browser, names: tuple[str, str]
+) -> None:
+    path = f"/projects/{taught.project}/versions/compare"
+    rows = {row[0]: row for row in Page(viewer.get(f"{path}?one={names[0]}&other={names[1]}").text).rows if row}
+    known = {one["version"]: one for one in taught.parts.overview.project(taught.project)["versions"]}
+    one, other = (known[name]["accuracy"].get("label") for name in names)
+    shown = rows["Accuracy label"]
+    for found, cell in zip((one, other), shown[1:3], strict=True):
+        assert (f"{found['value']:.1%}" in cell.replace("\u202f", "")) if found else cell == "not measured"
+    if one and other:
+        assert shown[3].startswith(f"{(other['value'] - one['value']) * 100:+.1f} points")
+        assert ("perhaps none" in shown[3]) == (one["low"] <= other["high"] and other["low"] <= one["high"])
+    labels = [known[name]["labels"] for name in names]
+    assert rows["Labels"][1:] == [*map(str, labels), f"{labels[1] - labels[0]:+}"]
+    assert viewer.get(path).status_code == 200
+    assert viewer.get(f"{path}?one={EVIL}&other=nextlabel-1").status_code == 400
+
+
+def test_each_number_of_a_project_leads_to_its_rows(shared: Team, viewer: Browser) -> None:
+    found = shared.parts.overview.project(shared.project)
+    text = viewer.get(f"/projects/{shared.project}").text
+    cards = dict(re.findall(r'data-figure="(\w+)"><dt>.*?</dt><dd[^>]*>(.*?)</dd>', text, re.DOTALL))
+    here = f"/projects/{shared.project}"
+    alpha = found["agreement"]["label"]
+    report = shared.parts.annotators.report(shared.project, names=False).agreement[0]
+    assert (alpha["value"], alpha["n"]) == (report.alpha.value, report.shared)
+    assert cards["alpha"] == f'<a href="{here}/annotators">{alpha["value"]:.2f}</a>'
+    assert cards["suspects"] == f'<a href="{here}/suspects">{found["suspects"]["waiting"]}</a>'
+    assert cards["version"] == f'<a href="{here}/versions#{found["model"]}">{found["model"]}</a>'
+    assert cards["window"] == f'<a href="{here}/queue">{found["window_left"]}</a>'
+    assert cards["stop"] == f'<a href="{here}/stopping">no advice</a>'
+    assert cards["waiting"] == '<a href="/jobs">none</a>'
+    assert cards["labels"] == "120"  # the tool has no address for these tasks
+    assert {"saved", "forecast", "speed", "latency", "audits"} <= set(cards)
+    assert found["speed"]["median_seconds"] == 4.0
+
+
+def test_a_label_waits_for_its_order_as_long_as_the_rounds_say(team: Team) -> None:
+    for seconds, failed in ((1.0, False), (2.0, False), (9.0, False), (50.0, True)):
+        team.parts.rounds.add(team.project, 0.5, "learned", failed=failed, waited=seconds)
+    team.parts.rounds.add(team.project, 0.5, "nobody asked", failed=False)
+    speed = team.parts.overview.project(team.project)["speed"]
+    assert (speed["rounds"], speed["label_to_queue"]) == (3, {"50": 2.0, "95": 9.0})
+    assert speed["failed_of_a_day"] == 1
+
+
+def test_failures_are_grouped_by_the_class_of_the_error_and_its_message(team: Team, viewer: Browser) -> None:
+    for kind in ("ToolRejected", "ToolRejected", "ToolUnavailable"):
+        team.parts.rounds.add(team.project, 1.0, "403: no", failed=True, kind=kind)
+    rows = Page(viewer.get("/jobs").text).rows
+    assert sorted((row[0], row[3]) for row in rows if row[2:3] == ["403: no"]) == [
+        ("ToolRejected", "2"),
+        ("ToolUnavailable", "1"),
+    ]
+    assert "None, as far as Redis tells." in viewer.get("/jobs").text
+
+
+@pytest.mark.every_database
+def test_what_is_kept_of_a_project_is_what_would_be_counted_whatever_changes_it(team: Team) -> None:
+    counts, tasks = team.parts.counts, team.import_mails(40)
+    team.choose(audit_share=0.3)
+
+    def kept() -> object:
+        with team.parts.database.read() as sql:
+            row = sql.execute(select(counted.c.counts).where(counted.c.project == team.project)).scalar()
+        return row and Counts(**row)
+
+    for change in (
+        lambda: team.work(0),
+        lambda: team.work(12),
+        lambda: team.tool.skip(team.at_tool, team.take(), "ann"),
+        lambda: team.import_mails(7),
+        lambda: team.tool.delete_task(team.at_tool, tasks[-1]),
+    ):
+        change()
+        team.run()
+        assert kept() is None, "it is counted each time until it is kept again"
+        now = counts.of(team.project)
+        counts.renew(team.project)
+        assert kept() == counts.of(team.project) == now
+        assert (now.tasks, now.open) == (len(team.parts.store.task_ids(team.project)), _open(team))
+        audits = team.parts.reserves.progress(team.project)
+        assert (now.audit_tasks, now.audit_labels, now.audit_skipped) == (audits.tasks, audits.labeled, audits.skipped)
+    team.run()
+    assert kept() is not None, "nothing has changed"
+
+
+def _open(team: Team) -> int:
+    return team.parts.store.count_open(team.project)
 
 
 # --- labels and people -------------------------------------------------------------------------------------

@@ -4,21 +4,26 @@ worse."""
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import median
+from typing import Any
 
-from nextlabel.errors import SettingsError
-from nextlabel.evaluation.given import Given, Latest, Values, by_target, comparable, given_of, latest_of
+from nextlabel.errors import NextlabelError, SettingsError
+from nextlabel.evaluation.given import FEWEST_SHARED, Given, Latest, Values, by_target, comparable, given_of, latest_of
 from nextlabel.evaluation.intervals import Interval
 from nextlabel.evaluation.people import Agreement, Standing, agreement, blind, standings
 from nextlabel.labeling import Annotation, ProjectId, TaskId
 from nextlabel.ports.state import Connection
+from nextlabel.storage.agreements import StoredAgreements
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.reserves import StoredReserves
+
+log = logging.getLogger("nextlabel.service.annotators")
 
 MOST_SECONDS = 1_800.0
 """Of one label that count: whoever leaves a task open over lunch has not labeled it meanwhile."""
@@ -56,6 +61,7 @@ class Annotators:
     connections: SqlConnections
     store: SqlLabelStore
     reserves: StoredReserves
+    agreements: StoredAgreements
 
     def report(self, project: ProjectId, *, names: bool) -> AnnotatorsReport:
         """Accounts come in their own order: nothing ranks people by speed. Without ``names`` each has a pseudonym, the
@@ -66,10 +72,8 @@ class Annotators:
             raise SettingsError(f"Project {project} wants nothing said about the people who label (annotators=off).")
         annotated = [(task.id, given) for task, given in self.store.annotated(project)]
         latest = latest_of(annotated)
-        confidence = connection.options.confidence  # is of an annotation: nobody need agree on it
-        values = {name: some for name, some in by_target(latest).items() if name != confidence}
-        read = {name: given_of(values, connection.options.ordered.get(name, ())) for name, values in values.items()}
-        given = {target: one for target, one in read.items() if one is not None}
+        values = by_target(latest)
+        given = _given(values, connection)
         found = {target: agreement(target, one) for target, one in given.items()}
         report = AnnotatorsReport(
             [one for one in found.values() if one is not None],
@@ -78,6 +82,26 @@ class Annotators:
             sum(one.by is None for _, some in annotated for one in some),
         )
         return report if names else _without_names(report, self._pseudonyms(connection, report))
+
+    def after_round(self, project: ProjectId) -> None:
+        """How far people agree is computed and kept, for pages: names are no part of it. Whatever fails waits for the
+        next round."""
+        try:
+            connection = self.connections.get(project)
+            wanted = connection.options.annotators != "off" and self.store.shared_tasks(project) >= FEWEST_SHARED
+            self.agreements.replace(project, self._agreement(connection) if wanted else {})
+        except NextlabelError as error:
+            log.warning("project %s: the agreement of annotators is as it was: %s", project, error)
+
+    def _agreement(self, connection: Connection) -> dict[str, dict[str, Any]]:
+        annotated = [(task.id, given) for task, given in self.store.annotated(connection.project)]
+        given = _given(by_target(latest_of(annotated)), connection)
+        found = {target: agreement(target, one) for target, one in given.items()}
+        return {
+            target: {"value": one.alpha.value, "low": one.alpha.low, "high": one.alpha.high, "n": one.shared}
+            for target, one in found.items()
+            if one is not None
+        }
 
     def _blind(self, project: ProjectId, values: Mapping[str, Values]) -> Mapping[str, Mapping[str, Interval]]:
         """By target and account."""
@@ -94,6 +118,16 @@ class Annotators:
             one.account: f"annotator {hashlib.blake2b(one.account.encode(), key=key, digest_size=3).hexdigest()}"
             for one in report.people
         }
+
+
+def _given(values: Mapping[str, Values], connection: Connection) -> dict[str, Given]:
+    ordered, confidence = connection.options.ordered, connection.options.confidence
+    read = {
+        name: given_of(some, ordered.get(name, ()))
+        for name, some in values.items()
+        if name != confidence  # it is of an annotation: nobody need agree on it
+    }
+    return {target: one for target, one in read.items() if one is not None}
 
 
 def _without_names(report: AnnotatorsReport, names: Mapping[str, str]) -> AnnotatorsReport:

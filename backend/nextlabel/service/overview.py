@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -27,6 +28,7 @@ from nextlabel.service.stopping import StoppingAdvice
 from nextlabel.service.why_here import AUDIT, of_order, of_task
 from nextlabel.settings import Settings
 from nextlabel.storage.actions import StoredActions
+from nextlabel.storage.agreements import StoredAgreements
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.counts import Counts, StoredCounts
@@ -64,12 +66,13 @@ class Overview:
     actions: StoredActions
     marks: ProjectMarks
     counts: StoredCounts
+    agreements: StoredAgreements
     job_queue: RqJobQueue
 
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
         chosen = self._chosen(only)
-        redis_answers = True
+        waiting, redis_answers = self._waiting(), True
         for connection in chosen:
             fails = None
             if redis_answers:  # asked once in vain is enough, for there may be many projects
@@ -77,7 +80,8 @@ class Overview:
                     fails = self._failing(connection)
                 except JobQueueUnavailable:
                     redis_answers = False
-            yield self._project(connection, fails)
+            since = waiting.get(connection.project)
+            yield self._project(connection, fails) | {"waiting_since": since and _as_time(since)}
 
     def project(self, name: str) -> dict[str, Any]:
         """One project that is connected. Raises `NotConnected`."""
@@ -112,11 +116,24 @@ class Overview:
         return [*redis_and_workers(self.settings), here]
 
     def failures(self) -> list[dict[str, Any]]:
-        """The rounds that failed, of all projects, by project and message; the latest first."""
+        """The rounds that failed, of all projects, by the class of the error, project and message; the latest first."""
         return [
-            {"project": one.project, "message": one.message, "times": one.times, "last": one.last.isoformat()}
+            {
+                "kind": one.kind,
+                "project": one.project,
+                "message": one.message,
+                "times": one.times,
+                "last": one.last.isoformat(),
+            }
             for one in self.rounds.failures(_FAILURES)
         ]
+
+    def failed_jobs(self) -> list[dict[str, Any]]:
+        """The background jobs of the last day that failed, by the class of the error and its message, frequent ones
+        first; empty without Redis."""
+        with suppress(JobQueueUnavailable):
+            return [_failed_job(message, times) for message, times in self.job_queue.failures().items()]
+        return []
 
     def last_actions(self) -> list[dict[str, str]]:
         """Who did what, newest first."""
@@ -212,6 +229,7 @@ class Overview:
             **self._accuracy(project, serving, counts),
             "suspects": asdict(self.suspects.counted(project)),
             **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.audit_labels),
+            "agreement": dict(self.agreements.of(project)) if options.annotators != "off" else {},
             "speed": self._speed(project),
             "lists": _lists(connection, counts),
             "pre_annotations": pre_annotations(connection, serving),
@@ -220,6 +238,12 @@ class Overview:
             "versions": [_version(record) for record in history],
             "rounds": self._rounds(project),
         }
+
+    def _waiting(self) -> Mapping[ProjectId, float]:
+        """By project since when the oldest label event waits for a round to end; nothing without Redis."""
+        with suppress(JobQueueUnavailable):
+            return self.job_queue.waiting_since()
+        return {}
 
     def _speed(self, project: ProjectId) -> dict[str, Any]:
         """How quickly labels come, and how long they wait for the order that they make."""
@@ -230,6 +254,7 @@ class Overview:
             "last_day": self.store.labels_since(project, now - timedelta(days=1)),
             "median_seconds": None if seconds is None else round(seconds, 1),
             "rounds": len(waits),
+            "failed_of_a_day": self.rounds.failed_since(project, now - timedelta(days=1)),
             "label_to_queue": {str(share): round(_quantile(waits, share), 1) for share in (50, 95)} if waits else None,
         }
 
@@ -280,6 +305,17 @@ def _version(record: ModelRecord) -> dict[str, Any]:
         "accuracy": {name: asdict(one) for name, one in accuracy.of_version(record.metrics).items()},
         "agreement_on_tasks_asked": agreement.named(record.metrics),
     }
+
+
+def _as_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _failed_job(line: str, times: int) -> dict[str, Any]:
+    """Of the last line of a traceback: ``package.Error: message``."""
+    named, _, message = line.partition(": ")
+    kind = named.rpartition(".")[2] if named.replace(".", "").replace("_", "").isalnum() and message else ""
+    return {"kind": kind, "message": message if kind else line, "times": times}
 
 
 def _bins(histogram: Sequence[int]) -> list[dict[str, Any]]:

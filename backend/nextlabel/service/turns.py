@@ -29,6 +29,7 @@ from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.ports.tool import STRATEGY
+from nextlabel.service.annotators import Annotators
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
@@ -62,6 +63,7 @@ class Turns:
     circuits: ToolCircuits
     alarms: Alarms
     suspects: Suspects
+    annotators: Annotators
     counts: StoredCounts
 
     def take(self, project: ProjectId) -> str:
@@ -111,7 +113,7 @@ class Turns:
         except ToolUnavailable as error:
             wait = self.circuits.failed(self.connections.get(project), str(error), error.retry_after)
             self._again(project, wait)
-            return self._failed(project, started, f"{error} Asked again in {wait:.0f} s.")
+            return self._failed(project, started, f"{error} Asked again in {wait:.0f} s.", error)
         except StorageBusy:
             raise
         except (StorageError, OSError) as error:
@@ -121,7 +123,7 @@ class Turns:
         except (ToolRejected, ConfigurationError, StaleWorker, ArtifactError, HostedModelError) as error:
             if isinstance(error, StaleWorker) and (rests := self.connections.resting(project)):
                 return rests
-            return self._failed(project, started, f"{error}{self._is_asked_no_more(project, error)}")
+            return self._failed(project, started, f"{error}{self._is_asked_no_more(project, error)}", error)
         return done
 
     def _waits(self, project: ProjectId) -> str:
@@ -145,10 +147,12 @@ class Turns:
         log.log(level, "%s (%.2f s)", summary, seconds)
         if is_news:
             waited = self._waited(project) if done.receipt else None
-            self.rounds.add(project, seconds, summary, failed=bool(done.failure), waited=waited)
+            kind = HostedModelError.__name__ if done.failure else ""
+            self.rounds.add(project, seconds, summary, failed=bool(done.failure), waited=waited, kind=kind)
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
             self.suspects.after_round(project)
+            self.annotators.after_round(project)
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too
             self.job_queue.request_pruning(project)
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it
@@ -189,12 +193,13 @@ class Turns:
         )
         self.alarms.raise_(sentence)
         self._again(project, _NO_ROOM_SECONDS)
-        return self._failed(project, started, sentence)
+        return self._failed(project, started, sentence, error)
 
-    def _failed(self, project: ProjectId, started: float, sentence: str) -> str:
+    def _failed(self, project: ProjectId, started: float, sentence: str, error: Exception) -> str:
         log.error("project %s: %s", project, sentence)
         with suppress(StorageError):
-            self.rounds.add(project, time.monotonic() - started, sentence, failed=True)
+            seconds, kind = time.monotonic() - started, type(error).__name__
+            self.rounds.add(project, seconds, sentence, failed=True, kind=kind)
         return sentence
 
     def _again(self, project: ProjectId, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -73,6 +73,23 @@ class Versions:
             more = " and older ones" if len(versions) > _MOST_NAMED else ""
             raise UnknownVersion(f"Project {project} has no version {version[:80]!r}: it has {names}{more}.")
         return found
+
+    def compare(self, project: ProjectId, one: str, other: str) -> dict[str, Any]:
+        """Two versions side by side, in plain values. A figure is ``apart`` where their intervals share nothing; where
+        they do, the versions may be alike. Raises `UnknownVersion`."""
+        first, second = (values_of(self.one(project, version)) for version in (one, other))
+        before, after = dict(_figures(first)), dict(_figures(second))
+        figures = [
+            {
+                "target": target,
+                "figure": what,
+                "one": (a := before.get((target, what))),
+                "other": (b := after.get((target, what))),
+                "apart": a is not None and b is not None and _are_apart(a, b),
+            }
+            for target, what in dict.fromkeys((*before, *after))
+        ]
+        return {"one": first, "other": second, "figures": figures}
 
     def promote(self, project: ProjectId, version: str, who: str = COMMAND_LINE) -> str:
         """Have a version serve until another is chosen or `release`; returns in words what came of it.
@@ -172,6 +189,20 @@ class Versions:
 
 def _serves(version: ModelVersion, *, chosen: bool) -> str:
     return f"{version} serves{' until you choose another or `nextlabel models release`' if chosen else ''}"
+
+
+def _figures(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """By target and name each figure that has an interval."""
+    for target, found in values["accuracy"].items():
+        yield (target, "accuracy"), found
+    for target, figures in values["figures_for_one_look"].items():
+        yield from (((target, name.replace("_", " ")), found) for name, found in figures.items())
+    for target, known in values["accuracy_by_class"].items():
+        yield from (((target, f"right where it is '{name}'"), found) for name, found in known["classes"].items())
+
+
+def _are_apart(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one["high"] < other["low"] or other["high"] < one["low"]
 
 
 def values_of(one: ModelRecord) -> dict[str, Any]:

@@ -151,6 +151,14 @@ class SqlLabelStore:
             found = sql.execute(given.order_by(of.updated_at.desc()).limit(_MOST_TIMED)).scalars().all()
         return float(median(found)) if len(found) >= _FEWEST_TIMED else None
 
+    def shared_tasks(self, project: ProjectId) -> int:
+        """How many tasks several accounts have labeled."""
+        of = annotations.c
+        given = select(of.task).where(of.project == project, of.given_by.is_not(None), ~of.skipped)
+        shared = given.group_by(of.task).having(func.count(of.given_by.distinct()) > 1).subquery()
+        with self._database.read() as sql:
+            return sql.execute(select(func.count()).select_from(shared)).scalar() or 0
+
     def labels_since(self, project: ProjectId, at: datetime) -> int:
         """How many annotations that are no skips were given, or changed, since a time."""
         since = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")  # the beginning of all that come later

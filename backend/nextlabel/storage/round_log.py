@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from nextlabel.labeling import ProjectId
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import rounds
 
-_KEPT, _MOST_GROUPED, _WAITS = 500, 2_000, 100
+_KEPT, _MOST_GROUPED, _WAITS, _LONGEST_KIND = 500, 2_000, 100, 64
 _WAIT = re.compile(r" Asked again in \d+ s\.$")  # differs each time
 
 
@@ -32,8 +32,10 @@ class LoggedRound:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Rounds of a project that failed with the same message: how often, and when last."""
+    """Rounds of a project that failed with the same message: how often, and when last. ``kind`` is the class of the
+    error, "" where that is not known."""
 
+    kind: str
     project: ProjectId
     message: str
     times: int
@@ -47,9 +49,17 @@ class RoundLog:
         self._database = database
 
     def add(
-        self, project: ProjectId, seconds: float, summary: str, *, failed: bool, waited: float | None = None
+        self,
+        project: ProjectId,
+        seconds: float,
+        summary: str,
+        *,
+        failed: bool,
+        waited: float | None = None,
+        kind: str = "",
     ) -> None:
-        values = {"project": project, "at": datetime.now(UTC), "seconds": seconds, "failed": failed, "waited": waited}
+        values = {"project": project, "at": datetime.now(UTC), "seconds": seconds, "failed": failed}
+        values |= {"waited": waited, "kind": kind[:_LONGEST_KIND]}
         with self._database.write() as sql:
             result = sql.execute(insert(rounds).values(summary=summary, **values))
             newest = result.inserted_primary_key[0] if result.inserted_primary_key else 0
@@ -73,12 +83,21 @@ class RoundLog:
         with self._database.read() as sql:
             return sorted(sql.execute(found.order_by(of.id.desc()).limit(_WAITS)).scalars())
 
+    def failed_since(self, project: ProjectId, at: datetime) -> int:
+        """How many rounds of a project have failed since then; what takes no time is a finding, and no round."""
+        of = rounds.c
+        mine = select(func.count()).where(of.project == project, of.failed, of.seconds > 0, of.at >= at)
+        with self._database.read() as sql:
+            return sql.execute(mine).scalar() or 0
+
     def failures(self, n: int) -> Sequence[Failure]:
-        """Of all projects, by project and message, those that failed last; n at most, newest first."""
+        """Of all projects, by kind, project and message, those that failed last; n at most, newest first."""
         failed = select(rounds).where(rounds.c.failed).order_by(rounds.c.id.desc()).limit(_MOST_GROUPED)
-        found: dict[tuple[str, str], list[datetime]] = {}
+        found: dict[tuple[str, str, str], list[datetime]] = {}
         with self._database.read() as sql:
             for row in sql.execute(failed):
-                found.setdefault((row.project, _WAIT.sub("", row.summary)), []).append(row.at)
-        grouped = [Failure(ProjectId(project), message, len(at), at[0]) for (project, message), at in found.items()]
+                found.setdefault((row.kind, row.project, _WAIT.sub("", row.summary)), []).append(row.at)
+        grouped = [
+            Failure(kind, ProjectId(project), message, len(at), at[0]) for (kind, project, message), at in found.items()
+        ]
         return grouped[:n]

@@ -226,6 +226,14 @@ counted = Table(
     Column("counts", JSON(none_as_null=True), nullable=True),
 )
 
+# How far people agreed after the last round that learned: by target Krippendorff's α, its interval, on how many tasks.
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("figures", JSON, nullable=False),
+)
+
 # What `nextlabel.evaluation.reserve` draws audit tasks by, and other tasks that show no prediction in the newest
 # order. ``labeled_before`` is how many tasks had a label when the first were drawn; ``among`` stands for the tasks
 # among which they were last drawn, and ``last`` is the last of these.
@@ -333,6 +341,7 @@ audits_alone = Table(
 )
 
 # ``waited`` is for how many seconds the oldest label event waited for the round to end; NULL where none asked for it.
+# ``kind`` is the class of the error that it failed with, "" where it did not or that is not known.
 rounds = Table(
     "rounds",
     metadata,
@@ -343,6 +352,7 @@ rounds = Table(
     Column("summary", Text, nullable=False),
     Column("failed", Boolean, nullable=False),
     Column("waited", Float, nullable=True),
+    Column("kind", String(64), nullable=False, server_default=""),
     Index("rounds_by_project", "project", "id"),
 )
 

@@ -14,6 +14,7 @@ def add(site: Site, overview: Overview) -> None:
         lambda _: {
             "running": overview.seen_from_backend(),
             "failures": overview.failures(),
+            "failed_jobs": overview.failed_jobs(),
             "place": overview.place(),
         }
     )

@@ -16,12 +16,24 @@ _MOST_SHOWN = 100
 
 def add(site: Site, overview: Overview, deciding: Versions) -> None:
     recent = site.recent(overview.project, overview.mark)
+    compared = site.recent(
+        lambda asked: deciding.compare(ProjectId(asked[0]), *asked[1:]), lambda asked: overview.mark(asked[0])
+    )
 
     def versions(project: str) -> AnyResponse:
         found = recent(project)
         newest = found["versions"][::-1]
         shown = newest if "all" in request.args else newest[:_MOST_SHOWN]
         return show("versions.html", project=found, versions=shown, more=len(newest) - len(shown))
+
+    def compare(project: str) -> AnyResponse:
+        """Without two names the newest version and the one in service, or the one before it."""
+        found = recent(project)
+        names = [one["version"] for one in found["versions"]][::-1]
+        before = next((one for one in (found["model"], *names) if one and one != names[0]), "") if names else ""
+        one, other = request.args.get("one") or before, request.args.get("other") or next(iter(names), "")
+        known = compared((found["project"], one, other)) if one and other else None
+        return show("compare.html", project=found, names=names, known=known)
 
     def promote(project: str) -> AnyResponse:
         return done(
@@ -38,6 +50,7 @@ def add(site: Site, overview: Overview, deciding: Versions) -> None:
         return site.go(url_for("pages.versions", project=project), asked.sentence)
 
     site.get("/projects/<project>/versions", "viewer", versions)
+    site.get("/projects/<project>/versions/compare", "viewer", compare)
     site.post("/projects/<project>/versions/promote", "admin", promote)
     site.post("/projects/<project>/versions/rollback", "admin", rollback)
     site.post("/projects/<project>/versions/release", "admin", release)
