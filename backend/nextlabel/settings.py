@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nextlabel.errors import SettingsError
 
@@ -18,6 +19,7 @@ _MAY_BE_FILES = (
     "NEXTLABEL_WEBHOOK_SECRET",
     "LABEL_STUDIO_API_KEY",
     "REDIS_URL",
+    "NEXTLABEL_NOTES_URL",
 )
 _LARGEST_SECRET = 100_000
 
@@ -64,6 +66,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     metrics: str = "token"
+    notes_url: str | None = field(default=None, repr=False)
 
     @property
     def strategies_folder(self) -> Path:
@@ -117,6 +120,7 @@ class Settings:
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=_one_of(environ, "NEXTLABEL_LOG", "text", ("text", "json")),
             metrics=_one_of(environ, "NEXTLABEL_METRICS", "token", ("token", "open")),
+            notes_url=_web_address(environ, "NEXTLABEL_NOTES_URL"),
         )
 
 
@@ -180,6 +184,19 @@ def _functions(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
                 "package.module.function."
             )
     return tuple(dict.fromkeys(given))
+
+
+def _web_address(environ: Mapping[str, str], name: str) -> str | None:
+    """Whoever knows it may use it: no message holds it."""
+    given = (environ.get(name) or "").strip()
+    try:
+        address = urlsplit(given)
+        fits = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        fits = False
+    if given and (not fits or not given.isascii() or not given.isprintable()):
+        raise SettingsError(f"{name} must be the address of a webhook, beginning with https:// or http://.")
+    return given or None
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:

@@ -41,6 +41,7 @@ from nextlabel.service.disconnecting import Disconnecting
 from nextlabel.service.doctor import Doctor
 from nextlabel.service.exporting import Exporting
 from nextlabel.service.figures import Figures
+from nextlabel.service.notes import Notes
 from nextlabel.service.overview import Overview
 from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
@@ -66,6 +67,7 @@ from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.marks import ProjectMarks
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.notes import StoredNotes
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.page_secrets import PageSecrets
 from nextlabel.storage.reserves import StoredReserves
@@ -243,6 +245,7 @@ class Parts:
             self.suspects,
             self.annotators,
             self.counts,
+            self.notes,
         )
 
     @cached_property
@@ -295,7 +298,21 @@ class Parts:
 
     @cached_property
     def versions(self) -> Versions:
-        return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions)
+        return Versions(self.connections, self.models, self.fences, self.job_queue, self.loop, self.actions, self.notes)
+
+    @cached_property
+    def notes(self) -> Notes:
+        return Notes(
+            self.settings.notes_url,
+            StoredNotes(self.database),
+            self.connections,
+            self.overview,
+            self.annotators,
+            self.circuits,
+            self.alarms,
+            self.job_queue,
+            self.redis,
+        )
 
     @cached_property
     def by_hand(self) -> ByHand:

@@ -40,8 +40,11 @@ def learn(project: str) -> str:
 
 def prune(project: str) -> int:
     """Job: remove what is no longer needed (`Pruning`). Returns how many predictions were removed from the tool."""
+    parts = _parts()
     _name_job()
-    return _parts().pruning.run(ProjectId(project))
+    removed = parts.pruning.run(ProjectId(project))
+    parts.notes.look_at_people(ProjectId(project))
+    return removed
 
 
 def shard(kind: str, needs: str, items: Sequence[str], step: int) -> str | Retry | None:

@@ -132,7 +132,7 @@ def test_all_that_an_earlier_version_kept_is_there_and_the_loop_goes_on(
     before, next_fence = kept(team.parts, team), team.parts.fences.next(team.project)
     with at_revision(new_database_url, revision) as sql:
         since = {"unreadable", "findings", "tools", "uncertainties", "reserves", "audit_tasks", "audit_answers"}
-        since |= {"stop_sets", "checkpoints", "audits_alone", "actions", "suspects", "tabs", "tokens"}
+        since |= {"stop_sets", "checkpoints", "audits_alone", "actions", "suspects", "tabs", "tokens", "notes"}
         since |= {"counted", "order_facts", "agreements"}
         assert copy(team.parts.database, sql) >= set(metadata.tables) - since
     settings = replace(team.parts.settings, database_url=new_database_url)

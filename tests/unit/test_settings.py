@@ -16,6 +16,7 @@ SECRETS = {
     "REDIS_URL": "redis://:hush-2@redis:6379/0",
     "NEXTLABEL_PASSWORD": "hush-3",
     "NEXTLABEL_WEBHOOK_SECRET": "hush-4",
+    "NEXTLABEL_NOTES_URL": "https://hooks.example.org/hush-7",
     "LABEL_STUDIO_API_KEY": "hush-5",
 }
 
@@ -42,8 +43,8 @@ def test_a_secret_is_read_from_a_file_where_the_variable_itself_is_not_set(name:
     assert Settings.from_env(home | {name: "", f"{name}_FILE": str(file)}) == Settings.from_env(
         home | {name: SECRETS[name]}
     )
-    assert Settings.from_env(home | {name: "itself", f"{name}_FILE": str(file)}) == Settings.from_env(
-        home | {name: "itself"}
+    assert Settings.from_env(home | {name: "http://itself", f"{name}_FILE": str(file)}) == Settings.from_env(
+        home | {name: "http://itself"}
     )
     for wrong, reason in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(SettingsError, match=f"{name}_FILE is {re.escape(str(wrong))}.*{reason}"):

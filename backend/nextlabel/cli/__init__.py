@@ -47,6 +47,7 @@ _COMMANDS = {
     "health": "health",
     "models": "models",
     "next": "files",
+    "notes-process": "running",
     "pause": "disconnecting",
     "predictions": "predictions",
     "reorder": "training",

@@ -144,6 +144,14 @@ def worker_process() -> None:
     run_worker(settings, redis_url)
 
 
+@click.command("notes-process", hidden=True)
+def notes_process() -> None:
+    """Sends notes to people; `nextlabel work` and `up` start and watch it where NEXTLABEL_NOTES_URL is set."""
+    settings = read_settings()
+    redis_url, _ = find_redis(settings)
+    build_parts(settings, redis_url).notes.keep_sending()
+
+
 @click.command()
 @_host
 @_port
@@ -238,6 +246,8 @@ def _connect_line(settings: Settings, address: str) -> str:
 def _start_workers(supervisor: Supervisor, settings: Settings) -> None:
     for n in range(settings.workers):
         supervisor.start(f"worker {n + 1}", "worker-process")
+    if settings.notes_url:
+        supervisor.start("notes", "notes-process")
 
 
 class _Readiness:

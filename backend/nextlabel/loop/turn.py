@@ -54,6 +54,7 @@ from nextlabel.ports.tool import (
 
 log = logging.getLogger("nextlabel.loop.turn")
 
+_HELD_BACK = "held back"
 _NAMED = 3
 _QUICKLY_FITTED = 1_000  # labels, up to which models are fitted twice after each round, and above now and then
 _LONG_SECONDS = 5.0  # of learning
@@ -89,6 +90,11 @@ class Round:
     outside: Outside | None = None
     open: Sequence[Task] = ()
     checks: Sequence[Check] = ()
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the new version does not serve only because a person chose another."""
+        return self.promotion is not None and self.promotion.reason.startswith(_HELD_BACK)
 
     @property
     def changes_something(self) -> bool:
@@ -412,7 +418,7 @@ def _unless_chosen(promotion: Promotion, serving: ModelRecord | None) -> Promoti
     if serving is None or not serving.chosen:
         return promotion
     lift = "`nextlabel models release` lets newer ones serve again"
-    return Promotion(False, f"held back, because a person chose {serving.version}: {lift}")
+    return Promotion(False, f"{_HELD_BACK}, because a person chose {serving.version}: {lift}")
 
 
 def _keep_order_going(read_tool: Callable[[], Read], queue: Ordering) -> None:

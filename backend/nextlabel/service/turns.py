@@ -31,6 +31,7 @@ from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.ports.tool import STRATEGY
 from nextlabel.service.annotators import Annotators
 from nextlabel.service.connecting import waiting_lease
+from nextlabel.service.notes import Notes
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
@@ -65,6 +66,7 @@ class Turns:
     suspects: Suspects
     annotators: Annotators
     counts: StoredCounts
+    notes: Notes
 
     def take(self, project: ProjectId) -> str:
         """One turn; returns what happened, in words for a person. Only what another try could mend is raised."""
@@ -112,6 +114,7 @@ class Turns:
             self.circuits.succeeded(self.connections.get(project))
         except ToolUnavailable as error:
             wait = self.circuits.failed(self.connections.get(project), str(error), error.retry_after)
+            self.notes.tool_fails(project, str(error))
             self._again(project, wait)
             return self._failed(project, started, f"{error} Asked again in {wait:.0f} s.", error)
         except StorageBusy:
@@ -157,6 +160,7 @@ class Turns:
             self.job_queue.request_pruning(project)
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it
             self.upkeep.note_drift(self.connections.get(project))
+        self.notes.after_round(done)
         return summary
 
     def _waited(self, project: ProjectId) -> float | None:

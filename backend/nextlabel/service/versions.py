@@ -14,6 +14,7 @@ from nextlabel.labeling import ModelVersion, ProjectId
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import ModelRecord
 from nextlabel.service.connecting import waiting_lease
+from nextlabel.service.notes import Notes
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.database import in_utc
@@ -53,6 +54,7 @@ class Versions:
     job_queue: RqJobQueue
     loop: ActiveLearning
     actions: StoredActions
+    notes: Notes
 
     def all(self, project: ProjectId) -> Sequence[ModelRecord]:
         """Newest first."""
@@ -100,7 +102,9 @@ class Versions:
 
     def rollback(self, project: ProjectId, who: str = COMMAND_LINE) -> str:
         """`promote` the version that served before the one in service. Raises `SettingsError` where there is none."""
-        return self.promote(project, self._before(project), who)
+        done = self.promote(project, self._before(project), who)
+        self.notes.rolled_back(project, f"{who} rolled back: {done}")
+        return done
 
     def release(self, project: ProjectId, who: str = COMMAND_LINE) -> str:
         """Let new versions serve again, beginning with the newest that was held back."""
@@ -116,7 +120,9 @@ class Versions:
 
     def ask_rollback(self, project: ProjectId, who: str) -> Asked:
         """`rollback` likewise."""
-        return self._ask(project, self._before(project), who, chosen=True)
+        asked = self._ask(project, self._before(project), who, chosen=True)
+        self.notes.rolled_back(project, f"{who} rolled back: {asked.sentence}")
+        return asked
 
     def ask_release(self, project: ProjectId, who: str) -> Asked:
         """`release` likewise. Raises `SettingsError` where no version was chosen by a person."""

@@ -377,3 +377,17 @@ tokens = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Index("tokens_by_sha256", "sha256", unique=True),
 )
+
+# What people are told by the webhook of the installation: ``project`` is "" for what is of no single one, ``key`` tells
+# events of a kind apart. ``again_at`` is when it may be tried to be sent (again): NULL once it was sent, or given up.
+notes = Table(
+    "notes",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("sentence", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("again_at", DateTime(timezone=True), nullable=True),
+)
