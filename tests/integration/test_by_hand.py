@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,3 +156,16 @@ def test_a_shell_completes_by_the_script_alone(run: Run, tmp_path: Path, words: 
         ["/bin/bash", "-c", ask, "bash", str(script), *words], env=environ, capture_output=True, text=True, check=True
     )
     assert (set(done.stdout.split()), done.stderr) == (expected, "")
+
+
+def test_listing_the_commands_loads_none_of_them(run: Run) -> None:
+    known = {name: cli.get_command(click.Context(cli), name) for name in cli.list_commands(click.Context(cli))}
+    shown = {name for name, one in known.items() if one is not None and not one.hidden}
+    listed = re.findall(r"^  ([a-z-]+)  +\S.*[^.…]$", run("--help").stdout, re.MULTILINE)
+    assert (set(listed), len(listed)) == (shown, len(shown))
+    code = (
+        "import sys\nfrom nextlabel.cli import cli\ncli(['--help'], standalone_mode=False)\n"
+        "print([name for name in ('numpy', 'sqlalchemy', 'flask', 'rich') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"

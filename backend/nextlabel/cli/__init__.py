@@ -32,38 +32,39 @@ EXIT_CODES: Mapping[int, str] = {
 """All that a command ends with; docs/commands.md has the same table, and a test compares the two."""
 
 
-# Where each command is: a command is loaded when it is called, because some take a second and some none at all.
+# Where each command is, and what it is for ("" of hidden ones): it is loaded when it is called, for some take a second,
+# and listing them all must not take as long as loading them all.
 _COMMANDS = {
-    "annotators": "annotators",
-    "check": "models",
-    "completion": "completion",
-    "connect": "connecting",
-    "credentials": "showing",
-    "disconnect": "disconnecting",
-    "doctor": "doctor",
-    "embeddings": "embeddings",
-    "export": "exporting",
-    "files": "files",
-    "health": "health",
-    "models": "models",
-    "next": "files",
-    "notes-process": "running",
-    "pause": "disconnecting",
-    "predictions": "predictions",
-    "reorder": "training",
-    "report": "reporting",
-    "resume": "disconnecting",
-    "serve": "running",
-    "simulate": "simulating",
-    "status": "showing",
-    "strategies": "showing",
-    "suspects": "suspects",
-    "tokens": "tokens",
-    "train": "training",
-    "up": "running",
-    "version": "versions",
-    "work": "running",
-    "worker-process": "running",
+    "annotators": ("annotators", "Who labeled how much, and how far people agree"),
+    "check": ("models", "Sanity checks of the newest version, with their figures"),
+    "completion": ("completion", "The script by which a shell completes commands"),
+    "connect": ("connecting", "Introduce a project of a labeling tool, or check it again"),
+    "credentials": ("showing", "How tools and people show who they are"),
+    "disconnect": ("disconnecting", "Leave a project as it was before `connect`"),
+    "doctor": ("doctor", "What is wrong, why, and what to do"),
+    "embeddings": ("embeddings", "Ready-made models that read texts and pictures"),
+    "export": ("exporting", "Predictions for all tasks, and the model, as files"),
+    "files": ("files", "Put the tasks of a file in order, without a server"),
+    "health": ("health", "Whether everything runs, or one part of it"),
+    "models": ("models", "The versions of a project, and which one serves"),
+    "next": ("files", "Print an order that is a file, the next task first"),
+    "notes-process": ("running", ""),
+    "pause": ("disconnecting", "Leave a project alone for a while"),
+    "predictions": ("predictions", "Whose predictions a tool stores; remove some by name"),
+    "reorder": ("training", "Have the tool serve the order in force once more"),
+    "report": ("reporting", "A project's story as one HTML file"),
+    "resume": ("disconnecting", "End `pause`, or try a project again that was gone"),
+    "serve": ("running", "Serve predictions and take webhooks"),
+    "simulate": ("simulating", "What a strategy would have saved on labeled data"),
+    "status": ("showing", "What runs, what serves, how good it is, what happened"),
+    "strategies": ("showing", "The query strategies to choose from"),
+    "suspects": ("suspects", "Labels that are likely wrong"),
+    "tokens": ("tokens", "Tokens for the API and the metrics"),
+    "train": ("training", "Take a round of a project now, and wait for it"),
+    "up": ("running", "Run everything on this machine"),
+    "version": ("versions", "What runs here: nextlabel, Python, packages"),
+    "work": ("running", "Run the workers, which learn and reorder"),
+    "worker-process": ("running", ""),
 }
 
 
@@ -76,9 +77,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = import_module(f"nextlabel.cli.{_COMMANDS[name]}")
+        module = import_module(f"nextlabel.cli.{_COMMANDS[name][0]}")
         command: click.Command = getattr(module, name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in sorted(_COMMANDS.items()) if about])
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -27,7 +27,7 @@ from nextlabel.storage.model_store import preload
 from nextlabel.web import Operations, create_app
 from nextlabel.web.heads import HeadsFirst
 from nextlabel.web.pages import Pages
-from nextlabel.wiring import Parts, embedded_redis
+from nextlabel.wiring import Parts, build, embedded_redis
 from nextlabel.worker import run_worker
 
 log = logging.getLogger("nextlabel")
@@ -149,7 +149,7 @@ def notes_process() -> None:
     """Sends notes to people; `nextlabel work` and `up` start and watch it where NEXTLABEL_NOTES_URL is set."""
     settings = read_settings()
     redis_url, _ = find_redis(settings)
-    build_parts(settings, redis_url).notes.keep_sending()
+    build(settings, redis_url).notes.keep_sending()
 
 
 @click.command()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -67,7 +68,7 @@ class Notes:
         """A turn of the loop that succeeded, so that its tool answers."""
         if not self.url:
             return
-        with suppress(NextlabelError):
+        with _harmless():
             project = done.project
             self._over("", "tool", key=_of_tool(self.connections.get(project)))
             if done.promotion is None or done.trained is None:
@@ -85,7 +86,7 @@ class Notes:
         """A turn failed because of its tool. It is noted once the tool is left alone for a while, for all projects."""
         if not self.url:
             return
-        with suppress(NextlabelError):
+        with _harmless():
             connection = self.connections.get(project)
             circuit = self.circuits.state(connection)
             if circuit is not None and circuit.is_open:
@@ -95,14 +96,14 @@ class Notes:
     def rolled_back(self, project: ProjectId, sentence: str) -> None:
         """A person had the version before serve."""
         if self.url:
-            with suppress(NextlabelError):
+            with _harmless():
                 self._note(project, "rollback", sentence, key=_digest(datetime.now(UTC).isoformat()))
 
     def look_at_people(self, project: ProjectId) -> None:
         """Whose labels became worse, at most once an hour: not for who waits for a label to be learned."""
         if not self.url:
             return
-        with suppress(NextlabelError):
+        with _harmless():
             if self.connections.get(project).options.annotators == "off":
                 return
             if self.job_queue.is_first_in(_PEOPLE_SECONDS, "people", project):
@@ -142,10 +143,8 @@ class Notes:
     def keep_sending(self) -> None:
         """Until the process is ended."""
         while True:
-            try:
+            with _harmless():
                 self.send_waiting()
-            except NextlabelError as error:
-                log.warning("notes wait: %s", error)
             time.sleep(_EVERY_SECONDS)
 
     def send_waiting(self) -> int:
@@ -203,6 +202,17 @@ class Notes:
                 about = f"project {note.project} ({self.connections.get(ProjectId(note.project)).name}): "
         page = f"\n{address}/projects/{note.project}" if address and note.project else ""
         return f"{_escaped(f'nextlabel: {about}{note.sentence}')}{_escaped(page)}"
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """Whatever happens to a note, everything else goes on."""
+    try:
+        yield
+    except NextlabelError as error:
+        log.warning("a note to people waits, or is not made: %s", error)
+    except Exception:
+        log.exception("a note to people could not be made")
 
 
 def _escaped(text: str) -> str:
