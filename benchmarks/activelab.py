@@ -5,7 +5,8 @@ As in cleanlab's multiannotator-benchmarks: 3,000 readings by class, a third for
 start (some by two people), 1,000 open; 100 labels a round; extremely randomized trees on five folds, whose mean
 accuracy on the test rows counts; annotators confuse classes by one random matrix whose mean diagonal is .85. Their set
 has the four simplified distances; here they are made from the 24 sensors of ``sensor_readings_24`` (Freire et al.,
-2009, CC BY 4.0): the least of each arc of about 60 degrees.
+2009, CC BY 4.0): the least of each arc of about 60 degrees. Beside it run the same order among new tasks alone, and
+among labeled ones alone, which says what choosing between the two is worth.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+POLICIES = ("either", "new", "again")
+"""Which tasks may be chosen: all of them, those that nobody labeled, or those that somebody has."""
 PUBLISHED = {1: 0.906, 10: 0.986, 20: 0.988}
 _CLASSES = {"Move-Forward": 1100, "Sharp-Right-Turn": 900, "Slight-Left-Turn": 300, "Slight-Right-Turn": 700}
 _ARCS = ((11, 15), (16, 20), (6, 9), (23, 27))  # front, left, right, back, by the number of the sensor
@@ -55,8 +58,8 @@ def read(path: Path, seed: int) -> Robot:
     return Robot(rows, known, test, tested)
 
 
-def run(robot: Robot, seed: int, rounds: int = _ROUNDS) -> list[float]:
-    """The accuracy of the model in each round."""
+def run(robot: Robot, seed: int, rounds: int = _ROUNDS, policy: str = "either") -> list[float]:
+    """The accuracy of the model in each round; ``policy`` is one of `POLICIES`. Ends where no task may be chosen."""
     draw = np.random.default_rng(seed)
     everyone = _labels_of_everyone(robot.moves, seed)
     n = len(robot.rows)
@@ -73,7 +76,9 @@ def run(robot: Robot, seed: int, rounds: int = _ROUNDS) -> list[float]:
         consensus = _consensus(table, None if chances is None else chances[labeled])
         accuracy, chances = _fit(robot, labeled, consensus, seed)
         accuracies.append(accuracy)
-        for task in _next(table, chances, labeled, waiting):
+        if policy == "new" and len(waiting) < _PER_ROUND:
+            break
+        for task in _next(table, chances, labeled, waiting, policy):
             left = [person for person in range(_PEOPLE) if person not in given[task]]
             given[task].append(int(draw.choice(left)))
     return accuracies
@@ -130,7 +135,7 @@ def _fit(robot: Robot, labeled: Codes, consensus: Codes, seed: int) -> tuple[flo
     return float(np.mean(accuracies)), np.clip(chances, 1e-6, 1) / np.clip(chances, 1e-6, 1).sum(axis=1, keepdims=True)
 
 
-def _next(table: Floats, chances: Floats, labeled: Codes, waiting: Codes) -> list[int]:
+def _next(table: Floats, chances: Floats, labeled: Codes, waiting: Codes, policy: str) -> list[int]:
     """The tasks to be labeled next, by ActiveLab: labeled ones again, or new ones."""
     from cleanlab import multiannotator  # noqa: PLC0415
 
@@ -140,4 +145,6 @@ def _next(table: Floats, chances: Floats, labeled: Codes, waiting: Codes) -> lis
         again, new = multiannotator.get_active_learning_scores(table, chances[labeled], open_ones)
     tasks = np.concatenate([labeled, waiting]).astype(int)
     scores = np.concatenate([again, new if len(waiting) else np.empty(0)])
+    apart = {"either": slice(None), "new": slice(len(labeled), None), "again": slice(len(labeled))}[policy]
+    tasks, scores = tasks[apart], scores[apart]
     return [int(task) for task in tasks[np.argsort(scores, kind="stable")][:_PER_ROUND]]
