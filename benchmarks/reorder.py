@@ -114,6 +114,7 @@ def _loop(parts: Parts, connector: Connector) -> ActiveLearning:
         reserves=parts.reserves,
         checkpoints=parts.checkpoints,
         fences=parts.fences,
+        reviews=parts.reviews,
         open_connector=lambda connection: connector,
         strategy=finding.make,
         source=lambda project: Source(TextFeatureCache(parts.settings.home / "features" / project).features),

@@ -161,6 +161,7 @@ def _loop(parts: Parts, tool: PoolTool, timed: Callable[[Source], Source]) -> Ac
         reserves=parts.reserves,
         checkpoints=parts.checkpoints,
         fences=parts.fences,
+        reviews=parts.reviews,
         open_connector=lambda connection: tool,
         strategy=finding.make,
         source=lambda project: timed(parts.sources(project)),

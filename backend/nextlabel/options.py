@@ -71,7 +71,7 @@ class ProjectOptions:
     (`nextlabel.learning.confidence`); "" for none.
 
     ``suspects`` is whether labels that are likely wrong are found after each round ("list"), stand in a tab of the tool
-    too ("tab"), or neither ("off").
+    too ("tab"), are served once more to somebody else among the open tasks ("queue"), or none of it ("off").
 
     When to stop (`nextlabel.evaluation.stopping`): ``worth_points`` is how many points of accuracy 100 labels must be
     worth, ``target_accuracy`` the accuracy that is wanted on all tasks, ``budget`` how many labels there may be; 0
@@ -133,8 +133,8 @@ class ProjectOptions:
             )
         if self.annotators not in ("on", "off"):
             raise SettingsError(f"'annotators' is {_short(self.annotators)}: it must be on or off.")
-        if self.suspects not in ("list", "tab", "off"):
-            raise SettingsError(f"'suspects' is {_short(self.suspects)}: it must be list, tab or off.")
+        if self.suspects not in ("list", "tab", "queue", "off"):
+            raise SettingsError(f"'suspects' is {_short(self.suspects)}: it must be list, tab, queue or off.")
         _check_weights(self.weights)
         _check_ordered(self.ordered)
         _show_from(self.show_predictions)

@@ -72,6 +72,7 @@ from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.page_secrets import PageSecrets
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.retention import Retention
+from nextlabel.storage.reviews import StoredReviews
 from nextlabel.storage.round_log import RoundLog
 from nextlabel.storage.suspects import StoredSuspects
 from nextlabel.storage.tokens import StoredTokens
@@ -199,6 +200,7 @@ class Parts:
             reserves=self.reserves,
             checkpoints=self.checkpoints,
             fences=self.fences,
+            reviews=self.reviews,
             open_connector=self.open_connector,
             strategy=self.strategy,
             source=self.sources,
@@ -282,12 +284,17 @@ class Parts:
         return Doctor(self.overview, self.connecting, self.job_queue, self.open_connector, self.actions)
 
     @cached_property
+    def reviews(self) -> StoredReviews:
+        return StoredReviews(self.database)
+
+    @cached_property
     def suspects(self) -> Suspects:
         return Suspects(
             self.connections,
             self.store,
             self.models,
             StoredSuspects(self.database),
+            self.reviews,
             self.open_connector,
             self.actions,
         )
@@ -350,7 +357,7 @@ class Parts:
             self.findings,
             self.job_queue,
             self.open_connector,
-            self.suspects.remove_tab,
+            self.suspects.withdraw,
         )
 
     @cached_property

@@ -18,6 +18,7 @@ from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.labeling import QueueVersion, ToolProjectId, labels_in_force
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.contract import (
+    AsksAgainContract,
     CallsUsContract,
     CoreContract,
     LiveQueueContract,
@@ -45,6 +46,7 @@ def harness(label_studio: LabelStudioServer) -> Iterator[LabelStudioHarness]:
 
 
 class TestLabelStudioConnector(
+    AsksAgainContract,
     CallsUsContract,
     CoreContract,
     LiveQueueContract,

@@ -17,6 +17,7 @@ from nextlabel.ports.requests import WebhookRequest, Webhooks
 from nextlabel.ports.tool import Callback, Connector, ConnectorType, ToolAccess
 from nextlabel.testing import Annotator, Served, ToolHarness
 from nextlabel.testing.contract import (
+    AsksAgainContract,
     CallsUsContract,
     CoreContract,
     LiveQueueContract,
@@ -78,6 +79,7 @@ def harness() -> ToolHarness:
 
 
 class TestMemoryConnector(
+    AsksAgainContract,
     CallsUsContract,
     CoreContract,
     LiveQueueContract,

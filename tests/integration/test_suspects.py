@@ -111,3 +111,54 @@ def test_a_project_may_want_none_and_before_anything_was_learned_there_is_none(t
     assert (refused.exit_code, "no version yet" in refused.output) == (EXIT_CONFIGURATION, True)
     team.choose(suspects="off")
     assert "suspects=off" in command(team, settings).output
+
+
+def test_suspects_are_served_to_somebody_else_among_the_open_tasks_and_do_not_come_back(
+    flipped: tuple[Team, list[TaskId]], settings: Settings
+) -> None:
+    team, wrong = flipped
+    team.choose(suspects="queue")
+    team.work(1)
+    team.parts.turns.take(team.project)  # they are put under review
+    under_review = set(team.parts.reviews.waiting(team.project))
+    assert (len(under_review & set(wrong)) >= 4, under_review <= {one["task"] for one in _all(team)}) == (True, True)
+    team.work(1)
+    team.parts.turns.take(team.project)  # they are in the order
+    queue = team.queue()
+    assert under_review <= set(queue)
+    first = next(place for place, task in enumerate(queue) if task in under_review)
+    assert first == 19, "one of twenty"
+    task = queue[first]
+    with team.tool.opened(team.at_tool) as it:
+        shown = it.order[task]
+        assert shown is not None
+        assert shown.guesses == ()
+    served = [team.take() for _ in range(1)]
+    assert not under_review & set(served), "ann has labeled them"
+    team.tool.submit(team.at_tool, task, team.truth[task], "ben")
+    team.parts.turns.take(team.project)
+    assert task not in team.parts.reviews.waiting(team.project)
+    for _ in range(2):
+        team.parts.turns.take(team.project)
+        assert task not in team.queue()
+        assert task not in {one["task"] for one in listed(team, settings)["suspects"]}
+    connection = team.parts.connections.get(team.project)
+    left = team.parts.reviews.waiting(team.project)
+    done = [one.message for one in team.parts.suspects.withdraw(team.project, team.parts.open_connector(connection))]
+    assert done == [f"{len(left)} labels under review served no more."]
+    assert not set(left) & set(team.queue())
+
+
+def _all(team: Team) -> list[dict[str, Any]]:
+    return [{"task": one.task} for one in team.parts.suspects.suspects.waiting(team.project)]
+
+
+def test_where_no_review_is_wanted_any_more_none_is_served(flipped: tuple[Team, list[TaskId]]) -> None:
+    team, _ = flipped
+    for wanted in ("queue", "list"):
+        team.choose(suspects=wanted)
+        team.work(1)
+        team.parts.turns.take(team.project)
+        assert bool(team.parts.reviews.waiting(team.project)) == (wanted == "queue")
+        with team.tool.opened(team.at_tool) as it:
+            assert any(row.wanted > 1 for row in it.rows.values()) == (wanted == "queue")

@@ -19,6 +19,7 @@ from nextlabel.learning.workbench import order_seed
 from nextlabel.loop.auditing import in_window
 from nextlabel.loop.explaining import order_facts
 from nextlabel.loop.reading import Read
+from nextlabel.loop.reviewing import blank, with_reviews
 from nextlabel.ports.state import (
     Connection,
     Fences,
@@ -63,6 +64,8 @@ class Ordering:
     strategy: Callable[[str], QueryStrategy]
     shards: Shards
     progress: Progress
+    reviews: Callable[[], Sequence[TaskId]]
+    """Labeled tasks that are served once more."""
     report: Callable[[str], None] = lambda failure: None
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
 
@@ -113,10 +116,13 @@ class Ordering:
         ranking = Ranking(
             tuple(in_window(served, chosen.ranking.tasks, RankedTask(TaskId(""), 0.0))), chosen.ranking.strategy
         )
+        reviews = self.reviews()
+        ranking = with_reviews(ranking, reviews)
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
             predictions = in_window(served, chosen.shown(version), Prediction(TaskId(""), version, (), 1.0, 0.0))
-            return [one._replace(guesses=()) if one.task in served.blank else one for one in predictions]
+            known = [one._replace(guesses=()) if one.task in served.blank else one for one in predictions]
+            return [*known, *blank(reviews, version)]
 
         self.progress("reorder", len(ranking))
         receipt = self._write(serving.version, ranking, shown)

@@ -37,6 +37,7 @@ from nextlabel.ports.state import (
     ModelRegistry,
     OrderRegistry,
     Reserves,
+    Reviews,
 )
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import (
@@ -169,6 +170,7 @@ class ActiveLearning:
         reserves: Reserves,
         checkpoints: Checkpoints,
         fences: Fences,
+        reviews: Reviews,
         open_connector: Callable[[Connection], Connector],
         strategy: Callable[[str], QueryStrategy],
         source: Callable[[ProjectId], Source],
@@ -181,7 +183,7 @@ class ActiveLearning:
         self._connections = connections
         self._store = store
         self._registry, self._orders, self._reserves, self._fences = registry, orders, reserves, fences
-        self._stopping = Stopping(checkpoints)
+        self._stopping, self._reviews = Stopping(checkpoints), reviews
         self._open_connector = open_connector
         self._strategy = strategy
         self._shards = shards
@@ -284,6 +286,7 @@ class ActiveLearning:
             self._strategy,
             self._shards,
             progress,
+            partial(self._reviews.waiting, connection.project),
             report,
         )
 

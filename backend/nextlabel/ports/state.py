@@ -426,6 +426,13 @@ class Fences(Protocol):
         """Raises `StaleWorker` when a later fence has been handed out."""
 
 
+class Reviews(Protocol):
+    """Labeled tasks that the tool was asked to serve once more."""
+
+    def waiting(self, project: ProjectId) -> Sequence[TaskId]:
+        """Those of which that has not ended."""
+
+
 class ModelRegistry(Protocol):
     """Trained models: artifacts, versions, metrics, what is in service.
 

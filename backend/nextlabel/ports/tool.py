@@ -341,6 +341,24 @@ class KeepsTabs(Protocol):
 
 
 @runtime_checkable
+class AsksAgain(Protocol):
+    """Ring: a task that somebody has labeled can be served once more, in its place in the order, to somebody else."""
+
+    def why_not_again(self) -> str:
+        """Why that cannot be as the project is set up, as a sentence; "" where it can."""
+
+    def as_it_is(self, task: TaskId) -> Mapping[str, object] | None:
+        """What `ask_again` changes of a labeled task, in plain values; None where it is gone, or open anyway."""
+
+    def ask_again(self, task: TaskId, before: Mapping[str, object]) -> None:
+        """Have it served once more than it was ``before``."""
+
+    def settle(self, task: TaskId, before: Mapping[str, object]) -> None:
+        """Have it as it was ``before``, whether or not somebody labeled it once more; what people changed of it since
+        stays."""
+
+
+@runtime_checkable
 class MLBackendWords(Protocol):
     """Ring: annotations have a form that models for label-studio-ml read and write."""
 

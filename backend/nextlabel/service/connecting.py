@@ -25,6 +25,7 @@ from nextlabel.ports.tool import (
     FIELDS,
     SCORES,
     STRATEGY,
+    AsksAgain,
     CallsUs,
     ChangesSettings,
     Connector,
@@ -125,9 +126,15 @@ class Connecting:
         learned = without(schema, confidence)
         check_weights(wanted.options.weights, learned, hosted)
         _check_scores(connector, wanted.options.uncertainty_from, our_versions(self.orders, project))
+        if wanted.options.suspects == "queue" and not isinstance(connector, AsksAgain):
+            raise SettingsError(
+                f"'suspects' is queue, and {wanted.tool.kind} serves nobody a labeled task once more: choose list."
+            )
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in (*_learned_how(learned, hosted), *_weighed_how(confidence, schema, hosted)):
+            report.add(found)
+        for found in _reviewed_how(connector, wanted.options):
             report.add(found)
         if not self._set_up(connector, known, wanted, changes, report):
             report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
@@ -310,6 +317,11 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     for name, reason in schema.left_out.items():
         yield Finding("warning", f"Control '{name[:_LONGEST_NAME]}' is left out: {reason}")
     yield from _learned_by_metadata(schema)
+
+
+def _reviewed_how(connector: Connector, options: ProjectOptions) -> Iterator[Finding]:
+    if options.suspects == "queue" and isinstance(connector, AsksAgain) and (why_not := connector.why_not_again()):
+        yield Finding("warning", f"No label is reviewed in the queue yet. {why_not}")
 
 
 def _weighed_how(confidence: str, schema: LabelSchema, hosted: str) -> Iterator[Finding]:

@@ -27,18 +27,21 @@ from nextlabel.labeling import (
 )
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import Connector, Finding, KeepsTabs, TaskList
+from nextlabel.ports.tool import AsksAgain, Connector, Finding, KeepsTabs, TaskList
 from nextlabel.service.addresses import MOST_LISTED, list_of, page_of, tab_of
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.reviews import StoredReviews
 from nextlabel.storage.suspects import StoredSuspects, Suspect
 
 log = logging.getLogger("nextlabel.service.suspects")
 
 MOST = 1_000
 """Of a target, at a time: the most doubtful."""
+AT_A_TIME = 20
+"""Labels of a project that are under review in the queue."""
 TAB = "suspects"
 _TITLE = "nextlabel: suspected labels"
 
@@ -63,6 +66,7 @@ class Suspects:
     store: SqlLabelStore
     models: StoredModels
     suspects: StoredSuspects
+    reviews: StoredReviews
     open_connector: Callable[[Connection], Connector]
     actions: StoredActions
 
@@ -125,15 +129,16 @@ class Suspects:
         return came_of_it
 
     def after_round(self, project: ProjectId) -> None:
-        """What a round has learned is looked into; where the project wants it, the tab is renewed. Whatever fails waits
-        for the next round: the labels themselves are safe."""
+        """What a round has learned is looked into; where the project wants it, the tab is renewed, or labels are put
+        under review. Whatever fails waits for the next round: the labels themselves are safe."""
         try:
             wanted = self.connections.get(project).options.suspects
-            if wanted == "off" or (known := self.models.out_of_fold(project)) is None:
-                return
-            self._found(project, *known)
-            if wanted == "tab":
+            known = None if wanted == "off" else self.models.out_of_fold(project)
+            if known is not None:
+                self._found(project, *known)
+            if wanted == "tab" and known is not None:
                 self.show(project)
+            self._review(project, wanted=wanted == "queue")
         except NextlabelError as error:
             log.warning("project %s: suspected labels are as they were: %s", project, error)
 
@@ -152,6 +157,39 @@ class Suspects:
         tab = connector.show_tab(self.suspects.begin_tab(project, TAB), _TITLE, tasks)
         self.suspects.note_tab(project, TAB, tab)
         return Finding("done", f"The tab '{_TITLE}' holds {counted(len(tasks), 'task')}.")
+
+    def _review(self, project: ProjectId, *, wanted: bool) -> None:
+        """Have the tool serve the most doubtful labels to somebody else, and none that are not in doubt any more."""
+        begun = self.reviews.begun(project)
+        waiting = list(dict.fromkeys(one.task for one in self.suspects.waiting(project))) if wanted else []
+        if not (begun or waiting):
+            return
+        connector = self.open_connector(self.connections.get(project))
+        if not isinstance(connector, AsksAgain):
+            return
+        for task in set(begun).difference(waiting):
+            connector.settle(task, begun[task])
+            self.reviews.end(project, task)
+        if not waiting:
+            return
+        if why_not := connector.why_not_again():
+            log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
+            return
+        for task in [task for task in waiting if task not in begun][: AT_A_TIME - len(set(begun) & set(waiting))]:
+            if (before := connector.as_it_is(task)) is not None:
+                self.reviews.begin(project, task, before)  # first: whatever happens then, it can be put back
+                connector.ask_again(task, before)
+
+    def withdraw(self, project: ProjectId, connector: Connector) -> Iterator[Finding]:
+        """What `show` and reviews have made of the tool; nothing is yielded where there is nothing."""
+        yield from self.remove_tab(project, connector)
+        begun = self.reviews.begun(project)
+        if not begun or not isinstance(connector, AsksAgain):
+            return
+        for task, before in begun.items():
+            connector.settle(task, before)
+            self.reviews.end(project, task)
+        yield Finding("done", f"{counted(len(begun), 'label')} under review served no more.")
 
     def remove_tab(self, project: ProjectId, connector: Connector) -> Iterator[Finding]:
         """What `show` has made; nothing is yielded where there is nothing."""

@@ -18,6 +18,7 @@ from nextlabel.labeling import (
 )
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import (
+    AsksAgain,
     CallsUs,
     ChangePage,
     ChangesSettings,
@@ -136,6 +137,12 @@ class Scene:
     def tabs(self) -> KeepsTabs:
         """The connector, which has this ring."""
         assert isinstance(self.connector, KeepsTabs)
+        return self.connector
+
+    @property
+    def again(self) -> AsksAgain:
+        """The connector, which has this ring."""
+        assert isinstance(self.connector, AsksAgain)
         return self.connector
 
     @property

@@ -25,6 +25,7 @@ from nextlabel.ports.tool import (
     ToolSetting,
 )
 from nextlabel_connectors.label_studio import undoing
+from nextlabel_connectors.label_studio.again import Again
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
 from nextlabel_connectors.label_studio.data_manager import TaskListing
 from nextlabel_connectors.label_studio.drift import drift
@@ -152,6 +153,22 @@ class LabelStudioConnector:
     def remove_tab(self, tab: OwnTab) -> bool:
         with self._understood():
             return Tabs(self._client, self._project).remove(tab)
+
+    def why_not_again(self) -> str:
+        with self._understood():
+            return Again(self._client, self._project).why_not()
+
+    def as_it_is(self, task: TaskId) -> Mapping[str, object] | None:
+        with self._understood():
+            return Again(self._client, self._project).as_it_is(task)
+
+    def ask_again(self, task: TaskId, before: Mapping[str, object]) -> None:
+        with self._understood():
+            Again(self._client, self._project).ask(task, before)
+
+    def settle(self, task: TaskId, before: Mapping[str, object]) -> None:
+        with self._understood():
+            Again(self._client, self._project).settle(task, before)
 
     def is_connected(self, callback: Callback) -> bool:
         with self._understood():

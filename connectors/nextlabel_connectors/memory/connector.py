@@ -121,6 +121,24 @@ class MemoryConnector:
         with self._opened() as it:
             return it.tabs.pop(tab.mark, None) is not None
 
+    def why_not_again(self) -> str:
+        return ""
+
+    def as_it_is(self, task: TaskId) -> Mapping[str, object] | None:
+        with self._opened() as it:
+            row = it.rows.get(task)
+            return {"wanted": row.wanted} if row and row.closed else None
+
+    def ask_again(self, task: TaskId, before: Mapping[str, object]) -> None:
+        with self._opened() as it:
+            if task in it.rows:
+                it.rows[task].wanted = 2
+
+    def settle(self, task: TaskId, before: Mapping[str, object]) -> None:
+        with self._opened() as it:
+            if task in it.rows:
+                it.rows[task].wanted = 1
+
     def connect(self, callback: Callback) -> Iterator[Finding]:
         with self._opened() as it:
             finding: Finding = Finding("unchanged", f"Webhooks go to {callback.url}.")

@@ -38,18 +38,19 @@ TARGET = "label"
 class _Row:
     """A task with its annotations and who made each; ``changed`` is the tick of the last change.
 
-    A ``spoiled`` one is told in a way that nobody can read.
+    A ``spoiled`` one is told in a way that nobody can read. It is closed by as many labels as are ``wanted``.
     """
 
     task: Task
     changed: int
     spoiled: bool = False
+    wanted: int = 1
     annotations: dict[AnnotationId, Annotation] = field(default_factory=dict)
     annotators: dict[AnnotationId, str] = field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
-        return any(not annotation.skipped for annotation in self.annotations.values())
+        return sum(not annotation.skipped for annotation in self.annotations.values()) >= self.wanted
 
     def seen(self) -> TaskSeen:
         return TaskSeen(self.task, tuple(self.annotations.values()), self.closed)

@@ -303,6 +303,15 @@ tabs = Table(
     Column("at_tool", String(64), nullable=False),
 )
 
+# Labeled tasks that a tool was asked to serve once more, and ``before``, what it had of them until then.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("task", String(64), primary_key=True),
+    Column("before", JSON, nullable=False),
+)
+
 # Where labeling stands, and the tasks that versions are compared on, fixed for a labeling config.
 stop_sets = Table(
     "stop_sets",

@@ -18,6 +18,7 @@ try:
 except ImportError as error:
     raise ImportError("The connector contract runs under pytest: pip install 'nextlabel[testing]'.") from error
 
+from nextlabel.testing.contract.again import AsksAgainContract
 from nextlabel.testing.contract.calls_us import CallsUsContract
 from nextlabel.testing.contract.core import CoreContract
 from nextlabel.testing.contract.old_orders import OldOrdersContract
@@ -33,6 +34,7 @@ from nextlabel.testing.contract.rings import (
 from nextlabel.testing.contract.tabs import TabsContract
 
 __all__ = [
+    "AsksAgainContract",
     "CallsUsContract",
     "CoreContract",
     "LiveQueueContract",

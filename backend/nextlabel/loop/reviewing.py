@@ -1,0 +1,32 @@
+"""Labeled tasks that are served once more, to somebody else, among the open ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nextlabel.labeling import Prediction, QueueVersion, TaskId
+from nextlabel.labeling.ranking import RankedTask, Ranking
+
+EVERY = 20
+"""One of so many places of a window is a review; where open tasks run out, all that are left come at its end."""
+
+
+def with_reviews(window: Ranking, reviews: Sequence[TaskId]) -> Ranking:
+    """The window with reviews between its tasks."""
+    return Ranking(tuple(_among(window.tasks, list(reviews))), window.strategy)
+
+
+def _among(tasks: Sequence[RankedTask], waiting: list[TaskId]) -> Iterator[RankedTask]:
+    last = 0.0
+    for n, one in enumerate(tasks, start=1):
+        last = one.utility
+        yield one
+        if n % (EVERY - 1) == 0 and waiting:
+            yield RankedTask(waiting.pop(0), last)
+    for task in waiting:
+        yield RankedTask(task, last)
+
+
+def blank(reviews: Sequence[TaskId], version: QueueVersion) -> list[Prediction]:
+    """Nothing is shown with them: whoever sees what is suspected agrees with it."""
+    return [Prediction(task, version, (), 1.0, 0.0) for task in reviews]
