@@ -10,7 +10,7 @@ AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping faults lock clean
+.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping bench-pages faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -144,6 +144,9 @@ bench-stopping: setup ## When labeling may stop, what the next labels bring, how
 
 bench-scale: setup ## Rounds on 10,000 and 100,000 tasks; SIZES=10000,1000000 for others
 	@$(BIN)/python -m benchmarks.scale $(SIZES)
+
+bench-pages: setup browser ## What the pages weigh, how soon they are there, what they cost beside labeling; five minutes, QUICK=1 two
+	@$(BIN)/python -m benchmarks.pages
 
 RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 

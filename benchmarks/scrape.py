@@ -81,10 +81,16 @@ def _timed(app: FlaskClient, what: str) -> Iterator[Figure]:
 
 
 def fill(
-    parts: Parts, project: ProjectId, n_tasks: int = _TASKS, n_labeled: int = _LABELED, n_versions: int = _VERSIONS
+    parts: Parts,
+    project: ProjectId,
+    n_tasks: int = _TASKS,
+    n_labeled: int = _LABELED,
+    n_versions: int = _VERSIONS,
+    kind: str = "benchmark",
 ) -> None:
-    """Tasks of which some are labeled, some skipped and some audited, versions with figures, an order, rounds."""
-    connection = connection_to(project, "benchmark", ToolAccess("http://127.0.0.1:9", "none"))
+    """Tasks of which some are labeled, some skipped and some audited, versions with figures, an order, rounds; counted
+    as a turn of a worker leaves them."""
+    connection = connection_to(project, kind, ToolAccess("http://127.0.0.1:9", "none"))
     parts.connections.save(connection)
     now, ids = datetime.now(UTC), [str(n) for n in range(n_tasks)]
     rows_of_tasks = [
@@ -107,6 +113,7 @@ def fill(
         sql.execute(insert(queues), [order])
         sql.execute(insert(rounds), [past] * 100)
         sql.execute(insert(cursors), [{"project": project, "cursor": "1", "pulled_at": now}])
+    parts.counts.renew(project)
 
 
 def _annotation(project: ProjectId, n: int, *, skipped: bool) -> dict[str, object]:

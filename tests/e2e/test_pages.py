@@ -135,7 +135,8 @@ def test_axe_finds_nothing_serious_on_any_page(page: Page, axe: str, scheme: str
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for width in (1200, 360):
         page.set_viewport_size({"width": width, "height": 800})
-        for path in ("", "/notes", "/notes/versions", "/notes/queue", "/../jobs", "/../actions"):
+        of_notes = ("", "/versions", "/versions/compare", "/queue", "/stopping", "/suspects", "/annotators")
+        for path in ("", *(f"/notes{one}" for one in of_notes), "/../jobs", "/../actions", "/../doctor"):
             page.goto(f"/projects{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than {width}"
             page.evaluate(axe)

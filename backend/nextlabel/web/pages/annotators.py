@@ -10,11 +10,10 @@ from nextlabel.labeling import ProjectId
 from nextlabel.service.annotators import Annotators, AnnotatorsReport
 from nextlabel.service.overview import Overview
 from nextlabel.web.pages.rendering import show
-from nextlabel.web.pages.site import Site
+from nextlabel.web.pages.site import ReadProject, Site
 
 
-def add(site: Site, overview: Overview, people: Annotators) -> None:
-    recent_project = site.recent(overview.project, overview.mark)
+def add(site: Site, read: ReadProject, overview: Overview, people: Annotators) -> None:
 
     def report(asked: tuple[str, bool]) -> tuple[AnnotatorsReport | None, str]:
         """Or why there is none."""
@@ -27,7 +26,7 @@ def add(site: Site, overview: Overview, people: Annotators) -> None:
     recent = site.recent(report, lambda asked: overview.mark(asked[0]))
 
     def annotators(project: str) -> AnyResponse:
-        found = recent_project(project)
+        found = read(project)
         known, why_not = recent((found["project"], g.session.may_decide))
         return show("annotators.html", project=found, report=known, why_not=why_not)
 

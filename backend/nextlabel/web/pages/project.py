@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response as AnyResponse
 
-from nextlabel.service.overview import Overview
 from nextlabel.web.pages.chart import charts
 from nextlabel.web.pages.rendering import show
-from nextlabel.web.pages.site import Site
+from nextlabel.web.pages.site import ReadProject, Site
 
 
-def add(site: Site, overview: Overview) -> None:
-    recent = site.recent(overview.project, overview.mark)
-
+def add(site: Site, read: ReadProject) -> None:
     def project(project: str) -> AnyResponse:
-        found = recent(project)
-        return show("project.html", project=found, charts=charts(found["versions"]))
+        found = read(project)
+        return show("project.html", project=found, charts=lambda: charts(found["versions"]))
 
     site.get("/projects/<project>", "viewer", project)

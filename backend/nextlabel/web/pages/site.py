@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,8 +22,11 @@ from nextlabel.web.pages.sessions import NOTE, Session, Sessions
 log = logging.getLogger("nextlabel.web.pages")
 
 View = Callable[..., AnyResponse]
+ReadProject = Callable[[str], dict[str, Any]]
+"""`Overview.project`, read once for all pages of a project."""
 _LARGEST_FORM = 16_384  # bytes
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_REPEATED = frozenset(("project", "one", "other", "next"))  # arguments that a page may show
 _HEADERS: Mapping[str, str] = {
     # Nothing from elsewhere, nothing in the page itself that runs, and no page of ours within another.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -124,9 +128,22 @@ def _to_login() -> AnyResponse:
 def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.update(_HEADERS)
+    _zip(response)
     if g.get("note") and response.mimetype == "text/html" and LIVE not in request.args and request.method == "GET":
         response.delete_cookie(NOTE)
     return response
+
+
+def _zip(response: Response) -> None:
+    """A page for who takes it zipped; none that repeats what its address holds: how well the token in a form zips with
+    that would tell whoever listens what the token is (BREACH: Prado, Harris and Gluck, 2013)."""
+    plain = response.status_code != 200 or response.mimetype != "text/html" or "Content-Encoding" in response.headers
+    if plain or _REPEATED.intersection(request.args) or request.method != "GET":
+        return
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] > 0:
+        response.set_data(gzip.compress(response.get_data(), 6, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
 
 
 def _own(response: AnyResponse) -> Response:

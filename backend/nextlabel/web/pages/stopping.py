@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response as AnyResponse
 
-from nextlabel.service.overview import Overview
 from nextlabel.web.pages.rendering import show
-from nextlabel.web.pages.site import Site
+from nextlabel.web.pages.site import ReadProject, Site
 
 _MOST_SHOWN = 20
 
 
-def add(site: Site, overview: Overview) -> None:
-    recent = site.recent(overview.project, overview.mark)
-
+def add(site: Site, read: ReadProject) -> None:
     def stopping(project: str) -> AnyResponse:
-        found = recent(project)
-        return show("stopping.html", project=found, checked=found["stopping"]["checked"][: -_MOST_SHOWN - 1 : -1])
+        found = read(project)
+        return show(
+            "stopping.html", project=found, checked=lambda: found["stopping"]["checked"][: -_MOST_SHOWN - 1 : -1]
+        )
 
     site.get("/projects/<project>/stopping", "viewer", stopping)

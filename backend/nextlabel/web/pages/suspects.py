@@ -9,22 +9,23 @@ from nextlabel.labeling import ProjectId
 from nextlabel.service.overview import Overview
 from nextlabel.service.suspects import Suspects
 from nextlabel.web.pages.rendering import show
-from nextlabel.web.pages.site import Site
+from nextlabel.web.pages.site import ReadProject, Site
 
 _MOST_SHOWN = 100
 
 
-def add(site: Site, overview: Overview, suspecting: Suspects) -> None:
-    recent_project = site.recent(overview.project, overview.mark)
+def add(site: Site, read: ReadProject, overview: Overview, suspecting: Suspects) -> None:
     recent = site.recent(lambda project: suspecting.shown(ProjectId(project)), overview.mark)
 
     def suspects(project: str) -> AnyResponse:
-        found = recent_project(project)
+        found = read(project)
         known = recent(found["project"])
-        rows = known["suspects"] if "all" in request.args else known["suspects"][:_MOST_SHOWN]
-        more = len(known["suspects"]) - len(rows)
-        several = len({one["target"] for one in known["suspects"]}) > 1
-        return show("suspects.html", project=found, known=known, rows=rows, more=more, several=several)
+        suspected, most = known["suspects"], None if "all" in request.args else _MOST_SHOWN
+        more = len(suspected) - len(suspected[:most])
+        several = len({one["target"] for one in suspected}) > 1
+        return show(
+            "suspects.html", project=found, known=known, rows=lambda: suspected[:most], more=more, several=several
+        )
 
     def make_tab(project: str) -> AnyResponse:
         came_of_it = suspecting.ask_tab(ProjectId(project), g.session.role)

@@ -9,26 +9,25 @@ from nextlabel.labeling import ProjectId
 from nextlabel.service.overview import Overview
 from nextlabel.service.versions import Asked, Versions
 from nextlabel.web.pages.rendering import show
-from nextlabel.web.pages.site import Site
+from nextlabel.web.pages.site import ReadProject, Site
 
 _MOST_SHOWN = 100
 
 
-def add(site: Site, overview: Overview, deciding: Versions) -> None:
-    recent = site.recent(overview.project, overview.mark)
+def add(site: Site, read: ReadProject, overview: Overview, deciding: Versions) -> None:
     compared = site.recent(
         lambda asked: deciding.compare(ProjectId(asked[0]), *asked[1:]), lambda asked: overview.mark(asked[0])
     )
 
     def versions(project: str) -> AnyResponse:
-        found = recent(project)
-        newest = found["versions"][::-1]
-        shown = newest if "all" in request.args else newest[:_MOST_SHOWN]
-        return show("versions.html", project=found, versions=shown, more=len(newest) - len(shown))
+        found = read(project)
+        most = None if "all" in request.args else _MOST_SHOWN
+        more = len(found["versions"]) - len(found["versions"][:most])
+        return show("versions.html", project=found, versions=lambda: found["versions"][::-1][:most], more=more)
 
     def compare(project: str) -> AnyResponse:
         """Without two names the newest version and the one in service, or the one before it."""
-        found = recent(project)
+        found = read(project)
         names = [one["version"] for one in found["versions"]][::-1]
         before = next((one for one in (found["model"], *names) if one and one != names[0]), "") if names else ""
         one, other = request.args.get("one") or before, request.args.get("other") or next(iter(names), "")
