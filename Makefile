@@ -10,7 +10,7 @@ AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping bench-pages faults lock clean
+.PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check docs release format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping bench-pages faults lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,11 +101,21 @@ contract-$(NEWEST): $(LABEL_STUDIO)/.installed
 contract-%: .cache/label-studio/%/venv/.installed
 	$(CONTRACT)
 
-check: setup ## Format, lint, types, and the floors of the house
+check: setup ## Format, lint, types, the floors of the house, and the links of the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/make/reference.py --check
+	$(BIN)/python -m properdocs build
+
+docs: setup ## The documentation for /docs of a clone, and the pages that are made from the code
+	$(BIN)/python docs/make/reference.py
+	$(BIN)/python docs/make/pictures.py
+	$(BIN)/python -m properdocs build --site-dir backend/nextlabel/web/documentation_site
+
+release: setup ## Wheel, source and image of the tagged version, in dist/; publishes nothing. DRAFT=1 without the tag
+	@$(BIN)/python .ci/release.py $(if $(DRAFT),--draft)
 
 house: setup ## The rooms of the house: files, lines, names, functions, imports
 	@$(BIN)/python -m benchmarks.house $(BENCH_ARGS)
@@ -153,7 +163,7 @@ RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
 	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --extra audio --extra pdf --constraint requirements.lock -o docker/requirements.lock
-	echo 'hatchling>=1.27' | $(RESOLVE) - -o docker/build.lock
+	printf 'hatchling>=1.27\nproperdocs>=1.6.7,<2\n' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 	$(RESOLVE) --no-emit-package fiftyone-db tests/contract/fiftyone/fiftyone.in -o tests/contract/fiftyone/fiftyone.lock
 	$(RESOLVE) tests/contract/doccano/doccano.in -o tests/contract/doccano/doccano.lock

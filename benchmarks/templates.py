@@ -28,7 +28,7 @@ _HEAD = """# Label Studio's templates
 
 How much of each labeling config that Label Studio itself offers is learned; `python -m benchmarks.templates` writes
 this page. *In full* is pre-annotated, too. What an answer *holds* (which of its labels, or how much of it there is)
-orders the queue, and nothing of it is shown. The README says how each control is learned.
+orders the queue, and nothing of it is shown. [What is learned](learned.md) says how each control is.
 """
 
 

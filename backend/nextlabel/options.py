@@ -21,6 +21,50 @@ _LONGEST = 60  # of a value in a message
 _LONGEST_TEXT, _LARGEST_PARAMETERS = 300, 100_000
 _LARGEST_WEIGHT = 1_000
 _LABELS = re.compile(r"[1-9]\d{0,6}")
+RANGES: Mapping[str, tuple[float, float]] = {
+    "cold_start": (0, 10_000),
+    "window": (1, 10_000),
+    "quiet_seconds": (0.0, 3600.0),
+    "max_wait_seconds": (0.0, 86_400.0),
+    "seed": (0, 2**32 - 1),
+    "rank_seconds": (1.0, 3600.0),
+    "audit_share": (0.0, 0.5),
+    "worth_points": (0.0, 100.0),
+    "target_accuracy": (0.0, 1.0),
+    "budget": (0, 100_000_000),
+}
+"""Between which bounds an option is, each included."""
+MEANINGS: Mapping[str, str] = {
+    "strategy": "which tasks come next: `adaptive`, or any that `nextlabel strategies` lists",
+    "cold_start": "before so many labels, tasks that represent the whole pool come first",
+    "window": "how many tasks stand in order in the tool",
+    "quiet_seconds": "labels are gathered until they pause this long",
+    "max_wait_seconds": "learning begins after this long, even if labels do not pause",
+    "seed": "fixes all randomness",
+    "model": "which of the installation's models of your own; `built-in` for nextlabel's, empty for what the "
+    "installation starts with",
+    "parameters": "what a model of your own is given, as JSON",
+    "region_scores": "how scores of several regions make one uncertainty: `score`, `mean`, `min`, `max`, `product`, "
+    "`count`",
+    "rank_seconds": "how long a model of your own, or the tagger of spans, may be asked about open tasks for one "
+    "order; where that is too short for all, the tasks asked about are drawn at random",
+    "show_predictions": "which guesses people see: `always`, `never`, from so many labels on, such as `50`, or from 30 "
+    "labels on those that are right with so high a chance: `80%`",
+    "audit_share": "the share of tasks that are drawn at random to measure the accuracy; 0 stops it",
+    "weights": "where several things are asked, how much each control counts in the order, as JSON: 1 where nothing is "
+    'given, 0 for not at all: `{"sentiment": 2, "topic": 0.5}`',
+    "uncertainty_from": "the model version of predictions that are on the tasks already, such as those of your "
+    "detector: the order goes by their scores, and nothing is hosted",
+    "annotators": "`on`, or `off`: nothing is shown about the people who label",
+    "ordered": "by control its labels from the lowest to the highest, where they have an order, as JSON: "
+    '`{"grade": ["poor", "fair", "good"]}`',
+    "suspects": "labels that are likely wrong are found after each round: `list`; their tasks stand in a tab of the "
+    "tool too: `tab`; or `off`",
+    "worth_points": "when to stop: how many points of accuracy 100 labels must be worth",
+    "target_accuracy": "when to stop: the accuracy that is wanted on all tasks, such as `0.95`; 0: none",
+    "budget": "when to stop: how many labels there may be; 0: no matter",
+}
+"""What each option is for, in the reference of options (`make docs`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +151,7 @@ class ProjectOptions:
     def __post_init__(self) -> None:
         if not self.strategy:
             raise SettingsError("'strategy' is empty: give a query strategy's name, e.g. \"margin\".")
-        for name, low, high in (
-            ("cold_start", 0, 10_000),
-            ("window", 1, 10_000),
-            ("quiet_seconds", 0.0, 3600.0),
-            ("max_wait_seconds", 0.0, 86_400.0),
-            ("seed", 0, 2**32 - 1),
-            ("rank_seconds", 1.0, 3600.0),
-            ("audit_share", 0.0, 0.5),
-            ("worth_points", 0.0, 100.0),
-            ("target_accuracy", 0.0, 1.0),
-            ("budget", 0, 100_000_000),
-        ):
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")

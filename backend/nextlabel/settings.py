@@ -23,6 +23,50 @@ _MAY_BE_FILES = (
 )
 _LARGEST_SECRET = 100_000
 
+MEANINGS: Mapping[str, str] = {
+    "NEXTLABEL_HOME": "state: database, models, cached features",
+    "NEXTLABEL_DATABASE_URL": "or `postgresql://…` where several machines work",
+    "NEXTLABEL_MODELS_URL": "anything that fsspec can write, e.g. `s3://bucket/models`; of this installation alone, "
+    "for files in it that belong to no version are deleted",
+    "REDIS_URL": "without it `nextlabel up` starts one of its own; set it where backend and worker are on different "
+    "machines",
+    "NEXTLABEL_CONNECTOR": "the kind of tool that projects without another are of",
+    "NEXTLABEL_USER": "what tools must show with each question, made and kept where it is not given",
+    "NEXTLABEL_PASSWORD": "the same",
+    "NEXTLABEL_WEBHOOK_SECRET": "the same, with each event",
+    "NEXTLABEL_BACKEND_URL": "where the tool finds nextlabel; without it where `up` or `serve` was last started",
+    "LABEL_STUDIO_URL": "for `connect`: where the tool is, as nextlabel reaches it",
+    "LABEL_STUDIO_API_KEY": "for `connect`: an access token of the tool",
+    "NEXTLABEL_HOST": "the address that `up` and `serve` listen on, as `--host`; the image listens on all",
+    "NEXTLABEL_WEB_WORKERS": "processes that answer",
+    "NEXTLABEL_WEB_THREADS": "threads of each of them",
+    "NEXTLABEL_WORKERS": "processes that learn, on this machine",
+    "NEXTLABEL_RECONCILE_SECONDS": "how often labels are pulled even if no webhook came",
+    "NEXTLABEL_FULL_RECONCILE_HOURS": "how often everything is read again, whatever seems to have changed; also when "
+    "`nextlabel work` or `up` starts",
+    "NEXTLABEL_KEEP_MODELS": "how many versions, and orders, of each project are kept whole, always also those in "
+    "service now and before, and those of the last two orders; of older ones the figures stay",
+    "NEXTLABEL_MAX_REQUEST_MB": "the largest request that is read",
+    "NEXTLABEL_EMBEDDINGS": "a folder with a sentence model, or its name on the hub once it is downloaded",
+    "NEXTLABEL_IMAGE_EMBEDDINGS": "the same for pictures (ONNX)",
+    "NEXTLABEL_MODEL": "models of your own, `[name=]path/to/model.py:Class`, with commas between them",
+    "NEXTLABEL_MODEL_START_SECONDS": "how long such a model may take to load",
+    "NEXTLABEL_MODEL_PREDICT_SECONDS": "to answer one request of a few tasks",
+    "NEXTLABEL_MODEL_FIT_SECONDS": "to learn",
+    "NEXTLABEL_MODEL_MEMORY_MB": "how much address space it may have (Linux); 0: any",
+    "NEXTLABEL_MODEL_IDLE_SECONDS": "for how long a model, ours or yours, stays in memory when nobody asks it; of at "
+    "most 64 projects",
+    "NEXTLABEL_FILE_HOSTS": "where pictures and other files may be read from beside the tool: `images.example.org`, "
+    "`.example.org` (all below it), and with its port what is in a private network, `minio.internal:9000`. Storage to "
+    "whose signed addresses Label Studio redirects counts too",
+    "NEXTLABEL_STRATEGY_FUNCTIONS": "functions that a project may name as its strategy, `modal:package.module.function`"
+    " or `function:…`, with commas between them; no other is imported",
+    "NEXTLABEL_LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
+    "NEXTLABEL_LOG": "`text`, or `json`: one JSON object a line, with the ids of requests and jobs",
+    "NEXTLABEL_METRICS": "`token`, or `open`: `/metrics` takes no token",
+}
+"""What each variable is for, in the reference of settings (`make docs`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

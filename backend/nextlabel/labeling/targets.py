@@ -196,6 +196,6 @@ class LabelSchema:
             reasons = " ".join(f"Control '{name[:_LONGEST_NAME]}': {why}" for name, why in found)
             raise SchemaError(
                 "The labeling config holds nothing that nextlabel can learn. "
-                f"{reasons or 'It has no control at all.'} The README lists what is learned; for anything else, "
+                f"{reasons or 'It has no control at all.'} docs/learned.md lists what is learned; for anything else, "
                 "serve a model of your own (`nextlabel serve --model`)."
             )

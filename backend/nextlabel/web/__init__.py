@@ -17,7 +17,7 @@ from nextlabel.service.figures import Figures
 from nextlabel.service.overview import Overview
 from nextlabel.service.tokens import Tokens
 from nextlabel.service.versions import Versions
-from nextlabel.web import api, errors, metrics, ml_backend, v1
+from nextlabel.web import api, documentation, errors, metrics, ml_backend, v1
 from nextlabel.web.authentication import Authentication
 from nextlabel.web.pages import Pages
 
@@ -63,6 +63,7 @@ def create_app(
     app.register_blueprint(api.routes(service, authentication))
     if pages is not None:
         app.register_blueprint(pages.routes())
+        app.register_blueprint(documentation.routes())
     if operations is not None:
         _add_operations(app, service, operations)
     errors.answer_errors(app, max_request_mb)

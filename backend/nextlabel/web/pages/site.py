@@ -27,7 +27,7 @@ ReadProject = Callable[[str], dict[str, Any]]
 _LARGEST_FORM = 16_384  # bytes
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REPEATED = frozenset(("project", "one", "other", "next"))  # arguments that a page may show
-_HEADERS: Mapping[str, str] = {
+HEADERS: Mapping[str, str] = {
     # Nothing from elsewhere, nothing in the page itself that runs, and no page of ours within another.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -127,7 +127,7 @@ def _to_login() -> AnyResponse:
 
 def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
     _zip(response)
     if g.get("note") and response.mimetype == "text/html" and LIVE not in request.args and request.method == "GET":
         response.delete_cookie(NOTE)
