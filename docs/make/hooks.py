@@ -47,6 +47,13 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     return _LINK.sub(lambda found: found[1] + _moved(found[2], at, page.file.src_uri), markdown)
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """What may be wider than a phone can be reached and scrolled with a keyboard."""
+    html = html.replace("<pre>", '<pre tabindex="0">')
+    within = '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+    return html.replace("<table>", within).replace("</table>", "</table></div>")
+
+
 def _moved(target: str, source: str, page: str) -> str:
     if ":" in target or target.startswith("/"):
         return target

@@ -28,7 +28,7 @@ const entry = (section) => {
   const link = item.appendChild(document.createElement("a"));
   link.href = `${root}/${section.location}`;
   link.textContent = section.title;
-  item.appendChild(document.createElement("small")).textContent = section.text.slice(0, 120);
+  item.appendChild(document.createElement("small")).textContent = section.text.replaceAll(/(^| )# /g, " ").slice(0, 120);
   return item;
 };
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib.parse import urljoin
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, expect
+from werkzeug.serving import make_server
 
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import documentation
@@ -119,6 +122,50 @@ def test_a_clone_without_documentation_says_how_to_build_it(tmp_path: Path, monk
         answer = client.get("/docs/")
         assert (answer.status_code, answer.mimetype) == (404, "text/plain")
         assert "`make docs`" in answer.text
+
+
+@pytest.fixture
+def phone(client: FlaskClient, chromium: Browser) -> Iterator[Page]:
+    """One on which no page complained, and for which nothing came from elsewhere."""
+    server = make_server("127.0.0.1", 0, client.application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    home = f"http://127.0.0.1:{server.server_port}"
+    context = chromium.new_context(base_url=home, viewport={"width": 360, "height": 740})
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None)
+    page.on("pageerror", lambda it: complaints.append(str(it)))
+    page.on("request", lambda it: complaints.append(it.url) if not it.url.startswith(home) else None)
+    yield page
+    context.close()
+    server.shutdown()
+    thread.join()
+    assert complaints == []
+
+
+def _fits_and_can_be_used(page: Page, name: str, axe: str) -> None:
+    page.goto(f"/docs/{name}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+    found = page.evaluate(f"{axe}; axe.run(document, {{resultTypes: ['violations']}})")["violations"]
+    assert not [(one["id"], name) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def test_a_page_is_searched_for_and_read_on_a_phone(phone: Page, axe: str) -> None:
+    _fits_and_can_be_used(phone, "index.html", axe)
+    _fits_and_can_be_used(phone, "reference/settings.html", axe)
+    phone.get_by_role("searchbox").fill("audit tasks and")
+    expect(phone.locator("#found a").first).to_have_text("Audit tasks and accuracy")
+    phone.get_by_role("searchbox").press("Enter")
+    phone.wait_for_url("**/docs/concepts/audits.html*")
+    expect(phone.get_by_role("img", name=re.compile("One task in ten"))).to_be_visible()
+    phone.get_by_role("searchbox").fill("qzxv")
+    expect(phone.locator("#found")).to_have_text("Nothing found.")
+
+
+@pytest.mark.everything
+def test_every_page_fits_a_phone_and_axe_finds_nothing_serious(phone: Page, site: Path, axe: str) -> None:
+    for page in sorted(one.relative_to(site).as_posix() for one in site.rglob("*.html")):
+        _fits_and_can_be_used(phone, page, axe)
 
 
 @pytest.mark.everything

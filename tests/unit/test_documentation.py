@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -155,6 +156,20 @@ def test_python_on_a_page_can_be_read_and_imports_what_there_is(name: str) -> No
             if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("nextlabel"):
                 module = import_module(one.module or "")
                 assert all(hasattr(module, each.name) for each in one.names), ast.unparse(one)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_belongs_to_an_item_of_a_list_is_indented_so_that_the_site_shows_it(name: str) -> None:
+    """Markdown as the repository's site reads it takes two or three spaces, the documentation's own takes four."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    outside, found = True, []
+    for number, (before, line) in enumerate(pairwise(lines), start=2):
+        if line.lstrip().startswith("```"):
+            found += [number] if outside and line.startswith(" ") else []
+            outside = not outside
+        elif outside and not before and re.match(r" {1,3}\S", line):
+            found.append(number)
+    assert not found, f"lines {found}"
 
 
 # --- pages and pictures that are made from the code --------------------------------------------------------
