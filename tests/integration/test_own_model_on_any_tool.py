@@ -32,6 +32,7 @@ from nextlabel_connectors.memory import MemoryTool
 
 MODELS = Path(__file__).parent / "models"
 FILE = MODELS / "estimators.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "own_model.py"
 TEXT = (Input("text"),)
 Floats = NDArray[np.float64]
 TeamOf = Callable[..., Team]
@@ -41,6 +42,7 @@ TeamOf = Callable[..., Team]
 def installed(settings: Settings) -> Iterator[Parts]:
     """An installation with scikit-learn models of one file, and a model for label-studio-ml."""
     named = f"letters={FILE}:letters,amounts={FILE}:amounts,words={MODELS}/one_x.py:TextClassifier"
+    named += f",example={EXAMPLE}:subjects"
     own = replace(settings, models=named)
     parts = wiring.build(own, own.redis_url or "")
     yield parts
@@ -92,8 +94,8 @@ KINDS = {
 }
 
 
-def estimators() -> Any:
-    spec = importlib.util.spec_from_file_location("the_teams_own", FILE)
+def estimators(file: Path = FILE) -> Any:
+    spec = importlib.util.spec_from_file_location("the_teams_own", file)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -163,6 +165,23 @@ def test_one_model_file_learns_any_target_it_suits_and_orders_by_its_own_probabi
         assert answer.guesses == prediction.guesses
         assert (guess.target, guess.label) == (kind.target.name, kind.target.read(guess.label))
         assert guess.confidence == pytest.approx(1 - unsure_of_it, abs=1e-6)
+
+
+def test_the_model_of_the_documentation_is_hosted_and_its_own_doubts_make_the_order(
+    tool: MemoryTool, installed: Parts
+) -> None:
+    kind = replace(KINDS["a single choice"], model="example")
+    team = team_for(kind, tool, installed)
+    team.import_mails(40)
+    done = label(team, kind, 16)
+    assert team.run().failure == ""
+    tasks = texts_of(team)
+    learned = [task.id for task, _ in installed.store.annotated(team.project)]
+    model = estimators(EXAMPLE).subjects()
+    model.fit([str(tasks[task].data["text"]) for task in learned], [done[task] for task in learned])
+    served = team.queue()
+    chances = model.predict_proba([str(tasks[task].data["text"]) for task in served])
+    assert [unsure(team)[task] for task in served] == pytest.approx(1 - chances.max(axis=1), abs=1e-6)
 
 
 def test_a_label_that_was_changed_is_learned_and_one_that_does_not_fit_teaches_nothing(

@@ -129,6 +129,22 @@ def test_the_check_of_commands_can_fail() -> None:
     assert sum(1 for page in PAGES for _ in typed(page)) > 100
 
 
+def test_every_file_service_and_profile_of_compose_that_a_page_names_is_there() -> None:
+    composed = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    services = set(re.findall(r"^  ([a-z-]+):$", composed, re.MULTILINE))
+    lines = [line for page in PAGES for text in blocks(page, "sh", "") for line in text.splitlines()]
+    checked = 0
+    for line in (one for one in lines if re.search(r"\bcompose\b", one) and not one.lstrip().startswith("#")):
+        for file in re.findall(r"-f (\S+)", line):
+            assert (ROOT / file).is_file(), line
+        for profile in re.findall(r"--profile (\S+)", line):
+            assert f'profiles: ["{profile}"]' in composed, line
+        for service in re.findall(r"\b(?:exec|--entrypoint \w+) ([a-z-]+)", line):
+            assert service in services, line
+        checked += 1
+    assert checked > 15
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_target_of_make_that_a_page_names_is_there(name: str) -> None:
     made = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
