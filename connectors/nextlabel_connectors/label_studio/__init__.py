@@ -18,7 +18,7 @@ class LabelStudio:
 
     title = "Label Studio"
     address = "the address that people open in their browser"
-    token = "an access token, best of an account of its own (Account & Settings › Access Token)"  # noqa: S105
+    token = "an access token, best of an account of its own (Account & Settings › Personal Access Token)"  # noqa: S105
 
     def __init__(self) -> None:
         dialect = LabelStudioDialect()

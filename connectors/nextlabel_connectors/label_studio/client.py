@@ -144,7 +144,7 @@ class LabelStudioClient:
         if response.status_code in (400, 401):
             raise Refused(
                 f"Label Studio at {self.url} refused the personal access token ({response.status_code}): it is "
-                "expired, revoked or mistyped. Create a new one under Account & Settings → Access Token.",
+                "expired, revoked or mistyped. Create a new one under Account & Settings → Personal Access Token.",
                 response.status_code,
                 "personal access token refused",
             )
@@ -225,8 +225,8 @@ def _refusal(url: str, path: str, status: int, detail: str) -> str:
     stated = f" It says: {detail}" if detail else ""
     if status == httpx.codes.UNAUTHORIZED:
         return (
-            f"Label Studio at {url} refused the token (401): create one under Account & Settings → Access Token. "
-            "Legacy tokens are off by default; a personal access token works, or start Label Studio with "
+            f"Label Studio at {url} refused the token (401): create one under Account & Settings → Personal Access "
+            "Token. Legacy tokens are off by default; to allow them start Label Studio with "
             f"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true.{stated}"
         )
     if status == httpx.codes.FORBIDDEN:
