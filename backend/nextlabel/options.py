@@ -58,8 +58,12 @@ MEANINGS: Mapping[str, str] = {
     "annotators": "`on`, or `off`: nothing is shown about the people who label",
     "ordered": "by control its labels from the lowest to the highest, where they have an order, as JSON: "
     '`{"grade": ["poor", "fair", "good"]}`',
+    "confidence": "the control by which people say how sure they are of an annotation, such as `<Rating "
+    'name="confidence" …/>`: it is not learned, and weighs the other labels of the annotation, from a fifth at its '
+    "lowest value to 1 at its highest, and 1 where none is given; of single and several choices and numbers",
     "suspects": "labels that are likely wrong are found after each round: `list`; their tasks stand in a tab of the "
-    "tool too: `tab`; or `off`",
+    "tool too: `tab`; at most 20 of them at a time are served once more to somebody else, one among twenty tasks and "
+    "with no guess shown: `queue`, where Label Studio's project asks for one annotation per task; or `off`",
     "worth_points": "when to stop: how many points of accuracy 100 labels must be worth",
     "target_accuracy": "when to stop: the accuracy that is wanted on all tasks, such as `0.95`; 0: none",
     "budget": "when to stop: how many labels there may be; 0: no matter",

@@ -64,6 +64,7 @@ MEANINGS: Mapping[str, str] = {
     "NEXTLABEL_LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "NEXTLABEL_LOG": "`text`, or `json`: one JSON object a line, with the ids of requests and jobs",
     "NEXTLABEL_METRICS": "`token`, or `open`: `/metrics` takes no token",
+    "NEXTLABEL_NOTES_URL": "a webhook that takes Slack's messages, for notes to people; a secret",
 }
 """What each variable is for, in the reference of settings (`make docs`)."""
 

@@ -19,6 +19,7 @@ from nextlabel.learning.pools import Examples
 from nextlabel.learning.workbench import Champion
 
 _LEAST_AUDITS = 50  # for what is measured on audit tasks
+_SETTLED = 50  # labels, before which a version that gives other labels to many tasks is only learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     yield sanity.vanished(target.name, target.kind, before, new.examples.labels)
     yield sanity.fell(target.name, new.metrics, champion.metrics)
     yield sanity.constant(target.name, alike, champion.metrics)
-    if estimator := _informative(champion, target.name):
+    if len(before) >= _SETTLED and (estimator := _informative(champion, target.name)):
         yield from _drift(new, estimator)
 
 

@@ -10,6 +10,11 @@ from nextlabel.evaluation import sanity
 from nextlabel.evaluation.accuracy import figures_of
 from nextlabel.evaluation.promotion import Promotion, sanity_first
 from nextlabel.evaluation.sanity import Check
+from nextlabel.features.source import Source
+from nextlabel.labeling import Input, LabelSchema, ModelVersion, Target, Task, TaskId
+from nextlabel.learning.targets import TargetsWorkbench
+from nextlabel.learning.workbench import Champion
+from nextlabel.ports.state import Labeled
 
 rng = np.random.default_rng(0)
 ROWS = rng.random((60, 8))
@@ -61,3 +66,22 @@ def test_a_check_fails_where_it_should_and_nowhere_else(good: Check, bad: Check)
     better = Promotion(True, "better")
     assert sanity_first([good], better) == better
     assert sanity_first([bad], better).promoted is not bad.stops
+
+
+def test_a_version_that_changes_its_mind_is_worth_a_look_once_the_one_before_had_fifty_labels() -> None:
+    tasks = [Task(TaskId(str(n)), {"text": f"{'good' if n % 2 else 'bad'} thing {n % 7}"}) for n in range(200)]
+    schema = LabelSchema((Target("q", "choice", (Input("text"),), ("a", "b")),))
+
+    def drift_after(labels: int) -> bool:
+        """Whether that is looked into, where as many labels and twice as many contrary ones are learned next."""
+        given = [{"q": "ab"[n % 2]} for n in range(labels)] + [{"q": "ba"[n % 2]} for n in range(labels, 3 * labels)]
+
+        def bench(n: int) -> TargetsWorkbench:
+            labeled = Labeled(tuple(tasks[:n]), tuple(given[:n]), (None,) * n)
+            return TargetsWorkbench(schema, labeled, tasks[n:], Source(), seed=0)
+
+        first = bench(labels)
+        champion = Champion(ModelVersion("1"), first.learn(None, lambda: None).model, first.labels, True, {})
+        return "q.check_drift" in bench(3 * labels).learn(champion, lambda: None).metrics
+
+    assert (drift_after(49), drift_after(50)) == (False, True)
