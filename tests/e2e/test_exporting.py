@@ -52,3 +52,30 @@ def test_a_pool_with_its_predictions_is_imported_and_audit_tasks_stay_blind(
     assert {text: given for text, given in shown.items() if given} == {
         one["data"]["text"]: labels_in(one["predictions"][0]["result"]) for one in exported if one["id"] not in blind
     }
+
+
+def test_a_round_and_an_order_by_hand_and_the_story_of_the_project(
+    label_studio: LabelStudioServer, owner: LabelStudioPerson, nextlabel: Nextlabel, tmp_path: Path
+) -> None:
+    project = owner.create_project("winter or kitchen", single_choice(LABELS))
+    owner.import_tasks(project, [{"text": text} for text in texts(40)])
+    findings(nextlabel.connect(project, label_studio.legacy_access, "cold_start=0"))
+    findings_before = owner.predictions_held(project)
+    for _ in range(12):
+        task = owner.next_task(project)
+        assert task is not None
+        owner.submit(task["id"], label_of(task["data"]["text"]))
+    trained = nextlabel.command("train", str(project), "--json")
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["labels"] == 12
+    before = nextlabel.queues(project)[-1].version
+    done = nextlabel.command("reorder", str(project), "--json")
+    assert done.returncode == 0, done.stderr
+    placed = json.loads(done.stdout)["queue"]
+    assert placed not in (before, *findings_before)
+    assert owner.project(project)["model_version"] == placed
+    path = tmp_path / "story.html"
+    assert nextlabel.command("report", str(project), "-o", str(path)).returncode == 0
+    story = path.read_text(encoding="utf-8")
+    assert nextlabel.trained(project)[-1].version in story
+    assert label_studio.legacy_access.url not in story
