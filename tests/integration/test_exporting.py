@@ -6,23 +6,23 @@ import csv
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import Result
 from pyarrow import parquet
 
 from integration import commands
+from integration.conftest import Team
 from integration.test_loop import STARS, TOPICS, say_everything, target_predictions
+from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.labeling import Task
 from nextlabel.service import export_files
 from nextlabel.settings import Settings
-
-if TYPE_CHECKING:
-    from integration.conftest import Team
+from nextlabel_connectors.memory import MemoryTool
 
 Run = Callable[..., Result]
 
@@ -140,3 +140,27 @@ def test_ten_times_the_tasks_take_no_more_memory(labeled: Team, tmp_path: Path) 
     labeled.import_mails(8_000)
     labeled.run()
     assert peak() < few + 2_000_000  # the tasks alone are more
+
+
+@pytest.mark.everything
+def test_a_teams_own_model_predicts_the_whole_pool_and_is_exported_by_its_own_code(
+    tool: MemoryTool, settings: Settings
+) -> None:
+    own = replace(settings, models=f"letters={Path(__file__).parent / 'models' / 'estimators.py'}:letters")
+    parts = wiring.build(own, own.redis_url or "")
+    team = Team(tool, parts, tool.create_project(["ham", "spam"]))
+    team.choose(model="letters")
+    team.import_mails(60)
+    team.run()
+    team.work(30)
+    team.run()
+    run = commands.on(settings)
+    lines = run("export", "predictions", "--project", team.project, NEXTLABEL_MODEL=own.models).stdout.splitlines()
+    given = {row["task"]: row["predictions"]["label"]["label"] for row in map(json.loads, lines)}
+    right = [given[task] == label for task, label in team.truth.items()]
+    assert (len(right), sum(right) > 45) == (60, True)
+    refused = run("export", "model", "--project", team.project, NEXTLABEL_MODEL=own.models)
+    assert refused.exit_code == EXIT_CONFIGURATION
+    assert "was learned by a model of your own (letters" in refused.stderr
+    parts.redis.close()
+    parts.database.dispose()

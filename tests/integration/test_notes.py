@@ -17,7 +17,9 @@ from sqlalchemy import update
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from integration import commands
 from nextlabel import wiring
+from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.cli.logs import set_up
 from nextlabel.errors import SettingsError
 from nextlabel.settings import Settings
@@ -275,3 +277,21 @@ def test_up_sends_notes_in_a_process_of_its_own(channel: Channel, tmp_path: Path
         assert channel.taken == ["nextlabel: Nothing can be written to /data: make room there."]
         assert SECRET not in nextlabel.log
         assert SECRET not in Path(f"/proc/{sender}/cmdline").read_text(encoding="utf-8")
+
+
+def test_the_webhook_is_tried_and_what_was_told_is_listed(team: Team, channel: Channel) -> None:
+    run = commands.on(team.parts.settings)
+    assert run("notes", "--test").exit_code == EXIT_CONFIGURATION
+    assert run("notes", "--test", NEXTLABEL_NOTES_URL=channel.url).exit_code == 0
+    assert channel.taken == ["nextlabel: notes to people arrive here."]
+    team.parts.notes.rolled_back(team.project, "ann rolled back")
+    (waiting,) = json.loads(run("notes", "--json").stdout)
+    told(team, channel)
+    (sent,) = json.loads(run("notes", "--json").stdout)
+    assert (waiting["waits"], sent["waits"], sent["project"], sent["sentence"]) == (
+        *(True, False),
+        *(team.project, "ann rolled back"),
+    )
+    channel.answer = 403
+    refused = run("notes", "--test", NEXTLABEL_NOTES_URL=channel.url)
+    assert (refused.exit_code, "the answer was 403" in refused.stdout, SECRET in refused.output) == (1, True, False)

@@ -147,6 +147,10 @@ class Notes:
                 self.send_waiting()
             time.sleep(_EVERY_SECONDS)
 
+    def try_now(self) -> str:
+        """Send a note that says only that it can be; returns why it was not taken, "" where it was."""
+        return self._post(Note("", "stop", "", "notes to people arrive here.")) if self.url else "no address is set"
+
     def send_waiting(self) -> int:
         """Send what is to be sent now; returns how much was. Raises `StorageError`."""
         if not self.url:

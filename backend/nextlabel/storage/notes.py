@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from nextlabel.storage.database import Database
+from nextlabel.storage.database import Database, in_utc
 from nextlabel.storage.database.tables import notes
 
 _LONGEST = 2_000  # characters of a sentence
@@ -24,6 +24,18 @@ class Note:
     key: str
     sentence: str
     tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A note as people ask for it: whether it still ``waits`` to be sent, and how often that was tried."""
+
+    at: datetime
+    project: str
+    kind: str
+    sentence: str
+    tries: int
+    waits: bool
 
 
 class StoredNotes:
@@ -73,6 +85,15 @@ class StoredNotes:
         due = select(notes).where(of.again_at.is_not(None), of.again_at <= now).order_by(of.at).limit(most)
         with self._database.read() as sql:
             return [Note(row.project, row.kind, row.key, row.sentence, row.tries) for row in sql.execute(due)]
+
+    def last(self, n: int) -> Sequence[Told]:
+        """The last n that were noted and are not over, newest first."""
+        found = select(notes).order_by(notes.c.at.desc()).limit(n)
+        with self._database.read() as sql:
+            return [
+                Told(in_utc(row.at), row.project, row.kind, row.sentence, row.tries, waits=row.again_at is not None)
+                for row in sql.execute(found)
+            ]
 
     def claim(self, note: Note, again_at: datetime) -> bool:
         """Count a try, and have nobody else try before that time; returns whether this process is the one to try."""
