@@ -70,7 +70,7 @@ def as_onnx(state: State, about: Mapping[str, str]) -> OnnxModel:
 
     Outputs are, of a single choice, ``TARGET.label`` and ``TARGET.probabilities``; of several labels
     ``TARGET.chances`` and ``TARGET.given``; of a number ``TARGET.mean`` and ``TARGET.spread``. The labels, in the order
-    of the columns, stand in the metadata as ``TARGET.labels``.
+    of the columns, stand in the metadata as ``TARGET.labels``, and what each input is as ``INPUT.input``.
 
     Raises `ConfigurationError` where no target can be written so, or the package onnx is missing.
     """
@@ -92,7 +92,9 @@ def as_onnx(state: State, about: Mapping[str, str]) -> OnnxModel:
             f"This model cannot be written as ONNX ({reasons}). ONNX is for models on tables, vectors and pictures; "
             "export it as skops instead."
         )
-    return OnnxModel(graph.content({**about, **labels}), {name: given[name] for name in graph.inputs}, left_out)
+    inputs = {name: given[name] for name in graph.inputs}
+    words = {f"{name}.input": one.words for name, one in inputs.items()}
+    return OnnxModel(graph.content({**about, **labels, **words}), inputs, left_out)
 
 
 def _write(graph: Graph, given: _Given, target: str, parts: State) -> None:

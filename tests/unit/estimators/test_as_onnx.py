@@ -58,7 +58,8 @@ def test_pictures_are_answered_alike_from_the_pixels_that_the_instructions_name(
     target = Target("digit", "choice", (Input("image", "image"),), DIGITS)
     model = ProjectModel({"digit": learned(target, tasks, labels, n * 3 // 4, source)})
     made = as_onnx(model.state(), {})
-    read = _as_instructed(made.inputs["image"].words)
+    known = onnxruntime.InferenceSession(made.content).get_modelmeta().custom_metadata_map
+    read = _as_instructed(known["image.input"])
     found = answers(made.content, {"image": np.stack([read(content) for content in files.values()])})
     expected = cast(ChoicePredictions, model.predict(tasks, source)["digit"])
     assert np.abs(found["digit.probabilities"] - expected.probabilities).max() < CLOSE
