@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import zlib
@@ -359,6 +360,21 @@ def test_why_a_task_is_next_names_the_chances_that_the_model_gives_it(ordered: T
     assert {rows[one["task"]] for one in shown if one["audit"]} == {AUDIT}
 
 
+def test_an_order_stands_where_it_cannot_be_explained(
+    ordered: Team, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("no features")
+
+    monkeypatch.setattr("nextlabel.loop.ordering.order_facts", fails)
+    ordered.work(10)
+    assert not ordered.run().failure
+    shown = ordered.parts.overview.queue(ordered.project)
+    assert ordered.in_force() == shown["queue"]
+    assert ({one["why"] for one in shown["tasks"]} - {AUDIT}, shown["uncertainty"]) == ({""}, [])
+    assert admin.get(f"/projects/{ordered.project}/queue").status_code == 200
+
+
 def test_viewers_who_may_annotate_see_no_guess_and_no_difference_between_audit_and_other_tasks(
     ordered: Team, viewer: Browser
 ) -> None:
@@ -368,7 +384,7 @@ def test_viewers_who_may_annotate_see_no_guess_and_no_difference_between_audit_a
     assert any(one["audit"] for one in shown["tasks"])
     assert "audit" not in page
     assert not re.search("unsure|rather|alike|%", table)
-    assert escape(shown["how"]) in page
+    assert "What the model is unsure of comes first" in page
     assert {len(row) for row in Page(table).rows} == {3}
 
 
@@ -648,6 +664,30 @@ def test_what_is_live_is_sent_again_only_when_it_has_changed(taught: Team, viewe
     taught.run()
     changed = viewer.get(path, **{"If-None-Match": first.headers["ETag"]})
     assert (changed.status_code, changed.headers["ETag"] != first.headers["ETag"]) == (200, True)
+
+
+def test_pages_go_out_zipped_but_for_those_that_repeat_what_their_address_holds(taught: Team, admin: Browser) -> None:
+    zips, versions = {"Accept-Encoding": "gzip"}, f"/projects/{taught.project}/versions"
+    for path in (versions, f"{versions}?all&live"):
+        plain, zipped = admin.get(path), admin.get(path, **zips)
+        assert (zipped.headers["Content-Encoding"], "Accept-Encoding" in zipped.headers["Vary"]) == ("gzip", True)
+        assert gzip.decompress(zipped.data) == plain.data
+    again = admin.get(f"{versions}?live", **zips, **{"If-None-Match": admin.get(f"{versions}?live").headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    for path in (f"{versions}/compare?one=nextlabel-1&other=nextlabel-2", f"/doctor?project={taught.project}"):
+        assert "Content-Encoding" not in admin.get(path, **zips).headers
+
+
+def test_what_was_made_for_one_role_or_session_is_shown_to_no_other(
+    app: Flask, ordered: Team, viewer: Browser, admin: Browser
+) -> None:
+    path, other = f"/projects/{ordered.project}/queue?live", logged_in(app, ordered, "admin")
+    assert "Why here" in admin.get(path).text
+    assert "Why here" not in viewer.get(path).text
+    assert "Why here" in admin.get(path).text
+    forms = f"/projects/{ordered.project}/versions?live"
+    for browser in (admin, other, admin):
+        assert set(re.findall(r'name="token" value="(\w+)"', browser.get(forms).text)) == {browser.token}
 
 
 def test_style_and_scripts_are_kept_by_browsers_as_long_as_they_are_the_same(nobody: Browser) -> None:

@@ -35,8 +35,9 @@ def order_facts(
 ) -> OrderFacts:
     """``rows`` are the candidates that were chosen, the first first; ``labels`` are those in force."""
     some = list(rows[:_MOST_TASKS])
-    everyone = candidates.uncertainty(np.arange(len(candidates.tasks)))
-    histogram, _ = np.histogram(np.clip(everyone, 0, 1), bins=_PARTS, range=(0, 1))
+    given = candidates.uncertainty(np.arange(len(candidates.tasks)))
+    everyone = np.clip(np.nan_to_num(given, nan=1.0), 0, 1)  # what is no number is no sureness
+    histogram, _ = np.histogram(everyone, bins=_PARTS, range=(0, 1))
     outside = candidates.outside is not None
     predicted = {} if outside or not informative else candidates.target_predictions
     tasks = _tasks(candidates, some, everyone, seed)

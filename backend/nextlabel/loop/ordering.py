@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from nextlabel.errors import VersionTaken
+from nextlabel.errors import StorageError, VersionTaken
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.showing import showing
 from nextlabel.features.work import Progress, Shards
@@ -33,6 +34,8 @@ from nextlabel.ports.state import (
 )
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import Connector, QueueReceipt, ShowsOthers, versions_held
+
+log = logging.getLogger("nextlabel.loop.ordering")
 
 _NAMES = 5  # that are tried for one order
 _CROWDED, _FEW_PLACES = 100, 50  # old orders in the tool, and the places of a new one then
@@ -130,10 +133,20 @@ class Ordering:
         queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), read.number_open)
         self.orders.announce(project, queue, fence=self.fence)
         if chosen.facts is not None:
-            self.orders.note_facts(project, receipt.version, chosen.facts())
+            self._explain(receipt.version, chosen.facts)
         if read.audits.draw is not None:
             self.reserves.note_blank(project, served.blank - served.audits)
         return receipt
+
+    def _explain(self, version: QueueVersion, facts: Callable[[], OrderFacts]) -> None:
+        """Keep why tasks stand where they do. The order stands: whatever fails here undoes nothing."""
+        project = self.connection.project
+        try:
+            self.orders.note_facts(project, version, facts())
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("project %s: it is not known why the tasks of %s stand where they do", project, version)
 
     def _choose(self, read: Read, serving: ModelRecord, model: Model, places: int, seed: int) -> _Chosen:
         """The top of the order of the project's strategy, and what is shown of each of these tasks."""

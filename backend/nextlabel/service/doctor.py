@@ -109,13 +109,13 @@ class Doctor:
         if symptom.project is None or not symptom.mend:
             return
         connection = self.overview.connections.get(symptom.project)
-        self.actions.add(who, f"mended: {symptom.remedy}", symptom.project)
         if symptom.mend == "connect":
             tool = connection.tool
             wanted = Wanted(tool.kind, tool.access, connection.at_tool, connection.callback_url, tool.name)
             self.connecting.connect(wanted, {}, report=report, progress=lambda step, n: None)
         else:
             self.job_queue.request_retraining(symptom.project, quiet=0.0, max_wait=0.0)
+        self.actions.add(who, f"mended: {symptom.remedy}", symptom.project)
 
     # --- the installation -------------------------------------------------------------------------------------------
 
