@@ -162,3 +162,18 @@ def test_where_no_review_is_wanted_any_more_none_is_served(flipped: tuple[Team, 
         assert bool(team.parts.reviews.waiting(team.project)) == (wanted == "queue")
         with team.tool.opened(team.at_tool) as it:
             assert any(row.wanted > 1 for row in it.rows.values()) == (wanted == "queue")
+
+
+def test_a_review_that_was_noted_and_no_more_is_begun_in_the_next_round(flipped: tuple[Team, list[TaskId]]) -> None:
+    team, _ = flipped
+    team.choose(suspects="queue")
+    team.work(1)
+    team.parts.turns.take(team.project)
+    task, *_ = team.parts.reviews.waiting(team.project)
+    with team.tool.opened(team.at_tool) as it:
+        it.rows[task].wanted = 1
+    team.work(1)
+    team.parts.turns.take(team.project)
+    assert task in team.parts.reviews.waiting(team.project)
+    with team.tool.opened(team.at_tool) as it:
+        assert it.rows[task].wanted == 2

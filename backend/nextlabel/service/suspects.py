@@ -175,6 +175,9 @@ class Suspects:
         if why_not := connector.why_not_again():
             log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
             return
+        for task in set(begun).intersection(waiting):
+            if connector.as_it_is(task) == begun[task]:  # whoever noted it came no further
+                connector.ask_again(task, begun[task])
         for task in [task for task in waiting if task not in begun][: AT_A_TIME - len(set(begun) & set(waiting))]:
             if (before := connector.as_it_is(task)) is not None:
                 self.reviews.begin(project, task, before)  # first: whatever happens then, it can be put back
