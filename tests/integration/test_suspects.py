@@ -122,6 +122,7 @@ def test_suspects_are_served_to_somebody_else_among_the_open_tasks_and_do_not_co
     team.parts.turns.take(team.project)  # they are put under review
     under_review = set(team.parts.reviews.waiting(team.project))
     assert (len(under_review & set(wrong)) >= 4, under_review <= {one["task"] for one in _all(team)}) == (True, True)
+    assert listed(team, settings)["under_review"] == len(under_review)
     team.work(1)
     team.parts.turns.take(team.project)  # they are in the order
     queue = team.queue()

@@ -61,5 +61,7 @@ def _lines(report: SuspectsReport) -> Iterator[str]:
         yield f"{target}: {found:,} of {counted(n, 'label')} likely wrong, by version {report.version}"
     for target, n in report.too_few.items():
         yield f"{target}: {counted(n, 'label')}; labels are suspected from {FEWEST} on"
+    if report.under_review:
+        yield f"{counted(report.under_review, 'task')} under review in the queue"
     if report.reviewed:
         yield f"{counted(report.reviewed, 'suspected label')} reviewed"

@@ -57,7 +57,7 @@ log = logging.getLogger("nextlabel.loop.turn")
 
 _HELD_BACK = "held back"
 _NAMED = 3
-_QUICKLY_FITTED = 1_000  # labels, up to which models are fitted twice after each round, and above now and then
+_QUICKLY_FITTED = 1_000  # labels, up to which models are fitted twice after each round; above when a check is due
 _LONG_SECONDS = 5.0  # of learning
 
 
@@ -204,19 +204,20 @@ class ActiveLearning:
         queue = self._ordering(connection, connector, fence, progress, fallbacks.append)
         read = now = read_tool()
         pulled, workbench = read.pulled, read.workbench
-        outcome, appeared = _Outcome(), pulled.appeared
+        outcome, appeared, took = _Outcome(), pulled.appeared, 0.0
         if self._is_news(project, workbench):
             self._fences.check(project, fence)
             progress("fit", len(workbench.labels))
             began = time.monotonic()
             outcome = self._learn(connection, connector, read, fence, partial(_keep_order_going, read_tool, queue))
-            if time.monotonic() - began > _LONG_SECONDS:  # what was open then is not what is open now
+            took = time.monotonic() - began
+            if took > _LONG_SECONDS:  # what was open then is not what is open now
                 now = read_tool()
                 appeared = appeared or now.pulled.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         with suppress(StaleWorker):  # what was published stays so
             is_due = self._check_whether_to_stop(project, workbench, outcome, fence)
-            if is_due or len(workbench.labels) <= _QUICKLY_FITTED:
+            if is_due or (took <= _LONG_SECONDS and len(workbench.labels) <= _QUICKLY_FITTED):
                 self._leave_out_what_is_in_doubt(connection, workbench, outcome, fence)
         missing = missing_fields(schema, now.workbench.everyone)
         return Round(

@@ -49,13 +49,15 @@ _TITLE = "nextlabel: suspected labels"
 @dataclass(frozen=True, slots=True)
 class SuspectsReport:
     """The labels that are suspected, the most doubtful first, and how many were reviewed. ``labels`` is by target how
-    many were looked into, by models of the ``version``; ``too_few`` of how many that is too little to go by."""
+    many were looked into, by models of the ``version``; ``too_few`` of how many that is too little to go by;
+    ``under_review`` how many tasks the tool serves once more for it."""
 
     version: str
     labels: Mapping[str, int]
     too_few: Mapping[str, int]
     suspects: Sequence[Suspect]
     reviewed: int
+    under_review: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class Suspects:
             {name: n for name, n in labels.items() if n < FEWEST},
             self.suspects.waiting(project),
             self.suspects.counted(project).reviewed,
+            len(self.reviews.begun(project)),
         )
 
 
