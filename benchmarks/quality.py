@@ -191,7 +191,7 @@ def robot_accuracies(seeds: int) -> list[list[float]]:
         raise ConfigurationError(
             f"{path} is missing: set WALL_ROBOT to UCI's sensor_readings_24 as CSV with a heading."
         )
-    return [kept(f"wall-robot-{seed}", partial(_robot, path, seed)) for seed in range(seeds)]
+    return [kept(f"wall-robot-{seed}.v2", partial(_robot, path, seed)) for seed in range(seeds)]
 
 
 def _robot(path: Path, seed: int) -> list[float]:
