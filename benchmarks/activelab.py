@@ -5,8 +5,8 @@ As in cleanlab's multiannotator-benchmarks: 3,000 readings by class, a third for
 start (some by two people), 1,000 open; 100 labels a round; extremely randomized trees on five folds, whose mean
 accuracy on the test rows counts; annotators confuse classes by one random matrix whose mean diagonal is .85. Their set
 has the four simplified distances; here they are made from the 24 sensors of ``sensor_readings_24`` (Freire et al.,
-2009, CC BY 4.0): the least of each arc, by which a decision tree tells every move. Beside it run the same order among new tasks alone, and
-among labeled ones alone, which says what choosing between the two is worth.
+2009, CC BY 4.0): the least of each arc, by which a decision tree tells every move. Beside it run the same order among
+new tasks alone, and among labeled ones alone, which says what choosing between the two is worth.
 """
 
 from __future__ import annotations
