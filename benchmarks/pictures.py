@@ -26,7 +26,7 @@ from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelSt
 from nextlabel_connectors.label_studio.testing.people import single_choice
 
 _FOLDER = Path(__file__).parent.parent / "docs" / "pages"
-_TASKS, _ROUNDS, _OF_A_ROUND, _SHARED = 500, 4, 40, 30
+_TASKS, _ROUNDS, _OF_A_ROUND, _SHARED = 400, 3, 40, 24
 _PATHS = ("project", "queue", "versions", "compare", "stopping", "suspects", "annotators", "jobs", "doctor")
 _WIDE, _PHONE = {"width": 1200, "height": 860}, {"width": 360, "height": 780}
 

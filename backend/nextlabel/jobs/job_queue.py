@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import inf
 from uuid import uuid4
 
@@ -203,6 +204,11 @@ class RqJobQueue:
             if at:
                 since[project] = min(since.get(project, inf), utcparse(_text(at)).timestamp())
         return since
+
+    def asked_at(self) -> datetime | None:
+        """When the job was made that this is asked in, by whatever asked for it; None outside of jobs."""
+        job = get_current_job()
+        return None if job is None or job.enqueued_at is None else job.enqueued_at.replace(tzinfo=UTC)
 
     def counts(self) -> dict[str, JobCounts]:
         """By RQ's queues, how many jobs wait and how many failed within a day."""

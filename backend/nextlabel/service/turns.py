@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from nextlabel.errors import (
     ArtifactError,
     ConfigurationError,
     HostedModelError,
-    JobQueueUnavailable,
     NextlabelError,
     NotConnected,
     ProjectGone,
@@ -149,7 +149,7 @@ class Turns:
         level = logging.ERROR if done.failure else logging.INFO if is_news else logging.DEBUG
         log.log(level, "%s (%.2f s)", summary, seconds)
         if is_news:
-            waited = self._waited(project) if done.receipt else None
+            waited = self._waited() if done.receipt else None
             kind = HostedModelError.__name__ if done.failure else ""
             self.rounds.add(project, seconds, summary, failed=bool(done.failure), waited=waited, kind=kind)
         if done.trained:  # labels came, perhaps without a webhook
@@ -163,12 +163,10 @@ class Turns:
         self.notes.after_round(done)
         return summary
 
-    def _waited(self, project: ProjectId) -> float | None:
-        """For how many seconds the label has waited that this round was asked for by."""
-        with suppress(JobQueueUnavailable):
-            since = self.job_queue.waiting_since().get(project)
-            return None if since is None else max(0.0, time.time() - since)
-        return None
+    def _waited(self) -> float | None:
+        """For how many seconds whoever asked for this round has waited; labels that came since wait for the next."""
+        asked_at = self.job_queue.asked_at()
+        return None if asked_at is None else max(0.0, (datetime.now(UTC) - asked_at).total_seconds())
 
     def may_clear(self, project: ProjectId) -> bool:
         """Whether old orders are left and nobody is at work: asked once a minute at most."""
