@@ -458,6 +458,17 @@ def test_each_number_of_a_project_leads_to_its_rows(shared: Team, viewer: Browse
     assert found["speed"]["median_seconds"] == 4.0
 
 
+def test_labels_that_several_people_share_are_compared_though_nothing_is_learned_from_them(shared: Team) -> None:
+    before = shared.parts.overview.project(shared.project)["agreement"]["label"]["n"]
+    for task in list(shared.truth)[:10]:  # which Benvenuto labeled alone
+        given = shared.parts.store.annotations_of(shared.project, [task])[task][0].labels
+        shared.tool.submit(shared.at_tool, task, str(given["label"]), "annalisa")
+    version = shared.serving.version
+    shared.parts.turns.take(shared.project)
+    assert shared.serving.version == version
+    assert shared.parts.overview.project(shared.project)["agreement"]["label"]["n"] == before + 10
+
+
 def test_a_label_waits_for_its_order_as_long_as_the_rounds_say(team: Team) -> None:
     for seconds, failed in ((1.0, False), (2.0, False), (9.0, False), (50.0, True)):
         team.parts.rounds.add(team.project, 0.5, "learned", failed=failed, waited=seconds)

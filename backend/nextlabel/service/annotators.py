@@ -83,13 +83,17 @@ class Annotators:
         )
         return report if names else _without_names(report, self._pseudonyms(connection, report))
 
-    def after_round(self, project: ProjectId) -> None:
-        """How far people agree is computed and kept, for pages: names are no part of it. Whatever fails waits for the
-        next round."""
+    def after_round(self, project: ProjectId, *, learned: bool) -> None:
+        """How far people agree is computed and kept, for pages, where the round has ``learned`` something or people
+        share other tasks than before: names are no part of it. Whatever fails waits for the next round."""
         try:
-            connection = self.connections.get(project)
-            wanted = connection.options.annotators != "off" and self.store.shared_tasks(project) >= FEWEST_SHARED
-            self.agreements.replace(project, self._agreement(connection) if wanted else {})
+            connection, shared = self.connections.get(project), self.store.shared_tasks(project)
+            known = {one["of"] for one in self.agreements.of(project).values()}
+            if not learned and (shared < FEWEST_SHARED or known == {shared}):
+                return
+            wanted = connection.options.annotators != "off" and shared >= FEWEST_SHARED
+            found = self._agreement(connection) if wanted else {}
+            self.agreements.replace(project, {target: one | {"of": shared} for target, one in found.items()})
         except NextlabelError as error:
             log.warning("project %s: the agreement of annotators is as it was: %s", project, error)
 
