@@ -40,6 +40,7 @@ _COMMANDS = {
     "completion": ("completion", "The script by which a shell completes commands"),
     "connect": ("connecting", "Introduce a project of a labeling tool, or check it again"),
     "credentials": ("showing", "How tools and people show who they are"),
+    "demo": ("demo", "See the loop on real data, with no labeling tool"),
     "disconnect": ("disconnecting", "Leave a project as it was before `connect`"),
     "doctor": ("doctor", "What is wrong, why, and what to do"),
     "embeddings": ("embeddings", "Ready-made models that read texts and pictures"),
