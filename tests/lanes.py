@@ -5,27 +5,32 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-_LABEL_STUDIO = "Label Studio"
-# Tests of one tool run in one process, one after the other, so that it is started once.
+_LABEL_STUDIO, _ANOTHER = "Label Studio", "another Label Studio"
+# Tests of one tool run in one process, one after the other, so that it is started once. Label Studio's take longest and
+# have two.
 _TOOLS = {
     "tests/contract/test_doccano": "doccano",
     "tests/contract/test_fiftyone": "FiftyOne",
     "tests/e2e/test_fiftyone": "FiftyOne",
-    "tests/contract/test_label_studio": _LABEL_STUDIO,
+    "tests/contract/test_label_studio": _ANOTHER,
+    "tests/e2e/test_s": _ANOTHER,
+    "tests/e2e/test_t": _ANOTHER,
+    "tests/e2e/test_w": _ANOTHER,
     "tests/e2e/": _LABEL_STUDIO,
 }
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """All that needs Label Studio in one process, beside which the others work off the rest, each tool in one of them.
+    """What needs Label Studio begins at once in one process, beside which the others work off the rest, each tool in
+    one of them; the other half of it comes last, so that no process is left without work.
 
     pytest-xdist's own groups (3.8) have no effect under pytest 9.2.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """It takes longest, and begins at once."""
-        if _LABEL_STUDIO in self.workqueue:
-            self.workqueue.move_to_end(_LABEL_STUDIO, last=False)
+        for lane in (_LABEL_STUDIO, _ANOTHER):
+            if lane in self.workqueue:
+                self.workqueue.move_to_end(lane, last=lane == _ANOTHER)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
