@@ -15,7 +15,7 @@ import pytest
 
 from earlier_releases import score_windows_by_place
 from nextlabel.errors import ToolRejected, ToolUnavailable
-from nextlabel.labeling import QueueVersion, ToolProjectId, labels_in_force
+from nextlabel.labeling import QueueVersion, TaskId, ToolProjectId, labels_in_force
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.contract import (
     AsksAgainContract,
@@ -199,6 +199,39 @@ def test_disconnecting_tells_what_is_ours_from_what_a_team_made(
 
     list(scene.calls_us.disconnect(received, values, similar=True))
     assert set(harness.calls(scene.project)) == calls
+
+
+def test_what_a_team_changes_of_a_task_under_review_stays_and_nothing_of_ours_does(
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
+) -> None:
+    scene, owner = set_scene(harness, 5), label_studio.owner
+    project, (theirs, withdrawn, reviewed, skipped, other) = int(scene.project), scene.tasks
+    given = {task: scene.submit(task, "spam") for task in scene.tasks}
+    before = {task: scene.again.as_it_is(task) for task in scene.tasks}
+    for task, had in before.items():
+        assert had is not None
+        scene.again.ask_again(task, had)
+    owner.change_task(int(theirs), overlap=1)  # Label Studio does not count anew: it would be open for good
+    harness.withdraw(scene.project, given[withdrawn])
+    second = scene.submit(reviewed, "ham", by="ben")
+    harness.withdraw(scene.project, second)
+    scene.skip(skipped, by="ben")
+
+    def settled() -> dict[TaskId, tuple[int, bool]]:
+        for task, had in before.items():
+            assert had is not None
+            scene.again.settle(task, had)
+        return {TaskId(str(one["id"])): (one["overlap"], one["is_labeled"]) for one in owner.tasks(project)}
+
+    as_before = dict.fromkeys(scene.tasks, (1, True)) | {withdrawn: (1, False)}
+    assert settled() == as_before
+    had = before[other]
+    assert had is not None
+    scene.again.ask_again(other, had)
+    owner.change_project(project, maximum_annotations=2)
+    assert settled()[other] == (2, False), "as the team has it now, and not as it was"
+    owner.change_project(project, maximum_annotations=1)
+    assert settled() == as_before
 
 
 def test_a_missing_label_studio_says_how_to_get_one(tmp_path: Path) -> None:

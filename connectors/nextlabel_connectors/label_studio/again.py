@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from nextlabel.labeling import TaskId, ToolProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient, Refused
-from nextlabel_connectors.label_studio.payloads import JsonObject, as_object
+from nextlabel_connectors.label_studio.payloads import JsonObject, as_list, as_object
 from nextlabel_connectors.label_studio.project import fetch_project
 
 _GONE = 404
@@ -44,9 +44,17 @@ class Again:
         self.client.patch(_path(task), {"overlap": _raised(before), "is_labeled": False})
 
     def settle(self, task: TaskId, before: Mapping[str, object]) -> None:
+        """An overlap that is not the one `ask` wrote is the team's, and so is every one since the project asks for
+        several annotations: then only the task's state is made what Label Studio itself would have of it."""
         found = self._fetch(task)
-        if found is not None and found.get("overlap") == _raised(before):
-            self.client.patch(_path(task), {"overlap": before["overlap"], "is_labeled": _has_label(found)})
+        if found is None:
+            return
+        project = fetch_project(self.client, self.project).raw
+        if found.get("overlap") == _raised(before) and project.get("maximum_annotations") == 1:
+            labeled = _people(found, project) > 0  # somebody may have withdrawn it since
+            self.client.patch(_path(task), {"overlap": before["overlap"], "is_labeled": labeled})
+        elif found.get("is_labeled") is False and _people(found, project) >= _overlap(found):
+            self.client.patch(_path(task), {"is_labeled": True})
 
     def _fetch(self, task: TaskId) -> JsonObject | None:
         try:
@@ -58,14 +66,19 @@ class Again:
 
 
 def _raised(before: Mapping[str, object]) -> int:
-    overlap = before.get("overlap")
-    return (overlap if isinstance(overlap, int) else 1) + 1
+    return _overlap(before) + 1
 
 
-def _has_label(task: JsonObject) -> bool:
-    """Somebody may have withdrawn it since."""
-    number = task.get("total_annotations")
-    return isinstance(number, int) and number > 0
+def _overlap(task: Mapping[str, object]) -> int:
+    overlap = task.get("overlap")
+    return overlap if isinstance(overlap, int) else 1
+
+
+def _people(task: JsonObject, project: Mapping[str, object]) -> int:
+    """How many have labeled it, as Label Studio counts them."""
+    skips_count = project.get("skip_queue") == "IGNORE_SKIPPED"
+    given = [as_object(one, "annotation") for one in as_list(task.get("annotations") or [], "annotations")]
+    return len({str(one.get("completed_by")) for one in given if skips_count or not one.get("was_cancelled")})
 
 
 def _path(task: TaskId) -> str:

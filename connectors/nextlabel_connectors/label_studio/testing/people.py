@@ -99,6 +99,9 @@ class LabelStudioPerson:
     def delete_task(self, task: int) -> None:
         self._call("DELETE", f"/api/tasks/{task}/")
 
+    def change_task(self, task: int, **fields: object) -> None:
+        self._call("PATCH", f"/api/tasks/{task}/", json=fields)
+
     def export(self, project: int, kind: str) -> bytes:
         """The file that the button "Export" gives: JSON, CSV …"""
         return self._call("GET", f"/api/projects/{project}/export", params={"exportType": kind}).content
