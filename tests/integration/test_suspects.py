@@ -13,6 +13,7 @@ from integration.conftest import WORDS
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.labeling import TaskId
 from nextlabel.settings import Settings
+from nextlabel_connectors.memory.connector import MemoryConnector
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -154,15 +155,30 @@ def _all(team: Team) -> list[dict[str, Any]]:
     return [{"task": one.task} for one in team.parts.suspects.suspects.waiting(team.project)]
 
 
-def test_where_no_review_is_wanted_any_more_none_is_served(flipped: tuple[Team, list[TaskId]]) -> None:
+def test_where_no_review_is_wanted_any_more_none_is_served_though_nobody_labels(
+    flipped: tuple[Team, list[TaskId]],
+) -> None:
     team, _ = flipped
+    team.choose(suspects="queue")
+    team.work(1)
     for wanted in ("queue", "list"):
         team.choose(suspects=wanted)
-        team.work(1)
         team.parts.turns.take(team.project)
         assert bool(team.parts.reviews.waiting(team.project)) == (wanted == "queue")
         with team.tool.opened(team.at_tool) as it:
             assert any(row.wanted > 1 for row in it.rows.values()) == (wanted == "queue")
+
+
+def test_reviews_end_where_the_tool_serves_begun_tasks_at_random_now(
+    flipped: tuple[Team, list[TaskId]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team, _ = flipped
+    team.choose(suspects="queue")
+    for why_not, begun in (("", True), ("The project asks for 2 annotations per task.", False)):
+        monkeypatch.setattr(MemoryConnector, "why_not_again", lambda _, why_not=why_not: why_not)
+        team.work(1)
+        team.parts.turns.take(team.project)
+        assert bool(team.parts.reviews.waiting(team.project)) == begun
 
 
 def test_a_review_that_was_noted_and_no_more_is_begun_in_the_next_round(flipped: tuple[Team, list[TaskId]]) -> None:

@@ -144,6 +144,14 @@ class Suspects:
         except NextlabelError as error:
             log.warning("project %s: suspected labels are as they were: %s", project, error)
 
+    def after_turn(self, project: ProjectId) -> None:
+        """What is under review and is not to be any more is ended, though nothing was learned since."""
+        try:
+            if self.connections.get(project).options.suspects != "queue":
+                self._review(project, wanted=False)
+        except NextlabelError as error:
+            log.warning("project %s: labels stay under review for now: %s", project, error)
+
     def show(self, project: ProjectId) -> Finding:
         """Have a tab of the tool hold the tasks of those labels that wait for a review. Raises what the connector
         raises, and `SettingsError` where the tool has no tabs."""
@@ -169,14 +177,12 @@ class Suspects:
         connector = self.open_connector(self.connections.get(project))
         if not isinstance(connector, AsksAgain):
             return
+        if waiting and (why_not := connector.why_not_again()):
+            log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
+            waiting = []
         for task in set(begun).difference(waiting):
             connector.settle(task, begun[task])
             self.reviews.end(project, task)
-        if not waiting:
-            return
-        if why_not := connector.why_not_again():
-            log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
-            return
         for task in set(begun).intersection(waiting):
             if connector.as_it_is(task) == begun[task]:  # whoever noted it came no further
                 connector.ask_again(task, begun[task])
