@@ -194,3 +194,28 @@ def test_a_review_that_was_noted_and_no_more_is_begun_in_the_next_round(flipped:
     assert task in team.parts.reviews.waiting(team.project)
     with team.tool.opened(team.at_tool) as it:
         assert it.rows[task].wanted == 2
+
+
+def test_labels_are_put_under_review_and_taken_back_while_nobody_else_is_on_the_project(
+    flipped: tuple[Team, list[TaskId]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever disconnects a project waits until it is free: what was written to the tool later would stay there."""
+    team, _ = flipped
+    free: list[bool] = []
+    for name in ("ask_again", "settle"):
+        changes = getattr(MemoryConnector, name)
+
+        def watched(*given: object, changes: Any = changes) -> None:
+            with team.parts.job_queue.lease(team.project) as lease:
+                free.append(lease is not None)
+            changes(*given)
+
+        monkeypatch.setattr(MemoryConnector, name, watched)
+    team.choose(suspects="queue")
+    team.work(1)
+    team.parts.turns.take(team.project)
+    assert len(free) == len(team.parts.reviews.waiting(team.project)) > 0
+    team.choose(suspects="list")
+    team.work(1)
+    team.parts.by_hand.train(team.project, lambda step, n: None)
+    assert (set(free), team.parts.reviews.waiting(team.project)) == ({False}, [])

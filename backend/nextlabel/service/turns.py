@@ -91,7 +91,7 @@ class Turns:
                     self.rounds.add(project, time.monotonic() - started, str(error), failed=True)
                 raise
             self.circuits.succeeded(self.connections.get(project))
-        self._record(project, done, time.monotonic() - started)
+            self._record(project, done, time.monotonic() - started)
         return done
 
     def _under_lease(self, project: ProjectId) -> str:
@@ -103,7 +103,8 @@ class Turns:
             done = self._attempt(project, started)
             with suppress(StorageError):  # whoever shows it counts it then
                 self.counts.renew(project)
-        return done if isinstance(done, str) else self._record(project, done, time.monotonic() - started)
+            # Under the lease too: it changes the tool, and whoever disconnects the project waits for no more than that.
+            return done if isinstance(done, str) else self._record(project, done, time.monotonic() - started)
 
     def _attempt(self, project: ProjectId, started: float) -> Round | str:
         """What came of it, or in words why nothing did."""
