@@ -332,6 +332,22 @@ def test_the_queue_shows_what_annotators_get_next(taught: Team, viewer: Browser)
     assert [row[1] for row in rows] == list(taught.queue(len(rows)))
 
 
+@pytest.mark.every_database
+def test_a_name_that_no_database_takes_is_a_sentence(
+    taught: Team, admin: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    forms = [admin.post("/doctor/mend", project="a\0b", mend="read"), admin.post("/projects/a%00b/versions/rollback")]
+    for answer in (admin.get("/projects/a%00b"), admin.get("/doctor?project=a%00b"), *forms):
+        assert (answer.status_code in (400, 404), "Traceback" in caplog.text) == (True, False), answer.status
+
+
+def test_a_button_of_an_old_page_does_not_connect_a_project_that_was_paused_since(taught: Team, admin: Browser) -> None:
+    taught.parts.pausing.pause(taught.project)
+    refused = admin.post("/doctor/mend", project=taught.project, mend="connect")
+    assert (refused.status_code, "is paused" in refused.text) == (400, True)
+    assert taught.parts.pausing.is_paused(taught.project)
+
+
 @pytest.fixture
 def ordered(team: Team) -> Team:
     """An order by the margin with audit tasks among the others, of 120 tasks of which 30 are labeled."""
@@ -405,6 +421,16 @@ def test_the_histogram_its_table_and_the_class_balance_are_the_numbers_of_the_ap
     assert [row for row in rows if row[0] in ("ham", "spam")] == balance
     assert sum(one["labeled"] for one in told["classes"][TARGET]) == 30
     assert sum(one["expected"] for one in told["classes"][TARGET]) == pytest.approx(told["asked"], abs=0.1)
+
+
+def test_of_a_few_open_tasks_nothing_is_told_that_would_be_a_guess_about_each(ordered: Team, viewer: Browser) -> None:
+    ordered.work(88)
+    ordered.run()
+    told = ordered.parts.overview.queue(ordered.project)
+    assert (0 < told["asked"] < 10, len(told["tasks"]) > 0) == (True, True)
+    assert (told["uncertainty"], {one["expected"] for one in told["classes"][TARGET]}) == ([], {None})
+    page = viewer.get(f"/projects/{ordered.project}/queue").text
+    assert ("How unsure the model is" in page, "Class balance" in page) == (False, True)
 
 
 def told_audits(parts: Parts, team: Team) -> int:
@@ -550,6 +576,18 @@ def test_suspects_are_those_of_the_command_line_with_given_and_likelier_label(sh
     assert [[*row[:3], row[3].replace("\u202f", "")] for row in rows] == [
         [one.task, one.given, one.instead, share(one.self_confidence)] for one in report.suspects
     ]
+
+
+def test_viewers_do_not_see_which_labels_come_back_to_them_for_a_review(
+    shared: Team, viewer: Browser, admin: Browser
+) -> None:
+    shared.choose(suspects="queue")
+    path, report = f"/projects/{shared.project}/suspects", shared.parts.suspects.report(shared.project)
+    assert len(report.suspects) >= 2
+    hidden = viewer.get(path).text
+    assert (Page(hidden).rows, f"{len(report.suspects)} labels likely wrong" in hidden) == ([], True)
+    assert len(Page(viewer.get(f"{path}?live&all").text).rows) == 0
+    assert len(Page(admin.get(path).text).rows) == 1 + len(report.suspects)
 
 
 def test_an_admin_has_a_tab_hold_the_suspects_and_it_is_noted(shared: Team, admin: Browser, viewer: Browser) -> None:

@@ -110,6 +110,11 @@ class Doctor:
             return
         connection = self.overview.connections.get(symptom.project)
         if symptom.mend == "connect":
+            if connection.state != "active":  # since the project was examined
+                raise SettingsError(
+                    f"Project {symptom.project} is {connection.state}: `nextlabel resume` or "
+                    "`nextlabel connect` ends that."
+                )
             tool = connection.tool
             wanted = Wanted(tool.kind, tool.access, connection.at_tool, connection.callback_url, tool.name)
             self.connecting.connect(wanted, {}, report=report, progress=lambda step, n: None)

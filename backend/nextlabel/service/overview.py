@@ -44,6 +44,7 @@ from nextlabel.storage.suspects import StoredSuspects
 _MOST_NAMED = 5
 _ROUNDS = 10
 _FAILURES, _ACTIONS = 50, 200
+_FEWEST_ASKED = 10
 _NEXT_TASKS, _LONGEST_TEXT, _LONGEST_READ = 50, 160, 2_000  # of the queue; characters of a task
 
 
@@ -170,7 +171,7 @@ class Overview:
             "left": self.store.count_open(project, window),
             "how": of_order(facts),
             "asked": facts.asked if facts else 0,
-            "uncertainty": _bins(facts.histogram) if facts and facts.informative else [],
+            "uncertainty": _bins(facts.histogram) if facts and facts.informative and not _tells(facts) else [],
             "classes": _classes(facts) if facts else {},
             "tasks": tasks,
         }
@@ -326,8 +327,14 @@ def _bins(histogram: Sequence[int]) -> list[dict[str, Any]]:
 
 def _classes(facts: OrderFacts) -> dict[str, list[dict[str, Any]]]:
     """By target how many tasks have each label, and how many of the open ones are expected to be of that class."""
-    targets = dict.fromkeys((*facts.labeled, *facts.expected))
-    return {name: _balance(facts.labeled.get(name, {}), facts.expected.get(name, {})) for name in targets}
+    expected = {} if _tells(facts) else facts.expected
+    targets = dict.fromkeys((*facts.labeled, *expected))
+    return {name: _balance(facts.labeled.get(name, {}), expected.get(name, {})) for name in targets}
+
+
+def _tells(facts: OrderFacts) -> bool:
+    """Whether so few tasks were open that what is expected of all of them is a guess about each."""
+    return facts.asked < _FEWEST_ASKED
 
 
 def _balance(labeled: Mapping[str, float], expected: Mapping[str, float]) -> list[dict[str, Any]]:

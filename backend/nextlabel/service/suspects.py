@@ -89,13 +89,15 @@ class Suspects:
         """Those that wait for a review, as they were last found, in plain values: nothing is looked into again.
 
         ``list`` is the address of exactly these tasks in the tool, of the most doubtful 300 where there are more;
-        ``tab`` that of the tab, which may hold others until it is renewed.
+        ``tab`` that of the tab, which may hold others until it is renewed. ``blind`` is whether people review them
+        among other tasks, and should not know which they are.
         """
         connection, found = self.connections.get(project), self.suspects.waiting(project)
         tab = self.suspects.tab(project, TAB)
         known, tasks = self.suspects.counted(project), list(dict.fromkeys(one.task for one in found))
         return {
             "off": connection.options.suspects == "off",
+            "blind": connection.options.suspects == "queue",
             "version": known.version or None,
             "reviewed": known.reviewed,
             "suspects": [

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from nextlabel.errors import SettingsError, StorageBusy, StorageError
+from nextlabel.errors import PayloadError, SettingsError, StorageBusy, StorageError
 
 # What SQLite and PostgreSQL say of a disk that is full, read-only or broken.
 _NO_ROOM = (
@@ -33,6 +33,7 @@ _NO_ROOM = (
 )
 # What SQLite says of a file that holds something else, or was written to by something else.
 _DAMAGED = ("is malformed", "is not a database", "is encrypted")
+_NUL = "cannot contain nul"  # PostgreSQL, of text that SQLite takes
 # What they say when somebody else has kept a lock for longer than one waits.
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "deadlock detected")
 # What is said of a PostgreSQL that is down, starts, stops, or has no connection left.
@@ -127,6 +128,8 @@ def _storage_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         stated = str(error.orig).strip()
+        if _NUL in stated.lower():
+            raise PayloadError("A name that was sent holds the character NUL, which no name here does.") from error
         if any(sign in stated.lower() for sign in _LOCKED):
             raise StorageBusy(
                 f"Somebody else keeps the database locked ({stated}): nextlabel tries again, and nothing is lost. If "

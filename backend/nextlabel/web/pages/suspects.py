@@ -20,11 +20,18 @@ def add(site: Site, read: ReadProject, overview: Overview, suspecting: Suspects)
     def suspects(project: str) -> AnyResponse:
         found = read(project)
         known = recent(found["project"])
-        suspected, most = known["suspects"], None if "all" in request.args else _MOST_SHOWN
+        hidden = known["blind"] and not g.session.may_decide
+        suspected, most = [] if hidden else known["suspects"], None if "all" in request.args else _MOST_SHOWN
         more = len(suspected) - len(suspected[:most])
         several = len({one["target"] for one in suspected}) > 1
         return show(
-            "suspects.html", project=found, known=known, rows=lambda: suspected[:most], more=more, several=several
+            "suspects.html",
+            project=found,
+            known=known,
+            rows=lambda: suspected[:most],
+            more=more,
+            several=several,
+            hidden=hidden,
         )
 
     def make_tab(project: str) -> AnyResponse:
