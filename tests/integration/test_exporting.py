@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +24,7 @@ from nextlabel.cli import EXIT_CONFIGURATION
 from nextlabel.labeling import Task
 from nextlabel.service import export_files
 from nextlabel.settings import Settings
+from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.memory import MemoryTool
 
 Run = Callable[..., Result]
@@ -78,6 +81,46 @@ def test_csv_and_parquet_hold_the_same_rows_of_every_kind_of_target(team: Team, 
         assert one["topics.label"] == json.loads(other["topics.label"])
         assert one["stars.label"] == float(other["stars.label"])
         assert one["label.confidence"] == float(other["label.confidence"])
+
+
+def test_no_label_is_a_formula_and_half_a_surrogate_pair_stops_no_export(team: Team, run: Run, tmp_path: Path) -> None:
+    words = {"ham": "=HYPERLINK(A1)\ud83d", "spam": "-1"}
+    team.ask(*words.values())
+    mails = team.import_mails(60)
+    team.tool.add_tasks(team.at_tool, ["half a smile \ud83d", "@SUM(1)"])
+    team.run()
+    for task in mails[:40]:
+        team.label(task, words[team.truth[task]])
+    team.run()
+    (name, path), found = ("--project", team.project), {}
+    for format_ in ("csv", "jsonl", "parquet"):
+        file = tmp_path / f"found.{format_}"
+        done = run("export", "predictions", name, path, "--with-data", "--format", format_, "-o", str(file))
+        assert done.exit_code == 0, done.stderr
+        found[format_] = file
+    rows = list(csv.DictReader(StringIO(found["csv"].read_text(encoding="utf-8"))))
+    escaped = words["ham"].encode("utf-8", "backslashreplace").decode()
+    assert {row["label.label"] for row in rows} == {f"'{escaped}", "-1"}
+    assert {json.loads(row["data"])["text"] for row in rows} >= {"half a smile \ud83d", "@SUM(1)"}
+    lines = [json.loads(line) for line in found["jsonl"].read_text(encoding="utf-8").splitlines()]
+    assert {row["predictions"]["label"]["label"] for row in lines} == set(words.values())
+    assert "half a smile \ud83d" in {row["data"]["text"] for row in lines}
+    assert {row["label.label"] for row in parquet.read_table(found["parquet"]).to_pylist()} == {escaped, "-1"}
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe_and_a_link_leads_to_the_file(
+    labeled: Team, run: Run, tmp_path: Path
+) -> None:
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link.jsonl", tmp_path / "file.jsonl"
+    os.mkfifo(pipe)
+    file.touch()
+    link.symlink_to(file)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        for output in (pipe, link):
+            done = run("export", "predictions", "--project", labeled.project, "-o", str(output))
+            assert done.exit_code == 0, done.stderr
+        assert reader.communicate(timeout=CEILING_SECONDS)[0] == file.read_bytes() != b""
+    assert (pipe.is_fifo(), link.is_symlink()) == (True, True)
 
 
 def test_an_earlier_version_says_what_it_said_then(labeled: Team, run: Run) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from typing import IO, Any, Literal
@@ -18,6 +20,10 @@ FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
 
 Targets = Mapping[str, Cell]
 Row = dict[str, object]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets compute begins with one of these (OWASP, CSV injection), unless it is a number."""
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 
 
 def write(pool: Pool, file: IO[bytes], format: Format, *, data: bool) -> Iterator[int]:  # noqa: A002 - its name
@@ -36,17 +42,18 @@ def write_tasks(pages: Iterable[Sequence[Mapping[str, object]]], file: IO[bytes]
     before = b"[\n"
     for page in pages:
         for one in page:
-            file.write(before + orjson.dumps(one))
+            file.write(before + _json(one))
             before = b",\n"
         yield len(page)
     file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
 def _write_csv(pool: Pool, file: IO[bytes], data: bool) -> Iterator[int]:
-    text = TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    text = TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
     try:
-        to = csv.DictWriter(text, _columns(pool.targets, data=data))
-        to.writeheader()
+        columns = _columns(pool.targets, data=data)
+        to = csv.DictWriter(text, columns)
+        to.writerow({name: _csv_cell(name) for name in columns})
         for page in pool.pages:
             rows = (_row(one, pool.targets, data) for one in page)
             to.writerows({name: _csv_cell(value) for name, value in row.items()} for row in rows)
@@ -56,8 +63,18 @@ def _write_csv(pool: Pool, file: IO[bytes], data: bool) -> Iterator[int]:
 
 
 def _csv_cell(value: object) -> object:
-    """Lists as JSON, truth as JSON has it."""
-    return orjson.dumps(value).decode() if isinstance(value, list | bool) else value
+    """Lists as JSON, truth as JSON has it, and no text that a spreadsheet would compute."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
+    return _json(value).decode() if isinstance(value, list | bool) else value
+
+
+def _json(value: object) -> bytes:
+    """In one line, also of what orjson refuses: half a surrogate pair, and numbers beyond 64 bits."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value).encode()
 
 
 def _write_lines(pool: Pool, file: IO[bytes], data: bool) -> Iterator[int]:
@@ -69,7 +86,7 @@ def _write_lines(pool: Pool, file: IO[bytes], data: bool) -> Iterator[int]:
             }
             row: Row = {"task": one.task.id, "labeled": one.labeled, "uncertainty": one.prediction.uncertainty}
             row |= {"predictions": guesses} | ({"data": one.task.data} if data else {})
-            file.write(orjson.dumps(row) + b"\n")
+            file.write(_json(row) + b"\n")
         yield len(page)
 
 
@@ -82,8 +99,17 @@ def _write_parquet(pool: Pool, file: IO[bytes], data: bool) -> Iterator[int]:
     schema = arrow.schema([*fields, *([("data", arrow.string())] if data else [])])
     with parquet.ParquetWriter(file, schema) as to:
         for page in pool.pages:
-            to.write_table(arrow.Table.from_pylist([_row(one, pool.targets, data) for one in page], schema=schema))
+            rows = [_row(one, pool.targets, data) for one in page]
+            whole = [{name: _unicode(value) for name, value in row.items()} for row in rows]
+            to.write_table(arrow.Table.from_pylist(whole, schema=schema))
             yield len(page)
+
+
+def _unicode(value: object) -> object:
+    """Half a surrogate pair as it is escaped, because Parquet's text cannot hold it."""
+    if isinstance(value, list):
+        return [_unicode(one) for one in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _arrow() -> tuple[Any, Any]:
@@ -106,9 +132,9 @@ def _row(one: Predicted, targets: Targets, data: bool) -> Row:
     for guess in one.prediction.guesses:
         if (cell := targets.get(guess.target)) is not None:
             label = _plain(guess.label)
-            row[f"{guess.target}.label"] = orjson.dumps(label).decode() if cell == "json" else label
+            row[f"{guess.target}.label"] = _json(label).decode() if cell == "json" else label
             row[f"{guess.target}.confidence"] = _confidence(guess)
-    return row | ({"data": orjson.dumps(one.task.data).decode()} if data else {})
+    return row | ({"data": _json(one.task.data).decode()} if data else {})
 
 
 def _confidence(guess: Guess) -> float | None:
