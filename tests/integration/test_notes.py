@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import socket
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +27,9 @@ from nextlabel.cli.logs import set_up
 from nextlabel.errors import SettingsError
 from nextlabel.settings import Settings
 from nextlabel.storage.database.tables import notes
+from nextlabel.storage.notes import Note
 from nextlabel.testing.installation import running
-from nextlabel.testing.waiting import wait_for
+from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel.wiring import Parts
 from postgres import NewStore
 
@@ -211,6 +215,37 @@ def test_nobody_there_and_an_answer_that_leads_elsewhere_are_failures_and_end_af
         time_passes(team.parts, timedelta(hours=2))
     sentences = [record.getMessage() for record in caplog.records if "a note to people" in record.getMessage()]
     assert (len(sentences), "given up" in sentences[-1]) == (6, True)
+
+
+def test_a_server_that_never_comes_to_an_end_keeps_no_other_note(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.service.notes._MOST_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        taken, _ = server.accept()
+        with taken, suppress(OSError):
+            taken.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not ended.wait(0.05):
+                taken.sendall(b"X-And: so on\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        notes_ = replace(team.parts.notes, url=f"http://127.0.0.1:{server.getsockname()[1]}/{SECRET}")
+        sender = threading.Thread(target=notes_.try_now, daemon=True)
+        sender.start()
+        sender.join(CEILING_SECONDS)
+        assert not sender.is_alive()
+        ended.set()
+        thread.join(CEILING_SECONDS)
+
+
+def test_what_a_tool_says_mentions_nobody_and_is_no_link(team: Team, channel: Channel) -> None:
+    said = "<!channel> @channel, @Here ann@here.example [read](https://evil.example) <https://evil.example|you> \ud83d"
+    team.parts.notes.store.add(Note("", "tool", "x", said), datetime.now(UTC) - timedelta(seconds=1))
+    (text,) = told(team, channel)
+    assert not re.search(r"<|>|@(channel|here)|\]\(", text, re.IGNORECASE), text
+    assert text.startswith("nextlabel: &lt;!channel&gt; @\u200bchannel, @\u200bHere ann")
 
 
 def test_two_senders_send_a_note_once(team: Team, channel: Channel) -> None:

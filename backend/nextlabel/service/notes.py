@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +37,7 @@ log = logging.getLogger("nextlabel.service.notes")
 Kind = Literal["stop", "turned down", "rollback", "drift", "tool", "disk"]
 
 _EVERY_SECONDS, _MOST = 5.0, 20  # how often it is looked whether something is to be sent, and how much at a time
-_TIMEOUT = httpx.Timeout(5.0)
+_TIMEOUT, _MOST_SECONDS = httpx.Timeout(5.0), 20.0  # until a part of the answer is there, and all of it
 _TRIES, _FIRST_SECONDS, _LONGEST_SECONDS = 6, 30.0, 3600.0
 _PEOPLE_SECONDS = 3600  # between two readings of who labels how: all annotations are read for it
 _QUIET: dict[Kind, timedelta] = {"tool": timedelta(hours=1), "disk": timedelta(hours=1)}
@@ -43,6 +45,8 @@ _A_DAY = timedelta(days=1)
 _FAILED = "could not be sent"
 _DISK_AGAIN_SECONDS = 60  # until it is tried again to tell of a full disk
 _DISK_KEY = "nextlabel:noted:disk"
+_NOTHING = "\u200b"  # a space of no width
+_EVERYBODY = re.compile(r"@(channel|all|here|everyone)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +196,13 @@ class Notes:
         """Why it was not taken, without the address, which is a secret; "" where it was."""
         assert self.url  # noqa: S101 - asked by all callers
         try:
-            with httpx.stream("POST", self.url, json={"text": self._text(note)}, timeout=_TIMEOUT) as answer:
+            with (
+                httpx.Client(timeout=_TIMEOUT) as http,
+                _closed_after(http, _MOST_SECONDS),
+                http.stream("POST", self.url, json={"text": self._text(note)}) as answer,
+            ):
                 return "" if answer.is_success else f"the answer was {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RuntimeError, OSError) as error:
             return type(error).__name__
 
     def _text(self, note: Note) -> str:
@@ -219,8 +227,22 @@ def _harmless() -> Iterator[None]:
         log.exception("a note to people could not be made")
 
 
+@contextmanager
+def _closed_after(http: httpx.Client, seconds: float) -> Iterator[None]:
+    """A server that sends a little now and then would keep the sender, and with it all other notes, for ever."""
+    timer = threading.Timer(seconds, http.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Plain text for Slack, and for Mattermost, which reads Markdown and the names of groups too."""
+    shown = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", f"]{_NOTHING}(")
+    return _EVERYBODY.sub(rf"@{_NOTHING}\1", shown)
 
 
 def _of_tool(connection: Connection) -> str:

@@ -46,7 +46,8 @@ class StoredNotes:
 
     def add(self, note: Note, at: datetime) -> bool:
         """Returns whether the event was not known yet."""
-        values = {"sentence": note.sentence[:_LONGEST], "at": at, "tries": 0, "again_at": at}
+        sentence = note.sentence[:_LONGEST].encode("utf-8", "replace").decode()  # a name may hold half a surrogate pair
+        values = {"sentence": sentence, "at": at, "tries": 0, "again_at": at}
         with self._database.read() as sql:
             known = sql.execute(select(notes.c.kind).where(_is(note))).first()
         if known:
