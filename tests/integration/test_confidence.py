@@ -12,7 +12,8 @@ from integration.conftest import WORDS
 from integration.test_loop import STARS, TOPICS, open_tasks, target_predictions
 from integration.test_scores_of_others import connect
 from nextlabel.errors import SettingsError
-from nextlabel.labeling import TaskId
+from nextlabel.labeling import LabelSchema, Scale, TaskId
+from nextlabel.learning.confidence import check_confidence, confidence_in
 from nextlabel.ports.requests import SetupRequest
 from nextlabel.ports.tool import Finding
 from nextlabel.service.connecting import Wanted
@@ -99,3 +100,46 @@ def test_an_ordered_choice_may_be_the_confidence(team: Team) -> None:
         connect(team, confidence="sure")
     connect(team, confidence="sure", ordered={"sure": ["low", "high"]})
     assert team.parts.connections.get(team.project).options.confidence == "sure"
+
+
+def test_where_all_are_as_sure_the_model_is_the_one_without_and_what_is_no_statement_counts_as_none(team: Team) -> None:
+    team.ask_also(SURE)
+    team.import_mails(160)
+    team.run()
+    for _ in range(60):
+        task = team.take()
+        team.tool.submit(team.at_tool, task, {"label": team.truth[task], "sure": 2.0}, "ann")
+    found = list[float]()
+    for confidence in ("", "sure"):
+        team.choose(confidence=confidence)
+        assert team.run().trained is not None
+        found.append(losses(team))
+    assert found[0] == found[1]
+    stated: tuple[object, ...] = (None, 0, 0.5, 6.0, -1, "5", True, [3.0], {"sure": 5.0})
+    confidence_ = confidence_in(LabelSchema((SURE, TOPICS)), "sure", {})
+    assert confidence_ is not None
+    assert {confidence_.weight(one) for one in stated} == {1.0}
+
+
+@pytest.mark.parametrize("scale", [Scale(1, 1, 1), Scale(5, 1), Scale(0, float("inf")), Scale(None, 5)])
+def test_what_has_no_lowest_and_highest_value_weighs_nothing(scale: Scale) -> None:
+    schema = LabelSchema((replace(SURE, scale=scale), TOPICS))
+    with pytest.raises(SettingsError, match="no lowest and highest value"):
+        check_confidence("sure", schema, {})
+
+
+def test_a_control_that_is_gone_weighs_nothing_and_the_last_one_that_is_left_is_learned(team: Team) -> None:
+    team.ask_also(SURE)
+    team.import_mails(120)
+    team.choose(confidence="sure")
+    team.run()
+    label_wrongly_where_unsure(team, 40)
+    assert team.run().trained is not None
+    with team.tool.opened(team.at_tool) as it:
+        both = it.schema.targets
+    for left in (both[:1], both[1:], both):
+        with team.tool.opened(team.at_tool) as it:
+            it.schema = LabelSchema(left)
+        team.parts.turns.take(team.project)
+        learned = team.parts.models.load(team.project, team.serving.version).targets  # type: ignore[attr-defined]
+        assert (set(learned), team.queue() != ()) == ({"sure"} if left == both[1:] else {"label"}, True)

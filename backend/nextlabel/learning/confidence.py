@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from nextlabel.errors import SettingsError
 from nextlabel.estimators.by_kind import BY_KIND
@@ -36,15 +37,17 @@ class Confidence:
 
 
 def confidence_in(schema: LabelSchema, name: str, ordered: Mapping[str, Sequence[str]]) -> Confidence | None:
-    """None where no control has that ``name``, or what people state by it has no lowest and highest value. ``ordered``
-    is by control its labels from the lowest to the highest (`ProjectOptions`)."""
+    """None where no control has that ``name``, where none is left beside it (then it is learned as any other), or what
+    people state by it has no lowest and highest value. ``ordered`` is by control its labels from the lowest to the
+    highest (`ProjectOptions`)."""
     target = next((one for one in schema.targets if one.name == name), None)
-    if target is None:
+    if target is None or len(schema.targets) == 1:
         return None
-    if target.kind == "number" and target.scale and None not in (target.scale.low, target.scale.high):
-        return Confidence(target)
+    if target.kind == "number" and target.scale:
+        low, high = target.scale.low, target.scale.high
+        return Confidence(target) if low is not None and high is not None and 0 < high - low < inf else None
     names = ordered.get(name, ()) if target.kind == "choice" else ()
-    return Confidence(target, tuple(names)) if len(names) > 1 else None
+    return Confidence(target, tuple(names)) if len(set(names)) > 1 else None
 
 
 def without(schema: LabelSchema, name: str) -> LabelSchema:
@@ -55,9 +58,9 @@ def without(schema: LabelSchema, name: str) -> LabelSchema:
 def check_confidence(name: str, schema: LabelSchema, ordered: Mapping[str, Sequence[str]]) -> None:
     """Raises `SettingsError` where labels cannot be weighed by the control of that name, "" for none."""
     if not name or confidence_in(schema, name, ordered) is not None:
-        if name and len(schema.targets) == 1:
-            raise SettingsError(f"'confidence' names '{name[:_LONGEST_NAME]}', beside which nothing is labeled.")
         return
+    if [one.name for one in schema.targets] == [name]:
+        raise SettingsError(f"'confidence' names '{name[:_LONGEST_NAME]}', beside which nothing is labeled.")
     if all(one.name != name for one in schema.targets):
         known = [one.name for one in schema.targets if confidence_in(schema, one.name, ordered) is not None]
         named = ", ".join(f"'{one[:_LONGEST_NAME]}'" for one in known[:_NAMED])

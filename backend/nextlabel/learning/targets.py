@@ -373,10 +373,12 @@ class TargetsWorkbench:
         return [task for task, labels in self.labels.items() if target in labels]
 
     def _weights_of(self, target: Target) -> Floats | None:
-        """How much each label of it counts, in the order of the tasks; None: all alike."""
+        """How much each label of it counts beside the one that people are surest of, in the order of the tasks; None:
+        all alike. Whoever always gives three stars of five has said nothing of one label against another."""
         if self._confidence is None:
             return None
-        return np.array([self._label_weights[task] for task in self._labeled(target.name)])
+        weights = np.array([self._label_weights[task] for task in self._labeled(target.name)])
+        return None if not len(weights) or weights.min() == weights.max() else weights / weights.max()
 
     def _labels_of(self, target: Target) -> list[Label]:
         """In the order of the tasks."""
