@@ -474,6 +474,93 @@ def test_a_person_who_changes_the_tools_order_is_corrected_at_the_next_turn(team
     assert_served_by_margin(team)
 
 
+@pytest.mark.every_database
+def test_it_is_kept_when_the_tool_was_last_seen_to_serve_the_order_and_when_it_served_another(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check() -> tuple[object, ...]:
+        found = team.parts.overview.project(team.project)["queue_verified"]
+        return found["queue"], found["serves"], found["at"], found["lost_at"]
+
+    assert check() == (None, None, None, None)
+    team.import_mails(60)
+    team.run()
+    queue, serves, written_at, lost_at = check()
+    assert (queue, serves, lost_at) == (team.in_force(), True, None)
+    team.run()
+    assert check()[:2] == (queue, True)
+    assert str(check()[2]) > str(written_at), "a round without news asks the tool too"
+
+    team.tool.choose_another_order(team.at_tool)
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryConnector, "place", refuse)
+        with pytest.raises(ToolRejected):
+            team.run()
+    _, serves, at, lost_at = check()
+    assert (serves, at) == (False, lost_at)
+    team.run()
+    queue, serves, at, again_at = check()
+    assert (queue, serves) == (team.in_force(), True)
+    assert str(at) > str(again_at) > str(lost_at), "it was still another one when this round came"
+
+    team.tool.take_down()
+    before = check()
+    with pytest.raises(ToolUnavailable):
+        team.run()
+    assert check() == before, "a tool that does not answer was seen to serve nothing"
+
+
+def refuse(*_: object, **__: object) -> QueueReceipt:
+    raise ToolRejected("403: a member of the team may not do this")
+
+
+@pytest.mark.every_database
+def test_labels_are_counted_that_came_from_the_order_and_what_was_counted_stays(team: Team) -> None:
+    def came() -> tuple[int, int]:
+        found = team.parts.overview.project(team.project)["from_order"]
+        return found["labels"], found["n"]
+
+    def beside(n: int) -> list[TaskId]:
+        """Ben labels tasks that no order holds."""
+        windows = {task for one in team.parts.orders.announced(team.project) for task in one.window}
+        chosen = [task.id for task in open_tasks(team) if task.id not in windows][:n]
+        for task in chosen:
+            team.label(task, team.truth[task])
+        return chosen
+
+    team.choose(window=20)
+    team.import_mails(200)
+    for task in list(team.truth)[:7]:
+        team.label(task, team.truth[task])
+    team.run()
+    assert came() == (0, 0), "no order stood yet"
+    team.work(8)
+    assert came() == (0, 0), "they were not read yet"
+    team.run()
+    assert came() == (8, 8)
+    one = beside(4)[0]
+    team.tool.skip(team.at_tool, team.take(), "ann")
+    held = team.take()  # of the order that is about to be replaced
+    team.run()
+    assert came() == (8, 12)
+    found = team.parts.overview.project(team.project)["from_order"]
+    assert (found["share"], found["by_chance"]) == (8 / 12, pytest.approx(20 / len(open_tasks(team)), rel=0.01))
+    team.tool.submit(team.at_tool, held, team.truth[held], "ann")
+    team.run()
+    assert came() == (9, 13)
+
+    with team.tool.opened(team.at_tool) as it:
+        (given,) = it.rows[one].annotations
+    team.tool.change(team.at_tool, given, "spam")
+    a_day_passes(team)
+    assert team.run().read_again
+    assert came() == (9, 13), "all was read again, and one label was changed"
+    for task in team.queue(1):
+        team.tool.delete_task(team.at_tool, task)
+    team.run()
+    assert came() == (9, 13)
+
+
 def test_an_order_of_which_somebody_deleted_a_part_is_written_again_and_one_that_lost_only_tasks_is_not(
     team: Team,
 ) -> None:

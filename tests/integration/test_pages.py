@@ -20,11 +20,12 @@ from sqlalchemy import delete, select, update
 from werkzeug.test import TestResponse
 
 from integration.conftest import WORDS
-from nextlabel.labeling import AnnotationId, TaskId, ToolProjectId
+from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import Tool
 from nextlabel.ports.tool import Finding, OwnTab, TaskList, ToolAccess
 from nextlabel.service.addresses import list_of, page_of, tab_of
+from nextlabel.service.following import not_from_order
 from nextlabel.service.in_force import settings_in_force
 from nextlabel.service.why_here import AUDIT
 from nextlabel.settings import Settings
@@ -482,6 +483,47 @@ def test_each_number_of_a_project_leads_to_its_rows(shared: Team, viewer: Browse
     assert cards["labels"] == "120"  # the tool has no address for these tasks
     assert {"saved", "forecast", "speed", "latency", "audits"} <= set(cards)
     assert found["speed"]["median_seconds"] == 4.0
+
+
+def test_whether_the_order_is_followed_stands_among_the_numbers(team: Team, viewer: Browser) -> None:
+    def cards() -> dict[str, tuple[str, str]]:
+        text = viewer.get(f"/projects/{team.project}").text
+        pattern = r'data-figure="([\w-]+)"><dt>.*?</dt><dd[^>]*>(.*?)</dd><dd class="sub">(.*?)</dd>'
+        return {name: (value, words) for name, value, words in re.findall(pattern, text, re.DOTALL)}
+
+    assert (cards()["verified"], cards()["from-order"][0]) == (("–", "there is no order yet"), "not known")
+    team.choose(window=20)
+    team.import_mails(100)
+    team.run()
+    team.work(9)
+    window = team.parts.orders.announced(team.project, newest=1)[0].window
+    beside = next(task for task in team.truth if task not in window)
+    team.label(beside, team.truth[beside])
+    team.run()
+    found = cards()
+    assert re.fullmatch(rf'<a href="/projects/{team.project}/queue"><time .*</a>', found["verified"][0])
+    assert str(team.in_force()) in found["verified"][1]
+    assert found["from-order"][0].replace("\u202f", "") == "90.0%"
+    assert "9 of the last 10 labels" in found["from-order"][1]
+    assert "by a chance of 20%" in found["from-order"][1] or "by a chance of 22%" in found["from-order"][1]
+    assert found["gain"][0] == f'<a href="/projects/{team.project}/stopping#gain">too early</a>'
+    team.parts.orders.note_check(team.project, QueueVersion(str(team.in_force())), serves=False)
+    assert "not served" in cards()["verified"][0]
+    assert "serves another order" in cards()["verified"][1]
+
+
+def test_labels_that_did_not_come_from_the_order_are_a_link_to_exactly_these() -> None:
+    connection = connection_to("ours", "label_studio", ToolAccess("http://ls:8080"))
+    given = [
+        (AnnotationId("3"), True),
+        (AnnotationId("4"), False),
+        (AnnotationId("5"), None),
+        (AnnotationId("6"), False),
+    ]
+    address = not_from_order(replace(connection, at_tool=ToolProjectId("7")), given)
+    tab = json.loads(zlib.decompress(base64.urlsafe_b64decode(parse_qs(urlsplit(str(address)).query)["tab"][0] + "==")))
+    assert tab["filters"]["items"][0]["value"] == "4,6"
+    assert not_from_order(connection, given[:1]) is None
 
 
 def test_labels_that_several_people_share_are_compared_though_nothing_is_learned_from_them(shared: Team) -> None:

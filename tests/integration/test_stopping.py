@@ -58,6 +58,7 @@ def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_shows
 ) -> None:
     label(mails, 4)
     early = overview_of(mails)["stopping"]
+    assert overview_of(mails)["gain_over_random"] == {}
     assert early["stop"] is None
     assert "of 30 audit tasks are labeled" in early["sentence"]
     label(mails, 9, batch=20)
@@ -70,6 +71,13 @@ def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_shows
     status = CliRunner().invoke(cli, ["status", "--project", mails.project], env=env).stdout
     assert found["sentence"] in status
     assert overview_of(mails)["labels_saved"]["label"]["sentence"] in status
+    gain = overview_of(mails)["gain_over_random"]["label"]
+    assert gain["sentence"] in status
+    assert gain["audits"] >= 30
+    assert gain["labels"] <= gain["audits"], "no random labels are claimed that there are not"
+    assert gain["now"] == found["checked"][-1]["labels"]
+    assert overview_of(mails)["from_order"]["sentence"] in status
+    assert overview_of(mails)["queue_verified"]["sentence"] in status
     assert overview_of(mails)["at_a_time"]["sentence"] in status
 
 

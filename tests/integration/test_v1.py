@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from click.testing import CliRunner
 from flask import Flask
+from msgspec.structs import asdict
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 from sqlalchemy import select
@@ -61,6 +62,8 @@ def test_a_notebook_sees_what_status_and_models_show(taught: Team) -> None:
     for figure in ("tasks", "open", "labels", "model", "queue", "window_left", "agreement_on_tasks_asked"):
         assert getattr(project, figure) == shown[figure]
     assert project.audits.tasks == shown["audits"]["tasks"]
+    for figure in ("queue_verified", "from_order"):
+        assert asdict(getattr(project, figure)) == shown[figure]
     versions = list(client.versions(name))
     assert [one.version for one in versions] == ["nextlabel-3", "nextlabel-2", "nextlabel-untrained-1"]
     assert client.version(name, "nextlabel-2") == versions[1]

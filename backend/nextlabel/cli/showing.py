@@ -116,8 +116,9 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model in service", trained if one["model"] else "none yet"
     yield "accuracy on all tasks,\nby audit tasks", "\n".join(_accuracy(one))
     yield "when to stop", one["stopping"]["sentence"]
-    if saved := "\n".join(_saved(one)):
-        yield "labels saved", saved
+    for figure, name in (("labels_saved", "labels saved"), ("gain_over_random", "gain over random order")):
+        if saved := "\n".join(_saved(one, figure)):
+            yield name, saved
     yield "how much at a time", one["at_a_time"]["sentence"]
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
@@ -128,6 +129,10 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "pre-annotations", one["pre_annotations"]["when"]
     order = f"{one['queue']}, {counted(one['window_left'], 'task')} left in order"
     yield "queue", order if one["queue"] else "none yet"
+    if one["queue"]:
+        check = one["queue_verified"]
+        yield "queue verified", f"{_at(check['at'])} UTC: {check['sentence']}" if check["at"] else check["sentence"]
+        yield "labels from the order", one["from_order"]["sentence"]
     yield "strategy", one["options"]["strategy"]
 
 
@@ -158,10 +163,10 @@ def _accuracy(one: dict[str, Any]) -> Iterator[str]:
         yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
 
 
-def _saved(one: dict[str, Any]) -> Iterator[str]:
+def _saved(one: dict[str, Any], figure: str) -> Iterator[str]:
     """A line for each target."""
-    several = len(one["labels_saved"]) > 1
-    for target, found in one["labels_saved"].items():
+    several = len(one[figure]) > 1
+    for target, found in one[figure].items():
         yield f"{f'{target}: ' if several else ''}{found['sentence']}"
 
 

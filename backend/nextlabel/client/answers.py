@@ -102,6 +102,44 @@ class Findings(Struct, frozen=True):
     items: list[Finding]
 
 
+class QueueVerified(Struct, frozen=True):
+    """Whether the tool serves the order in force, ``queue``, and when that was last read from it (null: not yet);
+    ``lost_at`` is when it last served another order."""
+
+    queue: str | None
+    at: str | None
+    serves: bool | None
+    lost_at: str | None
+    sentence: str
+
+
+class FromOrder(Struct, frozen=True):
+    """Of the last ``n`` labels of which it is known, how many were of tasks in the window of the order in force, or of
+    the one before, when they came; ``by_chance`` is the share if people took any open task."""
+
+    labels: int
+    n: int
+    share: float | None
+    by_chance: float | None
+    sentence: str
+
+
+class Gain(Struct, frozen=True):
+    """By how much a version of ``labels`` chosen labels is more accurate than models of as many random ones, on audit
+    tasks. ``shown`` is whether the interval is narrow enough to be told; ``needed`` is about how many audit labels that
+    takes, ``now`` how many labels there are."""
+
+    labels: int
+    value: float
+    low: float
+    high: float
+    audits: int
+    needed: int
+    now: int
+    shown: bool
+    sentence: str
+
+
 class Project(Struct, frozen=True):
     """A project as `nextlabel status` shows it. Figures are by target.
 
@@ -133,6 +171,9 @@ class Project(Struct, frozen=True):
     audits: Audits
     pre_annotations: PreAnnotations
     queue: str | None
+    queue_verified: QueueVerified
+    from_order: FromOrder
+    gain_over_random: dict[str, Gain]
     window_left: int
 
 

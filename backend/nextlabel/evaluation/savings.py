@@ -31,9 +31,13 @@ MOST_OTHERS = 1_000
 _FOLDS, _HALVES, _TIMES = 10, 2, 8
 _LEAST_SPREAD = 0.006  # of accuracies by the labels that models were fitted on, as one standard deviation
 _NARROW = 0.30
+_NARROW_GAIN = 0.075  # of accuracy, to each side
 # Shorter than a normal error's: how much accuracies vary by their labels is taken on the high side. On seven runs of
 # four sets of `benchmarks.stopping`, from which this was chosen, 98 % of the intervals hold the truth, and all without.
 _REACH = 0.8 * float(norm.ppf(0.5 + LEVEL / 2))
+# On the same runs all of 104 intervals of the gain hold the truth; of simulated ones, where it is known how much
+# accuracies vary, 0.8 of it would be too short (92 %).
+_REACH_GAIN = float(norm.ppf(0.5 + LEVEL / 2))
 
 Rows = NDArray[np.intp]
 Predict = Callable[[Rows, Rows, Rows], tuple[Sequence[Label], Sequence[Label]]]
@@ -109,6 +113,41 @@ class Saved:
         return f"{saved} labels saved ({least} to {most}): {worth}{beyond}"
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """By how much a version of ``labels`` labels is more accurate than models of as many random ones, with an interval.
+
+    ``audits`` is how many audit labels this stands on, ``needed`` about how many it takes; ``now`` are all the labels
+    there are.
+    """
+
+    labels: int
+    value: float
+    low: float
+    high: float
+    audits: int
+    needed: int
+    now: int
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval is narrow enough to be told."""
+        return (self.high - self.low) / 2 <= _NARROW_GAIN
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        if not self.is_shown:
+            more = max(self.needed - self.audits, 1)
+            return f"too early to tell: it takes about {counted(more, 'more audit label')}"
+        value, low, high = (f"{100 * one:+.1f}" for one in (self.value, self.low, self.high))
+        beyond = f"; what {self.now} random labels are worth is not known" if self.now > self.labels else ""
+        return (
+            f"{value} points of accuracy ({low} to {high}): {self.labels} chosen labels against as many random ones, "
+            f"on {counted(self.audits, 'audit label')}{beyond}"
+        )
+
+
 def alone(predict: Predict, same: Same, latest: Sequence[Label], audits: int, seed: int) -> Alone:
     """Fit models on parts of the audit labels: each audit task is asked of one that has seen nine tenths, without it.
 
@@ -145,21 +184,44 @@ def saved(labels: Sequence[int], ahead: Sequence[Ahead | None], random: int, var
     An end of the interval is where the versions cease to be surely worse, and where they begin to be surely better,
     both held to rise with the labels.
     """
-    known = sorted(
-        ((n, one) for n, one in zip(labels, ahead, strict=True) if one is not None and len(one.truth)),
-        key=lambda pair: pair[0],
-    )
-    if not known:
+    known = _curve(labels, ahead, variance)
+    if known is None:
         return Saved(random, None, 0, None, 0, now)
-    counts, audits = np.array([n for n, _ in known], dtype=np.float64), len(known[-1][1].truth)
-    means, variances = (np.array(some) for some in zip(*(one.mean() for _, one in known), strict=True))
-    rising = isotonic_regression(means)
-    reach = _REACH * np.sqrt(variances + variance)
+    counts, rising, spread, audits = known
+    reach = _REACH * spread
     chosen, low, high = (_reached(counts, rising + side * reach) for side in (0, 1, -1))
     if low == counts[0]:  # or even before the first version that was checked
         low = 0
     found = Saved(random, chosen, low or 0, high, audits, now)
     return replace(found, needed=_needed(found, float(rising[-1]), float(reach[-1])))
+
+
+def gain(labels: Sequence[int], ahead: Sequence[Ahead | None], random: int, variance: float, now: int) -> Gain | None:
+    """Of versions that served, as for `saved`; None where none had as few labels as there are ``random`` ones, for what
+    more random labels are worth nobody knows."""
+    known = _curve(labels, ahead, variance)
+    if known is None or not known[0][0] <= random <= known[0][-1]:
+        return None
+    counts, rising, spread, audits = known
+    value, wide = (float(np.interp(random, counts, some)) for some in (rising, _REACH_GAIN * spread))
+    needed = ceil(audits * max(1.0, (wide / _NARROW_GAIN) ** 2))
+    return Gain(random, value, value - wide, value + wide, audits, needed, now)
+
+
+def _curve(
+    labels: Sequence[int], ahead: Sequence[Ahead | None], variance: float
+) -> tuple[Floats, Floats, Floats, int] | None:
+    """The labels of versions, how far each is ahead, held to rise with them, with what standard error, and on how many
+    audits."""
+    known = sorted(
+        ((n, one) for n, one in zip(labels, ahead, strict=True) if one is not None and len(one.truth)),
+        key=lambda pair: pair[0],
+    )
+    if not known:
+        return None
+    means, variances = (np.array(some) for some in zip(*(one.mean() for _, one in known), strict=True))
+    counts, rising = np.array([n for n, _ in known], dtype=np.float64), np.asarray(isotonic_regression(means))
+    return counts, rising, np.sqrt(variances + variance), len(known[-1][1].truth)
 
 
 def _reached(counts: Floats, ahead: Floats) -> int | None:

@@ -108,7 +108,12 @@ class Ordering:
             return True
         # Labeled tasks keep their place too: fewer places than that, and somebody has deleted predictions.
         standing = len(self.store.known(project, queues[0].window))
-        return bool(left) and self.connector.queue_in_force(standing=standing) != queues[0].version
+        return bool(left) and not self._is_served(queues[0].version, standing)
+
+    def _is_served(self, version: QueueVersion, standing: int) -> bool:
+        serves = self.connector.queue_in_force(standing=standing) == version
+        self.orders.note_check(self.connection.project, version, serves=serves)
+        return serves
 
     def _reorder(self, read: Read, serving: ModelRecord, model: Model) -> QueueReceipt:
         """Rank the open tasks by the model in service and have the tool serve the top of that order."""
@@ -132,6 +137,8 @@ class Ordering:
         strategy = self._name(read, serving, _instead_of(strategy) if chosen.failure else strategy)
         queue = QueueRecord(receipt.version, serving.version, strategy, ranking.task_ids(), read.number_open)
         self.orders.announce(project, queue, fence=self.fence)
+        if receipt.proof == "read back":
+            self.orders.note_check(project, receipt.version, serves=True)
         if chosen.facts is not None:
             self._explain(receipt.version, chosen.facts)
         if read.audits.draw is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation import savings, stability
 from nextlabel.evaluation.forecast import Forecast, forecast
-from nextlabel.evaluation.savings import Ahead, Saved, saved
+from nextlabel.evaluation.savings import Ahead, Gain, Saved, gain, saved
 from nextlabel.evaluation.stopping import Checked, compared_to, is_due, rare_classes, stop_set
 from nextlabel.labeling import Label, ModelVersion, ProjectId, TaskId
 from nextlabel.labeling.ranking import Floats
@@ -41,10 +41,10 @@ class Stopping:
         if not found:
             return False
         checked = self._checked(project, labels, history, found)
-        forecasts, saved_labels = self._by_audits(project, checked, history, found)
+        forecasts, saved_labels, gains = self._by_audits(project, checked, history, found)
         predicted = {one.target.name: dict(one.predicted) for one in found}
         unseen = {one.target.name: dict(one.unseen) for one in found}
-        done = Checkpoint(version, checked, predicted, unseen, forecasts, saved_labels)
+        done = Checkpoint(version, checked, predicted, unseen, forecasts, saved_labels, gains)
         self.checkpoints.add(project, done, fence=fence)
         return True
 
@@ -74,9 +74,9 @@ class Stopping:
 
     def _by_audits(
         self, project: ProjectId, checked: Checked, history: Sequence[Checkpoint], found: Sequence[Compared]
-    ) -> tuple[dict[str, Forecast], dict[str, Saved]]:
-        """What the next labels bring, and what was saved; by target, where there are enough audit labels."""
-        forecasts, saved_labels = dict[str, Forecast](), dict[str, Saved]()
+    ) -> tuple[dict[str, Forecast], dict[str, Saved], dict[str, Gain]]:
+        """What the next labels bring, and what was saved and gained; by target, where there are enough audit labels."""
+        forecasts, saved_labels, gains = dict[str, Forecast](), dict[str, Saved](), dict[str, Gain]()
         earlier = self.checkpoints.unseen(project)
         labels = [*(one.checked.labels for one in history), checked.labels]
         for one in found:
@@ -88,8 +88,11 @@ class Stopping:
                 forecasts[name] = ahead
             if (alone := self._alone(project, one)) is not None:
                 beside = [_ahead(one, some, _known(one, alone.predicted)) for some in versions]
-                saved_labels[name] = saved(labels, beside, alone.labels, alone.variance, checked.labels)
-        return forecasts, saved_labels
+                curves = labels, beside, alone.labels, alone.variance, checked.labels
+                saved_labels[name] = saved(*curves)
+                if (more := gain(*curves)) is not None:
+                    gains[name] = more
+        return forecasts, saved_labels, gains
 
     def _alone(self, project: ProjectId, one: Compared) -> AuditsAlone | None:
         """Models of audit labels alone: fitted anew once there are a quarter more of these."""

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from nextlabel.estimators.project import Model
 from nextlabel.evaluation.forecast import Forecast
-from nextlabel.evaluation.savings import Saved
+from nextlabel.evaluation.savings import Gain, Saved
 from nextlabel.evaluation.showing import Showing, showing
 from nextlabel.evaluation.stopping import Checked
 from nextlabel.labeling import (
@@ -226,6 +226,19 @@ class QueueRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueCheck:
+    """Whether the tool served the announced order, ``queue``, when that was last read from it.
+
+    ``lost_at`` is when it last served another one; None where it was never seen to.
+    """
+
+    queue: QueueVersion
+    at: datetime
+    serves: bool
+    lost_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFacts:
     """What an order knew of one of its tasks.
 
@@ -342,7 +355,8 @@ class Checkpoint:
 
     ``predicted`` is by target what it predicts of the stop set, kept as long as others are compared to it; ``unseen``
     is by target what it predicts of audit tasks and of some of the stop set, labeled ones by models that had not seen
-    them. Labels are as they are stored. ``forecasts`` and ``saved`` are by target, where anything is known.
+    them. Labels are as they are stored. ``forecasts``, ``saved`` and ``gains`` over random order are by target, where
+    anything is known.
     """
 
     version: ModelVersion
@@ -351,6 +365,7 @@ class Checkpoint:
     unseen: Mapping[str, Mapping[TaskId, object]] = field(default_factory=dict, repr=False)
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     saved: Mapping[str, Saved] = field(default_factory=dict)
+    gains: Mapping[str, Gain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +528,9 @@ class OrderRegistry(Protocol):
 
     def announce(self, project: ProjectId, queue: QueueRecord, *, fence: int) -> None:
         """The order stands in the tool now."""
+
+    def note_check(self, project: ProjectId, queue: QueueVersion, *, serves: bool) -> None:
+        """The tool was asked just now whether it serves the order that was announced last."""
 
     def note_facts(self, project: ProjectId, queue: QueueVersion, facts: OrderFacts) -> None:
         """Why its tasks stand where they do; those of the newest two orders are kept."""

@@ -23,6 +23,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import AuditProgress, Connection, ModelRecord, OrderFacts
 from nextlabel.ports.tool import Finding, TaskList
 from nextlabel.service.addresses import list_of, page_of
+from nextlabel.service.following import by_order, not_from_order, verified
 from nextlabel.service.health import DEFAULT_ADDRESS, Running, backend, redis_and_workers
 from nextlabel.service.stopping import StoppingAdvice
 from nextlabel.service.why_here import AUDIT, of_order, of_task
@@ -206,7 +207,7 @@ class Overview:
         serving = next((record for record in history if record.state == "in_service"), None)
         all_read = store.full_pull_at(project)
         pulled_at = store.pulled_at(project) or all_read
-        counts = self.counts.of(project)
+        counts, given = self.counts.of(project), store.from_order(project)
         return {
             "project": project,
             "name": connection.name,
@@ -232,9 +233,11 @@ class Overview:
             **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.audit_labels),
             "agreement": dict(self.agreements.of(project)) if options.annotators != "off" else {},
             "speed": self._speed(project),
-            "lists": _lists(connection, counts),
+            "lists": _lists(connection, counts) | {"not_from_order": not_from_order(connection, given)},
             "pre_annotations": pre_annotations(connection, serving),
             "queue": queues[0].version if queues else None,
+            "queue_verified": verified(queues, self.orders.check(project)),
+            "from_order": by_order(queues, given),
             "window_left": counts.window_left,
             "versions": [_version(record) for record in history],
             "rounds": self._rounds(project),

@@ -8,6 +8,7 @@ from typing import Any
 
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.batches import Batch, batch_advice
+from nextlabel.evaluation.savings import Gain, Saved
 from nextlabel.evaluation.stopping import Advice, Wanted, advice, named
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
@@ -44,7 +45,8 @@ class StoppingAdvice:
                 "criteria": [asdict(one) for one in found.criteria],
                 "checked": [_checked(one) for one in history],
             },
-            "labels_saved": _saved(last),
+            "labels_saved": _saved(last.saved if last else {}),
+            "gain_over_random": _saved(last.gains if last else {}),
             "at_a_time": _batch(batch, rare),
         }
 
@@ -73,8 +75,7 @@ def _checked(one: Checkpoint) -> dict[str, Any]:
     return {"version": one.version, **asdict(one.checked), "gain_of_next_100": forecasts}
 
 
-def _saved(last: Checkpoint | None) -> dict[str, Any]:
-    found = last.saved if last else {}
+def _saved(found: Mapping[str, Saved] | Mapping[str, Gain]) -> dict[str, Any]:
     return {name: asdict(one) | {"shown": one.is_shown, "sentence": one.sentence} for name, one in found.items()}
 
 

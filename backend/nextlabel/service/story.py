@@ -23,7 +23,8 @@ class Story:
     def of(self, project: ProjectId) -> dict[str, Any]:
         """Raises `NotConnected`."""
         found = self.overview.project(project)
-        found.pop("url")
+        for address in ("url", "lists"):
+            found.pop(address)
         return {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "made_by": f"nextlabel {metadata.version('nextlabel')}",

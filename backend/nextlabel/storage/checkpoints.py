@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 
 from nextlabel.evaluation.forecast import Forecast
-from nextlabel.evaluation.savings import Saved
+from nextlabel.evaluation.savings import Gain, Saved
 from nextlabel.evaluation.stopping import Checked, is_of_use
 from nextlabel.labeling import ModelVersion, ProjectId, TaskId
 from nextlabel.ports.state import AuditsAlone, Checkpoint, Standing, StopSet
@@ -85,6 +85,7 @@ class StoredCheckpoints:
             "checked": asdict(checkpoint.checked),
             "forecasts": {name: asdict(one) for name, one in checkpoint.forecasts.items()},
             "saved": {name: asdict(one) for name, one in checkpoint.saved.items()},
+            "gains": {name: asdict(one) for name, one in checkpoint.gains.items()},
         }
         with self._database.write() as sql:
             check_fence(sql, project, fence)
@@ -136,6 +137,7 @@ def _checkpoint(version: str, figures: Mapping[str, Any]) -> Checkpoint:
         Checked(**figures["checked"]),
         forecasts={name: Forecast(**one) for name, one in figures["forecasts"].items()},
         saved={name: Saved(**one) for name, one in figures["saved"].items()},
+        gains={name: Gain(**one) for name, one in figures.get("gains", {}).items()},  # none before 0.4
     )
 
 

@@ -1,6 +1,6 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last had them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -27,10 +27,12 @@ from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
 from nextlabel.storage.counts import note_change
 from nextlabel.storage.database import Database, chunks
-from nextlabel.storage.database.tables import annotations, cursors, tasks, uncertainties, unreadable
+from nextlabel.storage.database.tables import annotations, cursors, queues, tasks, uncertainties, unreadable
 from nextlabel.storage.skipped import skipped_by_all
 
 _STREAMED = 5_000  # rows read at a time
+_RECENT = 200  # annotations that are compared with orders
+_STANDING = 2  # orders: the one in force, and the one before, from which somebody may still have a task
 _MOST_TIMED, _FEWEST_TIMED = 500, 10  # annotations that the time a label takes is told from
 
 
@@ -43,11 +45,12 @@ class SqlLabelStore:
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         seen = {one.task.id: one for one in page.tasks}  # twice in one page: the later word counts
         with self._database.write() as sql:
+            known = _from_order(sql, project, seen)
             _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
             _set_aside(sql, project, page.unreadable)
             for chunk in chunks(seen.values()):
                 sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
-                rows = [row for one in chunk for row in _annotation_rows(project, one)]
+                rows = [row | {"from_order": known(row)} for one in chunk for row in _annotation_rows(project, one)]
                 _forget_annotations(sql, project, [row["id"] for row in rows])
                 if rows:
                     sql.execute(insert(annotations), rows)
@@ -165,6 +168,15 @@ class SqlLabelStore:
         mine = (annotations.c.project == project) & (annotations.c.updated_at >= since) & ~annotations.c.skipped
         with self._database.read() as sql:
             return sql.execute(select(func.count()).where(mine)).scalar() or 0
+
+    def from_order(self, project: ProjectId) -> Sequence[tuple[AnnotationId, bool | None]]:
+        """The latest annotations that are no skips, and whether the task of each stood in the window of the order in
+        force, or of the one before, when it came; None where that is not known."""
+        of = annotations.c
+        mine = select(of.id, of.from_order).where(of.project == project, ~of.skipped)
+        with self._database.read() as sql:
+            found = sql.execute(mine.order_by(of.updated_at.desc()).limit(_RECENT)).all()
+        return [(AnnotationId(row.id), row.from_order) for row in found]
 
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         kept = [
@@ -295,6 +307,20 @@ def _stable(id: str) -> tuple[int, str]:  # noqa: A002 - of a task or an annotat
 
 def _of(project: ProjectId) -> Update:
     return update(cursors).where(cursors.c.project == project)
+
+
+def _from_order(
+    sql: Connection, project: ProjectId, seen: Collection[TaskId]
+) -> Callable[[Mapping[str, Any]], bool | None]:
+    """Of a row of an annotation: what is known of it already, or whether its task stands in a window now."""
+    of, known = annotations.c, dict[str, bool | None]()
+    for chunk in chunks(seen):
+        mine = select(of.id, of.from_order).where(of.project == project, of.task.in_(chunk))
+        known |= {row.id: row.from_order for row in sql.execute(mine)}
+    announced = select(queues.c.window).where(queues.c.project == project, queues.c.announced)
+    newest = sql.execute(announced.order_by(queues.c.number.desc()).limit(_STANDING)).scalars()
+    windows = {task for window in newest for task in window}
+    return lambda row: known[row["id"]] if row["id"] in known else row["task"] in windows if windows else None
 
 
 def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Table, func, select
 
 from nextlabel.labeling import ProjectId
 from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import connections, counters, cursors, findings, rounds
+from nextlabel.storage.database.tables import connections, counters, cursors, findings, queue_checks, rounds
 
 
 class ProjectMarks:
@@ -35,6 +35,7 @@ _MARKS: tuple[tuple[Any, ...], ...] = (
     (counters, func.sum(counters.c.fence), func.sum(counters.c.model)),  # every turn and decision takes a fence
     (cursors, func.max(cursors.c.pulled_at)),
     (rounds, func.max(rounds.c.id)),
+    (queue_checks, func.max(queue_checks.c.at)),
     (findings, func.count(), func.max(findings.c.at)),
     (connections, connections.c.state, connections.c.options),
 )

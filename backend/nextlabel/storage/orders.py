@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
-from nextlabel.ports.state import OrderFacts, QueueRecord, TaskFacts
+from nextlabel.ports.state import OrderFacts, QueueCheck, QueueRecord, TaskFacts
 from nextlabel.ports.tool import OwnOrder
 from nextlabel.storage.counts import note_change
-from nextlabel.storage.database import Database
-from nextlabel.storage.database.tables import models, order_facts, queues
+from nextlabel.storage.database import Database, in_utc
+from nextlabel.storage.database.tables import models, order_facts, queue_checks, queues
 from nextlabel.storage.fences import check_fence
 
 PREFIX = "nextlabel-"  # of every version: people see it beside a prediction
@@ -51,6 +51,21 @@ class StoredOrders:
             sql.execute(update(queues).where(mine, queues.c.version == queue.version).values(**values))
             note_change(sql, project)
             sql.execute(update(models).where(of_model).values(queue_version=queue.version))
+
+    def note_check(self, project: ProjectId, queue: QueueVersion, *, serves: bool) -> None:
+        now, mine = datetime.now(UTC), queue_checks.c.project == project
+        values = {"queue": queue, "at": now, "serves": serves} | ({} if serves else {"lost_at": now})
+        with self._database.write() as sql:
+            if not sql.execute(update(queue_checks).where(mine).values(**values)).rowcount:
+                sql.execute(insert(queue_checks).values(project=project, **values))
+
+    def check(self, project: ProjectId) -> QueueCheck | None:
+        """The last one; None where there was none yet."""
+        with self._database.read() as sql:
+            row = sql.execute(select(queue_checks).where(queue_checks.c.project == project)).one_or_none()
+        if row is None:
+            return None
+        return QueueCheck(QueueVersion(row.queue), in_utc(row.at), row.serves, row.lost_at and in_utc(row.lost_at))
 
     def note_facts(self, project: ProjectId, queue: QueueVersion, facts: OrderFacts) -> None:
         mine, of = order_facts.c.project == project, queues.c

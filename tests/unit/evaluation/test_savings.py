@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from scipy.stats import norm
 
-from nextlabel.evaluation.savings import Ahead, Alone, Rows, Saved, alone, saved
+from nextlabel.evaluation.savings import Ahead, Alone, Gain, Rows, Saved, alone, gain, saved
 from nextlabel.labeling import Label
 from nextlabel.labeling.ranking import Floats
 
@@ -25,10 +26,10 @@ def accuracy(labels: float, power: float) -> float:
     return float(1 - 0.6 * (labels / 20) ** -power)
 
 
-def claimed(
+def curves(
     audits: int, seed: int, steep: float = 0.7, flat: float = 0.5, spread: float = SPREAD
-) -> tuple[Saved, float]:
-    """And how many chosen labels are truly worth as much as the random ones."""
+) -> tuple[list[Ahead], int]:
+    """How far versions are ahead of models of audit labels alone, and of how many labels these are."""
     rng, m = np.random.default_rng(seed), round(0.9 * audits)
     of_audits, of_others = rng.random(audits), rng.random(1000)
     drawn = accuracy(m, flat) + rng.normal(0, spread)
@@ -41,8 +42,24 @@ def claimed(
             (one == most).astype(float) - (by == most) for one, by, most in zip(mine, by_audits, latest, strict=True)
         ]
         ahead.append(Ahead(mine[0] - by_audits[0], *same))
+    return ahead, m
+
+
+def claimed(
+    audits: int, seed: int, steep: float = 0.7, flat: float = 0.5, spread: float = SPREAD
+) -> tuple[Saved, float]:
+    """And how many chosen labels are truly worth as much as the random ones."""
+    ahead, m = curves(audits, seed, steep, flat, spread)
     worth = 20 * (0.6 / (1 - accuracy(m, flat))) ** (1 / steep)
     return saved(LABELS, ahead, m, spread**2, LABELS[-1]), worth
+
+
+def gained(audits: int, seed: int, steep: float = 0.7, spread: float = SPREAD) -> tuple[Gain, float]:
+    """And by how much as many chosen labels are truly better."""
+    ahead, m = curves(audits, seed, steep, 0.5, spread)
+    found = gain(LABELS, ahead, m, spread**2, LABELS[-1])
+    assert found is not None
+    return found, accuracy(m, steep) - accuracy(m, 0.5)
 
 
 def test_what_is_claimed_holds_and_is_shown_once_there_are_enough_audits() -> None:
@@ -60,6 +77,30 @@ def test_before_that_it_is_too_early_and_it_says_how_many_more_audits_it_takes()
     assert all(one.needed > 35 for one in early)
     assert all("too early to tell: it takes about" in one.sentence for one in early)
     assert "too early" in saved(LABELS, [None] * len(LABELS), 27, 0.001, 620).sentence
+
+
+@pytest.mark.parametrize("steep", [0.7, 0.5, 0.4])  # better than random order, as good, worse
+def test_the_gain_over_random_order_is_that_of_as_many_labels_and_holds_the_truth(steep: float) -> None:
+    found = [gained(200, seed, steep) for seed in range(60)]
+    assert {one.labels for one, _ in found} == {180}
+    assert np.mean([one.low <= truth <= one.high for one, truth in found]) >= 0.93
+    shown = [(one, truth) for one, truth in found if one.is_shown]
+    assert len(shown) >= 30
+    assert abs(np.mean([one.value - truth for one, truth in shown])) < 0.02
+    assert f"{100 * shown[0][0].value:+.1f} points of accuracy" in shown[0][0].sentence
+    assert "180 chosen labels against as many random ones" in shown[0][0].sentence
+    assert f"what {LABELS[-1]} random labels are worth is not known" in shown[0][0].sentence
+
+
+def test_no_gain_is_told_too_early_or_where_no_version_had_as_few_labels() -> None:
+    early = [gained(35, seed, spread=0.15)[0] for seed in range(10)]
+    assert not any(one.is_shown for one in early)
+    assert all(one.needed > 35 for one in early)
+    assert all("too early to tell: it takes about" in one.sentence for one in early)
+    ahead, m = curves(200, 0)
+    late = next(n for n, labels in enumerate(LABELS) if labels > m)
+    assert gain(LABELS[late:], ahead[late:], m, SPREAD**2, LABELS[-1]) is None
+    assert gain(LABELS, [None] * len(LABELS), m, SPREAD**2, LABELS[-1]) is None
 
 
 def test_every_audit_task_is_asked_of_a_model_that_has_not_seen_it() -> None:

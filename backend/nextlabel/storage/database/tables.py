@@ -113,6 +113,8 @@ tasks = Table(
     Index("tasks_by_closed", "project", "closed", "id"),
 )
 
+# ``from_order`` is whether its task stood in the window of the order in force, or of the one before, when it was first
+# read; NULL where no order with a window stood then, and in rows of releases before 0.4.
 annotations = Table(
     "annotations",
     metadata,
@@ -126,6 +128,7 @@ annotations = Table(
     Column("seconds", Float, nullable=True),
     Column("ground_truth", Boolean, nullable=False, server_default=false()),
     Column("given_by", String(64), nullable=True),
+    Column("from_order", Boolean, nullable=True),
     Index("annotations_by_task", "project", "task"),
     Index("annotations_by_skipped", "skipped", "project", "task", "given_by"),
     Index("annotations_by_person", "project", "given_by", "updated_at"),
@@ -215,6 +218,18 @@ order_facts = Table(
     Column("project", String(64), primary_key=True),
     Column("version", String(80), primary_key=True),
     Column("facts", JSON, nullable=False),
+)
+
+# When it was last read from a tool whether it serves the order that was announced to it, which was the ``queue``, and
+# whether it did; ``lost_at`` is when it last did not.
+queue_checks = Table(
+    "queue_checks",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("queue", String(80), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("serves", Boolean, nullable=False),
+    Column("lost_at", DateTime(timezone=True), nullable=True),
 )
 
 # How much there is of a project; ``counts`` is NULL once something of that was changed, which ``changes`` counts.
