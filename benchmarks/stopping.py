@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,7 +24,7 @@ from benchmarks.page import write_table
 from benchmarks.stopping_published import CRITERIA, PUBLISHED, kept_in, stopped
 from benchmarks.stopping_runs import KEPT, Run, checked, run
 from nextlabel.evaluation.forecast import AHEAD, Forecast, forecast
-from nextlabel.evaluation.savings import Ahead, Saved, saved
+from nextlabel.evaluation.savings import Ahead, Gain, Saved, gain, saved
 from nextlabel.evaluation.stopping import FEWEST_OF_CLASS, Checked, Wanted, advice
 from nextlabel.labeling.ranking import Floats
 from nextlabel.options import ProjectOptions
@@ -112,18 +112,33 @@ class Read:
 
     def saved(self) -> list[tuple[int, Saved, float]]:
         """After each check: its labels, what is found, and how many chosen labels are truly worth as much."""
+        return [
+            (curves[-1], saved(*curves), self._worth(float(self._of("alone_score")[place])))
+            for place, curves in self._curves()
+        ]
+
+    def gains(self) -> list[tuple[Gain, float]]:
+        """After each check: what is found of the gain over random order, and what it truly is on the held-out rows."""
+        found = [(gain(*curves), place) for place, curves in self._curves()]
+        return [(one, self._gained(one.labels, place)) for one, place in found if one is not None]
+
+    def _gained(self, labels: int, place: int) -> float:
+        random = float(self._of("alone_score")[place])
+        return float(np.interp(labels, self.labels, self._of("score"))) - random
+
+    def _curves(self) -> Iterator[tuple[int, tuple[list[int], list[Ahead], int, float, int]]]:
+        """After each check: which models of audit labels alone there are, and how far versions were ahead of them, as
+        `saved` and `gain` take it."""
         if "alone_at" not in self.kept:
-            return []
-        found, at = [], self._of("alone_at")
+            return
+        at = self._of("alone_at")
         for n, labels in enumerate(self.labels):
             if not (at <= n).any():
                 continue
             place = int(np.flatnonzero(at <= n)[-1])
             random, variance = int(self._of("alone_labels")[place]), float(self._of("alone_variance")[place])
             ahead = [self._ahead(version, n, place) for version in range(n + 1)]
-            one = saved(self.labels[: n + 1], ahead, random, variance, labels)
-            found.append((labels, one, self._worth(float(self._of("alone_score")[place]))))
-        return found
+            yield place, (self.labels[: n + 1], ahead, random, variance, labels)
 
     def _ahead(self, version: int, latest: int, place: int) -> Ahead:
         """A version beside models of audit labels alone, by the truth and by what the latest version predicts."""
@@ -164,6 +179,7 @@ class Found:
     ended: Sequence[Ended]
     inside: Sequence[bool]
     saved: Sequence[Sequence[tuple[int, Saved, float]]]
+    gains: Sequence[tuple[Gain, float]]
 
     @property
     def good(self) -> float:
@@ -198,18 +214,19 @@ class Found:
 
 def found_of(name: str, runs: Sequence[Run]) -> Found:
     """All figures of a set."""
-    ended, inside, savings = [], [], []
+    ended, inside, savings, gains = [], [], [], []
     for kept in runs:
         one = Read(kept)
         history = one.history
         forecasts = one.forecasts(history)
         ended.append(one.ended(history, forecasts))
-        for ahead, gain in zip(forecasts, one.gained().tolist(), strict=True):
-            if ahead is not None and np.isfinite(gain):
-                inside.append(ahead.low <= gain <= ahead.high)
+        for ahead, brought in zip(forecasts, one.gained().tolist(), strict=True):
+            if ahead is not None and np.isfinite(brought):
+                inside.append(ahead.low <= brought <= ahead.high)
         if name in SAVED_ON:
             savings.append(one.saved())
-    return Found(name, ended, inside, savings)
+            gains += one.gains()
+    return Found(name, ended, inside, savings, gains)
 
 
 def saved_row(one: Found) -> str:
@@ -254,9 +271,13 @@ def summary(found: Sequence[Found]) -> dict[str, float]:
     """The figures by the names under which they are watched."""
     ended = [one for some in found for one in some.ended]
     held = [one for some in found for one in some.held]
+    gains = [(float(one.low <= truth <= one.high), one.is_shown) for some in found for one, truth in some.gains]
     figures = {
         "saved_shown": min((one.shown for one in found if one.saved), default=float("nan")),
         "saved_coverage": float(np.mean(held)) if held else float("nan"),
+        "gain_coverage": float(np.mean([inside for inside, _ in gains])) if gains else float("nan"),
+        "gain_coverage_shown": float(np.mean([inside for inside, shown in gains if shown] or [np.nan])),
+        "gain_shown": float(np.mean([shown for _, shown in gains])) if gains else float("nan"),
         "stop_sets_ok": sum(one.good >= _OF_RUNS for one in found),
         "stop_worst_share": float(np.mean([one.share >= _WORST for one in ended])),
         "stop_median_pool": float(np.median([one.labels / one.pool for one in ended])),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -223,3 +228,36 @@ def test_another_strategy_orders_the_queue_by_its_own_light(
     queue = nextlabel.queues(project)[0]
     assert queue.strategy == f"{strategy}, no guesses shown"
     assert label_next(owner, project)[0] == queue.window[0]
+
+
+@pytest.mark.everything
+def test_it_is_shown_whether_label_studio_serves_the_order_and_which_labels_did_not_come_from_it(
+    nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
+) -> None:
+    project = connected(90, "window=20", "audit_share=0")
+
+    def shown() -> dict[str, Any]:
+        return nextlabel.parts().overview.project(str(project))
+
+    queue = shown()["queue_verified"]
+    assert (queue["queue"], queue["serves"]) == (owner.project(project)["model_version"], True)
+    for _ in range(6):
+        label_next(owner, project)
+    wait_for(learned(nextlabel, project, 6))
+    windows = {task for one in nextlabel.queues(project) for task in one.window}
+    beside = [task for task in owner.open_tasks(project) if str(task["id"]) not in windows][:2]
+    given = [owner.submit(task["id"], label_of(task["data"]["text"])) for task in beside]
+    wait_for(learned(nextlabel, project, 8))
+    found = shown()
+    assert (found["from_order"]["labels"], found["from_order"]["n"]) == (6, 8)
+    tab = parse_qs(urlsplit(found["lists"]["not_from_order"]).query)["tab"][0]
+    listed = json.loads(zlib.decompress(base64.urlsafe_b64decode(tab + "==")))["filters"]["items"][0]["value"]
+    assert sorted(listed.split(",")) == sorted(map(str, given))
+
+    before = shown()["queue_verified"]
+    owner.change_project(project, model_version="")
+    wait_for(lambda: shown()["queue_verified"]["lost_at"] is not None)
+    wait_for(lambda: owner.project(project)["model_version"] == shown()["queue"])
+    wait_for(lambda: bool(shown()["queue_verified"]["serves"]))
+    after = shown()["queue_verified"]
+    assert before["at"] < after["lost_at"] < after["at"]

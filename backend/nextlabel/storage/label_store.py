@@ -1,6 +1,6 @@
 """`LabelStore` in SQL: tasks and annotations as the tool last had them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -45,12 +45,16 @@ class SqlLabelStore:
     def apply(self, project: ProjectId, page: ChangePage) -> None:
         seen = {one.task.id: one for one in page.tasks}  # twice in one page: the later word counts
         with self._database.write() as sql:
-            known = _from_order(sql, project, seen)
+            known = _from_order(sql, project, seen.values())
             _forget(sql, project, {*seen, *(one.task for one in page.unreadable)})
             _set_aside(sql, project, page.unreadable)
             for chunk in chunks(seen.values()):
                 sql.execute(insert(tasks), [_task_row(project, one) for one in chunk])
-                rows = [row | {"from_order": known(row)} for one in chunk for row in _annotation_rows(project, one)]
+                rows = [
+                    row | {"from_order": known.get(row["id"])}
+                    for one in chunk
+                    for row in _annotation_rows(project, one)
+                ]
                 _forget_annotations(sql, project, [row["id"] for row in rows])
                 if rows:
                     sql.execute(insert(annotations), rows)
@@ -309,18 +313,20 @@ def _of(project: ProjectId) -> Update:
     return update(cursors).where(cursors.c.project == project)
 
 
-def _from_order(
-    sql: Connection, project: ProjectId, seen: Collection[TaskId]
-) -> Callable[[Mapping[str, Any]], bool | None]:
-    """Of a row of an annotation: what is known of it already, or whether its task stands in a window now."""
-    of, known = annotations.c, dict[str, bool | None]()
-    for chunk in chunks(seen):
-        mine = select(of.id, of.from_order).where(of.project == project, of.task.in_(chunk))
-        known |= {row.id: row.from_order for row in sql.execute(mine)}
+def _from_order(sql: Connection, project: ProjectId, seen: Collection[TaskSeen]) -> Mapping[str, bool | None]:
+    """By annotation what was noted when it was first read; of those that are new, whether their tasks stand in a window
+    now, and nothing where no order has one."""
+    given = {annotation.id: one.task.id for one in seen for annotation in one.annotations}
+    known = dict[str, bool | None]()
+    for chunk in chunks(given):
+        mine = select(annotations.c.id, annotations.c.from_order).where(annotations.c.project == project)
+        known |= {row.id: row.from_order for row in sql.execute(mine.where(annotations.c.id.in_(chunk)))}
+    if len(known) == len(given):
+        return known
     announced = select(queues.c.window).where(queues.c.project == project, queues.c.announced)
     newest = sql.execute(announced.order_by(queues.c.number.desc()).limit(_STANDING)).scalars()
     windows = {task for window in newest for task in window}
-    return lambda row: known[row["id"]] if row["id"] in known else row["task"] in windows if windows else None
+    return {annotation: task in windows for annotation, task in given.items() if windows} | known
 
 
 def _forget(sql: Connection, project: ProjectId, ids: Collection[TaskId]) -> None:
