@@ -140,7 +140,7 @@ class Gain:
         if not self.is_shown:
             more = max(self.needed - self.audits, 1)
             return f"too early to tell: it takes about {counted(more, 'more audit label')}"
-        value, low, high = (f"{100 * one:+.1f}" for one in (self.value, self.low, self.high))
+        value, low, high = (f"{round(100 * one, 1) + 0.0:+.1f}" for one in (self.value, self.low, self.high))
         beyond = f"; what {self.now} random labels are worth is not known" if self.now > self.labels else ""
         return (
             f"{value} points of accuracy ({low} to {high}): {self.labels} chosen labels against as many random ones, "

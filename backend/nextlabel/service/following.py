@@ -58,10 +58,8 @@ def by_order(announced: Sequence[QueueRecord], given: Given) -> dict[str, Any]:
 def _by_order(labels: int, n: int, by_chance: float | None) -> str:
     if not n:
         return "not known yet: it is counted from the first label that comes while an order stands"
-    came = f"{labels} of the last {counted(n, 'label')} came for a task of the order in force, or of the one before"
-    if by_chance is None:
-        return came
-    return f"{came}; any open task would be one of the order by a chance of {by_chance:.0%}"
+    came = f"{labels} of the last {counted(n, 'label')} are of tasks of the order in force, or of the one before"
+    return came if by_chance is None else f"{came}; it holds {by_chance:.0%} of the open tasks"
 
 
 def not_from_order(connection: Connection, given: Given) -> str | None:
