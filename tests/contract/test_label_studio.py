@@ -229,9 +229,12 @@ def test_what_a_team_changes_of_a_task_under_review_stays_and_nothing_of_ours_do
     assert had is not None
     scene.again.ask_again(other, had)
     owner.change_project(project, maximum_annotations=2)
-    assert settled()[other] == (2, False), "as the team has it now, and not as it was"
+    assert settled() == {**as_before, other: (2, False)}, "as the team has it now, and Label Studio left all others"
+    assert scene.again.why_not_again().endswith("for all others, set it to 1 and then to 2 once more.")
     owner.change_project(project, maximum_annotations=1)
     assert settled() == as_before
+    owner.change_project(project, maximum_annotations=2)
+    assert {overlap for overlap, _ in settled().values()} == {2}
 
 
 def test_a_missing_label_studio_says_how_to_get_one(tmp_path: Path) -> None:

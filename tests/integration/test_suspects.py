@@ -179,6 +179,8 @@ def test_reviews_end_where_the_tool_serves_begun_tasks_at_random_now(
         team.work(1)
         team.parts.turns.take(team.project)
         assert bool(team.parts.reviews.waiting(team.project)) == begun
+        found = [one.message for one in team.parts.doctor.examine(team.project) if one.name == "reviews"]
+        assert found == ([f"Project {team.project}: {why_not}"] if why_not else [])
 
 
 def test_a_review_that_was_noted_and_no_more_is_begun_in_the_next_round(flipped: tuple[Team, list[TaskId]]) -> None:

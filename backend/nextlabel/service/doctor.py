@@ -24,7 +24,7 @@ from nextlabel.hosting.hosts import read_models
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import CallsUs, Connector, Finding
+from nextlabel.ports.tool import AsksAgain, CallsUs, Connector, Finding
 from nextlabel.service.connecting import Connecting, Report, Wanted
 from nextlabel.service.overview import Overview
 from nextlabel.service.versions import COMMAND_LINE
@@ -210,6 +210,9 @@ class Doctor:
             if serves:
                 yield from self._changed_there(connection, connector)
             yield from self._order(connection, connector)
+            reviews = connector if connection.options.suspects == "queue" else None
+            if isinstance(reviews, AsksAgain) and (why_not := reviews.why_not_again()):
+                yield Symptom("reviews", f"Project {project}: {why_not}", project, "warning")
         except ToolUnavailable as error:
             yield Symptom("tool-down", f"Project {project}: {error}", project)
         except ProjectGone as error:

@@ -3,6 +3,9 @@
 A task that wants one annotation more than it has, and is not labeled, is served by its score like any other, to whoever
 has not labeled it (seen on 1.23.2). That is so only where the project itself asks for one annotation for each task:
 where it asks for several, tasks that were begun come at random before all others.
+
+Of a project whose annotations per task are raised while some tasks have an overlap above 1, only these are changed
+(seen on 1.23.2).
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ class Again:
             return ""
         return (
             f"The project asks for {annotations} annotations per task, so that Label Studio serves tasks that were "
-            "begun at random: set annotations per task to 1 to have labels reviewed in the queue."
+            "begun at random: set annotations per task to 1 to have labels reviewed in the queue. If that was "
+            "changed while labels were under review, Label Studio changed only their tasks: for all others, set it to "
+            f"1 and then to {annotations} once more."
         )
 
     def as_it_is(self, task: TaskId) -> Mapping[str, object] | None:
