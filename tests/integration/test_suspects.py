@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from integration.conftest import WORDS
 from nextlabel.cli import EXIT_CONFIGURATION, cli
+from nextlabel.errors import ToolRejected
 from nextlabel.labeling import TaskId
 from nextlabel.settings import Settings
 from nextlabel_connectors.memory.connector import MemoryConnector
@@ -196,6 +198,35 @@ def test_a_review_that_was_noted_and_no_more_is_begun_in_the_next_round(flipped:
     assert task in team.parts.reviews.waiting(team.project)
     with team.tool.opened(team.at_tool) as it:
         assert it.rows[task].wanted == 2
+
+
+def test_a_task_that_the_tool_does_not_let_go_keeps_no_other_under_review(
+    flipped: tuple[Team, list[TaskId]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team, _ = flipped
+    team.choose(suspects="queue")
+    team.work(1)
+    team.parts.turns.take(team.project)
+    stuck, *others = team.parts.reviews.waiting(team.project)
+    assert others
+    settle = MemoryConnector.settle
+
+    def refused(connector: MemoryConnector, task: TaskId, before: Mapping[str, object]) -> None:
+        if task == stuck:
+            raise ToolRejected("It is locked.")
+        settle(connector, task, before)
+
+    monkeypatch.setattr(MemoryConnector, "settle", refused)
+    connector = team.parts.open_connector(team.parts.connections.get(team.project))
+    found = [(one.level, one.message) for one in team.parts.suspects.withdraw(team.project, connector)]
+    assert found[0] == ("problem", f"Task {stuck} stays under review: It is locked.")
+    assert (found[1][0], team.parts.reviews.waiting(team.project)) == ("done", [stuck])
+    team.choose(suspects="list")
+    team.parts.turns.take(team.project)
+    assert team.parts.reviews.waiting(team.project) == [stuck]
+    monkeypatch.setattr(MemoryConnector, "settle", settle)
+    team.parts.turns.take(team.project)
+    assert team.parts.reviews.waiting(team.project) == []
 
 
 def test_labels_are_put_under_review_and_taken_back_while_nobody_else_is_on_the_project(

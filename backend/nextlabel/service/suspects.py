@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from nextlabel.errors import NextlabelError, SettingsError
+from nextlabel.errors import NextlabelError, SettingsError, ToolRejected
 from nextlabel.evaluation.suspects import FEWEST, Doubts, doubts_of, kind_of
 from nextlabel.labeling import (
     KINDS,
@@ -182,9 +182,8 @@ class Suspects:
         if waiting and (why_not := connector.why_not_again()):
             log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
             waiting = []
-        for task in set(begun).difference(waiting):
-            connector.settle(task, begun[task])
-            self.reviews.end(project, task)
+        for complaint in self._end(project, connector, {task: begun[task] for task in set(begun).difference(waiting)}):
+            log.warning("project %s: %s", project, complaint)
         for task in set(begun).intersection(waiting):
             if connector.as_it_is(task) == begun[task]:  # whoever noted it came no further
                 connector.ask_again(task, begun[task])
@@ -199,10 +198,22 @@ class Suspects:
         begun = self.reviews.begun(project)
         if not begun or not isinstance(connector, AsksAgain):
             return
+        stuck = list(self._end(project, connector, begun))
+        yield from (Finding("problem", complaint) for complaint in stuck)
+        if ended := len(begun) - len(stuck):
+            yield Finding("done", f"{counted(ended, 'label')} under review served no more.")
+
+    def _end(
+        self, project: ProjectId, connector: AsksAgain, begun: Mapping[TaskId, Mapping[str, object]]
+    ) -> Iterator[str]:
+        """Have these reviewed no more; a complaint for each that the tool does not let go, and which stays noted."""
         for task, before in begun.items():
-            connector.settle(task, before)
-            self.reviews.end(project, task)
-        yield Finding("done", f"{counted(len(begun), 'label')} under review served no more.")
+            try:
+                connector.settle(task, before)
+            except ToolRejected as error:
+                yield f"Task {task} stays under review: {error}"
+            else:
+                self.reviews.end(project, task)
 
     def remove_tab(self, project: ProjectId, connector: Connector) -> Iterator[Finding]:
         """What `show` has made; nothing is yielded where there is nothing."""
