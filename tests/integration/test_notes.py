@@ -240,9 +240,11 @@ def test_a_server_that_never_comes_to_an_end_keeps_no_other_note(team: Team, mon
         thread.join(CEILING_SECONDS)
 
 
-def test_what_a_tool_says_mentions_nobody_and_is_no_link(team: Team, channel: Channel) -> None:
-    said = "<!channel> @channel, @Here ann@here.example [read](https://evil.example) <https://evil.example|you> \ud83d"
-    team.parts.notes.store.add(Note("", "tool", "x", said), datetime.now(UTC) - timedelta(seconds=1))
+def test_what_a_tool_states_mentions_nobody_and_is_no_link(team: Team, channel: Channel) -> None:
+    stated = (
+        "<!channel> @channel, @Here ann@here.example [read](https://evil.example) <https://evil.example|you> \ud83d"
+    )
+    team.parts.notes.store.add(Note("", "tool", "x", stated), datetime.now(UTC) - timedelta(seconds=1))
     (text,) = told(team, channel)
     assert not re.search(r"<|>|@(channel|here)|\]\(", text, re.IGNORECASE), text
     assert text.startswith("nextlabel: &lt;!channel&gt; @\u200bchannel, @\u200bHere ann")

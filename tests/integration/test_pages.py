@@ -424,12 +424,14 @@ def test_the_histogram_its_table_and_the_class_balance_are_the_numbers_of_the_ap
     assert sum(one["expected"] for one in told["classes"][TARGET]) == pytest.approx(told["asked"], abs=0.1)
 
 
-def test_of_a_few_open_tasks_nothing_is_told_that_would_be_a_guess_about_each(ordered: Team, viewer: Browser) -> None:
+def test_of_a_few_open_tasks_nothing_is_shown_that_would_be_a_prediction_of_each(
+    ordered: Team, viewer: Browser
+) -> None:
     ordered.work(88)
     ordered.run()
-    told = ordered.parts.overview.queue(ordered.project)
-    assert (0 < told["asked"] < 10, len(told["tasks"]) > 0) == (True, True)
-    assert (told["uncertainty"], {one["expected"] for one in told["classes"][TARGET]}) == ([], {None})
+    known = ordered.parts.overview.queue(ordered.project)
+    assert (0 < known["asked"] < 10, len(known["tasks"]) > 0) == (True, True)
+    assert (known["uncertainty"], {one["expected"] for one in known["classes"][TARGET]}) == ([], {None})
     page = viewer.get(f"/projects/{ordered.project}/queue").text
     assert ("How unsure the model is" in page, "Class balance" in page) == (False, True)
 

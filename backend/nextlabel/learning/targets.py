@@ -374,7 +374,7 @@ class TargetsWorkbench:
 
     def _weights_of(self, target: Target) -> Floats | None:
         """How much each label of it counts beside the one that people are surest of, in the order of the tasks; None:
-        all alike. Whoever always gives three stars of five has said nothing of one label against another."""
+        all alike. Whoever always gives three stars of five has stated nothing of one label against another."""
         if self._confidence is None:
             return None
         weights = np.array([self._label_weights[task] for task in self._labeled(target.name)])

@@ -172,7 +172,7 @@ class Overview:
             "left": self.store.count_open(project, window),
             "how": of_order(facts),
             "asked": facts.asked if facts else 0,
-            "uncertainty": _bins(facts.histogram) if facts and facts.informative and not _tells(facts) else [],
+            "uncertainty": _bins(facts.histogram) if facts and facts.informative and not _too_few(facts) else [],
             "classes": _classes(facts) if facts else {},
             "tasks": tasks,
         }
@@ -330,13 +330,13 @@ def _bins(histogram: Sequence[int]) -> list[dict[str, Any]]:
 
 def _classes(facts: OrderFacts) -> dict[str, list[dict[str, Any]]]:
     """By target how many tasks have each label, and how many of the open ones are expected to be of that class."""
-    expected = {} if _tells(facts) else facts.expected
+    expected = {} if _too_few(facts) else facts.expected
     targets = dict.fromkeys((*facts.labeled, *expected))
     return {name: _balance(facts.labeled.get(name, {}), expected.get(name, {})) for name in targets}
 
 
-def _tells(facts: OrderFacts) -> bool:
-    """Whether so few tasks were open that what is expected of all of them is a guess about each."""
+def _too_few(facts: OrderFacts) -> bool:
+    """Whether so few tasks were open that what is expected of all of them is a prediction of each."""
     return facts.asked < _FEWEST_ASKED
 
 
