@@ -105,7 +105,7 @@ def test_a_legacy_token_is_rejected_with_the_remedy_where_they_are_off(
     scene = set_scene(harness, 1)
     label_studio.owner.allow_legacy_tokens(False)
     try:
-        with pytest.raises(ToolRejected, match="personal access token works"):
+        with pytest.raises(ToolRejected, match=r"create one under .*Personal Access Token\. Legacy tokens are off"):
             scene.connector.label_schema()
     finally:
         label_studio.owner.allow_legacy_tokens(True)

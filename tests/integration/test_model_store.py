@@ -343,6 +343,7 @@ def test_predictions_by_models_that_saw_no_label_in_doubt_go_before_those_of_new
     store.save(ONE, record(V2), model(), fence=fence, out_of_fold=predicted(0.5))
     known = store.out_of_fold(ONE)
     assert known is not None
+    assert len(list((tmp_path / "models" / "1").glob("*.npz"))) == 2  # what was replaced is gone
     assert (known[0].version, known[1]["kind"].predicted.probabilities.tolist()) == (V1, [[0.25, 0.75]])
     with pytest.raises(StaleWorker):
         store.keep_trusting(ONE, V2, predicted(0.75), fence=fence - 1)

@@ -122,9 +122,8 @@ def loadable(store: StoredModels, project: ProjectId = ONE) -> list[str]:
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(
-        (file.name.rpartition("-")[0] for file in folder.iterdir()), key=lambda name: int(name.rpartition("-")[2])
-    )
+    names = (file.name.replace("-trusting.", ".").rpartition("-")[0] for file in folder.iterdir())
+    return sorted(names, key=lambda name: int(name.rpartition("-")[2]))
 
 
 def age(file: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import fsspec
 
 from nextlabel.errors import ArtifactError
@@ -21,3 +23,10 @@ def read_artifact(artifact: str) -> bytes:
             return bytes(file.read())
     except OSError as error:
         raise ArtifactError(f"{artifact} cannot be read ({error}): restore it, or retrain.") from error
+
+
+def remove_artifact(artifact: str) -> None:
+    """What cannot be removed stays, until the sweep of files that no version refers to."""
+    with suppress(OSError):
+        fs, path = fsspec.core.url_to_fs(artifact)
+        fs.rm_file(path)

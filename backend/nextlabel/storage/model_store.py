@@ -19,7 +19,7 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.labeling import ModelVersion, ProjectId, QueueVersion, TaskId
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.ports.state import NO_PREDICTIONS, ModelRecord
-from nextlabel.storage.artifacts import read_artifact, write_artifact
+from nextlabel.storage.artifacts import read_artifact, remove_artifact, write_artifact
 from nextlabel.storage.database import Database
 from nextlabel.storage.database.tables import models
 from nextlabel.storage.fences import check_fence, count_up
@@ -76,10 +76,14 @@ class StoredModels:
     def keep_trusting(
         self, project: ProjectId, version: ModelVersion, predicted: Mapping[str, OutOfFold], *, fence: int
     ) -> None:
-        kept, mine = self._keep(project, version, predicted, _TRUSTING), models.c.project == project
+        kept = self._keep(project, version, predicted, _TRUSTING)
+        mine = (models.c.project == project) & (models.c.version == version)
         with self._database.write() as sql:
             check_fence(sql, project, fence)
-            sql.execute(update(models).where(mine, models.c.version == version).values(out_of_fold=kept))
+            before = sql.execute(select(models.c.out_of_fold).where(mine)).scalar()
+            sql.execute(update(models).where(mine).values(out_of_fold=kept))
+        if before and before != kept:
+            remove_artifact(before)
 
     def _keep(
         self, project: ProjectId, version: ModelVersion, out_of_fold: Mapping[str, OutOfFold], ending: str = ".npz"
