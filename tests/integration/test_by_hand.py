@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Run = Callable[..., Result]
 DOCS = Path(__file__).parents[2] / "docs"
 # Processes that go on until they are ended, and what is no report, or JSON anyway.
-WITHOUT_JSON = {"serve", "up", "work", "worker-process", "notes-process", "next", "completion"}
+WITHOUT_JSON = {"demo", "serve", "up", "work", "worker-process", "notes-process", "next", "completion"}
 
 
 @pytest.fixture
