@@ -109,6 +109,11 @@ def note_models(parts: Parts) -> None:
     parts.database.dispose()
 
 
+def look_into(settings: Settings) -> Parts:
+    """An installation as a command beside it sees it: no Redis is started for it."""
+    return build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+
+
 def build_parts(settings: Settings, redis_url: str) -> Parts:
     """Everything wired, the database brought up to date, no connection left open."""
     _check_models_url(settings.models_url)

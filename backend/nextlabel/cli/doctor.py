@@ -10,11 +10,10 @@ from dataclasses import asdict
 import click
 
 from nextlabel.cli.connecting import Report
-from nextlabel.cli.context import build_parts, chosen, read_settings
+from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import NextlabelError
 from nextlabel.service.doctor import Doctor, Symptom
-from nextlabel.wiring import embedded_redis
 
 _MARKS = {"problem": ("✗", "red"), "warning": ("!", "yellow")}
 
@@ -29,7 +28,7 @@ def doctor(project: str | None, mend: bool, as_json: bool) -> None:
     The exit code is 1 where there is a problem; warnings are none.
     """
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     only = chosen(parts, project).project if project else None
     found = list(parts.doctor.examine(only))
     if not as_json:

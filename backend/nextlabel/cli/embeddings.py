@@ -15,14 +15,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nextlabel.cli.context import build_parts, chosen, read_settings
+from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
 from nextlabel.features.model_folders import Embeddings, ModelName
 from nextlabel.features.text import read_text
 from nextlabel.labeling import LabelSchema, Task
 from nextlabel.settings import Settings
-from nextlabel.wiring import embedded_redis
 
 _MOST_READ = 1000  # texts of a project that are read to see how long they take
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -114,7 +113,7 @@ def measure(name: str | None, project: str | None, as_json: bool) -> None:
 def _measure_on(project: str, settings: Settings, setting: str, folder: Path, *, as_json: bool) -> None:
     from nextlabel.service import embeddings as measuring  # noqa: PLC0415 - scikit-learn
 
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     connection = chosen(parts, project)
     schema = parts.open_connector(connection).label_schema()
     labeled, still_open = parts.store.labeled(connection.project), parts.store.open(connection.project)

@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 
-from nextlabel.cli.context import build_parts, chosen, read_settings
+from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.cli.output import written
 from nextlabel.errors import SettingsError
@@ -17,7 +17,7 @@ from nextlabel.labeling import counted
 from nextlabel.service import export_files
 from nextlabel.service.export_files import FORMATS, Format
 from nextlabel.service.exporting import ModelFormat
-from nextlabel.wiring import Parts, embedded_redis
+from nextlabel.wiring import Parts
 
 _LABEL_STUDIO = "label-studio"
 
@@ -114,7 +114,7 @@ def model(project: str, version: str | None, format_: str, output: str | None, a
 
 def _parts() -> Parts:
     settings = read_settings()
-    return build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    return look_into(settings)
 
 
 def _watched(steps: Iterator[int], tasks: int) -> int:

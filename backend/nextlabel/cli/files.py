@@ -12,12 +12,11 @@ from typing import Any
 import click
 
 from nextlabel.cli.connecting import Report
-from nextlabel.cli.context import build_parts, chosen, read_settings, wired
+from nextlabel.cli.context import chosen, look_into, read_settings, wired
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import ProjectId, ToolProjectId
 from nextlabel.ports.tool import OrderedFile, ToolAccess
 from nextlabel.service.connecting import Wanted
-from nextlabel.wiring import embedded_redis
 
 _PAUSE_SECONDS = 1.0
 
@@ -58,7 +57,7 @@ def next(project: str, follow: bool) -> None:  # noqa: A001 - the command's name
 
 def _order_of(project: str) -> OrderedFile:
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     connection = chosen(parts, project)
     order = parts.open_connector(connection).order
     parts.database.dispose()

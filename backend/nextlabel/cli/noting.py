@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.context import look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
-from nextlabel.wiring import embedded_redis
 
 _SHOWN = 50
 
@@ -27,7 +26,7 @@ _SHOWN = 50
 def notes(test: bool, as_json: bool) -> None:
     """What people were told by the webhook that NEXTLABEL_NOTES_URL names, the latest first."""
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     if test:
         if not settings.notes_url:
             raise SettingsError("NEXTLABEL_NOTES_URL is not set: set it to the address of a webhook.")

@@ -11,11 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nextlabel.cli.context import build_parts, chosen, read_settings
+from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.labeling import ProjectId, QueueVersion
 from nextlabel.service.predictions import Held, Predictions
-from nextlabel.wiring import embedded_redis
 
 
 @click.command()
@@ -28,7 +27,7 @@ from nextlabel.wiring import embedded_redis
 def predictions(project: str, doomed: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """List the versions of predictions that the tool stores for a project, and whose they are; or remove some."""
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     name = chosen(parts, project).project
     if doomed:
         _remove(parts.predictions, name, [QueueVersion(version) for version in doomed], yes)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from nextlabel.cli.context import build_parts, chosen, of_project, read_settings
+from nextlabel.cli.context import chosen, look_into, of_project, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.cli.output import written
-from nextlabel.wiring import embedded_redis
 
 
 @click.command()
@@ -23,7 +22,7 @@ def report(project: str, output: str | None, as_json: bool) -> None:
     """The story of a project as one HTML file that needs nothing else: what was labeled, how good it became, whether to
     stop. People who label appear by pseudonym."""
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     name = chosen(parts, project).project
     story = parts.story.of(name)
     if as_json:

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.context import build_parts, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError
 from nextlabel.evaluation import accuracy, agreement
@@ -25,7 +25,6 @@ from nextlabel.service.accounts import ROLES, Role
 from nextlabel.service.health import DEFAULT_ADDRESS, Running
 from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.strategies import finding
-from nextlabel.wiring import embedded_redis
 
 _MOST_NAMED, _FEW_TASKS = 5, 300
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -44,7 +43,7 @@ def status(project: str | None, as_json: bool) -> None:
     The exit code is 1 where something does not run.
     """
     settings = read_settings()
-    parts = build_parts(settings, settings.redis_url or embedded_redis(settings).url)
+    parts = look_into(settings)
     overview = parts.overview
     shown = list(overview.projects(project))
     alarm, running = overview.alarm(), overview.running()

@@ -8,9 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from nextlabel.cli.context import build_parts, read_settings
+from nextlabel.cli.context import look_into, read_settings
 from nextlabel.service.tokens import SCOPES, Tokens
-from nextlabel.wiring import embedded_redis
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
@@ -67,4 +66,4 @@ def revoke(name: str, as_json: bool) -> None:
 
 def _tokens() -> Tokens:
     settings = read_settings()
-    return build_parts(settings, settings.redis_url or embedded_redis(settings).url).tokens
+    return look_into(settings).tokens
