@@ -29,8 +29,6 @@ INLINE = re.compile(r"""<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=["']|java
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as `make check` builds it: a link or an anchor that leads nowhere ends it."""
-    if not os.environ.get("CI"):
-        pytest.importorskip("properdocs", reason="`make setup` installs it")
     target = tmp_path_factory.mktemp("docs") / "site"
     program = [sys.executable, "-m", "properdocs", "build", "--site-dir", str(target)]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=CEILING_SECONDS, check=False)
@@ -192,8 +190,6 @@ def test_the_lines_for_trying_it_with_files_run_as_they_stand(tmp_path: Path) ->
 
 @pytest.mark.everything
 def test_a_wheel_brings_the_documentation_along(tmp_path: Path) -> None:
-    pytest.importorskip("hatchling")
-    pytest.importorskip("properdocs")
     program = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=CEILING_SECONDS, check=False)
     assert done.returncode == 0, done.stderr

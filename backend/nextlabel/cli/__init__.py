@@ -49,7 +49,7 @@ _COMMANDS = {
     "health": ("health", "Whether everything runs, or one part of it"),
     "models": ("models", "The versions of a project, and which one serves"),
     "next": ("files", "Print an order that is a file, the next task first"),
-    "notes": ("noting", "What people were told by a webhook; try it"),
+    "notes": ("noting", "The notes that were sent to people; try the webhook"),
     "notes-process": ("running", ""),
     "pause": ("disconnecting", "Leave a project alone for a while"),
     "predictions": ("predictions", "Whose predictions a tool stores; remove some by name"),

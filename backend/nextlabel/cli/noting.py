@@ -1,4 +1,4 @@
-"""`nextlabel notes`: what people were told by the webhook, and whether it takes a note."""
+"""`nextlabel notes`: the notes that were sent to people by a webhook, and whether it takes one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 50
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def notes(test: bool, as_json: bool) -> None:
-    """What people were told by the webhook that NEXTLABEL_NOTES_URL names, the latest first."""
+    """The notes for people, sent by the webhook that NEXTLABEL_NOTES_URL names, the latest first."""
     settings = read_settings()
     parts = look_into(settings)
     if test:
@@ -34,15 +34,15 @@ def notes(test: bool, as_json: bool) -> None:
         sentence = f"It was not taken ({failure}): check NEXTLABEL_NOTES_URL." if failure else "It was taken."
         click.echo(json.dumps({"taken": not failure, "sentence": sentence}) if as_json else printable(sentence))
         sys.exit(1 if failure else 0)
-    told = parts.notes.store.last(_SHOWN)
+    latest = parts.notes.store.last(_SHOWN)
     if as_json:
-        click.echo(json.dumps([asdict(one) | {"at": one.at.isoformat()} for one in told]))
+        click.echo(json.dumps([asdict(one) | {"at": one.at.isoformat()} for one in latest]))
         return
     table = Table("when", "project", "note", "")
-    for one in told:
+    for one in latest:
         state = "waits" if one.waits else ""
         row = (f"{one.at:%Y-%m-%d %H:%M}", one.project or "all", one.sentence, state)
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
     if not settings.notes_url:
-        click.echo("Nobody is told anything: NEXTLABEL_NOTES_URL is not set here.")
+        click.echo("No note is sent: NEXTLABEL_NOTES_URL is not set here.")

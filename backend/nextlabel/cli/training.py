@@ -41,7 +41,7 @@ def reorder(project: str, as_json: bool) -> None:
 
 def _taken(project: str, as_json: bool, take: Callable[[Parts, ProjectId, Progress], Round]) -> None:
     settings = read_settings()
-    logging.getLogger("nextlabel.service.turns").setLevel(logging.WARNING)  # the round is told below
+    logging.getLogger("nextlabel.service.turns").setLevel(logging.WARNING)  # the result is printed below
     console = Console(stderr=True)
     with wired(settings) as parts:
         known = chosen(parts, project).project
