@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
@@ -41,9 +42,8 @@ def reorder(project: str, as_json: bool) -> None:
 
 def _taken(project: str, as_json: bool, take: Callable[[Parts, ProjectId, Progress], Round]) -> None:
     settings = read_settings()
-    logging.getLogger("nextlabel.service.turns").setLevel(logging.WARNING)  # the result is printed below
     console = Console(stderr=True)
-    with wired(settings) as parts:
+    with wired(settings) as parts, _result_not_logged():
         known = chosen(parts, project).project
         with console.status("waiting for the project …") as shown:
             done = take(parts, known, lambda step, n: shown.update(f"{step}: {n:,} tasks"))
@@ -65,3 +65,15 @@ def _taken(project: str, as_json: bool, take: Callable[[Parts, ProjectId, Progre
     else:
         click.echo(printable(done.sentence()))
     sys.exit(1 if done.failure else 0)
+
+
+@contextmanager
+def _result_not_logged() -> Iterator[None]:
+    """What the round did is printed: a line of the log beside it would say it twice."""
+    log = logging.getLogger("nextlabel.service.turns")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

@@ -17,6 +17,11 @@ from nextlabel.storage.database.tables import audit_answers, audit_tasks, reserv
 _SALT_BYTES = 16
 
 
+def new_salt() -> str:
+    """Random characters that nobody else knows: which tasks are reserved, follows from them."""
+    return secrets.token_hex(_SALT_BYTES)
+
+
 class StoredReserves:
     """The reserves of all projects."""
 
@@ -32,7 +37,7 @@ class StoredReserves:
         with self._database.write() as sql:
             mine = select(reserves).where(reserves.c.project == project)
             if sql.execute(mine).one_or_none() is None:
-                drawn = {"salt": secrets.token_hex(_SALT_BYTES), "share": share, "least": least}
+                drawn = {"salt": new_salt(), "share": share, "least": least}
                 nothing = {"blank": [], "among": "", "last": ""}
                 row = {"project": project, "labeled_before": labeled_before, **nothing, **drawn}
                 sql.execute(insert(reserves).values(**row))
