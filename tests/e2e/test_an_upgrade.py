@@ -39,6 +39,7 @@ def as_before(model: ModelVersion, used: int) -> Iterator[QueueVersion]:
     yield QueueVersion(f"{name}.{used + 1}" if used else name)
 
 
+@pytest.mark.everything
 def test_of_a_version_that_a_team_uses_too_only_what_nextlabel_wrote_is_removed(
     parts: Parts, owner: LabelStudioPerson, label_studio: LabelStudioServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ _SHOWN = """root => {
 something was, and numbers. The list of tasks is left out: it is rolled to wherever the task stands."""
 
 
+@pytest.mark.everything
 def test_in_the_editor_an_audit_task_looks_like_a_blank_ranked_one(
     nextlabel: Nextlabel,
     label_studio: LabelStudioServer,

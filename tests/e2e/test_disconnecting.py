@@ -142,6 +142,7 @@ def read(terminal: int) -> str:
         return ""
 
 
+@pytest.mark.everything
 def test_what_a_team_changes_while_a_project_is_paused_stays_until_it_is_resumed(
     nextlabel: Nextlabel, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:

@@ -105,6 +105,8 @@ _ALSO = {
     "audio by metadata",
     "two controls",
     "buckets of items",
+    "pairwise",
+    "taxonomy",
 }
 """Most other tests label single choices; spans, images and options of a task are seen in the editor, ratings and tables
 in `test_every_strategy`."""

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from e2e.running import label_of, texts
 from nextlabel.labeling import ProjectId
 from nextlabel.testing.installation import Nextlabel, findings
@@ -54,6 +56,7 @@ def test_a_pool_with_its_predictions_is_imported_and_audit_tasks_stay_blind(
     }
 
 
+@pytest.mark.everything
 def test_a_round_and_an_order_by_hand_and_the_story_of_the_project(
     label_studio: LabelStudioServer, owner: LabelStudioPerson, nextlabel: Nextlabel, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +23,7 @@ from nextlabel_connectors.fiftyone.testing import FiftyOneServer
 _NAME, _POOL, _ROUND, _LABELS = "digits of the loop", 600, 25, 100
 
 
+@pytest.mark.everything
 def test_labels_in_the_served_order_teach_more_than_as_many_at_random(
     nextlabel: Nextlabel, fiftyone: FiftyOneServer, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def scene(label_studio_on_postgres: LabelStudioServer) -> Iterator[Scene]:
         yield set_scene(harness, WINDOW + 2 * ROUNDS)
 
 
+@pytest.mark.everything
 def test_two_annotators_work_from_the_top_and_nobody_waits_for_a_lock_while_old_orders_are_removed(
     scene: Scene, label_studio_on_postgres: LabelStudioServer
 ) -> None:

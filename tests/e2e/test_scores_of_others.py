@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import pytest
+
 from e2e.kinds import REGIONS
 from nextlabel.labeling import TaskId
 from nextlabel.ports.tool import Scores
@@ -22,6 +24,7 @@ def detect(owner: LabelStudioPerson, project: int, tasks: Sequence[int], doubtfu
     owner.import_scores(project, "yolo-3", scores, REGIONS.answer(0)[0])
 
 
+@pytest.mark.everything
 def test_tasks_in_which_an_imported_detector_is_unsure_of_a_box_come_first_and_newer_predictions_change_that(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:

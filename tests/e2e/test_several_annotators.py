@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from e2e.running import label_of, texts
 from e2e.test_the_loop import label_next, learned
 from nextlabel.labeling import TaskId
@@ -15,6 +17,7 @@ from nextlabel_connectors.label_studio.testing.people import single_choice
 MakeProject = Callable[..., int]
 
 
+@pytest.mark.everything
 def test_what_one_person_skipped_keeps_its_place_for_the_other_and_does_not_come_back_to_the_first(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:

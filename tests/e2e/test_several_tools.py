@@ -202,6 +202,7 @@ def ordered_by(nextlabel: Nextlabel, place: Place, labels: int) -> Callable[[], 
     return is_so
 
 
+@pytest.mark.everything
 def test_five_tools_with_a_project_of_one_id_are_each_ordered_by_their_own_model(
     nextlabel: Nextlabel, places: Sequence[Place]
 ) -> None:

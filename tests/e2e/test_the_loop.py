@@ -71,6 +71,7 @@ def test_a_label_changes_which_task_comes_next(
     assert 0.5 <= shown["result"][0]["score"] <= 1
 
 
+@pytest.mark.everything
 def test_guesses_of_few_labels_are_not_ticked_until_somebody_wants_them(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson, connected: MakeProject
 ) -> None:

@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, event, select, update
 from werkzeug.serving import make_server
 
+from everything import representing
 from integration.test_loop import STARS, TOPICS, say_everything
 from nextlabel import wiring
 from nextlabel.cli import EXIT_CONFIGURATION, cli, running
@@ -135,10 +136,11 @@ def planted(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("name", representing(["SIGINT", "SIGTERM", "SIGKILL"], {"SIGINT"}))
 def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
-    environ: dict[str, str], port: int, number: int, planted: Path, eventually: Callable[..., None]
+    environ: dict[str, str], port: int, name: str, planted: Path, eventually: Callable[..., None]
 ) -> None:
+    number = signal.Signals[name]
     command = [sys.executable, "-m", "nextlabel", "up", "--port", str(port)]
     out, pipe = planted.parent / "out", subprocess.PIPE
     with (
@@ -304,7 +306,7 @@ def test_a_project_that_is_not_connected_is_named(run: Run, command: str) -> Non
     assert "nextlabel connect" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["connect", "status", "up"])
+@pytest.mark.parametrize("command", representing(["connect", "status", "up"], {"connect", "status"}))
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     environ: dict[str, str], tmp_path: Path, port: int, command: str
 ) -> None:

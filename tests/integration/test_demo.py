@@ -48,6 +48,7 @@ def test_digits_are_labeled_in_the_order_served_and_nothing_is_left_behind(folde
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.everything
 def test_ctrl_c_ends_all_of_it(folder: Path) -> None:
     port = free_port()
     with demo(folder, port, labels=1000) as running:

@@ -38,7 +38,11 @@ def may_mount(folder: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("how", "says"),
-    [("full", "No space left on device"), ("read-only", "Read-only file system"), ("limited", "File too large")],
+    [
+        ("full", "No space left on device"),
+        pytest.param("read-only", "Read-only file system", marks=pytest.mark.everything),
+        ("limited", "File too large"),
+    ],
 )
 def test_on_a_disk_that_takes_nothing_more_the_last_model_serves_and_all_is_learned_once_there_is_room(
     how: str, says: str, tmp_path: Path, redis_url: str

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from everything import representing
 from integration.conftest import Team
 from nextlabel import wiring
 from nextlabel.errors import ArtifactError, SettingsError
@@ -86,7 +87,11 @@ def history(team: Team, state: str) -> list[ModelRecord]:
 
 
 @pytest.mark.parametrize(
-    "model", ["one_x.py:TextClassifier", "two_x.py:TextClassifier", "sklearn.linear_model.LogisticRegression"]
+    "model",
+    representing(
+        ["one_x.py:TextClassifier", "two_x.py:TextClassifier", "sklearn.linear_model.LogisticRegression"],
+        {"one_x.py:TextClassifier"},
+    ),
 )
 def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks_come_next(
     model: str, team_of: TeamOf
@@ -126,6 +131,7 @@ def test_tasks_with_nothing_to_read_come_last_whatever_a_teams_own_model_says_of
         assert set(team.queue()[-len(blank) :]) == set(blank)
 
 
+@pytest.mark.everything
 def test_how_many_labels_a_version_had_foretold_is_told_of_labels_that_it_had_not_seen(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     tasks = team.import_mails(40)

@@ -134,8 +134,8 @@ NOTHING = HostedPrediction([], None, (), None)
 @pytest.mark.parametrize(
     ("name", "schema", "tasks"),
     [
-        ("sklearn.linear_model.LogisticRegression", TOPIC, TEXTS_CHOSEN),
-        ("estimators.py:letters", TOPIC, TEXTS_CHOSEN),
+        pytest.param("sklearn.linear_model.LogisticRegression", TOPIC, TEXTS_CHOSEN, marks=pytest.mark.everything),
+        pytest.param("estimators.py:letters", TOPIC, TEXTS_CHOSEN, marks=pytest.mark.everything),
         ("estimators.py:fields", TOPIC, SIZES_CHOSEN),
         ("sklearn.linear_model:BayesianRidge", STARS, TEXTS_RATED),
     ],

@@ -160,6 +160,7 @@ def test_what_two_workers_say_together_is_what_one_says_alone(
     assert not list(parts.redis.scan_iter("rq:group:*"))
 
 
+@pytest.mark.everything
 @pytest.mark.usefixtures("shared_at_once")
 def test_an_order_made_with_help_is_that_of_the_version_in_service(
     version: Version, tmp_path: Path, eventually: Waiting
