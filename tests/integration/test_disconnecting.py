@@ -126,7 +126,7 @@ def test_predictions_stay_unless_somebody_wants_them_removed_then_or_later(fresh
 
 def test_connecting_again_goes_on_with_what_was_learned(fresh: Team, command: Command) -> None:
     command("connect", "--option", "window=10")
-    fresh.work(6)
+    fresh.work(10)
     fresh.run()
     command("disconnect", "--predictions", "remove")
     assert fresh.parts.connections.all() == []
@@ -134,7 +134,7 @@ def test_connecting_again_goes_on_with_what_was_learned(fresh: Team, command: Co
     assert report(command("connect", "--json"))["queue"] == "nextlabel-2.2"
     assert (known(fresh).state, known(fresh).options.window) == ("active", 10)
     assert known(fresh).before == {"model_version": "bert-2"}
-    assert fresh.serving.labels == 6
+    assert fresh.serving.labels == 10
 
 
 def test_what_somebody_chose_meanwhile_stays(fresh: Team, command: Command) -> None:

@@ -79,6 +79,7 @@ def test_each_figure_is_that_of_status(taught: Team) -> None:
         "version_labels": shown["labels"],
         "last_round_duration_seconds": 2.5,
         "last_round_failed": 1,
+        "order_served": 1,
         "oldest_unprocessed_event_age_seconds": 0,
         "tool_failures": 0,
         "tool_circuit_open": 0,

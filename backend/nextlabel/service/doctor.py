@@ -4,6 +4,7 @@ nextlabel can mend itself."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,7 @@ from nextlabel.strategies import finding
 
 _LATE_TURNS, _LATE_SECONDS = 4, 600.0  # after which a project is read too seldom
 _MOST_NAMED = 3
+_AT_ONCE = 8  # projects: each waits for its tool, and one that hangs must not hold up the others
 _LONGEST = 80  # of what was asked for, in a message
 
 _SILENT = frozenset({"nothing-can-be-written", "backend-stopped"})
@@ -83,8 +85,10 @@ class Doctor:
         chosen = connections.all() if only is None else [connections.get(only)]
         ours = list(self._installation(in_backend=in_backend))
         yield from ours
-        for connection in chosen:
-            yield from self._project(connection, serves=_SILENT.isdisjoint(one.name for one in ours))
+        serves = _SILENT.isdisjoint(one.name for one in ours)
+        with ThreadPoolExecutor(_AT_ONCE, "doctor") as examining:
+            for found in examining.map(lambda one: list(self._project(one, serves=serves)), chosen):
+                yield from found
 
     def ours(self, *, in_backend: bool = False) -> Iterator[Symptom]:
         """Of the installation alone: no tool is asked."""

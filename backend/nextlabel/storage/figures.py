@@ -13,7 +13,7 @@ from nextlabel.labeling import ProjectId
 from nextlabel.storage.counts import NO_COUNTS, Counts, counts_of, newest
 from nextlabel.storage.database import Database, in_utc
 from nextlabel.storage.database.tables import connections as projects
-from nextlabel.storage.database.tables import cursors, models, rounds
+from nextlabel.storage.database.tables import cursors, models, queue_checks, rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,16 @@ class RoundFigures:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFigures:
-    """What is counted of a project, as `nextlabel status` shows it, and what happened last."""
+    """What is counted of a project, as `nextlabel status` shows it, and what happened last.
+
+    ``is_followed`` is whether the tool served the newest order when that was last read back; None until then.
+    """
 
     counts: Counts = NO_COUNTS
     pulled_at: datetime | None = None
     serving: VersionFigures | None = None
     last_round: RoundFigures | None = None
+    is_followed: bool | None = None
 
 
 NO_FIGURES = ProjectFigures()
@@ -64,12 +68,14 @@ class StoredFigures:
             }
             read_at = select(cursors.c.project, func.coalesce(cursors.c.pulled_at, cursors.c.full_at))
             pulled = {row[0]: row[1] for row in sql.execute(read_at)}
+            checked = {row.project: row.serves for row in sql.execute(select(queue_checks))}
             return {
                 name: ProjectFigures(
                     counts,
                     pulled_at=in_utc(pulled[name]) if pulled.get(name) else None,
                     serving=serving.get(name),
                     last_round=last.get(name),
+                    is_followed=checked.get(name),
                 )
                 for name, counts in counts_of(sql).items()
             }

@@ -89,6 +89,7 @@ _OF_PROJECT: tuple[tuple[str, str, OfProject], ...] = (
     ("audit_tasks", "Tasks reserved at random to measure the accuracy.", lambda one: one.counts.audit_tasks),
     ("audit_labels", "Audit tasks with a label.", lambda one: one.counts.audit_labels),
     ("window_left_tasks", "Open tasks of the order that stands in the tool.", lambda one: one.counts.window_left),
+    ("order_served", "Whether the tool served the order when that was last read back.", lambda one: one.is_followed),
     ("last_pull_timestamp_seconds", "When labels were last read from the tool.", lambda one: _seconds(one.pulled_at)),
 )
 _OF_VERSION: tuple[tuple[str, str, Callable[[VersionFigures], float]], ...] = (
