@@ -43,13 +43,11 @@ def client(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]
 
 def _client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     monkeypatch.setattr(documentation, "FOLDER", folder)
-    for cached in (documentation._names, documentation._page):
-        cached.cache_clear()
+    documentation._names.cache_clear()
     app = Flask("nextlabel", static_folder=None)
     app.register_blueprint(documentation.routes())
     yield app.test_client()
-    for cached in (documentation._names, documentation._page):
-        cached.cache_clear()
+    documentation._names.cache_clear()
 
 
 def test_anybody_reads_every_page_and_nothing_in_it_runs_or_comes_from_elsewhere(
