@@ -29,6 +29,10 @@ def facts(**given: object) -> OrderFacts:
             TaskFacts(0.1, "kind", (("spam", 0.9), ("ham", 0.1)), 0.08, unlike=True),
             "rather 'spam' (90%); like nothing labeled: the nearest is 8% alike",
         ),
+        (
+            TaskFacts(0.01, "kind", (("spam", 0.99), ("ham", 0.01)), 0.4, explores=True),
+            "chosen to explore, whatever the model expects: rather 'spam' (99%)",
+        ),
         (TaskFacts(0.43, "spans", (), 0.08), "unsure of it (43%)"),
         (None, ""),
     ],

@@ -21,10 +21,14 @@ Floats = NDArray[np.floating]
 
 
 class RankedTask(NamedTuple):
-    """A task and how much its label would teach, in [0, 1]; higher is sooner."""
+    """A task and how much its label would teach, in [0, 1]; higher is sooner.
+
+    ``explores`` is whether a strategy that goes by doubts chose it for another reason: so as not to trust them alone.
+    """
 
     task: TaskId
     utility: float
+    explores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

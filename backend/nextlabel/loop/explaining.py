@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import normalize
 
 from nextlabel.labeling import Label, TaskId
-from nextlabel.labeling.ranking import CandidatePool, Floats
+from nextlabel.labeling.ranking import CandidatePool, Floats, Ranking
 from nextlabel.learning.weights import Weights, counting
 from nextlabel.learning.workbench import Candidates
 from nextlabel.measures.likeliest import Answers, expected, in_doubt, largest
@@ -26,24 +26,25 @@ _SAMPLE, _UNLIKE = 200, 0.25
 def order_facts(
     candidates: Candidates,
     rows: Sequence[int],
-    strategy: str,
+    ranking: Ranking,
     *,
     cold: bool,
     informative: bool,
     labels: Mapping[TaskId, Mapping[str, Label]],
     seed: int,
 ) -> OrderFacts:
-    """``rows`` are the candidates that were chosen, the first first; ``labels`` are those in force."""
+    """``rows`` are the candidates of the ``ranking``, the first first; ``labels`` are those in force."""
     some = list(rows[:_MOST_TASKS])
     given = candidates.uncertainty(np.arange(len(candidates.tasks)))
     everyone = np.clip(np.nan_to_num(given, nan=1.0), 0, 1)  # what is no number is no sureness
     histogram, _ = np.histogram(everyone, bins=_PARTS, range=(0, 1))
     outside = candidates.outside is not None
     predicted = {} if outside or not informative else candidates.target_predictions
-    tasks = _tasks(candidates, some, everyone, seed)
+    exploring = frozenset(one.task for one in ranking.tasks if one.explores)
+    tasks = _tasks(candidates, some, everyone, seed, exploring)
     return OrderFacts(
         "outside" if outside else "cold" if cold else "strategy",
-        strategy,
+        ranking.strategy,
         informative,
         len(candidates.tasks),
         histogram.tolist(),
@@ -53,7 +54,9 @@ def order_facts(
     )
 
 
-def _tasks(candidates: Candidates, rows: Sequence[int], everyone: Floats, seed: int) -> dict[TaskId, TaskFacts]:
+def _tasks(
+    candidates: Candidates, rows: Sequence[int], everyone: Floats, seed: int, exploring: Collection[TaskId]
+) -> dict[TaskId, TaskFacts]:
     doubts = _doubts(candidates, rows)
     nearest, line = _nearest(candidates.pool, rows, seed)
     return {
@@ -63,6 +66,7 @@ def _tasks(candidates: Candidates, rows: Sequence[int], everyone: Floats, seed: 
             tuple((name, round(chance, 4)) for name, chance in answers),
             None if like is None else round(like, 4),
             like is not None and like < line,
+            candidates.tasks[row].id in exploring,
         )
         for row, (target, answers), like in zip(rows, doubts, nearest, strict=True)
     }

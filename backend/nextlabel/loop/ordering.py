@@ -193,7 +193,7 @@ class Ordering:
             order_facts,
             candidates,
             rows,
-            ranking.strategy,
+            ranking,
             cold=cold,
             informative=model.informative,
             labels=workbench.labels,

@@ -245,7 +245,8 @@ class TaskFacts:
     ``answers`` are what the model hesitates between, about the ``target`` that it is least sure of, with their chances:
     two classes, or one label that may be given or not; none where answers have no names. ``uncertainty`` is in [0, 1].
     ``nearest`` is how like it the most similar labeled task is, in [0, 1] (None: not known), and ``unlike`` whether
-    three quarters of the open tasks have a labeled one that is more like them.
+    three quarters of the open tasks have a labeled one that is more like them. It ``explores`` where the strategy chose
+    it for another reason than the model's doubts.
     """
 
     uncertainty: float
@@ -253,6 +254,7 @@ class TaskFacts:
     answers: Sequence[tuple[str, float]] = ()
     nearest: float | None = None
     unlike: bool = False
+    explores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ def of_task(facts: OrderFacts, task: TaskFacts | None) -> str:
     if not facts.informative:
         return unlike or "the model knows nothing yet"
     doubt = _doubt(task)
+    if task.explores:
+        doubt = f"chosen to explore, whatever the model expects: {doubt}"
     return "; ".join(filter(None, (unlike, doubt) if facts.how == "cold" else (doubt, unlike)))
 
 

@@ -66,7 +66,7 @@ class Adaptive(PoolStrategy):
             start = len(places.rows)
             places.add_unsure(n - exploring, self._breadth)
             places.add_exploring(exploring, among=start)
-        return in_order(pool, places.rows[:size], self.name)
+        return in_order(pool, places.rows[:size], self.name, places.exploring)
 
 
 def unseen_mass(labels: NDArray[np.integer]) -> float:
@@ -86,22 +86,24 @@ def _representatives(pool: CandidatePool, rng: np.random.Generator) -> Iterator[
 
 
 class _Places:
-    """The places filled so far, first to last."""
+    """The places filled so far, first to last; ``exploring`` are those of them that no doubt chose."""
 
     def __init__(self, pool: CandidatePool, unsure: Floats, rng: np.random.Generator) -> None:
         self.rows: list[int] = []
+        self.exploring: set[int] = set()
         self._features, self._seed, self._unsure, self._rng = pool.features, pool.seed, unsure, rng
         self._by_margin = np.lexsort((rng.permutation(len(pool)), -unsure))
-        self._exploring = _representatives(pool, rng)
+        self._representatives = _representatives(pool, rng)
         self._passed = 0  # of those by margin, all before this one have a place
         self._taken = np.zeros(len(pool), dtype=bool)
 
     def add_exploring(self, n: int, among: int) -> None:
         """Representatives, each at a place drawn at random from ``among`` on: whoever asks one by one gets some too."""
         while n:
-            row = next(self._exploring)
+            row = next(self._representatives)
             if not self._taken[row]:
                 self._taken[row] = True
+                self.exploring.add(row)
                 self.rows.insert(int(self._rng.integers(among, len(self.rows) + 1)), row)
                 n -= 1
 

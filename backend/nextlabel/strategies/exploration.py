@@ -43,10 +43,11 @@ class Explore:
         taken: set[TaskId] = set()
         tasks = []
         for place, ranked in enumerate(inner.tasks):
-            source = drawn if self._is_random(place, offset) else chosen
+            explores = self._is_random(place, offset)
+            source = drawn if explores else chosen
             task = next(task for task in source if task not in taken)
             taken.add(task)
-            tasks.append(RankedTask(task, ranked.utility))
+            tasks.append(RankedTask(task, ranked.utility, explores))
         return Ranking(tuple(tasks), self.name)
 
     def _is_random(self, place: int, offset: float) -> bool:

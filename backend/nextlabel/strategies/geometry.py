@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -258,6 +258,12 @@ def _front(scores: Floats, width: int, ties: NDArray[np.integer]) -> Rows:
     return rows[np.argsort(ties[rows])]
 
 
-def in_order(pool: CandidatePool, order: Sequence[int] | NDArray[np.integer], name: str) -> Ranking:
-    """A ranking of these rows, first to last, with utilities that fall evenly from 1."""
-    return Ranking(tuple(RankedTask(pool.tasks[i], 1 - n / len(pool)) for n, i in enumerate(order)), name)
+def in_order(
+    pool: CandidatePool,
+    order: Sequence[int] | NDArray[np.integer],
+    name: str,
+    exploring: Collection[int] = frozenset(),
+) -> Ranking:
+    """A ranking of these rows, first to last, with utilities that fall evenly from 1; some rows are ``exploring``."""
+    tasks = (RankedTask(pool.tasks[i], 1 - n / len(pool), i in exploring) for n, i in enumerate(order))
+    return Ranking(tuple(tasks), name)

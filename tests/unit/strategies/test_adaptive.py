@@ -63,6 +63,14 @@ def test_who_asks_one_by_one_is_given_something_to_explore_now_and_then() -> Non
     assert 0.04 < sum(int(task) >= 150 for task in first) / 200 < 0.2
 
 
+def test_what_it_explores_is_known_by_that_and_what_the_model_doubts_is_not() -> None:
+    ranked = Adaptive(explore=0.2).rank(groups_of_alike(), 100).tasks
+    exploring = {int(one.task) for one in ranked if one.explores}
+    assert len(exploring) == 20
+    assert {int(one.task) for one in ranked if int(one.task) >= 150} <= exploring
+    assert not any(one.explores for one in Adaptive(explore=0).rank(groups_of_alike(), 100).tasks)
+
+
 def test_a_block_asks_about_different_things() -> None:
     pool = groups_of_alike(groups=3)
     block = Adaptive(block=9, breadth=16, explore=0).rank(pool, 9).task_ids()
