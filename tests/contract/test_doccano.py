@@ -13,7 +13,13 @@ from nextlabel.errors import SchemaError, StaleWorker, ToolRejected, VersionTake
 from nextlabel.labeling import Guess, Label, Prediction, QueueVersion, Span, TaskId, labels_in_force
 from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import ConnectorType, KeepsOldOrders, OwnOrder, Prepares, Pruned, QueueReceipt, ToolAccess
-from nextlabel.testing.contract import CoreContract, PredictionsContract, TokenContract, UnreadableContract
+from nextlabel.testing.contract import (
+    CoreContract,
+    PredictionsContract,
+    TitleContract,
+    TokenContract,
+    UnreadableContract,
+)
 from nextlabel.testing.scene import Scene, ids, set_scene
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.doccano import CONNECTOR
@@ -32,7 +38,7 @@ def harness(doccano: DoccanoServer) -> Iterator[DoccanoHarness]:
         yield harness
 
 
-class TestDoccanoConnector(CoreContract, PredictionsContract, TokenContract, UnreadableContract):
+class TestDoccanoConnector(CoreContract, PredictionsContract, TitleContract, TokenContract, UnreadableContract):
     crowd_size = 600
 
 

@@ -26,6 +26,7 @@ from nextlabel.testing.contract import (
     ScoresContract,
     SkippingContract,
     TabsContract,
+    TitleContract,
     TokenContract,
     UnreadableContract,
 )
@@ -88,6 +89,7 @@ class TestMemoryConnector(
     ScoresContract,
     SkippingContract,
     TabsContract,
+    TitleContract,
     TokenContract,
     UnreadableContract,
 ):

@@ -29,6 +29,7 @@ from nextlabel.service.following import not_from_order
 from nextlabel.service.in_force import settings_in_force
 from nextlabel.service.why_here import AUDIT
 from nextlabel.settings import Settings
+from nextlabel.storage.connections import LONGEST_TITLE
 from nextlabel.storage.counts import Counts
 from nextlabel.storage.database.tables import counted, models, queues
 from nextlabel.testing import connection_to
@@ -405,6 +406,16 @@ def test_viewers_who_may_annotate_see_no_guess_and_no_difference_between_audit_a
     assert not re.search("unsure|rather|alike|%", table)
     assert "What the model is unsure of comes first" in page
     assert {len(row) for row in Page(table).rows} == {3}
+
+
+def test_a_project_goes_by_the_title_that_people_gave_it_in_the_tool(team: Team, viewer: Browser) -> None:
+    team.import_mails(4)
+    team.tool.rename(team.at_tool, "Is it \n <b>spam</b>?\0" + "!" * 300)
+    team.parts.turns.take(team.project)
+    (shown,) = team.parts.overview.projects()
+    assert shown["title"] == f"Is it <b>spam</b>? {'!' * 300}"[:LONGEST_TITLE]
+    for page in ("/projects", f"/projects/{team.project}"):
+        assert "Is it &lt;b&gt;spam&lt;/b&gt;? !!!" in viewer.get(page).text
 
 
 def test_the_histogram_its_table_and_the_class_balance_are_the_numbers_of_the_api(

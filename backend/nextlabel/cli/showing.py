@@ -77,12 +77,16 @@ def _print(place: dict[str, Any], shown: Sequence[dict[str, Any]]) -> None:
 
 
 def _table(one: dict[str, Any]) -> Table:
-    title = Text(printable(f"Project {one['project']}{_name(one)} on {one['url']}"), style="table.title")
+    title = Text(printable(f"Project {one['project']}{_title(one)}{_name(one)} on {one['url']}"), style="table.title")
     table = Table(title=title, show_header=False, title_justify="left")
     rows: Iterable[tuple[str, str | Text]] = (*_warnings(one), *_figures(one), *_history(one))
     for name, value in rows:
         table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
     return table
+
+
+def _title(one: dict[str, Any]) -> str:
+    return f" '{one['title']}'" if one["title"] else ""
 
 
 def _name(one: dict[str, Any]) -> str:

@@ -32,10 +32,12 @@ class Problem(Struct, frozen=True):
 
 
 class ProjectSummary(Struct, frozen=True):
-    """A project that is connected: nextlabel's own id, ``tool:id``, the connector, and whether it is worked on."""
+    """A project that is connected: nextlabel's own id, ``tool:id``, what people call it in the tool ("" where that is
+    not known), the connector, and whether it is worked on."""
 
     project: str
     name: str
+    title: str
     connector: str
     state: str
     url: str
@@ -144,11 +146,13 @@ class Project(Struct, frozen=True):
     """A project as `nextlabel status` shows it. Figures are by target.
 
     ``model`` is the version in service, which learned from ``labels`` labels; ``window_left`` are the open tasks of the
-    order in force; ``unreadable`` is how many tasks and annotations could not be read.
+    order in force; ``unreadable`` is how many tasks and annotations could not be read. ``title`` is what people call it
+    in the tool.
     """
 
     project: str
     name: str
+    title: str
     connector: str
     state: str
     url: str

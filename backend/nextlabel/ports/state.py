@@ -53,8 +53,9 @@ class Connection:
 
     ``callback_url`` is the address of nextlabel that the tool was given; "" where it has none. ``addresses`` are all
     that it was ever given, the latest last. ``before`` are the project's settings in the tool as they were before it
-    was connected, by `ToolSetting.name`; None where nobody noted them. Nothing is learned or written while the
-    ``state`` is "paused" (a person wants it so), "gone" (the tool no longer has the project) or "disconnected".
+    was connected, by `ToolSetting.name`; None where nobody noted them. ``title`` is what people called it there when
+    that was last read, "" where it is not known. Nothing is learned or written while the ``state`` is "paused" (a
+    person wants it so), "gone" (the tool no longer has the project) or "disconnected".
     """
 
     project: ProjectId
@@ -65,6 +66,7 @@ class Connection:
     state: ConnectionState = "active"
     before: Mapping[str, object] | None = None
     addresses: tuple[str, ...] = ()
+    title: str = ""
 
     @property
     def name(self) -> str:

@@ -327,6 +327,14 @@ class OwnTab:
 
 
 @runtime_checkable
+class HasTitle(Protocol):
+    """Ring: people give a project a title in the tool, beside the id that stays the same."""
+
+    def title(self) -> str:
+        """The title as it is now; whatever a person may type, of any length."""
+
+
+@runtime_checkable
 class KeepsTabs(Protocol):
     """Ring: lists of tasks can stand in the tool, each under a title, for people to work through."""
 

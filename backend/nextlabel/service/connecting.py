@@ -30,6 +30,7 @@ from nextlabel.ports.tool import (
     ChangesSettings,
     Connector,
     Finding,
+    HasTitle,
     MLBackendWords,
     Order,
     OrderedFile,
@@ -136,6 +137,7 @@ class Connecting:
             report.add(found)
         for found in _reviewed_how(connector, wanted.options):
             report.add(found)
+        wanted = replace(wanted, title=connector.title() if isinstance(connector, HasTitle) else "")
         if not self._set_up(connector, known, wanted, changes, report):
             report.line(Finding("unchanged", "The project was left as it was, and nothing of this run is kept."))
             return project, None

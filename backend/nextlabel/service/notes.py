@@ -211,7 +211,8 @@ class Notes:
         with suppress(NextlabelError):
             address = self.connections.address()
             if note.project:
-                about = f"project {note.project} ({self.connections.get(ProjectId(note.project)).name}): "
+                known = self.connections.get(ProjectId(note.project))
+                about = f"project {note.project} ({known.title or known.name}): "
         page = f"\n{address}/projects/{note.project}" if address and note.project else ""
         return f"{_escaped(f'nextlabel: {about}{note.sentence}')}{_escaped(page)}"
 

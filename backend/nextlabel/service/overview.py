@@ -211,6 +211,7 @@ class Overview:
         return {
             "project": project,
             "name": connection.name,
+            "title": connection.title,
             "connector": connection.tool.kind,
             "state": connection.state,
             "url": connection.tool.access.url,

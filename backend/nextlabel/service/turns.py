@@ -163,7 +163,9 @@ class Turns:
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too
             self.job_queue.request_pruning(project)
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it
-            self.upkeep.note_drift(self.connections.get(project))
+            connection = self.connections.get(project)
+            self.upkeep.note_title(connection)
+            self.upkeep.note_drift(connection)
         self.notes.after_round(done)
         return summary
 

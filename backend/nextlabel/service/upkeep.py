@@ -11,7 +11,7 @@ from nextlabel.errors import NextlabelError, SchemaError, ToolRejected
 from nextlabel.jobs.circuits import ToolCircuits, same_tool
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.ports.state import Connection
-from nextlabel.ports.tool import CallsUs, Connector, Finding
+from nextlabel.ports.tool import CallsUs, Connector, Finding, HasTitle
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.round_log import RoundLog
@@ -20,6 +20,7 @@ log = logging.getLogger("nextlabel.service.upkeep")
 
 _DRIFT_SECONDS = 50  # less than two turns of the usual schedule, so that drift is seen within a minute
 _WARN_AGAIN_SECONDS = 86_400
+_TITLE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,15 @@ class Upkeep:
                     quiet = other.options.quiet_seconds
                     self.job_queue.request_retraining(other.project, quiet=quiet, max_wait=quiet)
         return wait
+
+    def note_title(self, connection: Connection) -> None:
+        """What people call the project in the tool now. Raises `ToolUnavailable`."""
+        if not self.job_queue.is_first_in(_TITLE_SECONDS, "title", connection.project):
+            return
+        connector = self.open_connector(connection)
+        if isinstance(connector, HasTitle):
+            with suppress(ToolRejected, SchemaError):  # the turn has said what is wrong
+                self.connections.note_title(connection.project, connector.title())
 
     def note_drift(self, connection: Connection) -> None:
         """Whether somebody has undone in the tool what `connect` made there: noted once, and again when it changes.

@@ -23,6 +23,7 @@ _MODELS, _ADDRESS = "models", "address"
 _SELECT = select(connections, tools.c.name, tools.c.kind, tools.c.url, tools.c.token).join(
     tools, tools.c.name == connections.c.tool
 )
+LONGEST_TITLE = 200
 _UNSAFE, _LONGEST_ID = re.compile(r"[^A-Za-z0-9_.-]+"), 48
 _OF_A_PROJECT = [table for table in metadata.sorted_tables if "project" in table.c and table is not counters]
 
@@ -127,6 +128,12 @@ class SqlConnections:
         with self._database.write() as sql:
             return bool(sql.execute(update(connections).where(mine).values(state=new)).rowcount)
 
+    def note_title(self, project: ProjectId, title: str) -> None:
+        """What people call it in the tool; its first `LONGEST_TITLE` characters are kept."""
+        mine = update(connections).where(connections.c.project == project)
+        with self._database.write() as sql:
+            sql.execute(mine.values(title=_as_title(title)))
+
     def delete(self, project: ProjectId) -> None:
         """Delete a connection, and nothing that was learned."""
         with self._database.write() as sql:
@@ -227,7 +234,14 @@ def _row(connection: Connection) -> dict[str, object]:
         "state": connection.state,
         "before": None if connection.before is None else dict(connection.before),
         "addresses": list(connection.addresses),
+        "title": connection.title,
     }
+
+
+def _as_title(text: str) -> str:
+    """One line that every database keeps: PostgreSQL has no room for NUL, nor for half a surrogate pair."""
+    one_line = " ".join(text.replace("\0", " ").encode("utf-8", "replace").decode().split())
+    return one_line[:LONGEST_TITLE]
 
 
 def _tool(row: Row[Any]) -> Tool:
@@ -244,4 +258,5 @@ def _connection(row: Row[Any]) -> Connection:
         state=row.state,
         before=row.before,
         addresses=tuple(row.addresses),
+        title=row.title,
     )

@@ -78,6 +78,12 @@ class SkippingHarness(ToolHarness, Protocol):
     def skip(self, project: ToolProjectId, task: TaskId, by: Annotator) -> None: ...
 
 
+class TitleHarness(ToolHarness, Protocol):
+    """Of a tool in which projects have titles."""
+
+    def rename(self, project: ToolProjectId, title: str) -> None: ...
+
+
 class UnreadableHarness(ToolHarness, Protocol):
     """Of a tool that may hold a task which cannot be read."""
 

@@ -151,6 +151,7 @@ def _read_installation(blueprint: Blueprint, document: _Document, overview: Over
             {
                 "project": one.project,
                 "name": one.name,
+                "title": one.title,
                 "connector": one.tool.kind,
                 "state": one.state,
                 "url": one.tool.access.url,

@@ -44,6 +44,9 @@ class DoccanoConnector:
     def label_schema(self) -> LabelSchema:
         return DoccanoProject.read(self._client).schema
 
+    def title(self) -> str:
+        return str(as_row(self._client.get("")).get("name") or "")
+
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         return reading.changed_tasks(self._client, since)
 

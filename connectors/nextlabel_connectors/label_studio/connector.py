@@ -66,6 +66,10 @@ class LabelStudioConnector:
         with self._understood():
             return fetch_project(self._client, self._project).config.schema
 
+    def title(self) -> str:
+        with self._understood():
+            return fetch_project(self._client, self._project).title
+
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """Tasks in the order of their change. Changes of the last seconds come again at the next call.
 

@@ -39,6 +39,10 @@ class Project:
         return parse_label_config(as_text(self.raw.get("label_config"), "label_config"))
 
     @property
+    def title(self) -> str:
+        return as_text(self.raw.get("title") or "", "title")
+
+    @property
     def version(self) -> str:
         """The version of the predictions that are shown; it may also be an ML backend's title, or ''."""
         return as_text(self.raw.get("model_version") or "", "model_version")

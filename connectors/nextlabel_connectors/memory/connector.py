@@ -46,6 +46,10 @@ class MemoryConnector:
         with self._opened() as it:
             return it.schema
 
+    def title(self) -> str:
+        with self._opened() as it:
+            return it.title
+
     def changed_tasks(self, since: Cursor | None, *, whole: bool = False) -> Iterator[ChangePage]:
         """A task that changes while pages are read moves behind the last page, and so is told again, never missed."""
         cursor = int(since or 0)

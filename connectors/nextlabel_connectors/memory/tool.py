@@ -65,6 +65,7 @@ class _Project:
     """
 
     schema: LabelSchema
+    title: str = ""
     rows: dict[TaskId, _Row] = field(default_factory=dict)
     orders: dict[QueueVersion, dict[TaskId, Prediction | None]] = field(default_factory=dict)
     others: dict[QueueVersion, dict[TaskId, Scores]] = field(default_factory=dict)
@@ -118,6 +119,10 @@ class MemoryTool:
             target = Target(TARGET, "choice", (Input(field),), tuple(labels))
             self._projects[project] = _Project(LabelSchema((target,), shown=target.inputs))
             return project
+
+    def rename(self, project: ToolProjectId, title: str) -> None:
+        with self.opened(project) as it:
+            it.title = title
 
     def delete_project(self, project: ToolProjectId) -> None:
         with self._lock:

@@ -72,6 +72,7 @@ connections = Table(
     Column("state", String(16), nullable=False, server_default="active"),
     Column("before", JSON(none_as_null=True), nullable=True),
     Column("addresses", JSON, nullable=False, server_default="[]"),
+    Column("title", String(200), nullable=False, server_default=""),
     Index("connections_at_tool", "tool", "at_tool", unique=True),
 )
 

@@ -9,11 +9,11 @@ from nextlabel.errors import (
     ToolRejected,
 )
 from nextlabel.labeling import QueueVersion, TaskId
-from nextlabel.ports.tool import Scores
+from nextlabel.ports.tool import HasTitle, Scores
 from nextlabel.testing.contract.core import WithScene
 from nextlabel.testing.contract.outcomes import calls, outcomes
 from nextlabel.testing.contract.versions import OTHERS, V1
-from nextlabel.testing.harness import Served, UnreadableHarness
+from nextlabel.testing.harness import Served, TitleHarness, UnreadableHarness
 from nextlabel.testing.scene import Scene, ids
 
 
@@ -28,6 +28,16 @@ class SkippingContract(WithScene):
         assert all(annotation.skipped for annotation in scene.received[task].annotations)
         assert (scene.label_of(task), scene.received[task].closed) == (None, False)
         assert task in ids(scene.work(len(scene.tasks), by="ben"))
+
+
+class TitleContract(WithScene):
+    """The promise of `nextlabel.ports.tool.HasTitle`."""
+
+    def test_the_title_is_what_people_call_the_project_now(self, scene: Scene) -> None:
+        harness, connector = cast(TitleHarness, scene.harness), cast(HasTitle, scene.connector)
+        for title in ("Is it snow?", "雪, or “rain”"):
+            harness.rename(scene.project, title)
+            assert connector.title() == title
 
 
 class UnreadableContract(WithScene):

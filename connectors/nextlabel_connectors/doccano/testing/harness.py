@@ -107,6 +107,9 @@ class DoccanoHarness:
         for task in owner.tasks(int(project)):
             owner.change_task(int(project), task["id"], score=DEFAULT_SCORE)
 
+    def rename(self, project: ToolProjectId, title: str) -> None:
+        self._server.owner.change_project(int(project), name=title)
+
     def delete_project(self, project: ToolProjectId) -> None:
         self._server.owner.delete_project(int(project))
 

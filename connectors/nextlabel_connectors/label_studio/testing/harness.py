@@ -123,6 +123,9 @@ class LabelStudioHarness:
         self._server.owner.remove_ml_backends(int(project))
         self._server.owner.remove_webhooks(int(project))
 
+    def rename(self, project: ToolProjectId, title: str) -> None:
+        self._server.owner.change_project(int(project), title=title)
+
     def delete_project(self, project: ToolProjectId) -> None:
         self._server.owner.delete_project(int(project))
 
