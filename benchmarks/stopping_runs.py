@@ -120,13 +120,14 @@ class Watched(MatrixLearning):
         return self._space.weigh(some) if known is None else known
 
 
-def run(name: str, seed: int, batch: int, *, saving: bool) -> Run:
-    """From the file that keeps it, where there is one; ``saving``: models of audit labels alone are wanted too."""
+def run(name: str, seed: int, batch: int, *, saving: bool, least: int = 0) -> Run:
+    """From the file that keeps it, where there is one; ``saving``: models of audit labels alone are wanted too;
+    ``least``: it goes on to so many labels, however early predictions were stable."""
     path = KEPT / f"{name.replace(':', '-')}-{batch}-{seed}.npz"
     if not path.exists():
         with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="nextlabel-stopping-") as cache:
             warnings.simplefilter("ignore")  # collinear columns, few labels
-            found = _run(name, seed, batch, Path(cache), saving=saving)
+            found = _run(name, seed, batch, Path(cache), saving=saving, least=least)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.npz")
         np.savez_compressed(unfinished, **found)  # type: ignore[arg-type]
@@ -135,7 +136,7 @@ def run(name: str, seed: int, batch: int, *, saving: bool) -> Run:
         return dict(kept)
 
 
-def _run(name: str, seed: int, batch: int, cache: Path, *, saving: bool) -> Run:
+def _run(name: str, seed: int, batch: int, cache: Path, *, saving: bool, least: int) -> Run:
     split = split_of(name, seed)
     learning = Watched(Problem(split.train, cache), split, seed)
     rows = learning.rows
@@ -150,7 +151,7 @@ def _run(name: str, seed: int, batch: int, cache: Path, *, saving: bool) -> Run:
         if stopping.is_due(len(labeled), kept.labels[-1] if kept.labels else None) and _classes(learning, labeled) > 1:
             _check(learning, labeled, compared, audits, kept, saving=saving)
             if until == rows * _MOST_SHARE and _stable(kept):
-                until = min(until, max(len(labeled) * _AFTER, len(labeled) + _ROOM))
+                until = min(until, max(len(labeled) * _AFTER, len(labeled) + _ROOM, least))
         else:
             learning.learn(labeled)
         if len(labeled) >= rows:
