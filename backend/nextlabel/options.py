@@ -32,6 +32,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "worth_points": (0.0, 100.0),
     "target_accuracy": (0.0, 1.0),
     "budget": (0, 100_000_000),
+    "recall_target": (0.1, 0.99),
 }
 """Between which bounds an option is, each included."""
 MEANINGS: Mapping[str, str] = {
@@ -67,6 +68,9 @@ MEANINGS: Mapping[str, str] = {
     "worth_points": "when to stop: how many points of accuracy 100 labels must be worth",
     "target_accuracy": "when to stop: the accuracy that is wanted on all tasks, such as `0.95`; 0: none",
     "budget": "when to stop: how many labels there may be; 0: no matter",
+    "recall_class": "when to stop: a rare class of which a large enough share is to be found, by its label, such as "
+    "`fraud`; empty: none",
+    "recall_target": "when to stop: which share of all tasks of `recall_class` the model is to find, surely by 95 %",
 }
 """What each option is for, in the reference of options (`make docs`)."""
 
@@ -123,7 +127,8 @@ class ProjectOptions:
 
     When to stop (`nextlabel.evaluation.stopping`): ``worth_points`` is how many points of accuracy 100 labels must be
     worth, ``target_accuracy`` the accuracy that is wanted on all tasks, ``budget`` how many labels there may be; 0
-    where it does not matter.
+    where it does not matter. ``recall_class`` is a class of which the model is to find the share ``recall_target``
+    (`nextlabel.evaluation.recall`); "" for none.
 
     ``set_aside`` is what the database holds and this release cannot use, such as an option of a later one: the default
     stands in, and what is stored stays.
@@ -150,6 +155,8 @@ class ProjectOptions:
     worth_points: float = 0.5
     target_accuracy: float = 0.0
     budget: int = 0
+    recall_class: str = ""
+    recall_target: float = 0.8
     set_aside: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -159,7 +166,7 @@ class ProjectOptions:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"'{name}' is {_short(value)}: it must be between {low} and {high}.")
-        for name in ("strategy", "model", "uncertainty_from", "confidence"):
+        for name in ("strategy", "model", "uncertainty_from", "confidence", "recall_class"):
             if len(getattr(self, name)) > _LONGEST_TEXT:
                 raise SettingsError(f"'{name}' is longer than {_LONGEST_TEXT} characters: give a name.")
         if not _is_small(self.parameters):

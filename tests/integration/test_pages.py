@@ -703,6 +703,17 @@ def test_each_criterion_of_stopping_is_shown_with_its_figure_and_reason(taught: 
         assert rows[f"S{n} {one['name']}"][1:] == [holds, figure, one["sentence"]]
     assert escape(found["stopping"]["sentence"]) in text
     assert escape(found["at_a_time"]["sentence"]) in text
+    assert "Recall of" not in text
+    taught.choose(audit_share=0.5, recall_class="spam", recall_target=0.5)
+    text = viewer.get(f"/projects/{taught.project}/stopping").text
+    recall = taught.parts.overview.project(taught.project)["recall"]
+    holds = {True: "yes", False: "no", None: "not known"}[recall["holds"]]
+    rows = {row[0]: row for row in Page(text).rows}
+    assert rows["S5 recall"][1:] == [holds, f"{recall['low']:.3f}", recall["sentence"]]
+    assert "Recall of spam" in text
+    assert f"<b>{recall['value']:.1%}</b>" in text.replace("\u202f", "")
+    taught.choose(audit_share=0.5, recall_class="<b>ham</b>")
+    assert "Recall of &lt;b&gt;ham&lt;/b&gt;" in viewer.get(f"/projects/{taught.project}/stopping").text
 
 
 # --- doctor and settings -----------------------------------------------------------------------------------

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
 from everything import representing
+from integration.conftest import WORDS as WORDS_OF
 from nextlabel.cli import cli
 from nextlabel.evaluation.stopping import RATIO
 from nextlabel.features.cache import VectorCache
@@ -79,6 +82,47 @@ def test_a_project_that_is_easy_is_stopped_with_reasons_and_before_that_it_shows
     assert overview_of(mails)["from_order"]["sentence"] in status
     assert overview_of(mails)["queue_verified"]["sentence"] in status
     assert overview_of(mails)["at_a_time"]["sentence"] in status
+
+
+def test_the_recall_of_a_rare_class_is_measured_on_audit_tasks_once_it_is_asked_for(
+    team: Team, settings: Settings
+) -> None:
+    team.choose(audit_share=0.3)
+    draw = np.random.default_rng(1)
+    spam = draw.random(600) < 0.15
+    texts = [" ".join([*draw.choice(WORDS_OF["spam" if one else "ham"], 4), str(n)]) for n, one in enumerate(spam)]
+    tasks = team.tool.add_tasks(team.at_tool, texts)
+    team.truth.update({task: "spam" if one else "ham" for task, one in zip(tasks, spam, strict=True)})
+    team.run()
+    assert overview_of(team)["recall"] is None
+    assert len(overview_of(team)["stopping"]["criteria"]) == 4
+    team.choose(audit_share=0.3, recall_class="spam", recall_target=0.75)
+    assert "it takes 10 audit labels" in overview_of(team)["recall"]["sentence"]
+    label(team, 2, batch=40)
+    early = overview_of(team)["recall"]
+    assert early["holds"] is None
+    assert early["labels"] < 11 <= early["labels"] + early["more"]
+    assert f"at least {early['more']} more audit task" in early["sentence"]
+    label(team, 4, batch=100)
+    found, audits = overview_of(team)["recall"], team.parts.reserves.tasks(team.project)
+    truth = {task for task in audits & team.learned.keys() if team.truth[task] == "spam"}
+    checked = overview_of(team)["stopping"]["checked"][-1]
+    assert checked["version"] == overview_of(team)["model"], "so that what it predicted is known otherwise too"
+    unseen = team.parts.checkpoints.unseen(team.project)[-1]["label"]
+    assert found["labels"] == len(truth) >= 11
+    assert found["found"] == sum(unseen[task] == "spam" for task in truth)
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["holds"], found["sentence"]
+    criterion = overview_of(team)["stopping"]["criteria"][4]
+    assert (criterion["holds"], criterion["figure"]) == (True, found["low"])
+    env = dict.fromkeys(os.environ) | {"NEXTLABEL_HOME": str(settings.home), "COLUMNS": "400"}
+    env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    assert found["sentence"] in CliRunner().invoke(cli, ["status", "--project", team.project], env=env).stdout
+    known = CliRunner().invoke(cli, ["status", "--json", "--project", team.project], env=env).stdout
+    assert json.loads(known)["projects"][0]["recall"] == found
+    for more, words in (({"recall_target": 0.99}, "not known yet"), ({"recall_class": "Spam"}, "set recall_class to")):
+        team.choose(**{"audit_share": 0.3, "recall_class": "spam"} | more)
+        assert words in overview_of(team)["recall"]["sentence"], "another option counts at once, without a new version"
 
 
 def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_one_needs_is_let_go(

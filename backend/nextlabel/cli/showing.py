@@ -122,6 +122,8 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for figure, name in (("labels_saved", "labels saved"), ("gain_over_random", "gain over random order")):
         if saved := "\n".join(_saved(one, figure)):
             yield name, saved
+    if one["recall"]:
+        yield f"recall of '{one['recall']['class']}'", one["recall"]["sentence"]
     yield "how much at a time", one["at_a_time"]["sentence"]
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 MOST_AT_ONCE, USUAL = 200, 50
 MOST_TASKS = 10_000
@@ -142,6 +142,24 @@ class Gain(Struct, frozen=True):
     sentence: str
 
 
+class Recall(Struct, frozen=True):
+    """Which share of all tasks of the class `recall_class` the version in service finds: ``found`` of ``labels`` audit
+    tasks of it. ``low`` and ``high`` are bounds of 95 % each. ``holds`` is whether ``wanted`` is reached (null: not
+    known), ``more`` about how many more audit tasks of it that takes (null: no number is enough)."""
+
+    name: str = field(name="class")
+    wanted: float
+    target: str | None
+    found: int | None
+    labels: int | None
+    value: float | None
+    low: float | None
+    high: float | None
+    holds: bool | None
+    more: int | None
+    sentence: str
+
+
 class Project(Struct, frozen=True):
     """A project as `nextlabel status` shows it. Figures are by target.
 
@@ -178,6 +196,7 @@ class Project(Struct, frozen=True):
     queue_verified: QueueVerified
     from_order: FromOrder
     gain_over_random: dict[str, Gain]
+    recall: Recall | None
     window_left: int
 
 

@@ -78,6 +78,20 @@ def by_class(metrics: Mapping[str, float]) -> dict[str, ByClass]:
     return found
 
 
+def counts_by_class(metrics: Mapping[str, float]) -> dict[str, dict[str, tuple[int, int]]]:
+    """By target and class, of a version: how many audit labels of the class it found, out of fold, and how many there
+    are; of the 100 classes with the most."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for name in metrics:
+        target, _, last = name.rpartition(".")
+        if last == _CLASSES:
+            before = {key: (f"{target}.{_RIGHT}{key}", f"{target}.{_OF_CLASS}{key}") for key in _keys(target, metrics)}
+            found[target] = {
+                unquote(key): (round(metrics[right]), round(metrics[labels])) for key, (right, labels) in before.items()
+            }
+    return found
+
+
 def for_one_look(metrics: Mapping[str, float]) -> dict[str, dict[str, Interval]]:
     """By target, the figures of a version that are no means: F1 or correlation."""
     found: dict[str, dict[str, Interval]] = {}

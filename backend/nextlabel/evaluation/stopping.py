@@ -4,7 +4,7 @@ S1, *stabilising predictions* (Bloodgood & Vijay-Shanker, 2009), by label ratio:
 its labels predict the same. Versions that follow one another always do where a few labels make a new one, so that these
 are not compared. S2, the *forecast* gain of the next labels (`nextlabel.evaluation.forecast`). S3, the *expected error*
 by the version's own chances hardly falls, by less than a point. S4, the *accuracy* on audit tasks has reached what was
-wanted.
+wanted. S5, only where a project names a class: its *recall* has (`nextlabel.evaluation.recall`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _FIRST, _APART = 20, 1.05
 _ALIKE, _FALL, _TIMES = 0.98, 0.01, 2
 _STEP = 1.1  # times the labels, over which S3 counts what the expected error falls by
 _MOST_NAMED = 5
+RECALL = "recall"
+"""The name of S5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,16 @@ def advice(
     rare: Mapping[str, int],
     accuracy: Mapping[str, Interval],
     forecasts: Mapping[str, Forecast],
+    recall: Criterion | None = None,
 ) -> Advice:
     """From the versions that were checked, oldest first. ``rare`` are the classes with fewer than 5 labels and how many
-    they have; ``accuracy`` is that of the version in service, by target."""
+    they have; ``accuracy`` is that of the version in service, by target; ``recall`` is S5, where it is asked for."""
     criteria = (
         stabilising(history),
         _gain(forecasts, wanted.worth),
         expected_error(history),
         _reached(accuracy, wanted.accuracy),
+        *([] if recall is None else [recall]),
     )
     spent = bool(wanted.budget) and labels >= wanted.budget
     stop, sentence = _verdict(criteria, audits, rare)
@@ -136,12 +140,17 @@ def _verdict(criteria: tuple[Criterion, ...], audits: int, rare: Mapping[str, in
     stable, *others = criteria
     agreeing = [one for one in others if one.holds]
     if stable.holds and agreeing:
-        against = "".join(f"; but {one.sentence}" for one in others if one.holds is False)
+        against = "".join(f"; but {one.sentence}" for one in others if _speaks_against(one))
         return True, f"Stop: {stable.sentence}, and {', and '.join(one.sentence for one in agreeing)}{against}."
     if stable.holds:
-        known = [one.sentence for one in others if one.holds is False]
+        known = [one.sentence for one in others if _speaks_against(one)]
         return False, f"Go on: {stable.sentence}, but {'; '.join(known) or 'nothing else is known yet'}."
     return False, f"Go on: {stable.sentence}."
+
+
+def _speaks_against(one: Criterion) -> bool:
+    """A recall that is wanted does so too while it is not known."""
+    return one.holds is False or (one.name == RECALL and one.holds is None)
 
 
 def _few_audits(audits: int) -> Iterable[str]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nextlabel.evaluation import accuracy
+from nextlabel.evaluation import accuracy, recall
 from nextlabel.evaluation.batches import Batch, batch_advice
 from nextlabel.evaluation.savings import Gain, Saved
-from nextlabel.evaluation.stopping import Advice, Wanted, advice, named
+from nextlabel.evaluation.stopping import RECALL, Advice, Criterion, Wanted, advice, named
 from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Checkpoint, Connection, ModelRecord
@@ -47,6 +47,7 @@ class StoppingAdvice:
             },
             "labels_saved": _saved(last.saved if last else {}),
             "gain_over_random": _saved(last.gains if last else {}),
+            "recall": _recall(options, serving),
             "at_a_time": _batch(batch, rare),
         }
 
@@ -67,6 +68,7 @@ class StoppingAdvice:
             rare={name: n for counts in standing.rare.values() for name, n in counts.items()},
             accuracy=accuracy.of_version(serving.metrics) if serving else {},
             forecasts=last.forecasts if last else {},
+            recall=_criterion(_recall(options, serving)),
         )
 
 
@@ -77,6 +79,33 @@ def _checked(one: Checkpoint) -> dict[str, Any]:
 
 def _saved(found: Mapping[str, Saved] | Mapping[str, Gain]) -> dict[str, Any]:
     return {name: asdict(one) | {"shown": one.is_shown, "sentence": one.sentence} for name, one in found.items()}
+
+
+def _recall(options: ProjectOptions, serving: ModelRecord | None) -> dict[str, Any] | None:
+    """Of the class that the project names, by the version in service; None where it names none."""
+    name, metrics = options.recall_class, serving.metrics if serving else {}
+    if not name:
+        return None
+    found = recall.of_version(metrics, name, options.recall_target)
+    if found is None:
+        nothing = dict.fromkeys(("target", "found", "labels", "value", "low", "high", "holds", "more"))
+        return {"class": name, "wanted": options.recall_target} | nothing | {"sentence": recall.why_not(metrics, name)}
+    known = {"target": found.target, "found": found.found, "labels": found.labels}
+    share = {"value": found.value, "low": found.low, "high": found.high}
+    return {
+        "class": name,
+        "wanted": found.wanted,
+        **known,
+        **share,
+        "holds": found.holds,
+        "more": found.more,
+        "sentence": found.sentence,
+    }
+
+
+def _criterion(found: Mapping[str, Any] | None) -> Criterion | None:
+    """S5."""
+    return None if found is None else Criterion(RECALL, found["holds"], found["low"], found["sentence"])
 
 
 def _batch(batch: Batch, rare: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:

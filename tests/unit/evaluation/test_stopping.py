@@ -13,8 +13,10 @@ from nextlabel.evaluation.forecast import Forecast
 from nextlabel.evaluation.intervals import Interval
 from nextlabel.evaluation.stopping import (
     RATIO,
+    RECALL,
     Advice,
     Checked,
+    Criterion,
     Wanted,
     advice,
     compared_to,
@@ -49,6 +51,7 @@ def given_advice(
     rare: Mapping[str, int] | None = None,
     low: float = 0.8,
     wanted: Wanted = Wanted(),  # noqa: B008
+    recall: bool | str | None = "none is wanted",
 ) -> Advice:
     accuracy = {"label": Interval(0.9, low, 0.95, audits, "")}
     known = {"label": forecast}
@@ -60,6 +63,7 @@ def given_advice(
         rare=rare or {},
         accuracy=accuracy,
         forecasts=known,
+        recall=None if isinstance(recall, str) else Criterion(RECALL, recall, 0.7, "the recall of 'fraud' is so"),
     )
 
 
@@ -90,6 +94,19 @@ def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
     assert "κ 0.970" in given_advice(alike=[0.97] * 5).sentence
     many = given_advice(rare={str(n): 1 for n in range(1000)}).sentence
     assert "and 995 more" in many
+
+
+@pytest.mark.parametrize(("holds", "stop"), [(True, True), (False, False), (None, False)])
+def test_a_recall_that_is_wanted_agrees_once_it_is_reached_and_is_named_until_then(
+    holds: bool | None, stop: bool
+) -> None:
+    assert given_advice(recall=holds).stop is stop
+    assert given_advice(recall=holds, alike=[0.9] * 5).stop is False, "it is no reason to stop by itself"
+    for error in (STEADY, FALLING):
+        found = given_advice(recall=holds, error=error)
+        assert ("'fraud' is so" in found.sentence.partition("but")[2]) is (holds is not True), found.sentence
+    assert len(found.criteria) == 5
+    assert len(given_advice().criteria) == 4, "it is not there where nobody asked for it"
 
 
 def test_a_budget_that_is_spent_is_named_whatever_the_advice() -> None:
