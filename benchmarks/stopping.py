@@ -20,6 +20,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
+from benchmarks import recall
 from benchmarks.page import write_table
 from benchmarks.stopping_published import CRITERIA, PUBLISHED, kept_in, stopped
 from benchmarks.stopping_runs import KEPT, Run, checked, run
@@ -44,15 +45,16 @@ Job = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Seeds of each set, of the rounds of other sizes, of what is published, and of `SAVED_ALSO`."""
+    """Seeds of each set, of the rounds of other sizes, of what is published, of `SAVED_ALSO`, and of recall."""
 
     seeds: int
     rounds: int
     published: int
     saved_also: int
+    recall: int
 
 
-FULL, QUICK = Effort(30, 30, 30, 20), Effort(2, 1, 3, 1)
+FULL, QUICK = Effort(30, 30, 30, 20, 20), Effort(2, 1, 3, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,17 +368,23 @@ def main() -> None:
     if given.table:
         theirs = [(name, seed) for name, seed in theirs if kept_in(name, seed).exists()]
     done = dict(zip(theirs, doing(delayed(stopped)(*one) for one in theirs), strict=True))
+    classes = [(name, seed) for seed in range(effort.recall) for name in recall.SETS]
+    if given.table:
+        classes = [(name, seed) for name, seed in classes if recall.kept_in(name, seed).exists()]
+    seen = dict(zip(classes, doing(delayed(recall.checks)(*one) for one in classes), strict=True))
+    by_set = {name: [some for (of, _), some in seen.items() if of == name] for name in recall.SETS}
     tables = {
         "stopping": (STOPS, [one.row() for one in found]),
         "stopping-rounds": (OF_ROUNDS, [rounds_row(name, some) for name, some in by_size.items()]),
         "stopping-published": (OF_OTHERS, published_rows(done)),
         "labels-saved": (SAVED, [saved_row(one) for one in (*found, *saved_also) if one.saved]),
+        "stopping-recall": (recall.HEADING, [recall.row(name, runs) for name, runs in by_set.items() if runs]),
     }
     for name, (heading, rows) in tables.items():
         print(f"| {' | '.join(heading)} |", *rows, sep="\n", flush=True)
         if not quick:
             write_table(name, heading, rows)
-    print(json.dumps(summary(found, saved_also)))
+    print(json.dumps(summary(found, saved_also) | {"recall_bound": round(recall.holds(list(seen.values())), 4)}))
 
 
 if __name__ == "__main__":

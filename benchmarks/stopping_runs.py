@@ -98,6 +98,10 @@ class Watched(MatrixLearning):
             for some in features
         ]
 
+    def tested(self) -> tuple[Rows, Rows]:
+        """What the last model predicts of the held-out rows, and their truth."""
+        return self._predict(self._matrices.test).argmax(axis=1), self._test_truth
+
     def random_score(self, size: int, draws: int) -> float:
         """The mean accuracy on the held-out rows of models of so many random labels."""
         kept, scores = self._predict, []
