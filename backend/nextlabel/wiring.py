@@ -47,6 +47,7 @@ from nextlabel.service.pausing import Pausing
 from nextlabel.service.predictions import Predictions
 from nextlabel.service.pruning import Pruning
 from nextlabel.service.reconciling import Reconciling
+from nextlabel.service.reviewing import Reviewing
 from nextlabel.service.story import Story
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.tokens import Tokens
@@ -245,6 +246,7 @@ class Parts:
             self.circuits,
             self.alarms,
             self.suspects,
+            self.reviewing,
             self.annotators,
             self.counts,
             self.notes,
@@ -343,6 +345,10 @@ class Parts:
         )
 
     @cached_property
+    def reviewing(self) -> Reviewing:
+        return Reviewing(self.connections, self.store, self.suspects.suspects, self.reviews, self.open_connector)
+
+    @cached_property
     def accounts(self) -> Accounts:
         return Accounts(PageSecrets(self.database), self.actions)
 
@@ -357,7 +363,7 @@ class Parts:
             self.findings,
             self.job_queue,
             self.open_connector,
-            self.suspects.withdraw,
+            (self.suspects.remove_tab, self.reviewing.withdraw),
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ToolRejected
 from nextlabel.labeling import TaskId
 from nextlabel.settings import Settings
+from nextlabel.storage.reviews import Review
 from nextlabel_connectors.memory.connector import MemoryConnector
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def test_suspects_are_served_to_somebody_else_among_the_open_tasks_and_do_not_co
         assert task not in {one["task"] for one in listed(team, settings)["suspects"]}
     connection = team.parts.connections.get(team.project)
     left = team.parts.reviews.waiting(team.project)
-    done = [one.message for one in team.parts.suspects.withdraw(team.project, team.parts.open_connector(connection))]
+    done = [one.message for one in team.parts.reviewing.withdraw(team.project, team.parts.open_connector(connection))]
     assert done == [f"{len(left)} labels under review served no more."]
     assert not set(left) & set(team.queue())
 
@@ -218,7 +219,7 @@ def test_a_task_that_the_tool_does_not_let_go_keeps_no_other_under_review(
 
     monkeypatch.setattr(MemoryConnector, "settle", refused)
     connector = team.parts.open_connector(team.parts.connections.get(team.project))
-    found = [(one.level, one.message) for one in team.parts.suspects.withdraw(team.project, connector)]
+    found = [(one.level, one.message) for one in team.parts.reviewing.withdraw(team.project, connector)]
     assert found[0] == ("problem", f"Task {stuck} stays under review: It is locked.")
     assert (found[1][0], team.parts.reviews.waiting(team.project)) == ("done", [stuck])
     team.choose(suspects="list")
@@ -252,3 +253,24 @@ def test_labels_are_put_under_review_and_taken_back_while_nobody_else_is_on_the_
     team.work(1)
     team.parts.by_hand.train(team.project, lambda step, n: None)
     assert (set(free), team.parts.reviews.waiting(team.project)) == ({False}, [])
+
+
+def test_each_reason_for_a_review_ends_its_own_and_no_other(flipped: tuple[Team, list[TaskId]]) -> None:
+    """What was noted for a reason that only a later release knows is put back by disconnecting, and not before."""
+    team, _ = flipped
+    suspected = {one["task"] for one in _all(team)}
+    other = next(task for task in team.truth if task not in suspected and task not in team.queue())
+    connector = team.parts.open_connector(team.parts.connections.get(team.project))
+    assert isinstance(connector, MemoryConnector)
+    before = connector.as_it_is(other)
+    assert before is not None
+    team.parts.reviews.begin(team.project, other, Review("of later", before, 1))
+    connector.ask_again(other, before)
+    for wanted in ("queue", "list"):
+        team.choose(suspects=wanted)
+        team.work(1)
+        team.parts.turns.take(team.project)
+        assert (len(team.parts.reviews.waiting(team.project)) > 1) == (wanted == "queue")
+        assert connector.as_it_is(other) is None, "it is open"
+    list(team.parts.reviewing.withdraw(team.project, connector))
+    assert (connector.as_it_is(other), team.parts.reviews.waiting(team.project)) == (before, [])

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -79,7 +80,8 @@ class Disconnecting:
     findings: StandingFindings
     job_queue: RqJobQueue
     open_connector: Callable[[Connection], Connector]
-    remove_tabs: Callable[[ProjectId, Connector], Iterable[Finding]]
+    withdraw: Sequence[Callable[[ProjectId, Connector], Iterable[Finding]]]
+    """Each takes back what one part of nextlabel has made in the tool."""
 
     def disconnect(self, known: Connection, wishes: Wishes, report: Report, person: Person | None) -> None:
         """The project as it was before `connect`, as far as the report has no problem then.
@@ -151,7 +153,7 @@ class _Run:
             found = connector.disconnect(callback, wanted, similar=self.wishes.similar)
         elif isinstance(connector, Prepares):
             found = connector.restore(wanted, self._own_orders())
-        for one in (*found, *self.here.remove_tabs(self.known.project, connector)):
+        for one in chain(found, *(take_back(self.known.project, connector) for take_back in self.here.withdraw)):
             self.report.add(one)
 
     def _removes(self, connector: Connector) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from nextlabel.errors import NextlabelError, SettingsError, ToolRejected
+from nextlabel.errors import NextlabelError, SettingsError
 from nextlabel.evaluation.suspects import FEWEST, Doubts, doubts_of, kind_of
 from nextlabel.labeling import (
     KINDS,
@@ -27,21 +27,19 @@ from nextlabel.labeling import (
 )
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.ports.state import Connection, ModelRecord
-from nextlabel.ports.tool import AsksAgain, Connector, Finding, KeepsTabs, TaskList
+from nextlabel.ports.tool import Connector, Finding, KeepsTabs, TaskList
 from nextlabel.service.addresses import MOST_LISTED, list_of, page_of, tab_of
 from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
-from nextlabel.storage.reviews import StoredReviews
+from nextlabel.storage.reviews import SUSPECTED, StoredReviews
 from nextlabel.storage.suspects import StoredSuspects, Suspect
 
 log = logging.getLogger("nextlabel.service.suspects")
 
 MOST = 1_000
 """Of a target, at a time: the most doubtful."""
-AT_A_TIME = 20
-"""Labels of a project that are under review in the queue."""
 TAB = "suspects"
 _TITLE = "nextlabel: suspected labels"
 
@@ -133,8 +131,8 @@ class Suspects:
         return came_of_it
 
     def after_round(self, project: ProjectId) -> None:
-        """What a round has learned is looked into; where the project wants it, the tab is renewed, or labels are put
-        under review. Whatever fails waits for the next round: the labels themselves are safe."""
+        """What a round has learned is looked into; where the project wants it, the tab is renewed. Whatever fails waits
+        for the next round: the labels themselves are safe."""
         try:
             wanted = self.connections.get(project).options.suspects
             known = None if wanted == "off" else self.models.out_of_fold(project)
@@ -142,17 +140,8 @@ class Suspects:
                 self._found(project, *known)
             if wanted == "tab" and known is not None:
                 self.show(project)
-            self._review(project, wanted=wanted == "queue")
         except NextlabelError as error:
             log.warning("project %s: suspected labels are as they were: %s", project, error)
-
-    def after_turn(self, project: ProjectId) -> None:
-        """What is under review and is not to be any more is ended, though nothing was learned since."""
-        try:
-            if self.connections.get(project).options.suspects != "queue":
-                self._review(project, wanted=False)
-        except NextlabelError as error:
-            log.warning("project %s: labels stay under review for now: %s", project, error)
 
     def show(self, project: ProjectId) -> Finding:
         """Have a tab of the tool hold the tasks of those labels that wait for a review. Raises what the connector
@@ -169,51 +158,6 @@ class Suspects:
         tab = connector.show_tab(self.suspects.begin_tab(project, TAB), _TITLE, tasks)
         self.suspects.note_tab(project, TAB, tab)
         return Finding("done", f"The tab '{_TITLE}' holds {counted(len(tasks), 'task')}.")
-
-    def _review(self, project: ProjectId, *, wanted: bool) -> None:
-        """Have the tool serve the most doubtful labels to somebody else, and none that are not in doubt any more."""
-        begun = self.reviews.begun(project)
-        waiting = list(dict.fromkeys(one.task for one in self.suspects.waiting(project))) if wanted else []
-        if not (begun or waiting):
-            return
-        connector = self.open_connector(self.connections.get(project))
-        if not isinstance(connector, AsksAgain):
-            return
-        if waiting and (why_not := connector.why_not_again()):
-            log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
-            waiting = []
-        for complaint in self._end(project, connector, {task: begun[task] for task in set(begun).difference(waiting)}):
-            log.warning("project %s: %s", project, complaint)
-        for task in set(begun).intersection(waiting):
-            if connector.as_it_is(task) == begun[task]:  # whoever noted it came no further
-                connector.ask_again(task, begun[task])
-        for task in [task for task in waiting if task not in begun][: AT_A_TIME - len(set(begun) & set(waiting))]:
-            if (before := connector.as_it_is(task)) is not None:
-                self.reviews.begin(project, task, before)  # first: whatever happens then, it can be put back
-                connector.ask_again(task, before)
-
-    def withdraw(self, project: ProjectId, connector: Connector) -> Iterator[Finding]:
-        """What `show` and reviews have made of the tool; nothing is yielded where there is nothing."""
-        yield from self.remove_tab(project, connector)
-        begun = self.reviews.begun(project)
-        if not begun or not isinstance(connector, AsksAgain):
-            return
-        stuck = list(self._end(project, connector, begun))
-        yield from (Finding("problem", complaint) for complaint in stuck)
-        if ended := len(begun) - len(stuck):
-            yield Finding("done", f"{counted(ended, 'label')} under review served no more.")
-
-    def _end(
-        self, project: ProjectId, connector: AsksAgain, begun: Mapping[TaskId, Mapping[str, object]]
-    ) -> Iterator[str]:
-        """Have these reviewed no more; a complaint for each that the tool does not let go, and which stays noted."""
-        for task, before in begun.items():
-            try:
-                connector.settle(task, before)
-            except ToolRejected as error:
-                yield f"Task {task} stays under review: {error}"
-            else:
-                self.reviews.end(project, task)
 
     def remove_tab(self, project: ProjectId, connector: Connector) -> Iterator[Finding]:
         """What `show` has made; nothing is yielded where there is nothing."""
@@ -239,7 +183,7 @@ class Suspects:
             {name: n for name, n in labels.items() if n < FEWEST},
             self.suspects.waiting(project),
             self.suspects.counted(project).reviewed,
-            len(self.reviews.begun(project)),
+            sum(one.reason == SUSPECTED for one in self.reviews.begun(project).values()),
         )
 
 

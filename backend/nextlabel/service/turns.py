@@ -32,6 +32,7 @@ from nextlabel.ports.tool import STRATEGY
 from nextlabel.service.annotators import Annotators
 from nextlabel.service.connecting import waiting_lease
 from nextlabel.service.notes import Notes
+from nextlabel.service.reviewing import Reviewing
 from nextlabel.service.suspects import Suspects
 from nextlabel.service.upkeep import Upkeep
 from nextlabel.storage.connections import SqlConnections
@@ -64,6 +65,7 @@ class Turns:
     circuits: ToolCircuits
     alarms: Alarms
     suspects: Suspects
+    reviewing: Reviewing
     annotators: Annotators
     counts: StoredCounts
     notes: Notes
@@ -156,8 +158,7 @@ class Turns:
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
             self.suspects.after_round(project)
-        else:
-            self.suspects.after_turn(project)
+        self.reviewing.after_turn(project, learned=bool(done.trained))
         if done.changed:
             self.annotators.after_round(project, learned=bool(done.trained))
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too

@@ -319,13 +319,16 @@ tabs = Table(
     Column("at_tool", String(64), nullable=False),
 )
 
-# Labeled tasks that a tool was asked to serve once more, and ``before``, what it had of them until then.
+# Labeled tasks that a tool was asked to serve once more, for a ``reason``, and ``before``, what it had of them until
+# then, when so many ``people`` had labeled them.
 reviews = Table(
     "reviews",
     metadata,
     Column("project", String(64), primary_key=True),
     Column("task", String(64), primary_key=True),
     Column("before", JSON, nullable=False),
+    Column("reason", String(16), nullable=False, server_default="suspected"),
+    Column("people", Integer, nullable=False, server_default="0"),
 )
 
 # Where labeling stands, and the tasks that versions are compared on, fixed for a labeling config.
