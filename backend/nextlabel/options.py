@@ -35,6 +35,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "recall_target": (0.1, 0.99),
 }
 """Between which bounds an option is, each included."""
+_WORDS = {"annotators": ("on", "off"), "suspects": ("list", "tab", "queue", "off"), "relabel": ("auto", "off")}
 MEANINGS: Mapping[str, str] = {
     "strategy": "which tasks come next: `adaptive`, or any that `nextlabel strategies` lists",
     "cold_start": "before so many labels, tasks that represent the whole pool come first",
@@ -65,6 +66,10 @@ MEANINGS: Mapping[str, str] = {
     "suspects": "labels that are likely wrong are found after each round: `list`; their tasks stand in a tab of the "
     "tool too: `tab`; at most 20 of them at a time are served once more to somebody else, one among twenty tasks and "
     "with no guess shown: `queue`, where Label Studio's project asks for one annotation per task; or `off`",
+    "relabel": "a new task, or one that is labeled already: `auto` has labeled tasks come again, to somebody else, "
+    "where another label of them is worth more than the first of the next new task (ActiveLab), at most one among ten "
+    "tasks and three people's labels of each, with no guess shown; of single choices and with two annotators or more, "
+    "where Label Studio's project asks for one annotation per task; or `off`",
     "worth_points": "when to stop: how many points of accuracy 100 labels must be worth",
     "target_accuracy": "when to stop: the accuracy that is wanted on all tasks, such as `0.95`; 0: none",
     "budget": "when to stop: how many labels there may be; 0: no matter",
@@ -125,6 +130,8 @@ class ProjectOptions:
     ``suspects`` is whether labels that are likely wrong are found after each round ("list"), stand in a tab of the tool
     too ("tab"), are served once more to somebody else among the open tasks ("queue"), or none of it ("off").
 
+    ``relabel`` is whether labeled tasks come again where another label is worth more than a new task ("auto", "off").
+
     When to stop (`nextlabel.evaluation.stopping`): ``worth_points`` is how many points of accuracy 100 labels must be
     worth, ``target_accuracy`` the accuracy that is wanted on all tasks, ``budget`` how many labels there may be; 0
     where it does not matter. ``recall_class`` is a class of which the model is to find the share ``recall_target``
@@ -152,6 +159,7 @@ class ProjectOptions:
     ordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     confidence: str = ""
     suspects: str = "list"
+    relabel: str = "off"
     worth_points: float = 0.5
     target_accuracy: float = 0.0
     budget: int = 0
@@ -175,10 +183,10 @@ class ProjectOptions:
             raise SettingsError(
                 f"'region_scores' is {_short(self.region_scores)}: it must be one of {', '.join(REGION_SCORES)}."
             )
-        if self.annotators not in ("on", "off"):
-            raise SettingsError(f"'annotators' is {_short(self.annotators)}: it must be on or off.")
-        if self.suspects not in ("list", "tab", "queue", "off"):
-            raise SettingsError(f"'suspects' is {_short(self.suspects)}: it must be list, tab, queue or off.")
+        for name, words in _WORDS.items():
+            if (value := getattr(self, name)) not in words:
+                known = f"{', '.join(words[:-1])} or {words[-1]}"
+                raise SettingsError(f"'{name}' is {_short(value)}: it must be {known}.")
         _check_weights(self.weights)
         _check_ordered(self.ordered)
         _show_from(self.show_predictions)
@@ -187,6 +195,11 @@ class ProjectOptions:
     def show_from(self) -> ShowFrom:
         """What ``show_predictions`` stands for."""
         return _show_from(self.show_predictions)
+
+    @property
+    def serves_again(self) -> bool:
+        """Whether labeled tasks are to be served once more, for whatever reason."""
+        return self.suspects == "queue" or self.relabel == "auto"
 
     @classmethod
     def stored(cls, row: object) -> ProjectOptions:

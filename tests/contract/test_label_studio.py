@@ -272,3 +272,35 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/health", timeout=CEILING_SECONDS).is_success
     except httpx.TransportError:
         return False
+
+
+def test_a_task_that_two_have_labeled_is_served_to_a_third_and_then_has_the_overlap_that_it_had(
+    label_studio: LabelStudioServer, harness: LabelStudioHarness
+) -> None:
+    scene, cat = set_scene(harness, 4), label_studio.sign_up("cat@third.example.com")
+    task, other, *_ = scene.tasks
+    scene.submit(task, "spam", by="ann")
+    at_first = scene.again.as_it_is(task)
+    assert at_first is not None
+    scene.again.ask_again(task, at_first)
+    scene.submit(task, "ham", by="ben")
+    scene.again.settle(task, at_first)
+    before = scene.again.as_it_is(task)
+    assert before is not None
+    assert before["overlap"] == at_first["overlap"] == 1
+    scene.again.ask_again(task, before)
+    scene.rank(QueueVersion("nextlabel-1"), [task, other], None)
+    for by in ("ann", "ben"):
+        served = harness.next_task(scene.project, by)
+        assert served is None or served.task != task
+    third = cat.next_task(int(scene.project))
+    assert third is not None
+    assert str(third["id"]) == task
+    cat.submit(int(task), "ham")
+    scene.again.settle(task, before)
+    scene.pull()
+    assert len(scene.received[task].annotations) == 3
+    assert scene.received[task].closed
+    settled = scene.again.as_it_is(task)
+    assert settled is not None
+    assert settled["overlap"] == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from nextlabel.errors import StorageError, VersionTaken
@@ -20,7 +20,10 @@ from nextlabel.learning.workbench import order_seed
 from nextlabel.loop.auditing import in_window
 from nextlabel.loop.explaining import order_facts
 from nextlabel.loop.reading import Read
+from nextlabel.loop.relabeling import EVERY as AGAIN_EVERY
+from nextlabel.loop.relabeling import worth_again
 from nextlabel.loop.reviewing import blank, with_reviews
+from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.ports.state import (
     Connection,
     Fences,
@@ -33,7 +36,7 @@ from nextlabel.ports.state import (
     Reserves,
 )
 from nextlabel.ports.strategy import QueryStrategy
-from nextlabel.ports.tool import Connector, QueueReceipt, ShowsOthers, versions_held
+from nextlabel.ports.tool import AsksAgain, Connector, QueueReceipt, ShowsOthers, versions_held
 
 log = logging.getLogger("nextlabel.loop.ordering")
 
@@ -50,6 +53,8 @@ class _Chosen:
     shown: Callable[[QueueVersion], Sequence[Prediction]]
     failure: str = ""
     facts: Callable[[], OrderFacts] | None = None
+    predicted: Mapping[str, TargetPredictions] = field(default_factory=dict)
+    """Of these tasks, where the model knows something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Ordering:
     """Labeled tasks that are served once more."""
     report: Callable[[str], None] = lambda failure: None
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
+    report_again: Callable[[Sequence[TaskId]], None] = lambda tasks: None
+    """Called whenever tasks were ranked: with the labeled ones among them that are worth another label."""
 
     def renew(self, read: Read, *, appeared: bool, fresh: Mapping[ModelVersion, Model] = {}) -> QueueReceipt | None:
         """Have the tool serve the order of the model in service, where it does not or open tasks ``appeared``.
@@ -124,8 +131,10 @@ class Ordering:
         ranking = Ranking(
             tuple(in_window(served, chosen.ranking.tasks, RankedTask(TaskId(""), 0.0))), chosen.ranking.strategy
         )
-        reviews = self.reviews()
-        ranking = with_reviews(ranking, reviews)
+        again = self._worth_again(chosen)
+        under_review = [task for task in self.reviews() if task not in set(again)]
+        ranking = with_reviews(with_reviews(ranking, again, AGAIN_EVERY), under_review)
+        reviews = [*again, *under_review]
 
         def shown(version: QueueVersion) -> Sequence[Prediction]:
             predictions = in_window(served, chosen.shown(version), Prediction(TaskId(""), version, (), 1.0, 0.0))
@@ -144,6 +153,16 @@ class Ordering:
         if read.audits.draw is not None:
             self.reserves.note_blank(project, served.blank - served.audits)
         return receipt
+
+    def _worth_again(self, chosen: _Chosen) -> Sequence[TaskId]:
+        """Labeled tasks that are to be labeled once more. They have their places from this order on; the tool serves
+        them once it is asked to (`nextlabel.service.reviewing`)."""
+        project, options = self.connection.project, self.connection.options
+        if options.relabel == "off" or not isinstance(self.connector, AsksAgain):
+            return []
+        again = worth_again(project, options, self.store, self.registry, self.reserves, chosen.predicted)
+        self.report_again(again)
+        return again
 
     def _explain(self, version: QueueVersion, facts: Callable[[], OrderFacts]) -> None:
         """Keep why tasks stand where they do. The order stands: whatever fails here undoes nothing."""
@@ -199,7 +218,9 @@ class Ordering:
             labels=workbench.labels,
             seed=seed,
         )
-        return _Chosen(ranking, shown, choosing.failure, facts)
+        known = candidates.target_predictions if model.informative and not outside else {}
+        predicted = {name: one.of(rows) for name, one in known.items()}
+        return _Chosen(ranking, shown, choosing.failure, facts, predicted)
 
     def _name(self, read: Read, serving: ModelRecord, strategy: str) -> str:
         """What tells the orders of one model apart: how they are ranked, and which guesses they show."""

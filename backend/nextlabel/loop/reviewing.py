@@ -11,17 +11,17 @@ EVERY = 20
 """One of so many places of a window is a review; where open tasks run out, all that are left come at its end."""
 
 
-def with_reviews(window: Ranking, reviews: Sequence[TaskId]) -> Ranking:
-    """The window with reviews between its tasks."""
-    return Ranking(tuple(_among(window.tasks, list(reviews))), window.strategy)
+def with_reviews(window: Ranking, reviews: Sequence[TaskId], every: int = EVERY) -> Ranking:
+    """The window with reviews between its tasks, at every so manieth place."""
+    return Ranking(tuple(_among(window.tasks, list(reviews), every)), window.strategy)
 
 
-def _among(tasks: Sequence[RankedTask], waiting: list[TaskId]) -> Iterator[RankedTask]:
+def _among(tasks: Sequence[RankedTask], waiting: list[TaskId], every: int) -> Iterator[RankedTask]:
     last = 0.0
     for n, one in enumerate(tasks, start=1):
         last = one.utility
         yield one
-        if n % (EVERY - 1) == 0 and waiting:
+        if n % (every - 1) == 0 and waiting:
             yield RankedTask(waiting.pop(0), last)
     for task in waiting:
         yield RankedTask(task, last)

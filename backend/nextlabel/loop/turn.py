@@ -72,7 +72,8 @@ class Round:
     the default order took the place of the strategy's; "" where it did not, None where nothing was ranked. ``missing``
     is what a person should know of fields that tasks do not have. ``outside`` is what another model says of tasks,
     where they are ordered by that, and ``open`` are the tasks in question. ``checks`` are those of the version
-    ``trained``.
+    ``trained``. ``again`` are labeled tasks that are worth another label more than new ones, as of the order that was
+    made; None where none was.
     """
 
     project: ProjectId
@@ -91,6 +92,7 @@ class Round:
     outside: Outside | None = None
     open: Sequence[Task] = ()
     checks: Sequence[Check] = ()
+    again: Sequence[TaskId] | None = None
 
     @property
     def held_back(self) -> bool:
@@ -135,6 +137,8 @@ class Round:
         if self.receipt is not None:
             refused = f", {len(self.receipt.refused)} of them with nothing shown" if self.receipt.refused else ""
             clauses.append(f"queue {self.receipt.version}: {counted(self.receipt.written, 'task')} in order{refused}")
+            if self.again:
+                clauses.append(f"{counted(len(self.again), 'labeled task')} to be labeled once more")
             if self.outside is not None and self.outside.uncertainty:
                 clauses.append(self.outside.sentence(self.open))
         if not self.changes_something:
@@ -200,8 +204,8 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema()
         read_tool = partial(self._reading.read, connection, connector, schema, progress)
-        fallbacks: list[str] = []
-        queue = self._ordering(connection, connector, fence, progress, fallbacks.append)
+        fallbacks, again = list[str](), list[Sequence[TaskId]]()
+        queue = self._ordering(connection, connector, fence, progress, fallbacks.append, again.append)
         read = now = read_tool()
         pulled, workbench = read.pulled, read.workbench
         outcome, appeared, took = _Outcome(), pulled.appeared, 0.0
@@ -237,6 +241,7 @@ class ActiveLearning:
             now.pulled.outside,
             now.workbench.open,
             outcome.checks,
+            again[-1] if again else None,
         )
 
     def reorder(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
@@ -248,8 +253,8 @@ class ActiveLearning:
         connector = self._open_connector(connection)
         schema = connector.label_schema()
         read = self._reading.read(connection, connector, schema, progress)
-        fallbacks: list[str] = []
-        queue = self._ordering(connection, connector, fence, progress, fallbacks.append)
+        fallbacks, again = list[str](), list[Sequence[TaskId]]()
+        queue = self._ordering(connection, connector, fence, progress, fallbacks.append, again.append)
         receipt, workbench = queue.renew(read, appeared=True), read.workbench
         missing = missing_fields(schema, workbench.everyone)
         return Round(
@@ -265,6 +270,7 @@ class ActiveLearning:
             missing=missing,
             outside=read.pulled.outside,
             open=workbench.open,
+            again=again[-1] if again else None,
         )
 
     def _ordering(
@@ -274,6 +280,7 @@ class ActiveLearning:
         fence: int,
         progress: Progress,
         report: Callable[[str], None],
+        report_again: Callable[[Sequence[TaskId]], None],
     ) -> Ordering:
         return Ordering(
             connection,
@@ -289,6 +296,7 @@ class ActiveLearning:
             progress,
             partial(self._reviews.waiting, connection.project),
             report,
+            report_again,
         )
 
     def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:

@@ -483,6 +483,10 @@ class ModelRegistry(Protocol):
     ) -> None:
         """In place of what is kept of its out-of-fold predictions: those of models that saw no label in doubt."""
 
+    def out_of_fold(self, project: ProjectId) -> tuple[ModelRecord, Mapping[str, OutOfFold]] | None:
+        """The newest version of which that is kept, with it by target; None where there is none. Raises `ArtifactError`
+        where it is missing or damaged."""
+
     def note_failure(self, project: ProjectId, record: ModelRecord, *, fence: int) -> None:
         """Remember a training that failed, so that it is not begun again until something changes."""
 

@@ -127,10 +127,7 @@ class Connecting:
         learned = without(schema, confidence)
         check_weights(wanted.options.weights, learned, hosted)
         _check_scores(connector, wanted.options.uncertainty_from, our_versions(self.orders, project))
-        if wanted.options.suspects == "queue" and not isinstance(connector, AsksAgain):
-            raise SettingsError(
-                f"'suspects' is queue, and {wanted.tool.kind} serves nobody a labeled task once more: choose list."
-            )
+        _check_reviews(connector, wanted, learned, hosted)
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in (*_learned_how(learned, hosted), *_weighed_how(confidence, schema, hosted)):
@@ -321,9 +318,27 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     yield from _learned_by_metadata(schema)
 
 
+def _check_reviews(connector: Connector, wanted: Connection, schema: LabelSchema, hosted: str) -> None:
+    """Raises `SettingsError` where labeled tasks are to be served once more, and that cannot be."""
+    options = wanted.options
+    if options.serves_again and not isinstance(connector, AsksAgain):
+        name, instead = ("suspects", "list") if options.suspects == "queue" else ("relabel", "off")
+        raise SettingsError(
+            f"'{name}' is {getattr(options, name)}, and {wanted.tool.kind} serves nobody a labeled task once more: "
+            f"choose {instead}."
+        )
+    if options.relabel == "auto" and hosted:
+        raise SettingsError(
+            f"'relabel' is auto, which goes by what nextlabel's own models predict, and the project is learned by your "
+            f"own model '{hosted}': choose off."
+        )
+    if options.relabel == "auto" and not any(one.kind == "choice" for one in schema.targets):
+        raise SettingsError("'relabel' is auto, which weighs single choices, and no control is one: choose off.")
+
+
 def _reviewed_how(connector: Connector, options: ProjectOptions) -> Iterator[Finding]:
-    if options.suspects == "queue" and isinstance(connector, AsksAgain) and (why_not := connector.why_not_again()):
-        yield Finding("warning", f"No label is reviewed in the queue yet. {why_not}")
+    if options.serves_again and isinstance(connector, AsksAgain) and (why_not := connector.why_not_again()):
+        yield Finding("warning", f"No labeled task is served once more yet. {why_not}")
 
 
 def _weighed_how(confidence: str, schema: LabelSchema, hosted: str) -> Iterator[Finding]:

@@ -214,7 +214,7 @@ class Doctor:
             if serves:
                 yield from self._changed_there(connection, connector)
             yield from self._order(connection, connector)
-            reviews = connector if connection.options.suspects == "queue" else None
+            reviews = connector if connection.options.serves_again else None
             if isinstance(reviews, AsksAgain) and (why_not := reviews.why_not_again()):
                 yield Symptom("reviews", f"Project {project}: {why_not}", project, "warning")
         except ToolUnavailable as error:

@@ -6,16 +6,16 @@ A review is begun and ended for a reason: each has its own tasks, and ends no ot
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextlabel.errors import NextlabelError, ToolRejected
-from nextlabel.labeling import ProjectId, TaskId, counted
+from nextlabel.labeling import Annotation, ProjectId, TaskId, counted
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import AsksAgain, Connector, Finding
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
-from nextlabel.storage.reviews import SUSPECTED, Review, StoredReviews
+from nextlabel.storage.reviews import SUSPECTED, WORTH, Review, StoredReviews
 from nextlabel.storage.suspects import StoredSuspects
 
 log = logging.getLogger("nextlabel.service.reviewing")
@@ -34,13 +34,16 @@ class Reviewing:
     reviews: StoredReviews
     open_connector: Callable[[Connection], Connector]
 
-    def after_turn(self, project: ProjectId, *, learned: bool) -> None:
-        """Have the tool serve the most doubtful labels once more, and none that need not be any more. Which labels are
-        in doubt is only known anew where the turn has ``learned`` something. Whatever fails waits for the next turn."""
+    def after_turn(self, project: ProjectId, *, learned: bool, again: Sequence[TaskId] | None) -> None:
+        """Have the tool serve once more the most doubtful labels, and those tasks that are worth it ``again``, and none
+        that need not be any more. Which labels are in doubt is only known anew where the turn has ``learned``
+        something; where no order was made, ``again`` is None. Whatever fails waits for the next turn."""
         try:
-            wanted = self.connections.get(project).options.suspects == "queue"
-            if learned or not wanted:
-                self._serve(project, SUSPECTED, self._in_doubt(project) if wanted else [], AT_A_TIME)
+            options = self.connections.get(project).options
+            in_doubt = options.suspects == "queue"
+            if learned or not in_doubt:
+                self._serve(project, SUSPECTED, self._in_doubt(project) if in_doubt else [], AT_A_TIME)
+            self._relabel(project, again if options.relabel == "auto" else [])
         except NextlabelError as error:
             log.warning("project %s: labels under review are as they were: %s", project, error)
 
@@ -57,10 +60,31 @@ class Reviewing:
     def _in_doubt(self, project: ProjectId) -> Sequence[TaskId]:
         return list(dict.fromkeys(one.task for one in self.suspects.waiting(project)))
 
-    def _serve(self, project: ProjectId, reason: str, wanted: Sequence[TaskId], at_a_time: int) -> None:
-        """Have those that are ``wanted`` for a reason served once more, the first ones first, and no others for it."""
-        everyone = self.reviews.begun(project)
-        begun = {task: one for task, one in everyone.items() if one.reason == reason}
+    def _relabel(self, project: ProjectId, again: Sequence[TaskId] | None) -> None:
+        """A task that somebody else has labeled since is served no more, unless the order wants another label of it
+        still: then it is begun anew. Nor is one that somebody skipped: it may have no answer."""
+        begun = {task: one for task, one in self.reviews.begun(project).items() if one.reason == WORTH}
+        given = self.store.annotations_of(project, {*begun, *(again or ())})
+        skipped = {task for task, some in given.items() if any(one.skipped for one in some)}
+        done = skipped.intersection(begun)
+        done |= {task for task, one in begun.items() if _people(given.get(task, ())) > one.people}
+        if again is not None:
+            wanted = [task for task in again if task not in skipped]
+            self._serve(project, WORTH, wanted, len(wanted), done)
+        elif done:
+            self._serve(project, WORTH, [task for task in begun if task not in done], len(begun), done)
+
+    def _serve(
+        self,
+        project: ProjectId,
+        reason: str,
+        wanted: Sequence[TaskId],
+        at_a_time: int,
+        done: Collection[TaskId] = (),
+    ) -> None:
+        """Have those that are ``wanted`` for a reason served once more, the first ones first, and no others for it.
+        Reviews that are ``done`` end first, even of tasks that are wanted."""
+        begun = {task: one for task, one in self.reviews.begun(project).items() if one.reason == reason}
         if not (begun or wanted):
             return
         connector = self.open_connector(self.connections.get(project))
@@ -69,19 +93,20 @@ class Reviewing:
         if wanted and (why_not := connector.why_not_again()):
             log.warning("project %s: no label is reviewed in the queue: %s", project, why_not)
             wanted = []
-        for complaint in self._end(project, connector, {task: begun[task] for task in set(begun).difference(wanted)}):
+        ended = {task: one for task, one in begun.items() if task in done or task not in set(wanted)}
+        for complaint in self._end(project, connector, ended):
             log.warning("project %s: %s", project, complaint)
-        left = set(begun).intersection(wanted)
+        left = set(begun).difference(ended)
         for task in left:
             if connector.as_it_is(task) == begun[task].before:  # whoever noted it came no further
                 connector.ask_again(task, begun[task].before)
-        new = [task for task in wanted if task not in everyone][: at_a_time - len(left)]
+        under_review = set(self.reviews.waiting(project))  # for another reason, or because the tool does not let it go
+        new = [task for task in wanted if task not in under_review][: max(0, at_a_time - len(left))]
         given = self.store.annotations_of(project, new)
         for task in new:
             if (before := connector.as_it_is(task)) is not None:
-                people = len({one.by for one in given.get(task, ()) if not one.skipped})
                 # First: whatever happens then, it can be put back.
-                self.reviews.begin(project, task, Review(reason, before, people))
+                self.reviews.begin(project, task, Review(reason, before, _people(given.get(task, ()))))
                 connector.ask_again(task, before)
 
     def _end(self, project: ProjectId, connector: AsksAgain, begun: Mapping[TaskId, Review]) -> Iterator[str]:
@@ -93,3 +118,8 @@ class Reviewing:
                 yield f"Task {task} stays under review: {error}"
             else:
                 self.reviews.end(project, task)
+
+
+def _people(given: Sequence[Annotation]) -> int:
+    """How many have labeled a task."""
+    return len({one.by for one in given if not one.skipped})

@@ -95,7 +95,7 @@ class Suspects:
         known, tasks = self.suspects.counted(project), list(dict.fromkeys(one.task for one in found))
         return {
             "off": connection.options.suspects == "off",
-            "blind": connection.options.suspects == "queue",
+            "blind": connection.options.serves_again,
             "version": known.version or None,
             "reviewed": known.reviewed,
             "suspects": [

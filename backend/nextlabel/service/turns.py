@@ -158,7 +158,7 @@ class Turns:
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
             self.suspects.after_round(project)
-        self.reviewing.after_turn(project, learned=bool(done.trained))
+        self.reviewing.after_turn(project, learned=bool(done.trained), again=done.again)
         if done.changed:
             self.annotators.after_round(project, learned=bool(done.trained))
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too

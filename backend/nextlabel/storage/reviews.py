@@ -13,6 +13,8 @@ from nextlabel.storage.database.tables import reviews
 
 SUSPECTED = "suspected"
 """Its label is likely wrong."""
+WORTH = "worth"
+"""Another label of it is worth more than the first of a new task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Labeled tasks that Label Studio serves once more, to somebody else.
 
 A task that wants one annotation more than it has, and is not labeled, is served by its score like any other, to whoever
-has not labeled it (seen on 1.23.2). That is so only where the project itself asks for one annotation for each task:
-where it asks for several, tasks that were begun come at random before all others.
+has not labeled it (seen on 1.23.2); one that has as many as it wants is served to nobody, labeled or not. That is so
+only where the project itself asks for one annotation for each task: where it asks for several, tasks that were begun
+come at random before all others.
 
 Of a project whose annotations per task are raised while some tasks have an overlap above 1, only these are changed
 (seen on 1.23.2).
@@ -43,7 +44,7 @@ class Again:
         found = self._fetch(task)
         if found is None or found.get("is_labeled") is not True or not isinstance(found.get("overlap"), int):
             return None
-        return {"overlap": found["overlap"]}
+        return {"overlap": found["overlap"], "annotations": sum(not one.get("was_cancelled") for one in _given(found))}
 
     def ask(self, task: TaskId, before: Mapping[str, object]) -> None:
         self.client.patch(_path(task), {"overlap": _raised(before), "is_labeled": False})
@@ -71,7 +72,9 @@ class Again:
 
 
 def _raised(before: Mapping[str, object]) -> int:
-    return _overlap(before) + 1
+    """What was noted by 0.4.0 has no annotations: it had as many as it wanted."""
+    given = before.get("annotations")
+    return max(_overlap(before), given if isinstance(given, int) else 0) + 1
 
 
 def _overlap(task: Mapping[str, object]) -> int:
@@ -82,8 +85,11 @@ def _overlap(task: Mapping[str, object]) -> int:
 def _people(task: JsonObject, project: Mapping[str, object]) -> int:
     """How many have labeled it, as Label Studio counts them."""
     skips_count = project.get("skip_queue") == "IGNORE_SKIPPED"
-    given = [as_object(one, "annotation") for one in as_list(task.get("annotations") or [], "annotations")]
-    return len({str(one.get("completed_by")) for one in given if skips_count or not one.get("was_cancelled")})
+    return len({str(one.get("completed_by")) for one in _given(task) if skips_count or not one.get("was_cancelled")})
+
+
+def _given(task: JsonObject) -> list[JsonObject]:
+    return [as_object(one, "annotation") for one in as_list(task.get("annotations") or [], "annotations")]
 
 
 def _path(task: TaskId) -> str:

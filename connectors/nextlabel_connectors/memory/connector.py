@@ -131,17 +131,17 @@ class MemoryConnector:
     def as_it_is(self, task: TaskId) -> Mapping[str, object] | None:
         with self._opened() as it:
             row = it.rows.get(task)
-            return {"wanted": row.wanted} if row and row.closed else None
+            return {"wanted": row.wanted, "labels": row.labels} if row and row.closed else None
 
     def ask_again(self, task: TaskId, before: Mapping[str, object]) -> None:
         with self._opened() as it:
             if task in it.rows:
-                it.rows[task].wanted = 2
+                it.rows[task].wanted = max(_number(before["wanted"]), _number(before["labels"])) + 1
 
     def settle(self, task: TaskId, before: Mapping[str, object]) -> None:
         with self._opened() as it:
             if task in it.rows:
-                it.rows[task].wanted = 1
+                it.rows[task].wanted = _number(before["wanted"])
 
     def connect(self, callback: Callback) -> Iterator[Finding]:
         with self._opened() as it:
@@ -208,3 +208,7 @@ def _own_tasks(order: OwnOrder, orders: Mapping[QueueVersion, Mapping[TaskId, ob
 
 def _undone(callback_url: str) -> Finding:
     return Finding("warning", f"Webhooks no longer go to {callback_url}: run `nextlabel connect` again.")
+
+
+def _number(noted: object) -> int:
+    return noted if isinstance(noted, int) else 1

@@ -50,7 +50,11 @@ class _Row:
 
     @property
     def closed(self) -> bool:
-        return sum(not annotation.skipped for annotation in self.annotations.values()) >= self.wanted
+        return self.labels >= self.wanted
+
+    @property
+    def labels(self) -> int:
+        return sum(not annotation.skipped for annotation in self.annotations.values())
 
     def seen(self) -> TaskSeen:
         return TaskSeen(self.task, tuple(self.annotations.values()), self.closed)
