@@ -7,6 +7,7 @@ minute with ``quick``, on one core.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.rated import rated, ratings
 from nextlabel.estimators.fitting import fit
 from nextlabel.evaluation.agreed import agreed_labels
-from nextlabel.evaluation.consensus import crowdlab, one_coin
+from nextlabel.evaluation.consensus import one_coin
 from nextlabel.evaluation.given import Given
 from nextlabel.evaluation.people import standings
 from nextlabel.evaluation.reliability import Ratings, krippendorff, krippendorff_interval
@@ -43,35 +44,60 @@ def figures(quick: bool) -> dict[str, float]:
     }
 
 
-def film_consensus(sentences: int = 4_000, raters: int = 3) -> dict[str, float]:
-    """How often the label is right that each way makes of so many raters' labels, "above 0" or not: the latest of them,
-    ``film_agreed`` (what the service learns from), and CROWDLAB with the service's own model, out of fold; and how
-    often that model is."""
-    draw = np.random.default_rng(0)
+def film_consensus(seed: int = 0, sentences: int = 4_000, raters: int = 3) -> dict[str, float]:
+    """How often each way is right that makes one label, "above 0" or not, of so many raters' ratings from −4 to 4.
+
+    Held to the mean of all. Of labels "above 0" or not: the latest of them, what the service learns from (``agreed``),
+    and CROWDLAB by cleanlab with the service's own model, out of fold, which is ``model`` alone. ``either`` are the
+    same of those raters alone who did not give 0. Of the ratings themselves their mean, and what the service learns
+    from numbers (``number``). Who gave a rating is not in the data: cleanlab takes those of a column for one person's.
+    """
+    draw = np.random.default_rng(seed)
     texts, means = rated("movieReviewSnippets")
     chosen = draw.permutation(len(texts))[:sentences].tolist()
     given = ratings("movieReviewSnippets")
-    votes = np.array([draw.choice(given[n], raters, replace=False) > 0 for n in chosen])
+    numbers = np.array([draw.choice(given[n], raters, replace=False) for n in chosen], dtype=np.float64)
+    votes, either = np.where(numbers > 0, 1.0, 0.0), np.where(numbers, numbers > 0, np.nan)
     truth = np.array([means[n] > 0 for n in chosen])
-    agreed = _agreed(votes)
     tasks = [Task(TaskId(str(n)), {"text": texts[n]}) for n in chosen]
-    predicted = _predicted(tasks, agreed)
-    rows, people = np.indices(votes.shape).reshape(2, -1)
-    crowd = crowdlab(Ratings(rows, people, votes.reshape(-1).astype(np.float64)), predicted).labels == 1
-    ways = {"latest": votes[:, -1], "agreed": agreed, "crowdlab": crowd, "model": predicted[:, 1] > 0.5}
-    return {f"film_{name}": float((way == truth).mean()) for name, way in ways.items()}
+    predicted = _predicted(tasks, _agreed(votes) > 0)
+    ways = {
+        "latest": votes[:, -1],
+        "agreed": _agreed(votes),
+        "crowdlab": _by_cleanlab(votes, predicted),
+        "agreed_either": _agreed(either),
+        "crowdlab_either": _by_cleanlab(either, predicted),
+        "number": _agreed(numbers, of_numbers=True),
+        "mean": numbers.mean(axis=1),
+        "model": predicted[:, 1] - 0.5,
+    }
+    return {f"film_{name}": float(((way > 0) == truth).mean()) for name, way in ways.items()}
 
 
-def _agreed(votes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """As the store has it."""
+def _agreed(given: Floats, *, of_numbers: bool = False) -> Floats:
+    """As the store has it, of tasks × raters; 0 where all are NaN."""
     annotated = {
         TaskId(str(task)): [
-            Annotation(AnnotationId(f"{task}-{n}"), {"above": str(vote)}, f"2026-01-01T{n:02}", by=str(n))
-            for n, vote in enumerate(row)
+            Annotation(
+                AnnotationId(f"{task}-{n}"), {"": one if of_numbers else str(one)}, f"2026-01-01T{n:02}", by=str(n)
+            )
+            for n, one in enumerate(row)
+            if not np.isnan(one)
         ]
-        for task, row in enumerate(votes.tolist())
+        for task, row in enumerate(given.tolist())
     }
-    return np.array([labels["above"] == "True" for labels in agreed_labels(annotated).values()])
+    return np.array([float(str(labels.get("", 0.0))) for labels in agreed_labels(annotated).values()])
+
+
+def _by_cleanlab(table: Floats, predicted: Floats) -> Floats:
+    """The model where nobody gave a label."""
+    multiannotator = importlib.import_module("cleanlab.multiannotator")
+    found, known = predicted[:, 1] > 0.5, ~np.isnan(table).all(axis=1)
+    of = multiannotator.get_label_quality_multiannotator(
+        table[known], predicted[known], return_detailed_quality=False, return_annotator_stats=False, verbose=False
+    )
+    found[known] = of["label_quality"]["consensus_label"].to_numpy() == 1
+    return np.asarray(found, dtype=np.float64)
 
 
 def _predicted(tasks: Sequence[Task], agreed: NDArray[np.bool_]) -> Floats:

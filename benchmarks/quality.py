@@ -5,8 +5,8 @@ confuses most. The service's own model is fitted on these, then without those th
 these folds predict is what `nextlabel suspects` goes by. Then the worst 5 and 10 % of the labels are put right, and the
 model is fitted again: how much of the accuracy that the flips have cost comes back, on rows that nobody labels? Beside
 it stands what half of the flips bring back, drawn at random by somebody who knows them all. ActiveLab runs as cleanlab
-has it (`benchmarks.activelab`; WALL_ROBOT names the file). What is said of people who label comes from
-`benchmarks.annotator_figures`.
+has it (`benchmarks.activelab`; WALL_ROBOT names the file, where it is not ``../shared/data/wall-robot-24.csv.gz``).
+What is said of people who label, and which label counts where they differ, comes from `benchmarks.annotator_figures`.
 
 It needs the extra ``quality``. Finished runs are kept in ``.cache/quality``, never done twice; ``QUICK=1`` does fewer.
 The last line is one JSON object; tables go into ``docs/benchmarks.md`` (with ``QUICK=1`` they are only printed).
@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from benchmarks import activelab
+from benchmarks import activelab, annotator_figures
 from benchmarks.page import write_table
 from nextlabel.errors import ConfigurationError
 from nextlabel.estimators.choice import fit_choice, predict_trusting
@@ -46,7 +46,8 @@ SETS = ("digits", "reuters-r8")
 _FLIPPED, _WORST, _REVIEWED = 0.1, 0.05, (0.05, 0.1)
 _SEEDS = {"digits": 20, "reuters-r8": 3}
 _QUICK_SEEDS = {"digits": 3, "reuters-r8": 1}
-_WALL_ROBOT = "/work/shared/data/wall-robot-24.csv.gz"
+_FILM_SEEDS, _QUICK_FILM_SEEDS = 5, 1
+_WALL_ROBOT = CACHE.parent.parent / "shared" / "data" / "wall-robot-24.csv.gz"  # beside the repository
 
 Codes = NDArray[np.intp]
 Figures = dict[str, float]
@@ -186,10 +187,11 @@ def recovered(found: Sequence[Figures], clean_accuracy: float, share: str) -> fl
 
 
 def robot_accuracies(seeds: int) -> list[list[float]]:
-    path = Path(os.environ.get("WALL_ROBOT", _WALL_ROBOT))
-    if not path.exists():
+    path = Path(os.environ.get("WALL_ROBOT") or _WALL_ROBOT)
+    if not path.is_file():
         raise ConfigurationError(
-            f"{path} is missing: set WALL_ROBOT to UCI's sensor_readings_24 as CSV with a heading."
+            f"There is no file {path}. Get UCI's Wall-Following Robot Navigation Data (CC BY 4.0), write its "
+            "sensor_readings_24 as CSV with a heading, gzip it, and set WALL_ROBOT to where it is."
         )
     return [kept(f"wall-robot-{seed}.v2", partial(_robot, path, seed)) for seed in range(seeds)]
 
@@ -220,9 +222,32 @@ def main() -> None:
     shown = [f"| {n} | {mean[n - 1]:.3f} | {theirs:.3f} |" for n, theirs in activelab.PUBLISHED.items()]
     _show("quality-suspects", _HEADING, rows, quick=quick)
     _show("quality-activelab", ("round", f"accuracy, {len(robots)} runs", "published"), shown, quick=quick)
-    print(json.dumps(_figures(of_settings, of_clean, float(mean[-1])) | _of_people(quick)))
+    films = film_figures(_QUICK_FILM_SEEDS if quick else _FILM_SEEDS)
+    _show("quality-consensus", ("the label of a sentence is", "right"), list(_film_rows(films)), quick=quick)
+    print(json.dumps(_figures(of_settings, of_clean, float(mean[-1])) | films | _of_people(quick)))
 
 
+def film_figures(seeds: int) -> Figures:
+    """Means of so many draws of sentences and raters."""
+    found = [kept(f"film-{seed}", partial(annotator_figures.film_consensus, seed)) for seed in range(seeds)]
+    return {name: round(float(np.mean([one[name] for one in found])), 4) for name in found[0]}
+
+
+def _film_rows(films: Figures) -> Iterator[str]:
+    for name, way in _WAYS.items():
+        yield f"| {way} | {films[f'film_{name}']:.4f} |"
+
+
+_WAYS = {
+    "latest": "the latest of three, above 0 or not",
+    "agreed": "what most say, above 0 or not: what the service learns from",
+    "crowdlab": "CROWDLAB (cleanlab) of the same",
+    "agreed_either": "what most of those say who did not give 0",
+    "crowdlab_either": "CROWDLAB (cleanlab) of the same",
+    "number": "the ratings as numbers: what the service learns from, their median",
+    "mean": "the mean of the ratings",
+    "model": "what the model predicts, out of fold, without any of them",
+}
 _HEADING = (
     *("set, flips, seeds", "of the worst 5, 10 % wrong", "suspected with cleanlab: precision, recall"),
     *("without it", "as by hand", "accuracy flipped → 5 % → 10 % reviewed (clean)", "brought back at 5, 10 %"),
@@ -264,12 +289,8 @@ def _figures(settings: Sequence[Figures], of_clean: Mapping[str, Figures], robot
 
 
 def _of_people(quick: bool) -> Figures:
-    """Of agreement and drift, where that part is there."""
-    try:
-        part = importlib.import_module("benchmarks.annotator_figures")
-    except ModuleNotFoundError:
-        return {}
-    return dict(part.figures(quick))
+    """Of agreement and drift."""
+    return dict(annotator_figures.figures(quick))
 
 
 if __name__ == "__main__":
