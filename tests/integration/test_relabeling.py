@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.conftest import WORDS
-from nextlabel.labeling import TaskId
+from integration.test_loop import STARS
+from integration.test_scores_of_others import connect
+from nextlabel.errors import SettingsError
+from nextlabel.labeling import LabelSchema, TaskId
 from nextlabel.loop.relabeling import EVERY, MOST_LABELS
+from nextlabel_connectors.memory import MemoryConnectorType
+from nextlabel_connectors.memory.connector import MemoryConnector
 
 if TYPE_CHECKING:
     from integration.conftest import Team
@@ -169,3 +174,27 @@ def test_it_comes_beside_suspects_for_review_and_each_task_once(two: tuple[Team,
     assert {one.reason for one in begun.values()} == {"suspected", "worth"}
     assert len(queue) == len(set(queue))
     assert set(begun) == set(coming(team))
+
+
+def test_it_is_refused_where_no_labeled_task_can_be_served_or_weighed(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with team.tool.opened(team.at_tool) as it:
+        choice = it.schema.targets[0]
+        it.schema = LabelSchema((STARS,))
+    with pytest.raises(SettingsError, match="weighs single choices, and no control is one: choose off"):
+        connect(team, relabel="auto")
+    with team.tool.opened(team.at_tool) as it:
+        it.schema = LabelSchema((STARS, choice))
+    with pytest.raises(SettingsError, match="'relabel' is 'yes': it must be auto or off"):
+        connect(team, relabel="yes")
+    connect(team, relabel="auto")
+
+    class Without(MemoryConnector):
+        ask_again = None  # type: ignore[assignment]
+
+    monkeypatch.setattr(
+        MemoryConnectorType, "open", lambda self, access, project: Without(team.tool, access.token, project)
+    )
+    with pytest.raises(SettingsError, match="'relabel' is auto, and memory serves nobody a labeled task once more"):
+        connect(team, relabel="auto")
