@@ -244,7 +244,7 @@ _WAYS = {
     "crowdlab": "CROWDLAB (cleanlab) of the same",
     "agreed_either": "what most of those say who did not give 0",
     "crowdlab_either": "CROWDLAB (cleanlab) of the same",
-    "number": "the ratings as numbers: what the service learns from, their median",
+    "number": "the ratings as numbers: what the service learns from",
     "mean": "the mean of the ratings",
     "model": "what the model predicts, out of fold, without any of them",
 }

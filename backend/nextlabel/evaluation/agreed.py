@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median_high, median_low
+from statistics import fmean, median
 
 from nextlabel.evaluation.consensus import one_coin
 from nextlabel.evaluation.given import Values, comparable, given_of
 from nextlabel.labeling import Annotation, TaskId, labels_in_force
+
+_MOST = 0.9  # of the numbers; more than one slip in ten is none
 
 Weights = Mapping[str, float]
 """By account, what their label counts where as many people say one thing as another."""
@@ -24,7 +26,8 @@ def agreed_labels(annotated: Mapping[TaskId, Sequence[Annotation]]) -> dict[Task
 
     A choice is what most people say. Of as many for one as for another those count who are right more often
     (`one_coin`), as far as that is known, and else the latest. Each of several labels is there where most people
-    give it, a number is their median; of spans and orders of items the latest counts.
+    give it. A number is their mean, to which one that lies far from what the others say counts as nearer (`_mean`); of
+    spans and orders of items the latest counts.
     """
     found, split = dict[TaskId, _Labels](), dict[TaskId, dict[str, _Labels]]()
     for task, given in annotated.items():
@@ -34,8 +37,9 @@ def agreed_labels(annotated: Mapping[TaskId, Sequence[Annotation]]) -> dict[Task
     by_target = _by_target(split, annotated)
     for target, values in by_target.items():
         weights = _weights(values) if any(map(_is_tied, values.values())) else {}
+        far = _far(values)
         for task, some in values.items():
-            found[task][target] = _together(some, found[task][target], weights)
+            found[task][target] = _together(some, found[task][target], weights, far)
     return found
 
 
@@ -77,15 +81,38 @@ def _weights(values: Values) -> Weights:
     return {who: float(weights[n]) for n, who in enumerate(given.accounts) if known[n]}
 
 
-def _together(some: Mapping[str, object], latest: object, weights: Weights) -> object:
+def _together(some: Mapping[str, object], latest: object, weights: Weights, far: float) -> object:
     values = list(some.values())
     if all(isinstance(value, str) for value in values):
         return _name(some, weights)
-    numbers = [value for value in values if isinstance(value, int | float)]
-    if len(numbers) == len(values) and isinstance(latest, int | float):
-        return min(max(latest, median_low(numbers)), median_high(numbers))
+    numbers = _numbers(values)
+    if len(numbers) == len(values):
+        return _mean(numbers, far)
     sets = [one for one in map(comparable, values) if isinstance(one, frozenset)]
     return list(_several(values, sets, latest)) if len(sets) == len(values) else latest
+
+
+def _numbers(values: Sequence[object]) -> list[float]:
+    return [value for value in values if isinstance(value, int | float)]
+
+
+def _far(values: Values) -> float:
+    """How far from the middle of what is said of a task a number may count as: twice as far as nine of ten are, of all
+    tasks together. One task alone has too few for that."""
+    distances = sorted(
+        abs(number - median(numbers))
+        for some in values.values()
+        if len(numbers := _numbers(list(some.values()))) > 1
+        for number in numbers
+    )
+    return 2 * distances[int(_MOST * (len(distances) - 1))] if distances else 0.0
+
+
+def _mean(numbers: Sequence[float], far: float) -> float:
+    """Their mean, where each counts as no farther from their median than that (winsorized: Tukey, 1962): a slip of the
+    keyboard must hardly move it."""
+    middle = median(numbers)
+    return fmean(min(max(number, middle - far), middle + far) for number in numbers)
 
 
 def _name(some: Mapping[str, object], weights: Weights) -> object:
