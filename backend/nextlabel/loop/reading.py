@@ -54,13 +54,23 @@ class Reading:
     embeddings: Embeddings
     full_pull_every: timedelta
 
-    def read(self, connection: Connection, connector: Connector, schema: LabelSchema, progress: Progress) -> Read:
-        """Pull what has changed in the tool. Raises what the connector raises."""
+    def read(
+        self,
+        connection: Connection,
+        connector: Connector,
+        schema: LabelSchema,
+        progress: Progress,
+        before: Read | None = None,
+    ) -> Read:
+        """Pull what has changed in the tool. ``before`` is what was read last: where nothing has changed since, its
+        tasks and labels are not read again. Raises what the connector raises."""
         project, hosted = connection.project, self.hosts.chosen(connection.options.model)
         whole, every = bool(hosted) and isinstance(connector, MLBackendWords), self.full_pull_every
         pulled = pull(connector, self.store, project, whole=whole, full_every=every, progress=progress)
         own = [order.version for order in self.orders.own(project)] if connection.options.uncertainty_from else []
         pulled = replace(pulled, outside=read_scores(connector, self.store, connection, own))
+        if before is not None and not pulled.changed:
+            return replace(before, pulled=pulled)
         source = replace(self.source(project), progress=lambda done, total: progress("embed", done))
         if hosted:
             return Read(pulled, *self._for_model_of_team(connection, connector, schema, hosted, source))

@@ -203,10 +203,16 @@ class ActiveLearning:
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
         schema = connector.label_schema()
-        read_tool = partial(self._reading.read, connection, connector, schema, progress)
+        read_since = partial(self._reading.read, connection, connector, schema, progress)
         fallbacks, again = list[str](), list[Sequence[TaskId]]()
         queue = self._ordering(connection, connector, fence, progress, fallbacks.append, again.append)
-        read = now = read_tool()
+        read = now = read_since()
+
+        def read_tool() -> Read:
+            nonlocal now
+            now = read_since()
+            return now
+
         pulled, workbench = read.pulled, read.workbench
         outcome, appeared, took = _Outcome(), pulled.appeared, 0.0
         if self._is_news(project, workbench):
@@ -216,7 +222,7 @@ class ActiveLearning:
             outcome = self._learn(connection, connector, read, fence, partial(_keep_order_going, read_tool, queue))
             took = time.monotonic() - began
             if took > _LONG_SECONDS:  # what was open then is not what is open now
-                now = read_tool()
+                now = read_since(before=now)
                 appeared = appeared or now.pulled.appeared
         receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         with suppress(StaleWorker):  # what was published stays so
