@@ -99,8 +99,9 @@ def fit_choice(
     (Guo et al., 2017) on out-of-fold scores once there are `_MIN_LABELS_TO_CALIBRATE` labels. Without ``judged``
     neither is done, which takes a sixth of the time: for whoever only asks which class is the likeliest. Rows of one of
     the ``groups`` are seen together, or not at all. ``draws`` fix the folds (`splits_of`); ``seed`` does without them.
-    Where there are many labels the fit begins at the ``last`` one, which is replaced. ``row_weights`` is how much each
-    row counts in the fit (None: all alike).
+    Where there are many labels the fit begins at the ``last`` one, which is replaced; the models of its folds are left
+    as they are while they have seen nine labels of ten (`Start.is_recent`). ``row_weights`` is how much each row counts
+    in the fit (None: all alike).
     """
     position = {label: i for i, label in enumerate(classes)}
     seen, y = np.unique([position[label] for label in labels], return_inverse=True)
@@ -111,7 +112,7 @@ def fit_choice(
     numbers = x if rows is None else rows.numbers
     beginning = None
     if last is not None and draws is not None and groups is None and len(y) > _MANY and len(seen) > 2:
-        beginning = _Beginning(last, rows, columns, seen)
+        beginning = _Beginning(last, rows, columns, seen, seen[y])
     folds = _folds(numbers, y, seed, groups, draws, beginning, row_weights=row_weights) if judged else None
     held_out = None if folds is None else _out_of_fold_scores(folds, numbers, len(seen))
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
@@ -121,10 +122,10 @@ def fit_choice(
         return LinearScores(space, columns, of_columns, intercept)
 
     everything = np.arange(len(seen))
-    begin = None if beginning is None else beginning.of(0, everything)
+    begin = None if beginning is None else beginning.of(beginning.last, 0, everything)
     weights, intercept = _fit_linear(numbers, y, begin=begin, row_weights=row_weights)
     if beginning is not None:
-        beginning.keep([(weights, intercept, everything), *(one.fitting for one in folds or ())])
+        beginning.keep((weights, intercept, everything), [one.fitting for one in folds or ()])
     model = LinearChoice(
         classes,
         scores_by(weights, intercept),
@@ -234,26 +235,51 @@ class _Fold:
 
 
 class _Beginning:
-    """What the fits of a target begin with, model by model, in the numbers that its rows have this time."""
+    """What the fits of a target begin with, model by model, in the numbers that its rows have this time; ``labels`` are
+    the rows', as positions among the target's."""
 
-    def __init__(self, last: LastFit, rows: Rows | None, columns: NDArray[np.int32], seen: NDArray[np.integer]) -> None:
-        self._last, self._rows, self._seen = last, rows, seen
+    def __init__(
+        self,
+        last: LastFit,
+        rows: Rows | None,
+        columns: NDArray[np.int32],
+        seen: NDArray[np.integer],
+        labels: NDArray[np.integer],
+    ) -> None:
+        self.last, self._rows, self._seen, self._labels = last, rows, seen, labels
         of_rows = rows is not None and rows.are_rows
-        self._names = np.array(last.tasks if of_rows else columns, dtype=np.str_)
+        self._names = last.tasks if of_rows else np.array(columns, dtype=np.str_)
 
-    def of(self, model: int, classes: NDArray[np.integer]) -> tuple[Floats, Floats] | None:
-        start = self._last.start
+    def of(self, last: LastFit, model: int, classes: NDArray[np.integer]) -> tuple[Floats, Floats] | None:
+        """``last`` is the fit, or its folds."""
+        start = last.start
         found = None if start is None else start.of(model, self._names, self._seen[classes])
         if found is None or self._rows is None:
             return found
         return self._rows.from_weights_of_rows(found[0]), found[1]
 
-    def keep(self, models: Sequence[Fitting]) -> None:
+    def kept(self, known: Sequence[NDArray[np.integer]]) -> list[tuple[Floats, Floats]] | None:
+        """The models of the folds as they are, each of which has to know these classes; None where they are to be
+        fitted."""
+        start = self.last.folds.start
+        if start is None or not start.is_recent(self.last.tasks, self._labels):
+            return None
+        models = [self.of(self.last.folds, n, classes) for n, classes in enumerate(known)]
+        found = [one for one in models if one is not None and one[0].any(axis=0).all()]
+        self.last.folds_kept = len(found) == len(models)
+        return found if self.last.folds_kept else None
+
+    def keep(self, whole: Fitting, folds: Sequence[Fitting]) -> None:
+        self._keep(self.last, [whole])
+        if folds and not self.last.folds_kept:
+            self._keep(self.last.folds, folds)
+
+    def _keep(self, last: LastFit, models: Sequence[Fitting]) -> None:
         of_rows = [
             (weights if self._rows is None else self._rows.weights_of_rows(weights), intercept, self._seen[classes])
             for weights, intercept, classes in models
         ]
-        self._last.keep(self._names, self._seen, of_rows)
+        last.keep(self._names, self._seen, of_rows, self._labels)
 
 
 def _folds(
@@ -276,17 +302,19 @@ def _folds(
         splits = splits_of(draws, _FOLDS)
     else:
         splits = _splits(y, min(_FOLDS, most), seed, groups, draws)
+    trains = [others if trusted is None else others[trusted[others]] for others, _ in splits]
+    classes = [np.unique(y[train]) for train in trains]
+    if any(len(known) < 2 for known in classes):
+        return None
+    if beginning is not None and row_weights is None and (kept := beginning.kept(classes)):
+        return [_Fold(test, known, *one) for (_, test), known, one in zip(splits, classes, kept, strict=True)]
     # Of more labels the numbers are the columns themselves: there lbfgs would stop at its first steps.
     tolerance, found = _ROUGH if _MANY < len(y) <= _MAX_PRODUCTS else _EXACT, []
-    for n, (others, test) in enumerate(splits):
-        train = others if trusted is None else others[trusted[others]]
-        known, y_train = np.unique(y[train], return_inverse=True)
-        if len(known) < 2:
-            return None
-        begin = None if beginning is None or len(known) < 3 else beginning.of(n + 1, known)
-        counted = None if row_weights is None else row_weights[train]
-        linear = _fit_linear(x[train], y_train, tolerance=tolerance, begin=begin, row_weights=counted)
-        found.append(_Fold(test, known, *linear))
+    for n, (train, known) in enumerate(zip(trains, classes, strict=True)):
+        begin = None if beginning is None or len(known) < 3 else beginning.of(beginning.last.folds, n, known)
+        counted, codes = None if row_weights is None else row_weights[train], np.searchsorted(known, y[train])
+        linear = _fit_linear(x[train], codes, tolerance=tolerance, begin=begin, row_weights=counted)
+        found.append(_Fold(splits[n][1], known, *linear))
     return found
 
 

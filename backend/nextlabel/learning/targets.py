@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import joblib
@@ -137,6 +138,7 @@ class TargetsWorkbench:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
+        folds_kept = False
         for target in self.schema.targets:
             encoder = self._encoder(target)
             examples = self._examples(target, encoder)
@@ -155,11 +157,14 @@ class TargetsWorkbench:
                 weights=self._weights_of(target),
             )
             learned[target.name] = Learned(encoder, fitted[target.name].model)
+            folds_kept |= last is not None and last.folds_kept
         self._fitted = fitted
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
         misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
         promotion = sanity_first(found, self._judge(champion, anchor, fitted, misses))
+        if folds_kept:  # they have not seen the newest labels: that these do no harm is not known yet
+            promotion = replace(promotion, anchors=False)
         figures = metrics | sanity.figures_of(found)
         return Challenger(ProjectModel(learned, misses), figures, promotion, self._out_of_fold(fitted))
 
