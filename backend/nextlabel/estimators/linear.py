@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.features.matrices import block_of
 from nextlabel.features.spaces import Space, restore_space
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -29,7 +30,7 @@ class LinearScores:
         n = features.shape[0]
         if n <= _BLOCK:
             return self.of_weighed(self.space.weigh(features))
-        blocks = (features[start : start + _BLOCK] for start in range(0, n, _BLOCK))
+        blocks = (block_of(features, start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
         return np.concatenate([self.of_weighed(self.space.weigh(block)) for block in blocks])
 
     def of_weighed(self, weighed: Features) -> Floats:

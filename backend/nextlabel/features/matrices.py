@@ -27,7 +27,11 @@ def rows_of(features: Features, rows: NDArray[np.integer]) -> Features:
     """Those rows; without a copy where they follow one another."""
     if not len(rows) or rows[-1] - rows[0] + 1 != len(rows) or (np.diff(rows) != 1).any():
         return features[rows]
-    first, end = int(rows[0]), int(rows[-1]) + 1
+    return block_of(features, int(rows[0]), int(rows[-1]) + 1)
+
+
+def block_of(features: Features, first: int, end: int) -> Features:
+    """The rows from the first up to the end, which is not among them; without a copy."""
     if isinstance(features, np.ndarray):
         return features[first:end]
     starts = features.indptr[first : end + 1]

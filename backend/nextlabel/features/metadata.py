@@ -53,7 +53,7 @@ def holds_lists(fields: Sequence[str], tasks: Sequence[Task]) -> bool:
 def holds_cells(field: str, tasks: Sequence[Task]) -> bool:
     """Whether the field holds numbers, or named values."""
     values = [value for task in tasks if (value := read_field(task.data, field)) is not None]
-    return bool(numbers_of(values)) or any(isinstance(value, dict) for value in values)
+    return bool(numbers_of(values)) or any(issubclass(kind, dict) for kind in set(map(type, values)))
 
 
 def holding(records: Sequence[Mapping[str, object]]) -> tuple[list[str], list[str]]:

@@ -71,13 +71,14 @@ class TargetsWorkbench:
         self._label_weights: dict[TaskId, float] = {}
         self._seed, self._embeddings, self._judged = seed, embeddings, judged
         self._weights, self._audits, self._unlabeled = weights, audits, unlabeled
-        self._tasks = {task.id: task for task in (*labeled.tasks, *still_open)}
-        self.everyone = list(self._tasks.values())
+        self._row_of_labeled = {task.id: row for row, task in enumerate(labeled.tasks)}
+        others = [task for task in still_open if task.id not in self._row_of_labeled]
+        self.everyone = [*labeled.tasks, *others]
+        self._open_behind = still_open if len(others) == len(still_open) else None  # all labeled ones, in `everyone`
         self.labels: dict[TaskId, dict[str, Label]] = {}
         self.set_aside: dict[str, int] = {}
         self.blank: Sequence[Task] | None = None
         self._timed = labeled.tasks, labeled.seconds
-        self._row = {task: row for row, task in enumerate(self._tasks)}
         self._encoders: dict[tuple[Sequence[Input], bool], Encoder] = {}
         self._encoded: dict[str, Features] = {}
         self._encoded_unlabeled: dict[str, Features] = {}
@@ -181,10 +182,12 @@ class TargetsWorkbench:
         """None in a simulation that asks for no judgement."""
         if not self._judged:
             return ()
-        encoder, some = self._encoder(target), self.open[:: max(1, len(self.open) // _CHECKED)][:_CHECKED]
+        encoder, every = self._encoder(target), max(1, len(self.open) // _CHECKED)
+        places = np.arange(len(self.open))[::every][:_CHECKED]
+        some = [self.open[place] for place in places.tolist()]
 
         def encoded(by: Encoder) -> Features:
-            return self._features(by, some)
+            return rows_of(self._features(by, self.open), places)
 
         examples = self._examples(target, encoder)
         evidence = Evidence(fitted[target.name], examples, some, encoder, encoded, self._audits, metrics)
@@ -223,7 +226,7 @@ class TargetsWorkbench:
     def compare(self, model: Model, tasks: Sequence[TaskId]) -> Sequence[Compared]:
         if not isinstance(model, ProjectModel):
             return ()
-        asked = [self._tasks[task] for task in tasks if task in self._tasks]
+        asked = [self.everyone[self._row[task]] for task in tasks if task in self._row]
         waiting = self._unlabeled[:MOST_WAITING]
         found = []
         for target in self.schema.targets:
@@ -365,12 +368,24 @@ class TargetsWorkbench:
             self._spaces[key] = encoder.space(self._features(encoder, self.everyone))
         return self._spaces[key]
 
+    @cached_property
+    def _row(self) -> Mapping[TaskId, int]:
+        """Of each task its place in `everyone`. Of a million this takes a second: a round does without."""
+        return {task.id: row for row, task in enumerate(self.everyone)}
+
     def _rows_of(self, tasks: Sequence[Task]) -> NDArray[np.intp]:
-        return np.fromiter((self._row[task.id] for task in tasks), dtype=np.intp, count=len(tasks))
+        if tasks is self._open_behind:
+            return np.arange(len(self.everyone) - len(tasks), len(self.everyone))
+        return self._places([task.id for task in tasks])
+
+    def _places(self, tasks: Sequence[TaskId]) -> NDArray[np.intp]:
+        known = self._row_of_labeled
+        row = known if all(task in known for task in tasks) else self._row
+        return np.fromiter((row[task] for task in tasks), dtype=np.intp, count=len(tasks))
 
     def _examples(self, target: Target, encoder: Encoder) -> Examples:
         """What is labeled of a target."""
-        tasks = [self._tasks[task] for task in self._labeled(target.name)]
+        tasks = [self.everyone[row] for row in self._places(self._labeled(target.name)).tolist()]
         return Examples(target, tasks, self._labels_of(target), self._features(encoder, tasks))
 
     def _labeled(self, target: str) -> list[TaskId]:
@@ -415,7 +430,7 @@ class TargetsWorkbench:
         labeled = self._labeled(target.name)
         rows = [row for row, task in enumerate(labeled) if task in self._audits]
         audits = out_of_fold.of(rows)
-        truth, pool = [labels[row] for row in rows], len(self._tasks) + len(self._unlabeled)
+        truth, pool = [labels[row] for row in rows], len(self.everyone) + len(self._unlabeled)
         correctness = audits.correctness(truth)
         sure = None if others is None else accuracy.Confidence(audits.confidence, others.confidence)
         found = accuracy.figures_of(target.name, correctness, pool=pool, sure=sure)

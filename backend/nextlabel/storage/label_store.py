@@ -12,7 +12,9 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Row,
+    Text,
     Update,
+    cast,
     delete,
     func,
     insert,
@@ -26,7 +28,7 @@ from nextlabel.labeling import Annotation, AnnotationId, Cursor, ProjectId, Task
 from nextlabel.ports.state import Labeled
 from nextlabel.ports.tool import ChangePage, TaskSeen, Unreadable
 from nextlabel.storage.counts import note_change
-from nextlabel.storage.database import Database, chunks
+from nextlabel.storage.database import Database, chunks, read_each
 from nextlabel.storage.database.tables import annotations, cursors, queues, tasks, uncertainties, unreadable
 from nextlabel.storage.skipped import skipped_by_all
 
@@ -252,13 +254,18 @@ class SqlLabelStore:
             yield [(task, task.id in labeled) for task in page]
 
     def open(self, project: ProjectId) -> Sequence[Task]:
-        found = select(tasks.c.id, tasks.c.data).where(tasks.c.project == project, ~tasks.c.closed)
+        found = select(tasks.c.id, cast(tasks.c.data, Text)).where(tasks.c.project == project, ~tasks.c.closed)
+        still_open: list[Task] = []
         with self._database.read() as sql:
             skipped = skipped_by_all(sql, project).get(project, set())
             # All rows at once would be in memory twice.
             parts = sql.execution_options(yield_per=_STREAMED).execute(found).partitions()
-            # Of a million tasks a name asked of each row, or a call for each id, is a second.
-            still_open = [Task(task, data) for part in parts for task, data in part if task not in skipped]
+            # Of a million tasks a name asked of each row, or a call for each text, is a second.
+            for part in parts:
+                ids, data = zip(*part, strict=True)
+                still_open += map(Task, ids, read_each(data))
+        if skipped:
+            still_open = [task for task in still_open if task.id not in skipped]
         still_open.sort(key=lambda task: _stable(task.id))
         return still_open
 

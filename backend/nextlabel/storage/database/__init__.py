@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -227,6 +227,15 @@ def _read_json(stored: str | bytes) -> object:
         return orjson.loads(stored)
     except orjson.JSONDecodeError:
         return json.loads(stored)
+
+
+def read_each(stored: Sequence[str]) -> list[Any]:
+    """Many texts of JSON, read at once."""
+    try:
+        found: list[Any] = orjson.loads(f"[{','.join(stored)}]")
+    except orjson.JSONDecodeError:
+        found = []
+    return found if len(found) == len(stored) else [_read_json(one) for one in stored]
 
 
 def _finite(value: object) -> object:
