@@ -117,9 +117,8 @@ def fit_choice(
     held_out = None if folds is None else _out_of_fold_scores(folds, numbers, len(seen))
     temperature = _temperature(held_out, y) if held_out is not None and len(y) >= _MIN_LABELS_TO_CALIBRATE else 1.0
 
-    def scores_by(weights: Floats, intercept: Floats) -> LinearScores:
-        of_columns = weights if rows is None else rows.weights_of_columns(weights)
-        return LinearScores(space, columns, of_columns, intercept)
+    def of_columns(weights: Floats) -> Floats:
+        return weights if rows is None else rows.weights_of_columns(weights)
 
     everything = np.arange(len(seen))
     begin = None if beginning is None else beginning.of(beginning.last, 0, everything)
@@ -128,7 +127,7 @@ def fit_choice(
         beginning.keep((weights, intercept, everything), [one.fitting for one in folds or ()])
     model = LinearChoice(
         classes,
-        scores_by(weights, intercept),
+        LinearScores(space, columns, of_columns(weights), intercept),
         seen=seen.astype(np.int32),
         labels=len(y),
         temperature=temperature,
@@ -136,7 +135,8 @@ def fit_choice(
     if folds is None or held_out is None:
         return model, None
     if others is not None:
-        held_out = np.concatenate([held_out, _scores_of_others(folds, others, len(seen), scores_by)])
+        weighed = space.weigh(others)[:, columns]
+        held_out = np.concatenate([held_out, _scores_of_others(folds, weighed, len(seen), of_columns)])
     return model, _predicted(held_out, temperature, classes, seen, len(y))
 
 
@@ -338,13 +338,13 @@ def _out_of_fold_scores(folds: Sequence[_Fold], x: Features, k: int) -> NDArray[
 
 
 def _scores_of_others(
-    folds: Sequence[_Fold], others: Features, k: int, scores_by: Callable[[Floats, Floats], LinearScores]
+    folds: Sequence[_Fold], weighed: Features, k: int, of_columns: Callable[[Floats], Floats]
 ) -> NDArray[np.float64]:
-    """m × k of rows that no model has seen: each by one of them, all models by turns."""
-    scores = np.full((others.shape[0], k), -np.inf)
+    """m × k of rows that no model has seen, in active columns: each by one of the models, all by turns."""
+    scores = np.full((weighed.shape[0], k), -np.inf)
     for n, one in enumerate(folds):
-        mine = np.arange(n, len(scores), len(folds))
-        scores[np.ix_(mine, one.classes)] = scores_by(one.weights, one.intercept).of(others[mine])
+        mine, weights = np.arange(n, len(scores), len(folds)), of_columns(one.weights).astype(np.float32)
+        scores[np.ix_(mine, one.classes)] = np.asarray(weighed[mine] @ weights) + one.intercept.astype(np.float32)
     return scores
 
 
