@@ -32,6 +32,7 @@ from nextlabel.labeling.ranking import CandidatePool
 from nextlabel.learning import targets
 from nextlabel.learning.predictions import overall_uncertainty
 from nextlabel.learning.workbench import order_seed
+from nextlabel.loop import turn
 from nextlabel.measures import uncertainty
 from nextlabel.measures.target_predictions import ChoicePredictions, TargetPredictions
 from nextlabel.ports.tool import BLANK, ChangePage, QueueReceipt
@@ -368,6 +369,34 @@ def test_a_reading_of_everything_that_was_cut_short_is_begun_again(team: Team, m
             with pytest.raises(ToolUnavailable):
                 team.run()
     assert team.run().changed == 30
+
+
+def test_a_round_that_takes_long_reads_the_tasks_again_only_where_one_has_changed_meanwhile(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "_LONG_SECONDS", 0.0)
+    team.import_mails(60)
+    team.run()
+    read, times, late = team.parts.store.open, list[ProjectId](), list[TaskId]()
+
+    def counted(project: ProjectId) -> Sequence[Task]:
+        times.append(project)
+        return read(project)
+
+    def while_somebody_labels(candidate: object, in_service: object) -> Promotion:
+        late.extend(team.work(1))
+        return Promotion(True, "better")
+
+    monkeypatch.setattr(team.parts.store, "open", counted)
+    team.work(20)
+    assert team.run().receipt
+    assert len(times) == 1
+    monkeypatch.setattr(targets, "judge", while_somebody_labels)
+    team.work(5)
+    assert team.run().receipt
+    assert len(times) == 3
+    assert late
+    assert set(late).isdisjoint(team.parts.orders.announced(team.project)[0].window)
 
 
 @pytest.mark.every_database
