@@ -262,7 +262,7 @@ class _Beginning:
         """The models of the folds as they are, each of which has to know these classes; None where they are to be
         fitted."""
         start = self.last.folds.start
-        if start is None or not start.is_recent(self.last.tasks, self._labels):
+        if self.last.folds_anew or start is None or not start.is_recent(self.last.tasks, self._labels):
             return None
         models = [self.of(self.last.folds, n, classes) for n, classes in enumerate(known)]
         found = [one for one in models if one is not None and one[0].any(axis=0).all()]

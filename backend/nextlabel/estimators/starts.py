@@ -107,10 +107,13 @@ class LastFit:
 
     folds_kept = False
 
-    def __init__(self, tasks: Sequence[str] | NDArray[np.str_], fits: Arrays, name: str) -> None:
+    def __init__(
+        self, tasks: Sequence[str] | NDArray[np.str_], fits: Arrays, name: str, *, folds_anew: bool = False
+    ) -> None:
         """``name`` stands for all that must be the same for it to mean anything: the target, its classes, its
-        features."""
+        features. With ``folds_anew`` the models of folds are fitted however few labels are new to them."""
         self.tasks, self._fits, self._name = np.array(tasks, dtype=np.str_), fits, name
+        self.folds_anew = folds_anew
 
     @cached_property
     def start(self) -> Start | None:

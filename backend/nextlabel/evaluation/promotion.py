@@ -65,8 +65,7 @@ class HeldOut:
     @property
     def contradicted(self) -> bool:
         """Whether the new labels say something else than the anchor far more often than it can be wrong."""
-        excess = float(self.sure.mean() - self.right.mean()) if len(self.sure) else 0.0
-        return excess >= _EXCESS and paired.overconfidence(self.sure, self.right) >= _CONTRADICTED
+        return contradicted(self.sure, self.right)
 
     def judge(self) -> Promotion | None:
         """The decision where the candidate is turned down by these; else None."""
@@ -84,6 +83,13 @@ class HeldOut:
             reason = f"the new labels contradict the anchor ({wrong}) and audit labels do not bear them out, {serves}"
             return Promotion(False, f"{reason}: {figures}", to_anchor=not stays)
         return None
+
+
+def contradicted(sure: Floats, right: Floats) -> bool:
+    """Whether m labels say something else than a version far more often than it can be wrong, by how ``sure`` it was of
+    each, and whether it was ``right`` (1 or 0)."""
+    excess = float(sure.mean() - right.mean()) if len(sure) else 0.0
+    return excess >= _EXCESS and paired.overconfidence(sure, right) >= _CONTRADICTED
 
 
 def audited(

@@ -17,7 +17,7 @@ from nextlabel.estimators.project import Learned, Misses, Model, ProjectModel, S
 from nextlabel.estimators.starts import LastFit
 from nextlabel.evaluation import accuracy, beside, sanity
 from nextlabel.evaluation.metrics import metrics_of
-from nextlabel.evaluation.promotion import Promotion, audited, judge, sanity_first
+from nextlabel.evaluation.promotion import Promotion, audited, contradicted, judge, sanity_first
 from nextlabel.evaluation.sanity import Check
 from nextlabel.features.encoders import Encoder, encoder_for, models_for
 from nextlabel.features.matrices import rows_of
@@ -139,14 +139,14 @@ class TargetsWorkbench:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
-        folds_kept = False
+        folds_kept, folds_anew = False, self._is_contradicted(anchor)
         for target in self.schema.targets:
             encoder = self._encoder(target)
             examples = self._examples(target, encoder)
             space = self._space(encoder)
             known = examples.tasks, examples.features, examples.labels
             others = self._unlabeled_features(target, encoder)
-            last = self._last_fit(target, encoder, examples.tasks)
+            last = self._last_fit(target, encoder, examples.tasks, folds_anew=folds_anew)
             fitted[target.name] = fit(
                 target,
                 *known,
@@ -355,11 +355,15 @@ class TargetsWorkbench:
             self._encoded_unlabeled[key] = encoder.encode(some, self.source)
         return self._encoded_unlabeled[key]
 
-    def _last_fit(self, target: Target, encoder: Encoder, tasks: Sequence[Task]) -> LastFit | None:
+    def _is_contradicted(self, anchor: Champion | None) -> bool:
+        """Whether it is to be known at once what labels new to the anchor do to a model."""
+        return anchor is not None and contradicted(*new_answers(anchor, list(self._unseen(anchor)), self._audits))
+
+    def _last_fit(self, target: Target, encoder: Encoder, tasks: Sequence[Task], *, folds_anew: bool) -> LastFit | None:
         if self.source.fits is None:
             return None
         same = target.name, target.kind, target.labels, _name_of(encoder), self._seed  # which draws the folds
-        return LastFit([task.id for task in tasks], self.source.fits, repr(same))
+        return LastFit([task.id for task in tasks], self.source.fits, repr(same), folds_anew=folds_anew)
 
     def _space(self, encoder: Encoder) -> Space:
         """How the features of that encoder are weighed, given those of all tasks."""

@@ -133,18 +133,38 @@ def test_with_another_seed_of_the_project_whose_folds_are_others_fits_begin_at_n
     assert not np.array_equal(predicted(1200, 0, used), predicted(1200, 0, tmp_path / "none either"))  # that one begins
 
 
+WORDS = {"a": "goal match", "b": "vote law", "c": "cell gene"}
+SCHEMA = LabelSchema((Target("label", "choice", (Input("text"),), CLASSES),))
+
+
+def learned(
+    drawn: list[int], labels: list[int], champion: Champion | None, anchor: Champion | None, fits: Path
+) -> Champion:
+    """The next version after as many labels, on the texts of the classes drawn; a tenth are audit labels."""
+    tasks = [Task(TaskId(str(n)), {"text": f"{WORDS[CLASSES[k]]} {n % 37}"}) for n, k in enumerate(drawn)]
+    n, audits = len(labels), frozenset(task.id for task in tasks[::10])
+    labeled = Labeled(tuple(tasks[:n]), tuple({"label": CLASSES[k]} for k in labels), (None,) * n)
+    source = replace(Source(), fits=ArrayFiles(fits))
+    bench = TargetsWorkbench(SCHEMA, labeled, tasks[n:], source, seed=0, audits=audits)
+    found = bench.learn(champion, lambda: None, anchor)
+    metrics = {"anchors": float(found.promotion.anchors)}
+    return Champion(ModelVersion(str(n)), found.model, bench.labels, same_kind=True, metrics=metrics)
+
+
 def test_no_later_version_is_held_to_one_whose_newest_labels_no_fold_has_seen(tmp_path: Path) -> None:
-    words = {"a": "goal match", "b": "vote law", "c": "cell gene"}
     drawn = np.random.default_rng(0).integers(0, 3, 1300).tolist()
-    tasks = [Task(TaskId(str(n)), {"text": f"{words[CLASSES[k]]} {n % 37}"}) for n, k in enumerate(drawn)]
-    given = [{"label": CLASSES[k]} for k in drawn]
-    schema = LabelSchema((Target("label", "choice", (Input("text"),), CLASSES),))
-    audits, source = frozenset(task.id for task in tasks[::10]), replace(Source(), fits=ArrayFiles(tmp_path))
     anchors, champion = [], None
     for n in (1100, 1150, 1300):
-        labeled = Labeled(tuple(tasks[:n]), tuple(given[:n]), (None,) * n)
-        bench = TargetsWorkbench(schema, labeled, tasks[n:], source, seed=0, audits=audits)
-        found = bench.learn(champion, lambda: None)
-        anchors.append(found.promotion.anchors)
-        champion = Champion(ModelVersion(str(n)), found.model, bench.labels, same_kind=True, metrics=found.metrics)
-    assert anchors == [False, False, True]  # the first was held to nothing, the second had no new folds
+        champion = learned(drawn, drawn[:n], champion, None, tmp_path)
+        anchors.append(champion.metrics["anchors"])
+    assert anchors == [0, 0, 1]  # the first was held to nothing, the second had no new folds
+
+
+def test_labels_that_contradict_the_anchor_are_judged_at_once_however_few_they_are(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(0).integers(0, 3, 1150).tolist()
+    for wrong, written in ((0, 1), (1, 2)):  # files: of the model of all labels, and of its folds
+        fits = tmp_path / str(wrong)
+        first = learned(drawn, drawn[:1100], None, None, fits)
+        before = {file.read_bytes() for file in fits.iterdir()}
+        learned(drawn, [*drawn[:1100], *((k + wrong) % 3 for k in drawn[1100:])], first, first, fits)
+        assert len({file.read_bytes() for file in fits.iterdir()} - before) == written, wrong
