@@ -112,30 +112,21 @@ class HeadsFirst(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        self._await_head(_Connection(self.cfg, sock, client, listener.getsockname()))
+        self._begin_head(_Connection(self.cfg, sock, client, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: _Connection, client: socket.socket) -> None:
         """The next request on a connection that was kept."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        self._await_head(conn)
+        self._begin_head(conn)
 
     def on_pending_socket_readable(self, conn: _Connection, client: socket.socket) -> None:
         """More of a head."""
         data = _received(client)
-        if data is None:
-            return
-        conn.head += data
-        if data and not conn.has_head and len(conn.head) <= _LARGEST_HEAD:
+        if data is None or not self._ends_head(conn, data):
             return
         self._forget(conn, self.pending_conns)
-        if not data:
-            self._close(conn)
-        elif conn.has_head:
-            self.enqueue_req(conn)
-        else:
-            _send(client, _TOO_LARGE)
-            self._linger(conn)
+        self._after_head(conn, data)
 
     def handle_request(self, req: Any, conn: _Connection) -> Any:
         conn.reading.allow_body()
@@ -158,6 +149,29 @@ class HeadsFirst(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         while self._closing and self._closing[0].timeout <= now:
             self._close(self._closing[0], self._closing)
+
+    def _begin_head(self, conn: _Connection) -> None:
+        """Mostly all of it is there already: then nothing is waited for."""
+        conn.sock.setblocking(False)
+        data = _received(conn.sock)
+        if data is not None and self._ends_head(conn, data):
+            self._after_head(conn, data)
+        else:
+            self._await_head(conn)
+
+    def _ends_head(self, conn: _Connection, data: bytes) -> bool:
+        """Whether the head is there with this data, or never will be."""
+        conn.head += data
+        return not data or conn.has_head or len(conn.head) > _LARGEST_HEAD
+
+    def _after_head(self, conn: _Connection, data: bytes) -> None:
+        if not data:
+            self._close(conn)
+        elif conn.has_head:
+            self.enqueue_req(conn)
+        else:
+            _send(conn.sock, _TOO_LARGE)
+            self._linger(conn)
 
     def _await_head(self, conn: _Connection) -> None:
         while len(self.pending_conns) >= MOST_WAITING:
