@@ -278,6 +278,8 @@ BROKEN: Mapping[str, Broken] = {
         "place", lambda whole: lambda self, version, *a, **k: _taking_over(self, version, whole, *a, **k)
     ),
     "test_where_others_share_the_name_of_an_order_only_its_own_places_are_removed": Broken("prune", everybodys),
+    # the title
+    "test_the_title_is_what_people_call_the_project_now": answers(str.title, "title"),
     # tabs
     "test_a_tab_holds_exactly_the_tasks_that_it_was_given_last": Broken("show_tab", adding_tasks),
     "test_a_tab_that_was_made_before_its_name_could_be_noted_is_known_by_its_mark": Broken("show_tab", adding_tasks),
