@@ -57,6 +57,7 @@ class LabelStudioServer(OwnServer):
         self.email = "owner@example.org"
         self.password = secrets.token_urlsafe(24)
         self._legacy_token = secrets.token_hex(20)
+        self._key = secrets.token_hex(32)
         self._env = {**self._account(legacy_tokens), **(env or {})}
         self._postgres = postgres
 
@@ -140,6 +141,9 @@ class LabelStudioServer(OwnServer):
     def _account(self, legacy_tokens: bool) -> dict[str, str]:
         """In the environment and not on the command line, which every user of the machine can read."""
         return {
+            # It signs sessions. Where Label Studio has to make one, its processes may make two, and after a restart it
+            # takes the other: everybody is signed out.
+            "SECRET_KEY": self._key,
             "LABEL_STUDIO_USERNAME": self.email,
             "LABEL_STUDIO_PASSWORD": self.password,
             "LABEL_STUDIO_USER_TOKEN": self._legacy_token,
@@ -163,7 +167,7 @@ class LabelStudioServer(OwnServer):
     def _copy_template(self) -> None:
         template = _template(self._venv, self._program, self._database)
         self._database.load(template)
-        # Its .env holds the key that signs sessions and tokens: each server makes one of its own.
+        # Its .env holds a key that signs sessions and tokens: each server has one of its own.
         shutil.copytree(template, self._data, ignore=shutil.ignore_patterns(".env"))
 
 
