@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from e2e.test_every_kind import complaints
-from e2e.test_the_loop import learned
 from everything import representing
+from nextlabel.labeling import ProjectId
 from nextlabel.testing.installation import Nextlabel, findings
 from nextlabel.testing.waiting import CEILING_SECONDS, wait_for
 from nextlabel_connectors.label_studio.label_config import parse_label_config
@@ -67,12 +67,20 @@ def _tried(
         owner.submit_result(task["id"], answers[task["id"]])
         labeled += bool(read_labels(answers[task["id"]], config, task["data"]))
     assert labeled, (name, answers)
-    wait_for(learned(nextlabel, project, labeled), name)
+    wait_for(lambda: _all_learned(nextlabel, project, labeled), name)
     queue, tasks = nextlabel.queues(project)[0], owner.open_tasks(project)
     shown = [one for task in tasks for one in task["predictions"] if one["model_version"] == queue.version]
-    assert len(shown) == len(tasks) == len(queue.window), name
+    assert len(shown) == len(tasks) <= len(queue.window), name
     kept = [{key: one[key] for key in ("result", "score", "model_version")} for one in shown]
     assert not complaints(label_studio, template["config"], kept), name
     task = owner.next_task(project)
     assert task is not None
     assert str(task["id"]) == queue.window[0], name
+
+
+def _all_learned(nextlabel: Nextlabel, project: int, labels: int) -> bool:
+    """Whether there is a version of so many labels, and the order of the version in service stands. On a busy machine
+    there are rounds between the labels, and the last version may be turned down."""
+    serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
+    is_there = any(len(one.trained_on) == labels for one in nextlabel.trained(project))
+    return is_there and serving is not None and nextlabel.queues(project)[0].model == serving.version

@@ -388,7 +388,8 @@ def test_a_home_that_cannot_be_made_is_said_so(run: Run, environ: dict[str, str]
     assert (result.exit_code, "NEXTLABEL_HOME" in result.stderr) == (EXIT_CONFIGURATION, True)
 
 
-def test_the_strategies_are_told_with_what_each_does(run: Run) -> None:
+def test_the_strategies_are_told_with_what_each_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.strategies.finding._folders", [])  # of the homes of tests before, in this process
     listed = json.loads(run("strategies", "--json").stdout)
     found = {one["name"]: one for one in listed}
     assert set(found) >= {"margin", "entropy", "least_confidence", "random", "diverse"}
