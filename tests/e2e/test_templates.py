@@ -82,5 +82,5 @@ def _all_learned(nextlabel: Nextlabel, project: int, labels: int) -> bool:
     """Whether there is a version of so many labels, and the order of the version in service stands. On a busy machine
     there are rounds between the labels, and the last version may be turned down."""
     serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
-    is_there = any(len(one.trained_on) == labels for one in nextlabel.trained(project))
+    is_there = any(one.labels == labels for one in nextlabel.trained(project))
     return is_there and serving is not None and nextlabel.queues(project)[0].model == serving.version
