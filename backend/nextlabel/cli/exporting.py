@@ -113,8 +113,7 @@ def model(project: str, version: str | None, format_: str, output: str | None, a
 
 
 def _parts() -> Parts:
-    settings = read_settings()
-    return look_into(settings)
+    return look_into(read_settings())
 
 
 def _watched(steps: Iterator[int], tasks: int) -> int:

@@ -97,12 +97,14 @@ def _numbers(values: Sequence[object]) -> list[float]:
 
 
 def _far(values: Values) -> float:
-    """How far from the middle of what is said of a task a number may count as: twice as far as nine of ten are, of all
-    tasks together. One task alone has too few for that."""
+    """The greatest distance from the median of its task at which a number counts: twice the distance that nine of ten
+    numbers keep, of all tasks together. One task alone has too few for that."""
+    by_task = (_numbers(list(some.values())) for some in values.values())
     distances = sorted(
-        abs(number - median(numbers))
-        for some in values.values()
-        if len(numbers := _numbers(list(some.values()))) > 1
+        abs(number - middle)
+        for numbers in by_task
+        if len(numbers) > 1
+        for middle in [median(numbers)]
         for number in numbers
     )
     return 2 * distances[int(_MOST * (len(distances) - 1))] if distances else 0.0

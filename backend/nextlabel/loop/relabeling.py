@@ -55,12 +55,13 @@ def worth_again(
         return []
     annotated = {task.id: given for task, given in store.annotated(project)}
     latest = latest_of(annotated.items())
-    if len({who for given in latest.values() for who in given}) < 2:
+    if len({who for some in latest.values() for who in some}) < 2:
         return []
-    scored = [_scores(kept, by_target(latest).get(name, {}), one) for name, (kept, one) in choices.items()]
+    given = by_target(latest)
+    scored = [_scores(kept, given.get(name, {}), one) for name, (kept, one) in choices.items()]
     left_out = reserves.tasks(project, list(latest))
     may_come = {
-        task for task, given in latest.items() if task not in left_out and _may_come(given, annotated[task], choices)
+        task for task, some in latest.items() if task not in left_out and _may_come(some, annotated[task], choices)
     }
     return _chosen([one for one in scored if one is not None], may_come)
 

@@ -317,6 +317,14 @@ class ShowsOthers(Protocol):
         nothing, or says more than can well be written again with every order."""
 
 
+@runtime_checkable
+class HasTitle(Protocol):
+    """Ring: people give a project a title in the tool, beside the id that stays the same."""
+
+    def title(self) -> str:
+        """The title as it is now; whatever a person may type, of any length."""
+
+
 @dataclass(frozen=True, slots=True)
 class OwnTab:
     """A list of tasks that nextlabel made in a tool: a ``mark`` that stands in it, noted before it was made, and what
@@ -324,14 +332,6 @@ class OwnTab:
 
     mark: str
     at_tool: str = ""
-
-
-@runtime_checkable
-class HasTitle(Protocol):
-    """Ring: people give a project a title in the tool, beside the id that stays the same."""
-
-    def title(self) -> str:
-        """The title as it is now; whatever a person may type, of any length."""
 
 
 @runtime_checkable

@@ -31,7 +31,8 @@ class StoppingAdvice:
         project, options = connection.project, connection.options
         history, standing = self.checkpoints.figures(project), self.checkpoints.standing(project)
         last, own = history[-1] if history else None, bool(serving and serving.learner)
-        found = self._advice(project, options, history, serving, audits)
+        recalled = _recall(options, serving)
+        found = self._advice(project, options, history, serving, audits, _criterion(recalled))
         batch = batch_advice(
             error=None if last is None else max(last.checked.error.values(), default=None),
             seconds=self.store.median_seconds(project),
@@ -47,7 +48,7 @@ class StoppingAdvice:
             },
             "labels_saved": _saved(last.saved if last else {}),
             "gain_over_random": _saved(last.gains if last else {}),
-            "recall": _recall(options, serving),
+            "recall": recalled,
             "at_a_time": _batch(batch, rare),
         }
 
@@ -58,6 +59,7 @@ class StoppingAdvice:
         history: Sequence[Checkpoint],
         serving: ModelRecord | None,
         audits: int,
+        recalled: Criterion | None,
     ) -> Advice:
         standing, last = self.checkpoints.standing(project), history[-1] if history else None
         return advice(
@@ -68,7 +70,7 @@ class StoppingAdvice:
             rare={name: n for counts in standing.rare.values() for name, n in counts.items()},
             accuracy=accuracy.of_version(serving.metrics) if serving else {},
             forecasts=last.forecasts if last else {},
-            recall=_criterion(_recall(options, serving)),
+            recall=recalled,
         )
 
 
