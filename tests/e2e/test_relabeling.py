@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from e2e.running import label_of
+from e2e.test_reviews import labeled_next
 from e2e.test_the_loop import learned
 from nextlabel.labeling import ProjectId
 from nextlabel.loop.relabeling import EVERY
@@ -44,9 +45,9 @@ def test_a_label_that_is_worth_another_comes_to_somebody_else_among_the_new_task
     assert len(again & flipped) >= 0.75 * len(again) > 0
     assert {int(one["id"]) for one in owner.tasks(project) if one["overlap"] != 1} == again
     of_owner = {task for n, task in enumerate(labeled) if not n % 2}
-    served = [_labeled_next(cat, project, truth) for _ in range(2 * EVERY)]
+    served = [labeled_next(cat, project, truth) for _ in range(2 * EVERY)]
     assert [task in again for task in served] == ([False] * (EVERY - 1) + [True]) * 2
-    mine = [_labeled_next(owner, project, truth) for _ in range(3 * EVERY)]
+    mine = [labeled_next(owner, project, truth) for _ in range(3 * EVERY)]
     assert not set(mine) & of_owner, "they come to somebody else"
     assert set(mine) & again
 
@@ -59,10 +60,3 @@ def test_a_label_that_is_worth_another_comes_to_somebody_else_among_the_new_task
     assert {int(one["id"]): one["overlap"] for one in owner.tasks(project)} == as_it_was
     assert not set(labeled) & {int(one["id"]) for one in owner.open_tasks(project)}
     assert owner.project(project)["maximum_annotations"] == 1
-
-
-def _labeled_next(person: LabelStudioPerson, project: int, truth: dict[int, str]) -> int:
-    task = person.next_task(project)
-    assert task is not None
-    person.submit(task["id"], truth[int(task["id"])])
-    return int(task["id"])

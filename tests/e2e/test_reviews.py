@@ -41,7 +41,7 @@ def test_a_suspected_label_comes_back_to_somebody_else_among_the_open_tasks_and_
     under_review = {int(task) for task in parts.reviews.waiting(ProjectId(str(project)))}
     assert len(under_review & flipped) >= 0.75 * len(under_review) > 0
     assert nextlabel.command("pause", "--project", str(project)).returncode == 0  # the order stands still
-    served = [_labeled_next(ben, project, truth) for _ in range(20)]
+    served = [labeled_next(ben, project, truth) for _ in range(20)]
     assert [task in under_review for task in served] == [False] * 19 + [True]
     for _ in range(2):
         mine = owner.next_task(project)
@@ -56,7 +56,8 @@ def test_a_suspected_label_comes_back_to_somebody_else_among_the_open_tasks_and_
     assert not under_review & {int(one["id"]) for one in owner.open_tasks(project)}
 
 
-def _labeled_next(person: LabelStudioPerson, project: int, truth: dict[int, str]) -> int:
+def labeled_next(person: LabelStudioPerson, project: int, truth: dict[int, str]) -> int:
+    """Which task a person gets next, and labels right."""
     task = person.next_task(project)
     assert task is not None
     person.submit(task["id"], truth[int(task["id"])])
