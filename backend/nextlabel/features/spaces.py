@@ -6,6 +6,7 @@ Rows come out about one long, so that one strength of regularisation suits every
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Protocol, cast
 
 import numpy as np
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
-from nextlabel.features.matrices import matrix_of
 from nextlabel.features.text import COLUMNS
 from nextlabel.labeling.ranking import Features, Floats
 
@@ -60,12 +60,14 @@ class TfIdf:
 
     def weigh(self, features: Features) -> csr_matrix:
         counts = features if isinstance(features, csr_matrix) else csr_matrix(features)
-        weights = (1 + np.log(counts.data)) * self._idf[counts.indices]
+        weights = (1 + np.log(counts.data)) * self._idf.take(counts.indices)
         # scikit-learn's `normalize` costs several times as much on the few rows of a request.
         sizes = np.diff(counts.indptr)
         squares = np.add.reduceat(np.append(weights**2, np.float32(0)), counts.indptr[:-1])
         weights /= np.repeat(np.sqrt(np.where(sizes > 0, squares, 1)), sizes)
-        return matrix_of(weights, counts.indices, counts.indptr, COLUMNS)
+        weighed = copy(counts)  # shares its columns; scipy's constructor would look through them
+        weighed.data = weights
+        return weighed
 
     def state(self) -> dict[str, object]:
         return {"kind": self.kind, "idf": self._idf}

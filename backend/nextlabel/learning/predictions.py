@@ -85,10 +85,8 @@ def predictions_of(
     guesses = [tuple(filter(None, row)) for row in zip(*shown, strict=True)] or [()] * len(tasks)
     if unsure is None:
         unsure = overall_uncertainty(target_predictions)
-    return [
-        Prediction(task=task.id, version=version, guesses=guess, uncertainty=doubt, utility=utility)
-        for task, guess, doubt, utility in zip(tasks, guesses, unsure.tolist(), utilities.tolist(), strict=True)
-    ]
+    ids = [task.id for task in tasks]
+    return list(map(Prediction, ids, repeat(version), guesses, unsure.tolist(), utilities.tolist()))
 
 
 def _shown(guess: Guess, least: float) -> Guess | None:

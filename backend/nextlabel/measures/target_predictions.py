@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -78,11 +79,8 @@ class ChoicePredictions:
         return 1 - self.confidence
 
     def guesses(self, target: str) -> list[Guess]:
-        best = self.probabilities.argmax(axis=1).tolist()
-        return [
-            Guess(target, self.classes[column], likely)
-            for column, likely in zip(best, self.confidence.tolist(), strict=True)
-        ]
+        best = [self.classes[column] for column in self.probabilities.argmax(axis=1).tolist()]
+        return list(map(Guess, repeat(target), best, self.confidence.tolist()))
 
     def losses(self, truth: Sequence[Label]) -> Floats:
         """−ln of the probability given to each row's true class."""

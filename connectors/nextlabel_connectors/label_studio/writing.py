@@ -80,6 +80,8 @@ class Writer:
         """What a team's own model says is not looked into: it knows the config."""
         if isinstance(guess.label, Result):
             return guess
+        if (known := self._fits.get(key := (guess.target, guess.label))) is not None:
+            return guess if known else None
         control = self._controls.get(guess.target)
         if control is None or not control.target.pre_annotated:
             return None
@@ -87,10 +89,8 @@ class Writer:
         target = control.target
         if target.options:
             return _fitted_to_options(guess, target)
-        known = self._fits.get(key := (guess.target, guess.label))
-        if known is None:
-            known = self._fits[key] = target.read(guess.label) is not None
-        return guess if known else None
+        fits = self._fits[key] = target.read(guess.label) is not None
+        return guess if fits else None
 
     def _chosen(self, guess: Guess) -> list[str]:
         """The values of the options that a guess chooses, of nested ones the innermost."""
@@ -125,7 +125,7 @@ class Writer:
     def _items_of(self, guess: Guess, uncertainty: float, data: Data) -> list[_Item]:
         if isinstance(guess.label, Result):
             return [dict(item) for item in guess.label.items]
-        sure = _scores(guess, guess.confidence) | {"uncertainty": uncertainty}
+        sure = {**_scores(guess, guess.confidence), "uncertainty": uncertainty}
         if (known := self._items.get(key := (guess.target, guess.label))) is not None:
             return [{**item, **sure} for item in known]
         control = self._controls[guess.target]
