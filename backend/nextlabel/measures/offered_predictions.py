@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nextlabel.labeling import Guess, Label, Result
 from nextlabel.labeling.ranking import Floats
-from nextlabel.measures.target_predictions import RAREST, Rows, as_two_classes
+from nextlabel.measures.target_predictions import RAREST, Rows, as_two_classes, error_of_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class OneOfferedPredictions:
         accuracy = float(self.correctness(truth).mean())
         return {
             "accuracy": accuracy,
-            "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(truth))),
+            "accuracy_standard_error": error_of_share(accuracy, len(truth)),
             "log_loss": float(self.losses(truth).mean()),
         }
 

@@ -23,6 +23,13 @@ RAREST = 1e-6
 _LEAST_UNSURE = 1e-4  # of a label: what it is surer of is noise
 
 
+def error_of_share(share: float, n: int) -> float:
+    """The standard error of a share of n, with the spread as if two more were right and two more wrong (the share of
+    Agresti & Coull, 1998): a few labels that are all right leave something open."""
+    nearer = (share * n + 2) / (n + 4)
+    return float(np.sqrt(nearer * (1 - nearer) / n))
+
+
 class TargetPredictions(Protocol):
     """What a model says of n tasks about one target, row by row."""
 
@@ -99,7 +106,7 @@ class ChoicePredictions:
         accuracy = float(self.correctness(true).mean())
         return {
             "accuracy": accuracy,
-            "accuracy_standard_error": float(np.sqrt(accuracy * (1 - accuracy) / len(true))),
+            "accuracy_standard_error": error_of_share(accuracy, len(true)),
             "macro_f1": float(f1_score(true, best, average="macro", zero_division=0)),
             "log_loss": float(self.losses(true).mean()),
         }
