@@ -258,6 +258,7 @@ def credentials(tool: str | None, renew: Role | None, as_json: bool) -> None:
         click.echo(json.dumps({"user": found.user, "password": found.password, "pages": dict(pages)}))
         return
     click.echo(f"A tool shows nextlabel:\nuser      {found.user}\npassword  {found.password}")
-    click.echo(f"\nPeople log in at {parts.connections.address() or DEFAULT_ADDRESS} with a name and its password:")
+    address = parts.connections.address() or DEFAULT_ADDRESS
+    click.echo(f"\nPeople log in at {address}, or where their browser reaches that port, with a name and its password:")
     for role, password in pages.items():
         click.echo(f"{role:<9} {password}{_MAY[role]}")
