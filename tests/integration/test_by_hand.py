@@ -169,3 +169,13 @@ def test_listing_the_commands_loads_none_of_them(run: Run) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_no_command_waits_for_scikit_learn_before_it_needs_a_model() -> None:
+    code = (
+        "import click, sys\nfrom nextlabel.cli import cli\ncontext = click.Context(cli)\n"
+        "assert all([cli.get_command(context, name) for name in cli.list_commands(context)])\n"
+        "print([name for name in ('sklearn', 'scipy.stats', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from nextlabel.estimators.folds import Draws, Split, splits_of
 from nextlabel.estimators.linear import LinearScores
@@ -205,6 +203,8 @@ def _fit_linear(
     Classes weigh the same however many labels they have: at 100 labels chosen by margin that is worth .94 against
     .87 accuracy on Reuters R8 and .76 against .49 macro-F1, and costs nothing on two even classes.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow to load: see preload
+
     if isinstance(x, np.ndarray) and len(x) > _DOUBLE:
         x = x.astype(np.float32)
     model = LogisticRegression(
@@ -321,6 +321,8 @@ def _folds(
 def _splits(
     y: NDArray[np.integer], folds: int, seed: int, groups: Sequence[int] | None, draws: Draws | None
 ) -> list[Split]:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # noqa: PLC0415 - slow to load: see preload
+
     if draws is not None and groups is None:
         return splits_of(draws, folds, y)
     of_rows = (StratifiedKFold if groups is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)

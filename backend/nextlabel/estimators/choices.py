@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
 
 from nextlabel.estimators.folds import Draws, Split, splits_of
 from nextlabel.estimators.linear import LinearScores
@@ -131,6 +129,8 @@ class _Tuned:
 
 
 def _splits(n: int, seed: int, draws: Draws | None) -> list[Split]:
+    from sklearn.model_selection import KFold  # noqa: PLC0415 - slow to load: see preload
+
     if draws is not None:
         return splits_of(draws, _FOLDS)
     return list(KFold(_FOLDS, shuffle=True, random_state=seed).split(np.zeros(n)))
@@ -152,6 +152,8 @@ def best_threshold(chances: Floats, truth: NDArray[np.bool_]) -> float:
 
 def _fit(x: Floats, truth: Which, asked: Which, counted: Floats, strength: float) -> tuple[Floats, Floats]:
     """Weights (columns × labels) and intercepts."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow to load: see preload
+
     weights, intercept = np.zeros((x.shape[1], truth.shape[1])), np.empty(truth.shape[1])
     for label, (all_given, rows) in enumerate(zip(truth.T, asked.T, strict=True)):
         given = all_given[rows]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, clone
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.estimators.choice import fit_choice, spread_over_classes
@@ -19,6 +18,9 @@ from nextlabel.estimators.number import fit_number
 from nextlabel.features.spaces import Space
 from nextlabel.labeling import Scale
 from nextlabel.labeling.ranking import Features, Floats
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 Predict = Callable[[Features], Floats]
 Labels = NDArray[np.integer]
@@ -118,6 +120,8 @@ class ScikitLearner:
 
         Raises `ConfigurationError` where the estimator refuses these features or labels.
         """
+        from sklearn.base import clone  # noqa: PLC0415 - slow to load: see preload
+
         seen = np.unique(labels)
         if len(seen) < 2:
             return _prior(labels, self._classes)

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
-from sklearn.linear_model import BayesianRidge
-from sklearn.model_selection import KFold
 
 from nextlabel.estimators.folds import Draws, splits_of
 from nextlabel.estimators.rows import Rows
@@ -115,6 +113,8 @@ def fit_number(
 
     Raises ValueError unless two different numbers were given.
     """
+    from sklearn.linear_model import BayesianRidge  # noqa: PLC0415 - slow to load: see preload
+
     numbers = np.array(given, dtype=np.float64)
     if len(np.unique(numbers)) < 2:
         raise ValueError("at least two different numbers must have been given")
@@ -142,6 +142,9 @@ def fit_number(
 def _out_of_fold(
     x: Floats, numbers: Floats, seed: int, draws: Draws | None, row_weights: Floats | None
 ) -> tuple[Floats, Floats]:
+    from sklearn.linear_model import BayesianRidge  # noqa: PLC0415 - slow to load: see preload
+    from sklearn.model_selection import KFold  # noqa: PLC0415 - slow to load: see preload
+
     means, spreads = np.empty(len(numbers)), np.empty(len(numbers))
     folds = _FOLDS if len(numbers) <= _MANY else 2  # each takes the cube of its labels
     by_seed = KFold(folds, shuffle=True, random_state=seed)

@@ -9,8 +9,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, vstack
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
 
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.features.spaces import Space, TfIdf, active
@@ -67,6 +65,8 @@ class Worths:
 def fit_worths(groups: Sequence[Group], preferred: Sequence[Pairs], about: About = None) -> Worths | None:
     """From n groups and what was preferred in each; None where nothing was. Every group weighs the same, however many
     pairs it has."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow to load: see preload
+
     counts = count_features([text for group in groups for text in group])
     space = TfIdf.of(counts)
     weighed = space.weigh(counts)
@@ -130,6 +130,8 @@ def held_out_worths(
 ) -> list[Floats]:
     """The worths of each group's things, as a model that had not seen the group has them. There must be `FOLDS`
     groups."""
+    from sklearn.model_selection import KFold  # noqa: PLC0415 - slow to load: see preload
+
     found: list[Floats] = [np.empty(0)] * len(groups)
     for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(found):
         known, asked = (None if about is None else [about[row] for row in rows] for rows in (train, test))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm, t
+from scipy.special import expit, logit, ndtri, stdtrit
 
 from nextlabel.labeling.ranking import Floats
 
@@ -99,7 +98,7 @@ def _left_out(place: float, places: Floats, n: int, level: float) -> tuple[float
     """The ends on a scale without ends (log odds): shorter towards 0 and 1, and not beyond."""
     groups, centre, others = len(places), _logit(np.array(place), n), _logit(places, n)
     error = np.sqrt((groups - 1) / groups * squares_of(others))
-    reach = t.ppf(0.5 + level / 2, groups - 1) * error
+    reach = stdtrit(groups - 1, 0.5 + level / 2) * error
     return float(expit(centre - reach)), float(expit(centre + reach))
 
 
@@ -119,7 +118,7 @@ def in_unit_range(values: Values) -> Floats:
 
 def wilson(mean: float, n: int, size: float, method: str, level: float = LEVEL) -> Interval:
     """Wilson's interval around a ``mean`` in [0, 1] of n labels that tell as much as ``size`` of 0 and 1."""
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
     reach = float(z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2)))
     # Rounded, an end may lie a hair within the mean.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, log
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.beside import counts_by_class
@@ -95,7 +95,7 @@ class Recall:
 
 def lower(found: float, labels: int) -> float:
     """The one-sided lower bound at 95 % of a share of which ``found`` of n ``labels`` are a random sample."""
-    return float(beta.ppf(1 - _SURE, found, labels - found + 1)) if found > 0 else 0.0
+    return float(betaincinv(found, labels - found + 1, 1 - _SURE)) if found > 0 else 0.0
 
 
 def fewest(wanted: float) -> int:

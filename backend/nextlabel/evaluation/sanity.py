@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics.pairwise import cosine_similarity
 
 from nextlabel.evaluation.accuracy import of_version
 from nextlabel.labeling import Label, TargetKind
@@ -122,6 +121,8 @@ def miscalibrated(target: str, confidence: Floats, correctness: Floats) -> Check
 
 def duplicates(target: str, audits: Features, others: Features) -> Check:
     """The share of n audit tasks to which one of m others is all but equal."""
+    from sklearn.metrics.pairwise import cosine_similarity  # noqa: PLC0415 - slow to load: see preload
+
     if not audits.shape[0] or not others.shape[0]:
         return Check(target, "duplicates", 0.0)
     return Check(target, "duplicates", float((cosine_similarity(audits, others).max(axis=1) > _ALIKE).mean()))

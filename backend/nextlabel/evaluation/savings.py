@@ -15,8 +15,8 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
+from scipy.special import ndtri
 
 from nextlabel.evaluation.intervals import LEVEL
 from nextlabel.labeling import Label, counted
@@ -34,10 +34,10 @@ _NARROW = 0.30
 _NARROW_GAIN = 0.075  # of accuracy, to each side
 # Shorter than a normal error's: how much accuracies vary by their labels is taken on the high side. On seven runs of
 # four sets of `benchmarks.stopping`, from which this was chosen, 98 % of the intervals hold the truth, and all without.
-_REACH = 0.8 * float(norm.ppf(0.5 + LEVEL / 2))
+_REACH = 0.8 * float(ndtri(0.5 + LEVEL / 2))
 # On the same runs 99 % of 275 intervals of the gain hold the truth, and 29 of the 31 that are shown; of simulated ones,
 # where it is known how much accuracies vary, 0.8 of it would be too short (92 %).
-_REACH_GAIN = float(norm.ppf(0.5 + LEVEL / 2))
+_REACH_GAIN = float(ndtri(0.5 + LEVEL / 2))
 
 Rows = NDArray[np.intp]
 Predict = Callable[[Rows, Rows, Rows], tuple[Sequence[Label], Sequence[Label]]]
@@ -220,7 +220,7 @@ def _curve(
     if not known:
         return None
     means, variances = (np.array(some) for some in zip(*(one.mean() for _, one in known), strict=True))
-    counts, rising = np.array([n for n, _ in known], dtype=np.float64), np.asarray(isotonic_regression(means))
+    counts, rising = np.array([n for n, _ in known], dtype=np.float64), isotonic_regression(means).x
     return counts, rising, np.sqrt(variances + variance), len(known[-1][1].truth)
 
 

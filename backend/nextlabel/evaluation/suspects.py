@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from nextlabel.evaluation.cut_off import suspected
 from nextlabel.labeling import Label, Span, TargetKind
@@ -113,7 +113,7 @@ def _of_number(predicted: NumberPredictions, truth: Sequence[Label]) -> Doubts:
     """A number is suspected that is further off than almost any other, for how far it was expected to be off."""
     numbers = np.array([label for label in truth if isinstance(label, float)])
     off = (numbers - predicted.mean) / np.maximum(predicted.spread, 1e-9)
-    return Doubts(2 * norm.sf(np.abs(off)), 1 - predicted.correctness(truth), np.asarray(_far(off) | _far(-off)))
+    return Doubts(2 * ndtr(-np.abs(off)), 1 - predicted.correctness(truth), np.asarray(_far(off) | _far(-off)))
 
 
 def _of_ranking(predicted: RankingPredictions, truth: Sequence[Label]) -> Doubts:

@@ -12,7 +12,6 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
-from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
 from nextlabel.features.text import COLUMNS
 from nextlabel.labeling.ranking import Features, Floats
@@ -121,6 +120,8 @@ class Curved:
     @classmethod
     def of(cls, pool: Floats) -> Curved:
         """Always the same for the same tasks in the same order."""
+        from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel  # noqa: PLC0415 - slow to load: see preload
+
         centred = Centred.of(pool)
         sample = centred.weigh(pool[np.random.default_rng(0).permutation(len(pool))[: 2 * _LANDMARKS]])
         if not len(sample):
@@ -136,6 +137,8 @@ class Curved:
         return cls(centred, landmarks, weights.astype(np.float32), gamma)
 
     def weigh(self, features: Features) -> Floats:
+        from sklearn.metrics.pairwise import rbf_kernel  # noqa: PLC0415 - slow to load: see preload
+
         plain = self._centred.weigh(features)
         weighed = np.empty((len(plain), self.columns), dtype=np.float32)
         weighed[:, : self._centred.columns] = plain

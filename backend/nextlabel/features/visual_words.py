@@ -24,7 +24,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.cluster import MiniBatchKMeans
 
 from nextlabel.labeling.ranking import Floats
 
@@ -54,6 +53,8 @@ class VisualWords:
 
         No more words than there are pieces that show anything; none where no picture does.
         """
+        from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415 - slow to load: see preload
+
         drawn = np.random.default_rng(0)
         pieces = [_drawn(_pieces(one), drawn) for one in pictures]
         known = np.concatenate(pieces) if pieces else np.empty((0, WIDTH), dtype=np.float32)

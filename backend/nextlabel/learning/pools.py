@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import siegelslopes
 
 from nextlabel.estimators.by_kind import BY_KIND
 from nextlabel.features.metadata import is_blank
@@ -132,6 +131,8 @@ def expected_seconds(
     timed = [(task, one) for task, one in zip(labeled, seconds, strict=True) if one is not None and one > 0]
     if len(timed) < _TIMED:
         return None
+    from scipy.stats import siegelslopes  # noqa: PLC0415 - slow to load: see preload
+
     timed = timed[-_MOST_TIMED:]
     known = np.log([one for _, one in timed])
     lengths = _lengths([task for task, _ in timed], inputs)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from nextlabel.labeling import Label, TaskId
 from nextlabel.labeling.ranking import CandidatePool, Floats, Ranking
@@ -102,6 +101,8 @@ def _nearest(pool: CandidatePool, rows: Sequence[int], seed: int) -> tuple[list[
 
 def _most_alike(some: Any, others: Any) -> Floats:
     """Of each row, sparse or dense, the cosine to the most similar one of the others."""
+    from sklearn.preprocessing import normalize  # noqa: PLC0415 - slow to load: see preload
+
     most: Any = (normalize(some) @ normalize(others).T).max(axis=1)
     whole: Any = most.toarray() if hasattr(most, "toarray") else most
     found: Floats = np.clip(np.asarray(whole).reshape(-1), 0, 1)

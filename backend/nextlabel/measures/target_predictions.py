@@ -9,8 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, pearsonr
-from sklearn.metrics import f1_score
+from scipy.special import ndtr
 
 from nextlabel.labeling import Guess, Label, Scale, Span
 from nextlabel.labeling.ranking import Floats
@@ -102,6 +101,8 @@ class ChoicePredictions:
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """Accuracy with its standard error, macro-F1 and log loss."""
+        from sklearn.metrics import f1_score  # noqa: PLC0415 - slow to load: see preload
+
         true, best = [str(label) for label in truth], [self.classes[n] for n in self.probabilities.argmax(axis=1)]
         accuracy = float(self.correctness(true).mean())
         return {
@@ -177,6 +178,8 @@ class ChoicesPredictions:
 
     def metrics(self, truth: Sequence[Label]) -> dict[str, float]:
         """F1 over all labels of all tasks, over labels, and the share of tasks that are right in every label."""
+        from sklearn.metrics import f1_score  # noqa: PLC0415 - slow to load: see preload
+
         true = membership(truth, self.labels)
         return {
             "micro_f1": float(f1_score(true, self.given, average="micro", zero_division=0)),
@@ -205,7 +208,7 @@ class NumberPredictions:
     def confidence(self) -> Floats:
         """The chance that the number lies within half a step; without steps, within half the labels' own spread."""
         half = (self.scale.step or self.typical or 1.0) / 2
-        return np.asarray(2 * norm.cdf(half / np.maximum(self.spread, 1e-9)) - 1)
+        return np.asarray(2 * ndtr(half / np.maximum(self.spread, 1e-9)) - 1)
 
     @property
     def uncertainty(self) -> Floats:
@@ -247,7 +250,7 @@ class NumberPredictions:
         return {
             "mean_absolute_error": float(np.abs(off).mean()),
             "root_mean_square_error": float(np.sqrt((off**2).mean())),
-            "correlation": 0.0 if constant else float(pearsonr(self.mean, true).statistic),
+            "correlation": 0.0 if constant else float(np.corrcoef(self.mean, true)[0, 1]),
         }
 
 
