@@ -9,6 +9,7 @@ import httpx
 
 from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.waiting import CEILING_SECONDS
+from nextlabel_connectors.trusted import trusted
 
 
 def texts(n: int, start: int = 0) -> list[str]:
@@ -56,6 +57,8 @@ class SettingsPages:
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Token {self.access.token}"}
-        response = httpx.request(method, self.access.url + path, headers=headers, timeout=CEILING_SECONDS, **options)
+        response = httpx.request(
+            method, self.access.url + path, headers=headers, timeout=CEILING_SECONDS, verify=trusted(), **options
+        )
         assert response.is_success, response.text
         return response

@@ -35,6 +35,7 @@ from nextlabel.settings import Settings
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
+from nextlabel_connectors.trusted import trusted
 
 Eventually = Callable[..., None]
 MODELS = Path(__file__).parent / "models"
@@ -241,7 +242,7 @@ def patient(settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS, verify=trusted()).is_success
     except httpx.TransportError:
         return False
 

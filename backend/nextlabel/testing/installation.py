@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,16 @@ class Nextlabel:
             return False
         return os.fsencode(self.home) in environ + command and name.encode() in command
 
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Kept: httpx reads all trusted certificates for each, which costs more than a start while it is waited for."""
+        return httpx.Client(base_url=self.url, timeout=5)
+
     def healthy(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+            return self._client.get("/health").status_code == 200
         except httpx.HTTPError:
             return False
 

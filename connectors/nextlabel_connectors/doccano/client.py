@@ -14,6 +14,7 @@ from nextlabel.errors import ProjectGone, ToolRejected, ToolUnavailable
 from nextlabel.labeling import ToolProjectId
 from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.addresses import checked_address
+from nextlabel_connectors.trusted import trusted
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -47,7 +48,9 @@ class DoccanoClient:
             raise ToolRejected(f"{project!r} is no project of doccano: give the number in its address (/projects/7).")
         self.project = project
         headers = {"Authorization": f"Token {access.token.strip()}", "Accept": "application/json"}
-        self._http = httpx.Client(base_url=f"{self.url}/v1", timeout=_TIMEOUT, headers=headers, transport=transport)
+        self._http = httpx.Client(
+            base_url=f"{self.url}/v1", timeout=_TIMEOUT, headers=headers, transport=transport, verify=trusted()
+        )
 
     def __repr__(self) -> str:
         return f"DoccanoClient({self.url!r}, {self.project!r})"

@@ -18,6 +18,7 @@ import orjson
 from nextlabel.errors import ToolRejected, ToolUnavailable
 from nextlabel.ports.tool import ToolAccess
 from nextlabel_connectors.addresses import checked_address
+from nextlabel_connectors.trusted import trusted
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 # An access token is good for 300 s; a new one is fetched while the old one still works.
@@ -72,7 +73,9 @@ class LabelStudioClient:
     ) -> None:
         self.url = checked_address(access.url, "Label Studio", 8080)
         self._credential = _Credential(access.token.strip(), clock)
-        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(
+            base_url=self.url, timeout=_TIMEOUT, transport=transport, verify=trusted(), follow_redirects=False
+        )
 
     def __repr__(self) -> str:
         return f"LabelStudioClient({self.url!r})"

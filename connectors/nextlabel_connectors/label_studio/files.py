@@ -23,6 +23,7 @@ import httpx
 from nextlabel.errors import FileUnavailable, ToolError
 from nextlabel.labeling import ToolProjectId
 from nextlabel_connectors.label_studio.client import LabelStudioClient
+from nextlabel_connectors.trusted import trusted
 
 _STORAGE = ("s3", "gs", "azure-blob")
 _PORTS = {"http": 80, "https": 443}
@@ -125,7 +126,7 @@ class _Reader:
         # No proxy of the environment: it would look the name up again.
         with (
             self._ended_in_time() as trace,
-            httpx.Client(trust_env=False) as http,
+            httpx.Client(trust_env=False, verify=trusted(by_environment=False)) as http,
             http.stream(
                 "GET",
                 url.copy_with(host=found[0]),

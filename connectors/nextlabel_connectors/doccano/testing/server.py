@@ -19,6 +19,7 @@ from nextlabel.errors import ConfigurationError, ToolUnavailable
 from nextlabel.testing.servers import TAIL, OwnServer, ending_with_us, made_once, version_in
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.doccano.testing.people import DoccanoPerson
+from nextlabel_connectors.trusted import trusted
 
 VENV_VARIABLE = "NEXTLABEL_DOCCANO_VENV"
 _DEFAULT_VENV = ".cache/doccano/venv"
@@ -79,7 +80,7 @@ class DoccanoServer(OwnServer):
         )
 
     def _answers(self) -> bool:
-        return httpx.get(f"{self.url}/v1/me", timeout=5.0).status_code == httpx.codes.FORBIDDEN
+        return httpx.get(f"{self.url}/v1/me", timeout=5.0, verify=trusted()).status_code == httpx.codes.FORBIDDEN
 
     @property
     def _python(self) -> Path:

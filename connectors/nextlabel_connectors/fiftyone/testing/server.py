@@ -20,6 +20,7 @@ from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.servers import TAIL, Lasting, end_group, ending_with_us, free_port
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel_connectors.fiftyone.process import FiftyOne
+from nextlabel_connectors.trusted import trusted
 
 VENV_VARIABLE = "NEXTLABEL_FIFTYONE_VENV"
 _DEFAULT_VENV = ".cache/fiftyone/venv"
@@ -112,7 +113,7 @@ class FiftyOneServer(Lasting):
 
     def _app_answers(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(self.app_url, timeout=5.0).is_success
+            return httpx.get(self.app_url, timeout=5.0, verify=trusted()).is_success
         return False
 
     def _environment(self) -> Mapping[str, str]:

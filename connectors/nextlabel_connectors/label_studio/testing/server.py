@@ -21,6 +21,7 @@ from nextlabel.ports.tool import ToolAccess
 from nextlabel.testing.servers import TAIL, OwnServer, ending_with_us, made_once, version_in
 from nextlabel_connectors.label_studio.testing.databases import Database, Postgres, Sqlite
 from nextlabel_connectors.label_studio.testing.people import LabelStudioPerson
+from nextlabel_connectors.trusted import trusted
 
 VENV_VARIABLE = "NEXTLABEL_LABEL_STUDIO_VENV"
 _DEFAULT_VENV = ".cache/label-studio/venv"
@@ -162,7 +163,7 @@ class LabelStudioServer(OwnServer):
         )
 
     def _answers(self) -> bool:
-        return httpx.get(f"{self.url}/health", timeout=5.0).is_success
+        return httpx.get(f"{self.url}/health", timeout=5.0, verify=trusted()).is_success
 
     def _copy_template(self) -> None:
         template = _template(self._venv, self._program, self._database)
