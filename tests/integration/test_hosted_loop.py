@@ -363,7 +363,7 @@ def test_an_edited_model_file_is_a_new_model_and_is_learned_with(team_of: TeamOf
     team.work(10)
     team.run()
     first = team.serving
-    file.write_text(file.read_text().replace("C=10", "C=1"))
+    file.write_text(file.read_text().replace("0.15", "0.2"))
     team.run()
     assert team.serving.version > first.version
     assert team.serving.labels_digest == first.labels_digest
