@@ -15,10 +15,19 @@ from postgres import NewStore
 LABELS = ("winter", "kitchen")
 
 
-@pytest.fixture(scope="module")
-def nextlabel(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> Iterator[Nextlabel]:
+@pytest.fixture(scope="session")
+def nextlabel_of_the_run(tmp_path_factory: pytest.TempPathFactory, new_store: NewStore) -> Iterator[Nextlabel]:
     with running(tmp_path_factory.mktemp("nextlabel"), NEXTLABEL_RECONCILE_SECONDS="15", **new_store()) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def nextlabel(nextlabel_of_the_run: Nextlabel) -> Iterator[Nextlabel]:
+    """The one that all share: three processes take many seconds to start. Projects of a module rest after it."""
+    yield nextlabel_of_the_run
+    parts = nextlabel_of_the_run.parts()
+    for connection in parts.connections.active():
+        parts.pausing.pause(connection.project)
 
 
 @pytest.fixture(scope="module")

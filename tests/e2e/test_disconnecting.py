@@ -24,6 +24,7 @@ from nextlabel.testing.servers import free_port
 from nextlabel.testing.waiting import wait_for
 from nextlabel_connectors.label_studio.testing import LabelStudioPerson, LabelStudioServer
 from nextlabel_connectors.label_studio.testing.people import single_choice
+from nextlabel_connectors.trusted import trusted
 
 MakeProject = Callable[..., int]
 VERSIONS = ("1661144695", "20240315", "2023", "v0001", "bert-v1", "0002")
@@ -58,17 +59,17 @@ def test_a_team_has_all_its_predictions_and_settings_after_thirty_labels_and_a_d
     before, theirs = state(owner, project), predictions(owner, project)
     assert len(theirs) == 240
 
-    done = nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=0.3", "window=20")
+    done = nextlabel.connect(project, label_studio.legacy_access, "quiet_seconds=2", "window=20")
     received = [one["message"] for one in findings(done) if one["level"] == "warning"]
     assert [
         ("'bert-v1' (40 predictions)" in one, "`nextlabel disconnect` puts it back" in one) for one in received
     ] == [(True, True)]
-    for labels in range(3, 31, 3):
-        for _ in range(3):
+    for labels in (10, 20, 30):
+        for _ in range(10):
             label_next(owner, project)
         wait_for(learned(nextlabel, project, labels))
     settings_pages.retrieve_predictions(project)
-    assert len(nextlabel.queues(project)) >= 11
+    assert len(nextlabel.queues(project)) >= 4
     assert predictions(owner, project).items() > theirs.items()
 
     printed = disconnect(nextlabel, project, "--predictions", "remove", "--json")
@@ -224,6 +225,6 @@ def serving_elsewhere(nextlabel: Nextlabel) -> Iterator[str]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=5).is_success
+        return httpx.get(f"{url}/health", timeout=5, verify=trusted()).is_success
     except httpx.HTTPError:
         return False
