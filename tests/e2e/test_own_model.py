@@ -82,6 +82,7 @@ def test_what_label_studio_does_not_take_of_a_models_predictions_costs_no_task_i
         owner.skip(task["id"])
 
 
+@pytest.mark.everything
 def test_a_fit_that_fails_is_told_and_annotators_go_on(
     nextlabel: Nextlabel, label_studio: LabelStudioServer, owner: LabelStudioPerson
 ) -> None:

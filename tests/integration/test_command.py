@@ -41,6 +41,7 @@ from nextlabel.storage.database.tables import connections
 from nextlabel.testing.waiting import CEILING_SECONDS
 from nextlabel.web import create_app
 from nextlabel.wiring import Parts
+from nextlabel_connectors.trusted import trusted
 from postgres import NewStore
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def listens_on(port: int) -> set[str]:
 def is_up(environ: Mapping[str, str], port: int) -> bool:
     """The backend answers and a worker waits for jobs."""
     try:
-        if not httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS).is_success:
+        if not httpx.get(f"http://127.0.0.1:{port}/health", timeout=CEILING_SECONDS, verify=trusted()).is_success:
             return False
     except httpx.TransportError:
         return False
@@ -136,7 +137,7 @@ def planted(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child outlives a parent that was killed with -9")
-@pytest.mark.parametrize("name", representing(["SIGINT", "SIGTERM", "SIGKILL"], {"SIGINT"}))
+@pytest.mark.parametrize("name", representing(["SIGINT", "SIGTERM", "SIGKILL"], {"SIGINT", "SIGKILL"}))
 def test_up_runs_everything_and_whatever_ends_it_leaves_nothing_behind(
     environ: dict[str, str], port: int, name: str, planted: Path, eventually: Callable[..., None]
 ) -> None:

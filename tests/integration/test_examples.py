@@ -11,6 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from everything import representing
+
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples"
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
@@ -28,7 +30,7 @@ def test_there_are_examples() -> None:
     assert set(EXAMPLES) >= {"customers", "digits_forest", "iris_committee", "twenty_queries"}
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", representing(EXAMPLES, {"customers", "digits_forest", "twenty_queries"}))
 def test_each_example_runs_as_a_script(name: str) -> None:
     done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -131,6 +131,11 @@ KINDS = {
     "document": Kind("pdf", document, "pypdf"),
 }
 every = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+films_left_out = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(one, id=name, marks=[pytest.mark.everything] * (name == "video")) for name, one in KINDS.items()],
+)
+"""Of every kind where films, which take longest to decode, differ from the others in nothing but the decoder."""
 with_a_library = pytest.mark.parametrize(
     "kind", [pytest.param(one, id=name) for name, one in KINDS.items() if one.library]
 )
@@ -182,7 +187,7 @@ def test_what_only_the_files_tell_is_learned_and_each_is_opened_once(kind: Kind,
     assert len(files.asked) == TASKS
 
 
-@every
+@films_left_out
 def test_of_two_files_it_is_learned_which_is_better(kind: Kind, tmp_path: Path) -> None:
     here = source(Files({f"/data/{n}": kind.file(n) for n in range(TASKS)}), tmp_path)
     evens, odds = ([n for n in range(TASKS) if is_odd(n) == odd] for odd in (False, True))
@@ -200,7 +205,7 @@ def test_of_two_files_it_is_learned_which_is_better(kind: Kind, tmp_path: Path) 
     assert np.mean([guess.label == label for guess, label in zip(guesses, labels[n:], strict=True)]) >= 0.85
 
 
-@every
+@films_left_out
 def test_a_file_that_cannot_be_had_is_tried_again_and_counts_from_then_on(kind: Kind, tmp_path: Path) -> None:
     files = Files({f"/data/{n}": kind.file(n) for n in range(4)})
     late = files.files.pop("/data/3")
@@ -215,7 +220,7 @@ def test_a_file_that_cannot_be_had_is_tried_again_and_counts_from_then_on(kind: 
     assert files.asked == ["/data/3"]
 
 
-@every
+@films_left_out
 def test_what_else_tasks_say_is_learned_beside_files_that_say_nothing(kind: Kind, tmp_path: Path) -> None:
     """As well as it was when files were not opened."""
     files = Files({f"/data/{n}": kind.file(n * 31) for n in range(TASKS)})  # all of one class
