@@ -9,6 +9,8 @@ AXE := .cache/axe-core-4.14.1/axe.min.js
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 export OMP_NUM_THREADS ?= 1
+# Tests start hundreds of processes, and each would compile nextlabel anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help house setup label-studio doccano fiftyone browser postgres demo test test-all test-versions check docs release format bench bench-guard bench-published bench-savings bench-kinds bench-scale bench-honesty bench-quality bench-stopping bench-pages faults lock clean
 
