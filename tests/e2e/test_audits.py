@@ -29,7 +29,7 @@ def test_audit_tasks_look_like_others_and_the_accuracy_is_measured_on_them(
     given += [label_next(owner, project)[0] for _ in range(_LABELS - _FIRST)]
     wait_for(learned(nextlabel, project, _LABELS))
     reserved = nextlabel.parts().reserves.tasks(ProjectId(str(project)))
-    assert len(reserved) == 60
+    assert len(reserved) == 40
     audited = len(reserved.intersection(given))
     assert 9 <= audited <= 32, "one in five"
 

@@ -80,7 +80,9 @@ def _tried(
 
 def _all_learned(nextlabel: Nextlabel, project: int, labels: int) -> bool:
     """Whether there is a version of so many labels, and the order of the version in service stands. On a busy machine
-    there are rounds between the labels, and the last version may be turned down."""
+    there are rounds between the labels, and the last version may be turned down, after which the one before orders the
+    tasks anew: the round must be over."""
     serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
     is_there = any(one.labels == labels for one in nextlabel.trained(project))
-    return is_there and serving is not None and nextlabel.queues(project)[0].model == serving.version
+    is_over = is_there and not nextlabel.redis().exists(f"nextlabel:lease:{project}")
+    return is_over and serving is not None and nextlabel.queues(project)[0].model == serving.version
