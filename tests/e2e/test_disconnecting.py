@@ -90,7 +90,7 @@ def test_a_disconnect_that_is_killed_while_it_removes_predictions_is_completed_b
 ) -> None:
     project = connected(700, "window=700")
     command = [sys.executable, "-m", "nextlabel", "disconnect", "--project", str(project), "--predictions", "remove"]
-    with subprocess.Popen(command, env=nextlabel._environ(), stdout=subprocess.DEVNULL) as killed:
+    with subprocess.Popen(command, env=nextlabel.environment(), stdout=subprocess.DEVNULL) as killed:
         wait_for(lambda: 0 < sum(owner.predictions_held(project).values()) < 700, why="for some to be removed")
         killed.send_signal(signal.SIGKILL)
     left = sum(owner.predictions_held(project).values())
@@ -123,7 +123,7 @@ def at_terminal(nextlabel: Nextlabel, command: str, answers: dict[str, str]) -> 
     """What a command shows to a person who has an answer to each of its questions."""
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "nextlabel", *command.split()]
-    environ = nextlabel._environ() | {"TERM": "dumb", "COLUMNS": "400"}
+    environ = nextlabel.environment() | {"TERM": "dumb", "COLUMNS": "400"}
     with subprocess.Popen(arguments, env=environ, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         shown, left = "", dict(answers)
@@ -214,7 +214,7 @@ def serving_elsewhere(nextlabel: Nextlabel) -> Iterator[str]:
     """The same installation at another port too."""
     port = free_port()
     command = [sys.executable, "-m", "nextlabel", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    environ = nextlabel._environ() | {"NEXTLABEL_WEB_WORKERS": "1"}
+    environ = nextlabel.environment() | {"NEXTLABEL_WEB_WORKERS": "1"}
     with subprocess.Popen(command, env=environ, start_new_session=True) as process:
         try:
             wait_for(lambda: process.poll() is None and answers(f"http://127.0.0.1:{port}"))

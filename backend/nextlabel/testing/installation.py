@@ -62,7 +62,7 @@ class Nextlabel:
                     str(self.port),
                     *self.arguments,
                 ],
-                env=self._environ(),
+                env=self.environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 preexec_fn=end_with_parent(),
@@ -105,7 +105,7 @@ class Nextlabel:
         """A `nextlabel` command against the same home."""
         return subprocess.run(  # noqa: S603 (our own command)
             [sys.executable, "-P", "-m", "nextlabel", *arguments],
-            env=self._environ() | environ,
+            env=self.environment() | environ,
             capture_output=True,
             text=True,
             timeout=CEILING_SECONDS,
@@ -114,15 +114,17 @@ class Nextlabel:
 
     def connect(self, project: int, access: ToolAccess, *options: str) -> subprocess.CompletedProcess[str]:
         """Without audit tasks among those that are ranked, unless an option asks for them."""
+        return self.command(*self.to_connect(project, access, *options))
+
+    def to_connect(self, project: int, access: ToolAccess, *options: str) -> tuple[str, ...]:
+        """What is typed to connect a project."""
         flags = [part for option in ("audit_share=0", *options) for part in ("--option", option)]
-        return self.command(
-            *("connect", "--url", access.url, "--token", access.token, "--project", str(project)),
-            *("--backend-url", self.url, "--json", *flags),
-        )
+        named = ("connect", "--url", access.url, "--token", access.token, "--project", str(project))
+        return (*named, "--backend-url", self.url, "--json", *flags)
 
     def parts(self) -> Parts:
         """A look into its state, as another process of the same home."""
-        self._parts = self._parts or build(Settings.from_env(self._environ()), EmbeddedRedis(self.home).url)
+        self._parts = self._parts or build(Settings.from_env(self.environment()), EmbeddedRedis(self.home).url)
         return self._parts
 
     def redis(self) -> redis.Redis:
@@ -140,7 +142,8 @@ class Nextlabel:
         found = json.loads(self.command("credentials", "--json").stdout)
         return httpx.Client(base_url=self.url, auth=(found["user"], found["password"]), timeout=CEILING_SECONDS)
 
-    def _environ(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Of its commands: this process's, without what concerns another installation."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("NEXTLABEL_", "LABEL_STUDIO", "REDIS_"))}
         return inherited | {"NEXTLABEL_HOME": str(self.home)} | self.environ
 
