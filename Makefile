@@ -80,14 +80,14 @@ postgres: ## Debian's PostgreSQL, for the tests of the label store on it; as roo
 	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; } || \
 	    { test -z "$(CI)" && echo "No PostgreSQL: install it, or the tests on it are skipped."; }
 
-IN_TWO_LANES = NEXTLABEL_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+IN_LANES = NEXTLABEL_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -n 3 --dist loadscope $(PYTEST_ARGS)
 EVERYTHING := -m '' --hypothesis-profile everything
 
 test: setup label-studio doccano fiftyone browser postgres ## What CI runs, with servers that it starts itself; DATABASE=postgresql for the label store there
-	$(IN_TWO_LANES)
+	$(IN_LANES)
 
 test-all: setup label-studio doccano fiftyone browser postgres ## Everything, with every database on PostgreSQL too, and each Label Studio: before an issue is resolved
-	$(IN_TWO_LANES) $(EVERYTHING)
+	$(IN_LANES) $(EVERYTHING)
 	NEXTLABEL_TEST_DATABASE=postgresql NEXTLABEL_TEST_LABEL_STUDIO=postgresql \
 	    $(BIN)/python -m pytest tests/contract/test_label_studio.py tests/e2e $(PYTEST_ARGS) $(EVERYTHING)
 	$(MAKE) --no-print-directory test-versions

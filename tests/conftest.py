@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-# Before numpy is loaded, here and in every process that a test starts: two lanes of tests are on two cores already.
+# Before numpy is loaded, here and in every process that a test starts: three lanes of tests are on two cores already.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 from collections.abc import Callable, Iterator

@@ -21,16 +21,16 @@ _TOOLS = {
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """What needs Label Studio begins at once in one process, beside which the others work off the rest, each tool in
-    one of them; the other half of it comes last, so that no process is left without work.
+    """What needs Label Studio begins at once, in two processes, beside which a third works off the rest, each tool in
+    one of them: tests of Label Studio wait much, and leave a processor to others meanwhile.
 
     pytest-xdist's own groups (3.8) have no effect under pytest 9.2.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        for lane in (_LABEL_STUDIO, _ANOTHER):
+        for lane in (_ANOTHER, _LABEL_STUDIO):
             if lane in self.workqueue:
-                self.workqueue.move_to_end(lane, last=lane == _ANOTHER)
+                self.workqueue.move_to_end(lane, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
