@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import re
 import zlib
@@ -20,6 +21,7 @@ from sqlalchemy import delete, select, update
 from werkzeug.test import TestResponse
 
 from integration.conftest import WORDS
+from integration.test_scores_of_others import connect
 from nextlabel.labeling import AnnotationId, QueueVersion, TaskId, ToolProjectId
 from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import Tool
@@ -416,6 +418,32 @@ def test_a_project_goes_by_the_title_that_people_gave_it_in_the_tool(team: Team,
     assert shown["title"] == f"Is it <b>spam</b>? {'!' * 300}"[:LONGEST_TITLE]
     for page in ("/projects", f"/projects/{team.project}"):
         assert "Is it &lt;b&gt;spam&lt;/b&gt;? !!!" in viewer.get(page).text
+
+
+@pytest.mark.every_database
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("a\x1b[31mred\x07\x9b\0 \u2028b", "a [31mred b"),
+        ("\u202egnp.exe\u2066 \ud800x", "gnp.exe x"),
+        ("\u05e9\u05dc\u200f \U0001f468\u200d\U0001f469", "\u05e9\u05dc\u200f \U0001f468\u200d\U0001f469"),
+        (" \n", ""),
+        ("\u200b\u2060\ufeff", ""),
+        ("x" * 100_000, "x" * LONGEST_TITLE),
+    ],
+)
+def test_a_title_stays_in_its_line_and_can_be_seen_from_the_first_time_that_it_is_read(
+    team: Team, viewer: Browser, title: str, kept: str
+) -> None:
+    """What turns the direction of writing would turn what stands beside it, and what cannot be seen is no link."""
+    team.import_mails(4)
+    team.tool.rename(team.at_tool, title)
+    connect(team)
+    assert team.parts.connections.get(team.project).title == kept
+    assert f">{html.escape(kept or team.project)}</a>" in viewer.get("/projects").text
+    team.tool.rename(team.at_tool, "another one")
+    team.parts.connections.note_title(team.project, title)
+    assert team.parts.connections.get(team.project).title == kept
 
 
 def test_the_histogram_its_table_and_the_class_balance_are_the_numbers_of_the_api(

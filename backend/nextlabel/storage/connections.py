@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ _SELECT = select(connections, tools.c.name, tools.c.kind, tools.c.url, tools.c.t
     tools, tools.c.name == connections.c.tool
 )
 LONGEST_TITLE = 200
+# Both sets of controls, what turns the direction of writing until it is ended, and halves of surrogate pairs, for which
+# PostgreSQL has no room, nor for NUL.
+_COMMANDS, _LONGEST_READ = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"), 10_000
 _UNSAFE, _LONGEST_ID = re.compile(r"[^A-Za-z0-9_.-]+"), 48
 _OF_A_PROJECT = [table for table in metadata.sorted_tables if "project" in table.c and table is not counters]
 
@@ -100,7 +104,7 @@ class SqlConnections:
         return [connection for connection in self.all() if connection.state == "active"]
 
     def save(self, connection: Connection) -> None:
-        """With its tool, which is made where it is new."""
+        """With its tool, which is made where it is new; of its title what `note_title` keeps."""
         tool, of = connection.tool, tools.c
         way = {"kind": tool.kind, "url": tool.access.url, "token": tool.access.token}
         with self._database.write() as sql:
@@ -129,7 +133,7 @@ class SqlConnections:
             return bool(sql.execute(update(connections).where(mine).values(state=new)).rowcount)
 
     def note_title(self, project: ProjectId, title: str) -> None:
-        """What people call it in the tool; its first `LONGEST_TITLE` characters are kept."""
+        """What people call it in the tool: `LONGEST_TITLE` characters of it that can be shown on one line."""
         mine = update(connections).where(connections.c.project == project)
         with self._database.write() as sql:
             sql.execute(mine.values(title=_as_title(title)))
@@ -234,14 +238,15 @@ def _row(connection: Connection) -> dict[str, object]:
         "state": connection.state,
         "before": None if connection.before is None else dict(connection.before),
         "addresses": list(connection.addresses),
-        "title": connection.title,
+        "title": _as_title(connection.title),
     }
 
 
 def _as_title(text: str) -> str:
-    """One line that every database keeps: PostgreSQL has no room for NUL, nor for half a surrogate pair."""
-    one_line = " ".join(text.replace("\0", " ").encode("utf-8", "replace").decode().split())
-    return one_line[:LONGEST_TITLE]
+    """One line that every database keeps and any page can show: without what commands a terminal or turns the direction
+    of what stands beside it. "" where nothing of it can be seen: nobody could find a link by it."""
+    one_line = " ".join(_COMMANDS.sub(" ", text[:_LONGEST_READ]).split())[:LONGEST_TITLE]
+    return one_line if any(unicodedata.category(one)[0] in "LNPS" for one in one_line) else ""
 
 
 def _tool(row: Row[Any]) -> Tool:
