@@ -279,6 +279,7 @@ class Parts:
             self.hosts,
             self.loop,
             self.open_connector,
+            self.turns.after_connecting,
         )
 
     @cached_property
@@ -295,6 +296,7 @@ class Parts:
             self.connections,
             self.store,
             self.models,
+            self.reserves,
             StoredSuspects(self.database),
             self.reviews,
             self.open_connector,

@@ -706,6 +706,24 @@ def test_what_comes_from_elsewhere_is_shown_as_it_is(connect: Callable[..., Resu
     assert re.search(r"problem .*\[/\]", shown)
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("relabel=yes", "'relabel' is 'yes': it must be auto or off."),
+        ("recall_target=nan", "it must be between 0.1 and 0.99."),
+        ("relable=auto", "Unknown option 'relable': known are"),
+        ("strategy=margn", "margn"),
+    ],
+)
+def test_what_is_wrong_with_an_option_itself_is_told_though_the_tool_is_down(
+    connect: Callable[..., Result], team: Team, option: str, words: str
+) -> None:
+    team.tool.take_down()
+    refused = connect("--option", option)
+    assert (refused.exit_code, words in refused.stderr) == (EXIT_CONFIGURATION, True), refused.output
+    assert "is down" in connect("--option", "of_another_release=").stderr
+
+
 @pytest.mark.every_database
 @pytest.mark.parametrize(
     "stored",

@@ -10,7 +10,7 @@ import pytest
 from integration.conftest import WORDS
 from integration.test_loop import STARS
 from integration.test_scores_of_others import connect
-from nextlabel.errors import SettingsError
+from nextlabel.errors import SettingsError, ToolRejected
 from nextlabel.labeling import LabelSchema, TaskId
 from nextlabel.loop.relabeling import EVERY, MOST_LABELS
 from nextlabel_connectors.memory import MemoryConnectorType
@@ -152,6 +152,74 @@ def test_audit_tasks_and_what_somebody_marked_as_the_truth_never_come_again(team
     team.parts.turns.take(team.project)
     assert len(coming(team)) >= 2
     assert not set(coming(team)) & audits
+
+
+def test_a_task_whose_label_was_withdrawn_stands_in_the_order_once_and_one_that_was_deleted_nowhere(
+    two: tuple[Team, list[TaskId]],
+) -> None:
+    team, _ = two
+    withdrawn, deleted, *_ = coming(team)
+    with team.tool.opened(team.at_tool) as it:
+        (annotation,) = it.rows[withdrawn].annotations
+    team.tool.withdraw(team.at_tool, annotation)
+    team.tool.delete_task(team.at_tool, deleted)
+    team.choose(relabel="auto", window=150)  # all open tasks have a place
+    for _ in range(2):
+        team.work(1)
+        team.parts.turns.take(team.project)
+        (order,) = team.parts.orders.announced(team.project, newest=1)
+        assert [order.window.count(task) for task in (withdrawn, deleted)] == [1, 0]
+        assert len(order.window) == len(set(order.window))
+    assert not {withdrawn, deleted} & set(team.parts.reviews.waiting(team.project))
+
+
+def test_where_the_tool_serves_begun_tasks_at_random_the_order_holds_none(
+    two: tuple[Team, list[TaskId]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team, _ = two
+    assert coming(team)
+    monkeypatch.setattr(MemoryConnector, "why_not_again", lambda self: "The project asks for 2 annotations per task.")
+    team.work(1)
+    team.parts.turns.take(team.project)
+    (order,) = team.parts.orders.announced(team.project, newest=1)
+    assert not [task for task in order.window if by_whom(team, task)]
+    assert (team.parts.reviews.waiting(team.project), set(wanted(team).values())) == ([], {1})
+
+
+def test_choosing_the_option_counts_at_once(two: tuple[Team, list[TaskId]]) -> None:
+    """Nobody has to wait for the next label, neither to have labeled tasks come again nor to be rid of them."""
+    team, _ = two
+    for _ in range(2):
+        connect(team, relabel="off")
+        assert (coming(team), team.parts.reviews.waiting(team.project)) == ([], [])
+        connect(team, relabel="auto")
+        assert coming(team)
+        assert sorted(coming(team)) == sorted(team.parts.reviews.waiting(team.project))
+
+
+def test_a_large_window_has_no_more_of_them_than_a_round_can_ask_for(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextlabel.loop.relabeling.MOST", 2)
+    team.choose(relabel="auto", window=100)
+    label_by_two(team, wrong=9)
+    assert len(coming(team)) == len(team.parts.reviews.waiting(team.project)) == 2
+
+
+def test_a_task_that_the_tool_refuses_keeps_no_other_from_coming(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, refused = MemoryConnector.ask_again, list[TaskId]()
+
+    def refusing(connector: MemoryConnector, task: TaskId, before: Mapping[str, object]) -> None:
+        if task in (refused or [task]):
+            refused[:] = [task]
+            raise ToolRejected("It is locked.")
+        ask(connector, task, before)
+
+    monkeypatch.setattr(MemoryConnector, "ask_again", refusing)
+    team.choose(relabel="auto", window=100)
+    label_by_two(team, wrong=9)
+    begun = set(team.parts.reviews.waiting(team.project))
+    assert set(coming(team)) == begun.difference(refused) != set()
 
 
 def test_with_one_annotator_none_comes(team: Team) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from integration.conftest import WORDS
+from integration.test_scores_of_others import connect
 from nextlabel.cli import EXIT_CONFIGURATION, cli
 from nextlabel.errors import ToolRejected
 from nextlabel.labeling import TaskId
@@ -156,6 +157,42 @@ def test_suspects_are_served_to_somebody_else_among_the_open_tasks_and_do_not_co
 
 def _all(team: Team) -> list[dict[str, Any]]:
     return [{"task": one.task} for one in team.parts.suspects.suspects.waiting(team.project)]
+
+
+@pytest.mark.parametrize("how", ["list", "queue", "tab"])
+def test_no_label_of_an_audit_task_is_suspected(team: Team, settings: Settings, how: str) -> None:
+    """To review only those that the model contradicts would make it look better than it is."""
+    tasks = team.import_mails(150)
+    team.choose(audit_share=0.4, suspects=how)
+    team.run()
+    audits = set(team.parts.reserves.tasks(team.project))
+    wrong = set(tasks[5:120:8])
+    for task in tasks[:120]:
+        label = team.truth[task]
+        team.tool.submit(team.at_tool, task, _OTHER[label] if task in wrong else label, "ann")
+    team.parts.turns.take(team.project)
+    assert len(wrong & audits) >= 3
+    found = listed(team, settings)
+    suspected = {TaskId(one["task"]) for one in found["suspects"]}
+    assert len(suspected & wrong) >= 3
+    assert found["labels"] == {"label": len(set(tasks[:120]) - audits)}
+    asked = {*team.parts.reviews.waiting(team.project), *team.tool.tabs(team.at_tool).get(TITLE, ())}
+    assert not (suspected | asked) & audits
+    assert bool(asked) == (how != "list")
+
+
+def test_choosing_how_they_are_reviewed_counts_at_once(flipped: tuple[Team, list[TaskId]]) -> None:
+    team, _ = flipped
+    connect(team, suspects="queue")
+    begun = team.parts.reviews.waiting(team.project)
+    assert begun
+    with team.tool.opened(team.at_tool) as it:
+        assert {task for task, row in it.rows.items() if row.wanted > 1} == set(begun)
+    connect(team, suspects="tab")
+    assert team.parts.reviews.waiting(team.project) == []
+    with team.tool.opened(team.at_tool) as it:
+        assert {row.wanted for row in it.rows.values()} == {1}
+    assert team.tool.tabs(team.at_tool)[TITLE] == {one["task"] for one in _all(team)}
 
 
 def test_where_no_review_is_wanted_any_more_none_is_served_though_nobody_labels(

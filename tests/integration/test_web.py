@@ -364,6 +364,23 @@ def test_an_unknown_path_and_a_wrong_method_are_answered_in_json(client: Client)
     error(client.get("/predict"), 405)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"relabel": "auto"}, "weighs single choices, and no control is one: choose off"),
+        ({"recall_class": "spam"}, "no control is a choice: set it to nothing"),
+        ({"recall_target": "nan"}, "'recall_target' is nan: it must be between 0.1 and 0.99"),
+    ],
+)
+@pytest.mark.parametrize("project", [ONE, STRANGER])
+def test_options_that_do_not_fit_the_labeling_config_are_refused_as_connect_refuses_them(
+    client: Client, parts: Parts, options: dict[str, object], words: str, project: ProjectId
+) -> None:
+    stars = '<View><Text name="text" value="$text"/><Rating name="stars" toName="text"/></View>'
+    assert words in error(client.setup(project, schema=stars, extra_params=options), 400)
+    assert parts.connections.get(ONE).options.in_force == SHOWN.in_force
+
+
 def test_a_labeling_config_without_anything_to_learn_is_refused_with_what_to_do(client: Client) -> None:
     response = client.setup(schema='<View><Image name="i" value="$i"/></View>')
     assert "nextlabel serve --model" in error(response, 400)

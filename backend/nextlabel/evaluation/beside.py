@@ -23,7 +23,9 @@ from nextlabel.labeling import KINDS, Label, Target
 from nextlabel.measures.target_predictions import NumberPredictions, SpanPredictions, TargetPredictions
 
 _FEWEST_FOR_ONE_LOOK = 50  # audit labels: a jackknife of fewer does not cover
-_MOST_KEPT, _MOST_NAMED = 100, 5  # classes
+MOST_KEPT = 100
+"""Classes of which figures are kept with a version: those with the most audit labels."""
+_MOST_NAMED = 5  # classes in a sentence
 _OF_CLASS, _RIGHT, _CLASSES = PREFIX + "class ", PREFIX + "right ", PREFIX + "classes"
 _LOW, _HIGH = " low", " high"
 
@@ -132,7 +134,7 @@ def _of_classes(target: Target, predicted: TargetPredictions, truth: Sequence[La
     labels = Counter(name for true, _ in pairs for name in true)
     right = Counter(name for true, given in pairs for name in true & given)
     classes = dict.fromkeys([*target.labels, *labels])
-    kept = nlargest(_MOST_KEPT, classes, key=lambda name: labels[name])
+    kept = nlargest(MOST_KEPT, classes, key=lambda name: labels[name])
     counts = {kind + _key(name): float(n[name]) for name in kept for kind, n in ((_OF_CLASS, labels), (_RIGHT, right))}
     return {_CLASSES: float(len(classes))} | counts
 

@@ -17,12 +17,14 @@ from math import ceil, log
 
 from scipy.special import betaincinv
 
+from nextlabel.errors import SettingsError
 from nextlabel.evaluation import accuracy
-from nextlabel.evaluation.beside import counts_by_class
-from nextlabel.labeling import counted
+from nextlabel.evaluation.beside import MOST_KEPT, counts_by_class
+from nextlabel.labeling import LabelSchema, counted
 
 _SURE = 0.95
 _MOST = 1_000_000  # audit tasks of the class, beyond which there is no use in a number
+_NAMED, _LONGEST_NAME = 10, 60  # labels in a message, and of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,28 @@ def why_not(metrics: Mapping[str, float], name: str) -> str:
     if not counts_by_class(metrics):
         return f"the recall of '{name}' is not measured yet: it takes {accuracy.FEWEST} audit labels"
     return (
-        f"the recall of '{name}' is not measured: it is none of the labels that are counted of each version; set "
-        "recall_class to the name of one"
+        f"the recall of '{name}' is not measured: it is none of the {MOST_KEPT} labels with the most audit tasks. "
+        "Where nobody can choose it any more, set recall_class to a label that people can choose"
     )
+
+
+def check_recall(name: str, schema: LabelSchema, hosted: str) -> None:
+    """Raises `SettingsError` where no recall of the class of that name, "" for none, can ever be measured. ``hosted``
+    is the team's own model, "" for nextlabel's."""
+    if not name:
+        return
+    nothing = "set it to nothing (`--option recall_class=`)"
+    if hosted:
+        raise SettingsError(
+            f"'recall_class' is measured of nextlabel's own models, and the project is learned by your own model "
+            f"'{hosted}': {nothing}."
+        )
+    choices = [one for one in schema.targets if one.kind in ("choice", "choices")]
+    labels = list(dict.fromkeys(label for one in choices for label in one.labels))
+    if not choices:
+        raise SettingsError(f"'recall_class' is a label that people choose, and no control is a choice: {nothing}.")
+    if name not in labels and not any(one.options for one in choices):
+        known = ", ".join(f"'{one[:_LONGEST_NAME]}'" for one in labels[:_NAMED]) + (" …" if labels[_NAMED:] else "")
+        raise SettingsError(
+            f"'recall_class' is '{name[:_LONGEST_NAME]}', which nobody can choose: name one of {known}, or {nothing}."
+        )

@@ -73,7 +73,7 @@ class Ordering:
     shards: Shards
     progress: Progress
     reviews: Callable[[], Sequence[TaskId]]
-    """Labeled tasks that are served once more."""
+    """Labeled tasks that are served once more for another reason than that it is worth it."""
     report: Callable[[str], None] = lambda failure: None
     """Called whenever tasks were ranked: with why the project's strategy did not order them, "" where it did."""
     report_again: Callable[[Sequence[TaskId]], None] = lambda tasks: None
@@ -131,8 +131,7 @@ class Ordering:
         ranking = Ranking(
             tuple(in_window(served, chosen.ranking.tasks, RankedTask(TaskId(""), 0.0))), chosen.ranking.strategy
         )
-        again = self._worth_again(chosen)
-        under_review = [task for task in self.reviews() if task not in set(again)]
+        again, under_review = self._once_more(chosen)
         ranking = with_reviews(with_reviews(ranking, again, AGAIN_EVERY), under_review)
         reviews = [*again, *under_review]
 
@@ -154,15 +153,29 @@ class Ordering:
             self.reserves.note_blank(project, served.blank - served.audits)
         return receipt
 
-    def _worth_again(self, chosen: _Chosen) -> Sequence[TaskId]:
-        """Labeled tasks that are to be labeled once more. They have their places from this order on; the tool serves
-        them once it is asked to (`nextlabel.service.reviewing`)."""
+    def _once_more(self, chosen: _Chosen) -> tuple[Sequence[TaskId], Sequence[TaskId]]:
+        """Labeled tasks that are to be labeled once more because that is worth it, and those under review for other
+        reasons. The former have their places from this order on; the tool serves them once it is asked to
+        (`nextlabel.service.reviewing`), which also ends the reviews that have no place here.
+
+        A task whose label was withdrawn is open: it stands among the open tasks or not at all. One that was deleted
+        stands nowhere.
+        """
         project, options = self.connection.project, self.connection.options
-        if options.relabel == "off" or not isinstance(self.connector, AsksAgain):
-            return []
-        again = worth_again(project, options, self.store, self.registry, self.reserves, chosen.predicted)
-        self.report_again(again)
-        return again
+        if not (options.serves_again and isinstance(self.connector, AsksAgain)):
+            return [], []
+        why_not = self.connector.why_not_again()
+        if why_not:
+            log.warning("project %s: the order holds no labeled task: %s", project, why_not)
+        again: Sequence[TaskId] = []
+        if options.relabel == "auto":
+            if not why_not:
+                again = worth_again(project, options, self.store, self.registry, self.reserves, chosen.predicted)
+            self.report_again(again)
+        waiting = [] if why_not or options.suspects != "queue" else self.reviews()
+        given = self.store.annotations_of(project, waiting)
+        labeled = {task for task, some in given.items() if any(not one.skipped for one in some)}
+        return again, [task for task in waiting if task in labeled.difference(again)]
 
     def _explain(self, version: QueueVersion, facts: Callable[[], OrderFacts]) -> None:
         """Keep why tasks stand where they do. The order stands: whatever fails here undoes nothing."""
@@ -223,12 +236,14 @@ class Ordering:
         return _Chosen(ranking, shown, choosing.failure, facts, predicted)
 
     def _name(self, read: Read, serving: ModelRecord, strategy: str) -> str:
-        """What tells the orders of one model apart: how they are ranked, and which guesses they show."""
+        """What tells the orders of one model apart: how they are ranked, what is among them, and which guesses they
+        show."""
         names = (
             read.workbench.ordered_by(strategy),
             read.pulled.outside.name if read.pulled.outside else "",
             serving.showing(self.connection.options).name,
             "without audits" if read.audits.off else "",
+            "with labeled tasks" if self.connection.options.relabel == "auto" else "",
         )
         return ", ".join(filter(None, names))[:_LONGEST_NAME]
 

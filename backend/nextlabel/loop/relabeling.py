@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from nextlabel.errors import ArtifactError
+from nextlabel.errors import ArtifactError, SettingsError
 from nextlabel.evaluation.given import FEWEST_SHARED, Values, by_target, latest_of
 from nextlabel.evaluation.reliability import Ratings
 from nextlabel.evaluation.suspects import FEWEST
 from nextlabel.evaluation.worth_again import Scores, activelab, worth_more
-from nextlabel.labeling import Annotation, ProjectId, TaskId
+from nextlabel.labeling import Annotation, LabelSchema, ProjectId, TaskId
 from nextlabel.labeling.ranking import Floats
 from nextlabel.learning.weights import weight_of
 from nextlabel.measures.out_of_fold import OutOfFold
@@ -31,8 +31,22 @@ EVERY = 10
 contradicts, and of hard tasks there are always more: without a bound few new tasks would be labeled, and to whoever
 labeled these tasks the window would be as much shorter. On Wall-robot its free choice is worth a hundredth of the
 accuracy beside new tasks alone (docs/benchmarks.md)."""
+MOST = 50
+"""Of a project at a time. A larger window does not have more: each of them takes the tool two requests in a round."""
 MOST_LABELS = 3
 """Of a task, of different people: a third decides between two, and a fourth could undo that."""
+
+
+def check_relabel(schema: LabelSchema, hosted: str) -> None:
+    """Raises `SettingsError` where no labeled task can be weighed against new ones. ``hosted`` is the team's own model,
+    "" for nextlabel's."""
+    if hosted:
+        raise SettingsError(
+            f"'relabel' is auto, which goes by what nextlabel's own models predict, and the project is learned by your "
+            f"own model '{hosted}': choose off."
+        )
+    if not any(one.kind == "choice" for one in schema.targets):
+        raise SettingsError("'relabel' is auto, which weighs single choices, and no control is one: choose off.")
 
 
 def worth_again(
@@ -61,7 +75,9 @@ def worth_again(
     scored = [_scores(kept, given.get(name, {}), one) for name, (kept, one) in choices.items()]
     left_out = reserves.tasks(project, list(latest))
     may_come = {
-        task for task, some in latest.items() if task not in left_out and _may_come(some, annotated[task], choices)
+        task
+        for task in latest
+        if task not in left_out and _may_come([given.get(name, {}).get(task, {}) for name in choices], annotated[task])
     }
     return _chosen([one for one in scored if one is not None], may_come)
 
@@ -75,17 +91,18 @@ def _out_of_fold(project: ProjectId, registry: ModelRegistry) -> Mapping[str, Ou
     return kept[1] if kept else {}
 
 
-def _may_come(given: Mapping[str, Annotation], everything: Sequence[Annotation], targets: Collection[str]) -> bool:
-    """Whether a task may be labeled once more: it is not settled, by people who agree or by a mark of the truth, and
-    all who labeled it are known, so that it is asked of somebody else."""
-    labels = [{one.labels[name] for one in given.values() if name in one.labels} for name in targets]
-    settled = len(given) > 1 and all(len(some) <= 1 for some in labels)
-    marked = any(one.ground_truth for one in everything)
-    return len(given) < MOST_LABELS and all(one.by for one in everything) and not (settled or marked)
+def _may_come(labels: Sequence[Mapping[str, object]], annotations: Sequence[Annotation]) -> bool:
+    """Whether a task may be labeled once more, given by target what each person chose: it is not settled, by people who
+    agree or by a mark of the truth, and all who labeled it are known, so that it is asked of somebody else."""
+    people = {one.by for one in annotations}
+    settled = len(people) > 1 and all(len(set(some.values())) <= 1 for some in labels)
+    marked = any(one.ground_truth for one in annotations)
+    return len(people) < MOST_LABELS and all(people) and not (settled or marked)
 
 
 def _scores(kept: OutOfFold, values: Values, new: ChoicePredictions) -> tuple[Mapping[TaskId, float], Floats] | None:
-    """Of the labeled tasks and of the new ones, about one target; None where too few labels are known."""
+    """Of the labeled tasks and of the new ones, about one target; None where too few labels are known, or only one can
+    be chosen."""
     predicted = kept.predicted
     if not isinstance(predicted, ChoicePredictions) or list(predicted.classes) != list(new.classes):
         return None
@@ -97,7 +114,7 @@ def _scores(kept: OutOfFold, values: Values, new: ChoicePredictions) -> tuple[Ma
         for who, value in values.get(task, {}).items()
         if value in column
     ]
-    if len(labels) < FEWEST:
+    if len(labels) < FEWEST or len(column) < 2:
         return None
     of_rows, of_people, of_labels = np.array(labels).T
     rows, tasks = np.unique(of_rows, return_inverse=True)
@@ -114,4 +131,5 @@ def _chosen(scored: Sequence[tuple[Mapping[TaskId, float], Floats]], may_come: C
     if not lowest:
         return []
     tasks, new = list(lowest), np.min([new for _, new in scored], axis=0)
-    return [tasks[row] for row in worth_more(Scores(np.array([lowest[task] for task in tasks]), new), EVERY)]
+    rows = worth_more(Scores(np.array([lowest[task] for task in tasks]), new), EVERY)
+    return [tasks[row] for row in rows[:MOST]]

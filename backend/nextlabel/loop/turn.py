@@ -300,7 +300,7 @@ class ActiveLearning:
             self._strategy,
             self._shards,
             progress,
-            partial(self._reviews.waiting, connection.project),
+            partial(self._reviews.in_doubt, connection.project),
             report,
             report_again,
         )

@@ -170,6 +170,9 @@ class LabelStore(Protocol):
     def annotated(self, project: ProjectId) -> Sequence[tuple[Task, tuple[Annotation, ...]]]:
         """Tasks with every annotation on them that was not skipped, oldest first, in a stable order."""
 
+    def annotations_of(self, project: ProjectId, tasks: Collection[TaskId]) -> Mapping[TaskId, tuple[Annotation, ...]]:
+        """Every annotation on each of these tasks, skipped ones too."""
+
     def open(self, project: ProjectId) -> Sequence[Task]:
         """Tasks that nobody has labeled, and that somebody at work has not skipped, in a stable order."""
 
@@ -448,8 +451,8 @@ class Fences(Protocol):
 class Reviews(Protocol):
     """Labeled tasks that the tool was asked to serve once more."""
 
-    def waiting(self, project: ProjectId) -> Sequence[TaskId]:
-        """Those of which that has not ended."""
+    def in_doubt(self, project: ProjectId) -> Sequence[TaskId]:
+        """Those of which that has not ended, but for those that an order chose, as worth another label."""
 
 
 class ModelRegistry(Protocol):

@@ -29,9 +29,7 @@ from nextlabel.labeling import (
     ToolProjectId,
 )
 from nextlabel.labeling.ranking import Floats
-from nextlabel.learning.confidence import check_confidence, without
 from nextlabel.learning.predictions import overall_probabilities, overall_uncertainty, predictions_of, utilities_of
-from nextlabel.learning.weights import check_weights
 from nextlabel.measures import uncertainty
 from nextlabel.measures.target_predictions import TargetPredictions
 from nextlabel.options import ProjectOptions
@@ -49,7 +47,7 @@ from nextlabel.ports.state import (
 from nextlabel.ports.strategy import QueryStrategy
 from nextlabel.ports.tool import ConnectorType
 from nextlabel.service.model_cache import InService, ModelCache
-from nextlabel.strategies.needs import check_project
+from nextlabel.service.option_checks import CHECKED, check_options
 
 log = logging.getLogger("nextlabel.service.answering")
 
@@ -58,9 +56,6 @@ _MOST_KNOWN = 1_000  # projects of which something is kept for that long
 _UNTRAINED = QueueVersion("nextlabel-untrained")
 _NO_SCHEMA = LabelSchema(())
 _NO_PROJECT = ProjectId("")
-_CHECKED = frozenset(
-    ("strategy", "model", "weights", "uncertainty_from", "confidence")
-)  # options that must suit the labeling config
 
 Asked = TypeVar("Asked")
 Known = TypeVar("Known")
@@ -202,10 +197,10 @@ class Service:
         try:
             connection = self._connections.get(self._project(tools, request.project))
         except NotConnected:
-            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=_CHECKED)
+            self._check(ProjectOptions().updated(request.options or {}), request.schema, chosen=CHECKED)
             return _UNTRAINED
         options = connection.options.updated(request.options or {})
-        self._check(options, request.schema, chosen=_CHECKED & set(request.options or ()))
+        self._check(options, request.schema, chosen=CHECKED & set(request.options or ()))
         if options != connection.options:
             self._connections.save(replace(connection, options=options))
             self._connection.forget(connection.project)
@@ -217,13 +212,7 @@ class Service:
         hosted = self._hosts.chosen(options.model)
         if not hosted:
             schema.check_learnable()
-        if not {"strategy", "model", "uncertainty_from"}.isdisjoint(chosen):
-            says_how_unsure = options.uncertainty_from or hosted
-            check_project(self._strategy(options.strategy), options.strategy, schema, says_how_unsure)
-        if "confidence" in chosen:
-            check_confidence(options.confidence, schema, options.ordered)
-        if not {"weights", "model"}.isdisjoint(chosen):
-            check_weights(options.weights, without(schema, options.confidence), hosted)
+        check_options(options, schema, hosted, self._strategy, chosen=chosen)
 
     def predict(self, tools: Tools, request: PredictRequest) -> tuple[QueueVersion, list[Prediction | None]]:
         """One prediction per task of the request, None for a task that could not be read."""

@@ -15,9 +15,8 @@ from nextlabel.hosting.hosts import Hosts
 from nextlabel.jobs.circuits import ToolCircuits, is_same
 from nextlabel.jobs.job_queue import RqJobQueue
 from nextlabel.labeling import RECORDINGS, LabelSchema, ProjectId, QueueVersion, ToolProjectId
-from nextlabel.learning.confidence import check_confidence, weighed_how, without
-from nextlabel.learning.weights import check_weights
-from nextlabel.loop.turn import ActiveLearning
+from nextlabel.learning.confidence import weighed_how, without
+from nextlabel.loop.turn import ActiveLearning, Round
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, Tool
 from nextlabel.ports.tool import (
@@ -41,6 +40,7 @@ from nextlabel.ports.tool import (
     ToolSetting,
     versions_held,
 )
+from nextlabel.service.option_checks import CHECKED, check_options
 from nextlabel.service.overview import pre_annotations
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.fences import StoredFences
@@ -48,7 +48,6 @@ from nextlabel.storage.findings import StandingFindings
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.strategies import finding
-from nextlabel.strategies.needs import check_project
 
 _LONGEST_NAME, _NAMED = 60, 10  # of a control or a version, in a message, and how many
 _WAIT_FOR_LEASE_SECONDS = 600  # a turn takes seconds, and minutes on a machine that is busy with other things
@@ -98,6 +97,8 @@ class Connecting:
     hosts: Hosts
     loop: ActiveLearning
     open_connector: Callable[[Connection], Connector]
+    after_turn: Callable[[Round], None]
+    """Called with the turn that `connect` takes, under its lease: what the options want of it is done at once."""
 
     def connect(
         self, typed: Wanted, changes: Mapping[str, object], *, report: Report, progress: Progress
@@ -107,27 +108,29 @@ class Connecting:
         Where there is a problem the project is left as it was. Raises `SettingsError`, `SchemaError` and what the
         connector raises before anything is kept.
         """
+        # What is wrong in itself is refused first: a tool that is down would hide it until it is up again. A name that
+        # is to be removed may be that of an option that only another release has.
+        _options(ProjectOptions(set_aside=dict.fromkeys(changes, "")), changes)
         new = Connection(ProjectId(""), Tool("", typed.kind, typed.access), typed.at_tool)
         connector = self.open_connector(new)
-        schema = connector.label_schema()  # wrong address, token, project: refused before all else
+        schema = connector.label_schema()  # wrong address, token, project: refused before all that is about it
         tool, moved_from = self._tool(typed)
         known = self.connections.at([tool.name], typed.at_tool)
         project = known.project if known else self.connections.new_id(tool.name, typed.at_tool)
         wanted = replace(new, project=project, tool=tool, callback_url=typed.callback_url)
-        wanted = replace(wanted, options=_options(known, changes))
+        wanted = replace(wanted, options=_options(known.options if known else ProjectOptions(), changes))
         hosted = self.hosts.chosen(wanted.options.model)
         if not hosted:
             schema.check_learnable()
         elif not isinstance(connector, MLBackendWords):
             self.hosts.check_without_words(hosted, schema, wanted.options.parameters)
-        strategy = wanted.options.strategy
-        check_project(finding.make(strategy), strategy, schema, wanted.options.uncertainty_from or hosted)
+        # A class that the labeling config no longer has keeps nobody from connecting: `status` says so.
+        chosen = CHECKED.difference({"recall_class"}.difference(changes))
+        check_options(wanted.options, schema, hosted, finding.make, chosen=chosen)
         confidence = wanted.options.confidence
-        check_confidence(confidence, schema, wanted.options.ordered)
         learned = without(schema, confidence)
-        check_weights(wanted.options.weights, learned, hosted)
         _check_scores(connector, wanted.options.uncertainty_from, our_versions(self.orders, project))
-        _check_reviews(connector, wanted, learned, hosted)
+        _check_reviews(connector, wanted)
         if moved_from:
             report.add(Finding("done", f"The tool moved from {moved_from} to {tool.access.url}."))
         for found in (*_learned_how(learned, hosted), *_weighed_how(confidence, schema, hosted)):
@@ -148,6 +151,7 @@ class Connecting:
         self.findings.replace(project, ())
         with waiting_lease(self.job_queue, project):
             done = self.loop.run(project, self.fences.next(project), progress)
+            self.after_turn(done)
         for topic, news in done.findings().items():
             self.findings.replace(project, news, topic)
         for topic in (FIELDS, BLANK, STRATEGY, SCORES):
@@ -240,7 +244,8 @@ class Connecting:
             report.add(found)
         # While it was introduced the tool may have sent options of its own; what was typed wins.
         latest = self.connections.known(project)
-        self.connections.save(replace(wanted, options=_options(latest, changes)))
+        options = _options(latest.options if latest else ProjectOptions(), changes)
+        self.connections.save(replace(wanted, options=options))
         return True
 
 
@@ -318,8 +323,8 @@ def _learned_how(schema: LabelSchema, hosted: str) -> Iterator[Finding]:
     yield from _learned_by_metadata(schema)
 
 
-def _check_reviews(connector: Connector, wanted: Connection, schema: LabelSchema, hosted: str) -> None:
-    """Raises `SettingsError` where labeled tasks are to be served once more, and that cannot be."""
+def _check_reviews(connector: Connector, wanted: Connection) -> None:
+    """Raises `SettingsError` where labeled tasks are to be served once more, and the tool cannot do that."""
     options = wanted.options
     if options.serves_again and not isinstance(connector, AsksAgain):
         name, instead = ("suspects", "list") if options.suspects == "queue" else ("relabel", "off")
@@ -327,13 +332,6 @@ def _check_reviews(connector: Connector, wanted: Connection, schema: LabelSchema
             f"'{name}' is {getattr(options, name)}, and {wanted.tool.kind} serves nobody a labeled task once more: "
             f"choose {instead}."
         )
-    if options.relabel == "auto" and hosted:
-        raise SettingsError(
-            f"'relabel' is auto, which goes by what nextlabel's own models predict, and the project is learned by your "
-            f"own model '{hosted}': choose off."
-        )
-    if options.relabel == "auto" and not any(one.kind == "choice" for one in schema.targets):
-        raise SettingsError("'relabel' is auto, which weighs single choices, and no control is one: choose off.")
 
 
 def _reviewed_how(connector: Connector, options: ProjectOptions) -> Iterator[Finding]:
@@ -382,7 +380,7 @@ def waiting_lease(
         time.sleep(0.2)
 
 
-def _options(known: Connection | None, changes: Mapping[str, object]) -> ProjectOptions:
-    options = (known.options if known else ProjectOptions()).updated(changes)
+def _options(before: ProjectOptions, changes: Mapping[str, object]) -> ProjectOptions:
+    options = before.updated(changes)
     finding.make(options.strategy)
     return options

@@ -99,7 +99,7 @@ class Reviewing:
         left = set(begun).difference(ended)
         for task in left:
             if connector.as_it_is(task) == begun[task].before:  # whoever noted it came no further
-                connector.ask_again(task, begun[task].before)
+                _ask(project, connector, task, begun[task].before)
         under_review = set(self.reviews.waiting(project))  # for another reason, or because the tool does not let it go
         new = [task for task in wanted if task not in under_review][: max(0, at_a_time - len(left))]
         given = self.store.annotations_of(project, new)
@@ -107,7 +107,7 @@ class Reviewing:
             if (before := connector.as_it_is(task)) is not None:
                 # First: whatever happens then, it can be put back.
                 self.reviews.begin(project, task, Review(reason, before, _people(given.get(task, ()))))
-                connector.ask_again(task, before)
+                _ask(project, connector, task, before)
 
     def _end(self, project: ProjectId, connector: AsksAgain, begun: Mapping[TaskId, Review]) -> Iterator[str]:
         """Have these reviewed no more; a complaint for each that the tool does not let go, and which stays noted."""
@@ -118,6 +118,14 @@ class Reviewing:
                 yield f"Task {task} stays under review: {error}"
             else:
                 self.reviews.end(project, task)
+
+
+def _ask(project: ProjectId, connector: AsksAgain, task: TaskId, before: Mapping[str, object]) -> None:
+    """A task that the tool refuses keeps no other from being served once more."""
+    try:
+        connector.ask_again(task, before)
+    except ToolRejected as error:
+        log.warning("project %s: task %s is not served once more: %s", project, task, error)
 
 
 def _people(given: Sequence[Annotation]) -> int:

@@ -1,13 +1,14 @@
 """Which labels of a project are likely wrong, and the tab of the tool in which people review them.
 
-Nothing is relabeled. The worker finds them after each round that has learned something, from what models predicted that
-had not seen the labels; whoever asks reads what was found.
+Nothing is relabeled. Audit tasks stay out of it: to review only those labels that the model contradicts, and to see
+what it says instead, makes it look better than it is. The worker finds them after each round that has learned
+something, from what models predicted that had not seen the labels; whoever asks reads what was found.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -33,6 +34,7 @@ from nextlabel.storage.actions import StoredActions
 from nextlabel.storage.connections import SqlConnections
 from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
+from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.reviews import SUSPECTED, StoredReviews
 from nextlabel.storage.suspects import StoredSuspects, Suspect
 
@@ -65,6 +67,7 @@ class Suspects:
     connections: SqlConnections
     store: SqlLabelStore
     models: StoredModels
+    reserves: StoredReserves
     suspects: StoredSuspects
     reviews: StoredReviews
     open_connector: Callable[[Connection], Connector]
@@ -171,7 +174,8 @@ class Suspects:
 
     def _found(self, project: ProjectId, record: ModelRecord, by_target: Mapping[str, OutOfFold]) -> SuspectsReport:
         """Found anew, and kept."""
-        found = [one for name, kept in by_target.items() for one in _of_target(name, kept, record)]
+        audits = self.reserves.tasks(project)
+        found = [one for name, kept in by_target.items() for one in _of_target(name, kept, record, audits)]
         annotated = self.store.annotations_of(project, {one.task for one in found})
         still = [one for one in found if _stands(one, labels_in_force(annotated.get(one.task, ())), by_target)]
         latest = {task: max(one.updated_at for one in given) for task, given in annotated.items() if given}
@@ -179,7 +183,7 @@ class Suspects:
         labels = {name: len(kept.tasks) for name, kept in by_target.items()}
         return SuspectsReport(
             record.version,
-            {name: n for name, n in labels.items() if n >= FEWEST},
+            {name: len(set(by_target[name].tasks) - audits) for name, n in labels.items() if n >= FEWEST},
             {name: n for name, n in labels.items() if n < FEWEST},
             self.suspects.waiting(project),
             self.suspects.counted(project).reviewed,
@@ -187,11 +191,11 @@ class Suspects:
         )
 
 
-def _of_target(name: str, kept: OutOfFold, record: ModelRecord) -> Iterator[Suspect]:
+def _of_target(name: str, kept: OutOfFold, record: ModelRecord, left_out: Collection[TaskId]) -> Iterator[Suspect]:
     """The most doubtful first."""
     truth = _truth(name, kept, record)
     doubts = doubts_of(kept.predicted, truth)
-    worst = doubts.worst[:MOST] if doubts else []
+    worst = [row for row in doubts.worst if kept.tasks[row] not in left_out][:MOST] if doubts else []
     guesses = kept.predicted.of(worst).guesses(name) if worst else []
     for row, guess in zip(worst, guesses, strict=True):
         yield _suspect(name, kept.tasks[row], truth[row], guess.label, doubts, row)  # type: ignore[arg-type]

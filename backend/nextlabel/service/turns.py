@@ -157,10 +157,7 @@ class Turns:
             self.rounds.add(project, seconds, summary, failed=bool(done.failure), waited=waited, kind=kind)
         if done.trained:  # labels came, perhaps without a webhook
             self.job_queue.note_work(project)
-            self.suspects.after_round(project)
-        self.reviewing.after_turn(project, learned=bool(done.trained), again=done.again)
-        if done.changed:
-            self.annotators.after_round(project, learned=bool(done.trained))
+        self._follow_up(done, learned=bool(done.trained))
         if done.receipt or done.trained or self.may_clear(project):  # a version that was turned down leaves files too
             self.job_queue.request_pruning(project)
         with suppress(ToolUnavailable, NotConnected):  # the next turn will find it
@@ -169,6 +166,17 @@ class Turns:
             self.upkeep.note_drift(connection)
         self.notes.after_round(done)
         return summary
+
+    def after_connecting(self, done: Round) -> None:
+        """What follows a turn whose project may have other options than before: all is found anew."""
+        self._follow_up(done, learned=True)
+
+    def _follow_up(self, done: Round, *, learned: bool) -> None:
+        if learned:
+            self.suspects.after_round(done.project)
+        self.reviewing.after_turn(done.project, learned=learned, again=done.again)
+        if done.changed or learned:
+            self.annotators.after_round(done.project, learned=learned)
 
     def _waited(self) -> float | None:
         """For how many seconds whoever asked for this round has waited; labels that came since wait for the next."""

@@ -50,4 +50,8 @@ class StoredReviews:
         return {TaskId(row.task): Review(row.reason, row.before, row.people) for row in rows}
 
     def waiting(self, project: ProjectId) -> Sequence[TaskId]:
+        """Those that have not ended, for whatever reason."""
         return list(self.begun(project))
+
+    def in_doubt(self, project: ProjectId) -> Sequence[TaskId]:
+        return [task for task, one in self.begun(project).items() if one.reason != WORTH]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from nextlabel.errors import SettingsError
 from nextlabel.evaluation import accuracy, beside
-from nextlabel.evaluation.recall import Recall, fewest, lower, of_version, why_not
-from nextlabel.labeling import Input, Target
+from nextlabel.evaluation.recall import Recall, check_recall, fewest, lower, of_version, why_not
+from nextlabel.labeling import Input, LabelSchema, Target
+from nextlabel.labeling.scales import Scale
 from nextlabel.measures.target_predictions import ChoicePredictions
 
 SHARES = st.floats(0.1, 0.99)
@@ -93,10 +96,41 @@ def test_it_is_read_from_what_is_kept_of_a_version_whatever_the_class_is_called(
     assert of_version(metrics, "fraud. of 10 %", 0.5) == Recall("fraud. of 10 %", "kind", 0.5, 5, 10, 40)
     assert of_version(metrics, "never", 0.5) == Recall("never", "kind", 0.5, 0, 0, 40)
     assert of_version(metrics, "frau", 0.5) is None
-    assert "set recall_class to the name of one" in why_not(metrics, "frau")
+    assert "set recall_class to a label that people can choose" in why_not(metrics, "frau")
     assert "it takes 10 audit labels" in why_not({}, "fraud")
     other = {name.replace("kind.", "topic."): 1.0 if " fraud" in name else n for name, n in metrics.items()}
     found = of_version(metrics | other, "fraud. of 10 %", 0.5)
     assert found is not None
     assert found.target == "topic", "of several, the one that is known to be worst"
     assert found.low == pytest.approx(0.05)
+
+
+CHOICE = Target("label", "choice", (Input("text"),), ("fraud", "other"))
+TOPICS = Target("topics", "choices", (Input("text"),), tuple(f"topic {n}" for n in range(30)))
+OFFERED = Target("answer", "choice", (Input("text"),), options="answers")
+STARS = Target("stars", "number", (Input("text"),), scale=Scale(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "hosted", "words"),
+    [
+        ("Fraud", (CHOICE, STARS), "", "'Fraud', which nobody can choose: name one of 'fraud', 'other', or set it"),
+        ("x", (CHOICE, TOPICS), "", "'topic 7' …, or set it to nothing (`--option recall_class=`)."),
+        ("x" * 300, (CHOICE,), "", f"'{'x' * 60}', which"),
+        ("fraud", (STARS,), "", "no control is a choice: set it to nothing"),
+        ("fraud", (CHOICE,), "sentiment", "learned by your own model 'sentiment': set it to nothing"),
+    ],
+)
+def test_a_class_whose_recall_can_never_be_measured_is_refused_with_those_there_are(
+    name: str, targets: tuple[Target, ...], hosted: str, words: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        check_recall(name, LabelSchema(targets), hosted)
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "hosted"),
+    [("fraud", (STARS, CHOICE), ""), ("topic 29", (TOPICS,), ""), ("any", (OFFERED,), ""), ("", (STARS,), "sentiment")],
+)
+def test_a_class_that_people_can_choose_and_none_are_taken(name: str, targets: tuple[Target, ...], hosted: str) -> None:
+    check_recall(name, LabelSchema(targets), hosted)
