@@ -139,7 +139,10 @@ class TargetsWorkbench:
         """Fit every target's estimator, and judge the model against the one in service."""
         learned: dict[str, Learned] = {}
         fitted: dict[str, Fitted] = {}
-        folds_kept, folds_anew = False, self._is_contradicted(anchor)
+        by_anchor = [] if anchor is None else list(self._unseen(anchor))
+        # Then it is to be known at once what the labels that are new to the anchor do to a model.
+        folds_anew = anchor is not None and contradicted(*new_answers(anchor, by_anchor, self._audits))
+        folds_kept = False
         for target in self.schema.targets:
             encoder = self._encoder(target)
             examples = self._examples(target, encoder)
@@ -163,7 +166,7 @@ class TargetsWorkbench:
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
         misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
-        promotion = sanity_first(found, self._judge(champion, anchor, fitted, misses))
+        promotion = sanity_first(found, self._judge(champion, anchor, by_anchor, fitted, misses))
         if folds_kept:  # they have not seen the newest labels: that these do no harm is not known yet
             promotion = replace(promotion, anchors=False)
         figures = metrics | sanity.figures_of(found)
@@ -309,14 +312,20 @@ class TargetsWorkbench:
         return dict(zip([labeled[row] for row in rows], misses.tolist(), strict=True))
 
     def _judge(
-        self, champion: Champion | None, anchor: Champion | None, fitted: Mapping[str, Fitted], misses: Misses
+        self,
+        champion: Champion | None,
+        anchor: Champion | None,
+        by_anchor: Sequence[Unseen],
+        fitted: Mapping[str, Fitted],
+        misses: Misses,
     ) -> Promotion:
-        """By the labels of all targets that the model in service has not seen, and those of audit tasks alone."""
+        """By the labels of all targets that the model in service has not seen, and those of audit tasks alone;
+        ``by_anchor`` is what the anchor predicts of those that it has not seen."""
         if champion is None or not champion.same_kind:
             return Promotion(True, "the first model of this labeling config")
         if not isinstance(champion.model, ProjectModel):
             return Promotion(True, "the model in service is lost, damaged or of another release")
-        by_champion = list(self._unseen(champion))
+        by_champion = by_anchor if anchor is champion else list(self._unseen(champion))
         everywhere = rivals(by_champion, fitted, self.labels, lambda target, predicted, true: predicted.losses(true))
         promotion = judge(everywhere.candidate, everywhere.rival)
         if not self._audits:
@@ -324,7 +333,6 @@ class TargetsWorkbench:
         in_service = rivals(by_champion, fitted, self._audits, misses_of)
         if anchor is None:
             return audited(promotion, None, in_service)
-        by_anchor = by_champion if anchor is champion else list(self._unseen(anchor))
         of_anchor, of_champion = (
             known_misses(version, unseen, self._audits)
             for version, unseen in ((anchor, by_anchor), (champion, by_champion))
@@ -354,10 +362,6 @@ class TargetsWorkbench:
             some = self._unlabeled[: accuracy.MOST_UNLABELED]
             self._encoded_unlabeled[key] = encoder.encode(some, self.source)
         return self._encoded_unlabeled[key]
-
-    def _is_contradicted(self, anchor: Champion | None) -> bool:
-        """Whether it is to be known at once what labels new to the anchor do to a model."""
-        return anchor is not None and contradicted(*new_answers(anchor, list(self._unseen(anchor)), self._audits))
 
     def _last_fit(self, target: Target, encoder: Encoder, tasks: Sequence[Task], *, folds_anew: bool) -> LastFit | None:
         if self.source.fits is None:

@@ -19,7 +19,7 @@ from nextlabel.features.model_folders import NO_EMBEDDINGS, Embeddings
 from nextlabel.features.source import Source
 from nextlabel.features.work import InPlace, Progress, Shards
 from nextlabel.hosting.hosts import Hosts
-from nextlabel.labeling import Label, ModelVersion, ProjectId, Task, TaskId, counted
+from nextlabel.labeling import Label, LabelSchema, ModelVersion, ProjectId, Task, TaskId, counted
 from nextlabel.learning.fields import missing_fields
 from nextlabel.learning.outside import Outside
 from nextlabel.learning.workbench import Champion, Workbench
@@ -161,6 +161,20 @@ class _Outcome:
         return {self.version: self.model} if self.version and self.model else {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a turn works with. ``read`` pulls what has changed since it was called last; ``fallbacks`` and ``again`` are
+    what orders have reported (`Ordering`), the latest last."""
+
+    connection: Connection
+    connector: Connector
+    schema: LabelSchema
+    read: Callable[..., Read]
+    queue: Ordering
+    fallbacks: Sequence[str]
+    again: Sequence[Sequence[TaskId]]
+
+
 class ActiveLearning:
     """The loop over one project at a time. Every step may run twice; nothing is published on a lost lease."""
 
@@ -200,95 +214,49 @@ class ActiveLearning:
         it may be called at any time. Raises `StaleWorker` when ``fence`` is no longer the latest, and whatever
         the connector raises.
         """
-        connection = self._connections.get(project)
-        connector = self._open_connector(connection)
-        schema = connector.label_schema()
-        read_since = partial(self._reading.read, connection, connector, schema, progress)
-        fallbacks, again = list[str](), list[Sequence[TaskId]]()
-        queue = self._ordering(connection, connector, fence, progress, fallbacks.append, again.append)
-        read = now = read_since()
+        turn = self._begin(project, fence, progress)
+        read = now = turn.read()
 
         def read_tool() -> Read:
             nonlocal now
-            now = read_since()
+            now = turn.read()
             return now
 
-        pulled, workbench = read.pulled, read.workbench
-        outcome, appeared, took = _Outcome(), pulled.appeared, 0.0
+        workbench = read.workbench
+        outcome, appeared, took = _Outcome(), read.pulled.appeared, 0.0
         if self._is_news(project, workbench):
             self._fences.check(project, fence)
             progress("fit", len(workbench.labels))
             began = time.monotonic()
-            outcome = self._learn(connection, connector, read, fence, partial(_keep_order_going, read_tool, queue))
+            meanwhile = partial(_keep_order_going, read_tool, turn.queue)
+            outcome = self._learn(turn.connection, turn.connector, read, fence, meanwhile)
             took = time.monotonic() - began
             if took > _LONG_SECONDS:  # what was open then is not what is open now
-                now = read_since(before=now)
+                now = turn.read(before=now)
                 appeared = appeared or now.pulled.appeared
-        receipt = queue.renew(now, appeared=appeared, fresh=outcome.fresh)
+        receipt = turn.queue.renew(now, appeared=appeared, fresh=outcome.fresh)
         with suppress(StaleWorker):  # what was published stays so
             is_due = self._check_whether_to_stop(project, workbench, outcome, fence)
             if is_due or (took <= _LONG_SECONDS and len(workbench.labels) <= _QUICKLY_FITTED):
-                self._leave_out_what_is_in_doubt(connection, workbench, outcome, fence)
-        missing = missing_fields(schema, now.workbench.everyone)
-        return Round(
-            project,
-            pulled.changed,
-            len(workbench.labels),
-            workbench.set_aside,
-            outcome.version,
-            outcome.promotion,
-            receipt,
-            outcome.failure,
-            self._store.unreadable(project),
-            pulled.again,
-            _blank(now.workbench, missing),
-            fallbacks[-1] if fallbacks else None,
-            missing,
-            now.pulled.outside,
-            now.workbench.open,
-            outcome.checks,
-            again[-1] if again else None,
-        )
+                self._leave_out_what_is_in_doubt(turn.connection, workbench, outcome, fence)
+        return self._round(turn, read, now, receipt, outcome)
 
     def reorder(self, project: ProjectId, fence: int, progress: Progress = lambda step, n: None) -> Round:
         """Have the tool serve the order of the model in service once more, whatever it serves now; nothing is learned.
 
         Raises as `run` does.
         """
+        turn = self._begin(project, fence, progress)
+        read = turn.read()
+        receipt = turn.queue.renew(read, appeared=True)
+        return self._round(turn, read, read, receipt, _Outcome())
+
+    def _begin(self, project: ProjectId, fence: int, progress: Progress) -> _Turn:
         connection = self._connections.get(project)
         connector = self._open_connector(connection)
         schema = connector.label_schema()
-        read = self._reading.read(connection, connector, schema, progress)
         fallbacks, again = list[str](), list[Sequence[TaskId]]()
-        queue = self._ordering(connection, connector, fence, progress, fallbacks.append, again.append)
-        receipt, workbench = queue.renew(read, appeared=True), read.workbench
-        missing = missing_fields(schema, workbench.everyone)
-        return Round(
-            project,
-            read.pulled.changed,
-            len(workbench.labels),
-            workbench.set_aside,
-            receipt=receipt,
-            unreadable=self._store.unreadable(project),
-            read_again=read.pulled.again,
-            blank=_blank(workbench, missing),
-            fallback=fallbacks[-1] if fallbacks else None,
-            missing=missing,
-            outside=read.pulled.outside,
-            open=workbench.open,
-            again=again[-1] if again else None,
-        )
-
-    def _ordering(
-        self,
-        connection: Connection,
-        connector: Connector,
-        fence: int,
-        progress: Progress,
-        report: Callable[[str], None],
-        report_again: Callable[[Sequence[TaskId]], None],
-    ) -> Ordering:
-        return Ordering(
+        queue = Ordering(
             connection,
             connector,
             fence,
@@ -300,9 +268,34 @@ class ActiveLearning:
             self._strategy,
             self._shards,
             progress,
-            partial(self._reviews.in_doubt, connection.project),
-            report,
-            report_again,
+            partial(self._reviews.in_doubt, project),
+            fallbacks.append,
+            again.append,
+        )
+        read = partial(self._reading.read, connection, connector, schema, progress)
+        return _Turn(connection, connector, schema, read, queue, fallbacks, again)
+
+    def _round(self, turn: _Turn, read: Read, now: Read, receipt: QueueReceipt | None, outcome: _Outcome) -> Round:
+        """``read`` was learned from, ``now`` is what was ordered."""
+        missing = missing_fields(turn.schema, now.workbench.everyone)
+        return Round(
+            turn.connection.project,
+            read.pulled.changed,
+            len(read.workbench.labels),
+            read.workbench.set_aside,
+            outcome.version,
+            outcome.promotion,
+            receipt,
+            outcome.failure,
+            self._store.unreadable(turn.connection.project),
+            read.pulled.again,
+            _blank(now.workbench, missing),
+            turn.fallbacks[-1] if turn.fallbacks else None,
+            missing,
+            now.pulled.outside,
+            now.workbench.open,
+            outcome.checks,
+            turn.again[-1] if turn.again else None,
         )
 
     def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:
