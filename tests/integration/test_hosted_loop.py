@@ -15,9 +15,11 @@ import pytest
 
 from everything import representing
 from integration.conftest import Team
+from integration.test_scores_of_others import connect
 from nextlabel import wiring
 from nextlabel.errors import ArtifactError, SettingsError
 from nextlabel.estimators.hosted import HostedProject
+from nextlabel.evaluation.recall import OF_OWN_MODEL
 from nextlabel.features.source import Source
 from nextlabel.hosting import HostedPrediction
 from nextlabel.labeling import Label, Result, Task, TaskId
@@ -544,3 +546,19 @@ def test_the_backend_decides_and_the_others_follow(team_of: TeamOf) -> None:
     other = team_of("").parts
     assert other.hosts.chosen(ProjectOptions().model) == "noted"
     assert team.parts.hosts.chosen("") == "TextClassifier", "what a process was started with comes first"
+
+
+def test_of_a_model_of_the_teams_own_no_recall_is_measured_and_no_labeled_task_is_weighed(team_of: TeamOf) -> None:
+    team = team_of("one_x.py:TextClassifier")
+    team.import_mails(30)
+    team.run()
+    team.work(12)
+    team.run()
+    before = team.parts.connections.get(team.project)
+    for option in ({"recall_class": "spam"}, {"relabel": "auto"}):
+        with pytest.raises(SettingsError, match="learned by your own model 'TextClassifier'"):
+            connect(team, **option)
+    assert team.parts.connections.get(team.project) == before
+    team.parts.connections.save(replace(before, options=replace(before.options, recall_class="spam")))
+    (overview,) = team.parts.overview.projects(team.project)
+    assert overview["recall"]["sentence"] == OF_OWN_MODEL

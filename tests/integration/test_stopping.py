@@ -16,7 +16,9 @@ from sqlalchemy import select
 
 from everything import representing
 from integration.conftest import WORDS as WORDS_OF
+from integration.test_scores_of_others import connect
 from nextlabel.cli import cli
+from nextlabel.errors import SettingsError
 from nextlabel.evaluation.stopping import RATIO
 from nextlabel.features.cache import VectorCache
 from nextlabel.features.source import Source
@@ -123,6 +125,20 @@ def test_the_recall_of_a_rare_class_is_measured_on_audit_tasks_once_it_is_asked_
     for more, words in (({"recall_target": 0.99}, "not known yet"), ({"recall_class": "Spam"}, "set recall_class to")):
         team.choose(**{"audit_share": 0.3, "recall_class": "spam"} | more)
         assert words in overview_of(team)["recall"]["sentence"], "another option counts at once, without a new version"
+
+
+def test_a_class_that_nobody_can_choose_is_refused_and_one_that_people_could_choose_keeps_nobody_from_connecting(
+    team: Team,
+) -> None:
+    team.import_mails(20)
+    with pytest.raises(SettingsError, match="'fraud', which nobody can choose: name one of 'ham', 'spam', or"):
+        connect(team, recall_class="fraud")
+    assert team.parts.connections.get(team.project).options.recall_class == ""
+    connect(team, recall_class="spam")
+    team.ask("ham", "other")
+    connect(team, window=50)
+    options = team.parts.connections.get(team.project).options
+    assert (options.recall_class, options.window) == ("spam", 50)
 
 
 def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_one_needs_is_let_go(

@@ -24,6 +24,7 @@ from nextlabel.labeling import LabelSchema, counted
 
 _SURE = 0.95
 _MOST = 1_000_000  # audit tasks of the class, beyond which there is no use in a number
+OF_OWN_MODEL = "the recall is not measured of a team's own model"
 _NAMED, _LONGEST_NAME = 10, 60  # labels in a message, and of a name
 
 

@@ -40,5 +40,5 @@ def check_options(
         check_weights(options.weights, learned, hosted)
     if any_of("relabel", "model") and options.relabel == "auto":
         check_relabel(learned, hosted)
-    if any_of("recall_class", "model"):
+    if any_of("recall_class"):
         check_recall(options.recall_class, learned, hosted)

@@ -91,7 +91,9 @@ def _recall(options: ProjectOptions, serving: ModelRecord | None) -> dict[str, A
     found = recall.of_version(metrics, name, options.recall_target)
     if found is None:
         nothing = dict.fromkeys(("target", "found", "labels", "value", "low", "high", "holds", "more"))
-        return {"class": name, "wanted": options.recall_target} | nothing | {"sentence": recall.why_not(metrics, name)}
+        own = serving is not None and bool(serving.learner)
+        why_not = recall.OF_OWN_MODEL if own else recall.why_not(metrics, name)
+        return {"class": name, "wanted": options.recall_target} | nothing | {"sentence": why_not}
     known = {"target": found.target, "found": found.found, "labels": found.labels}
     share = {"value": found.value, "low": found.low, "high": found.high}
     return {
