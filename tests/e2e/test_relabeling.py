@@ -50,13 +50,17 @@ def test_a_label_that_is_worth_another_comes_to_somebody_else_among_the_new_task
     mine = [labeled_next(owner, project, truth) for _ in range(3 * EVERY)]
     assert not set(mine) & of_owner, "they come to somebody else"
     assert set(mine) & again
+    withdrawn = next(one for one in owner.tasks(project) if int(one["id"]) in again.difference(served, mine))
+    owner.withdraw(withdrawn["annotations"][0]["id"])
 
     assert nextlabel.command("resume", "--project", str(project)).returncode == 0
     settled = {task for task in (*served, *mine) if task in again}
     wait_for(lambda: not settled & {int(task) for task in parts.reviews.waiting(known)})
+    window = nextlabel.queues(project)[0].window
+    assert (window.count(str(withdrawn["id"])), len(window)) == (1, len(set(window))), "it is open again"
     state = {int(one["id"]): one for one in owner.tasks(project)}
     assert {(state[task]["overlap"], state[task]["is_labeled"]) for task in settled} == {(1, True)}
     findings(nextlabel.command("disconnect", "--project", str(project), "--json"))
     assert {int(one["id"]): one["overlap"] for one in owner.tasks(project)} == as_it_was
-    assert not set(labeled) & {int(one["id"]) for one in owner.open_tasks(project)}
+    assert set(labeled) & {int(one["id"]) for one in owner.open_tasks(project)} == {int(withdrawn["id"])}
     assert owner.project(project)["maximum_annotations"] == 1
