@@ -85,8 +85,10 @@ def predictions_of(
     guesses = [tuple(filter(None, row)) for row in zip(*shown, strict=True)] or [()] * len(tasks)
     if unsure is None:
         unsure = overall_uncertainty(target_predictions)
-    ids = [task.id for task in tasks]
-    return list(map(Prediction, ids, repeat(version), guesses, unsure.tolist(), utilities.tolist()))
+    return [
+        Prediction(task.id, version, guess, doubt, utility)
+        for task, guess, doubt, utility in zip(tasks, guesses, unsure.tolist(), utilities.tolist(), strict=True)
+    ]
 
 
 def _shown(guess: Guess, least: float) -> Guess | None:
