@@ -15,6 +15,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from gunicorn import http
@@ -29,6 +30,7 @@ _BODY_SECONDS, _SLOWEST_BYTES = 20.0, 65_536  # for a body that does not come, a
 _AT_ONCE = 262_144  # bytes of a body read at once: gunicorn's 8,192 take a millisecond for a thousand tasks
 _SEND_SECONDS = 60.0  # for an answer that is not read
 _DRAIN_SECONDS = 0.05  # for a body that was not wanted, on a connection that would serve again
+_NOTED_SECONDS = 1.0
 _LINGER_SECONDS = 2.0  # so that a client may read the answer before the connection ends
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -101,6 +103,14 @@ class HeadsFirst(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._closing: deque[_Connection] = deque()
+        self._noted_at = -inf
+
+    def notify(self) -> None:
+        """Note for the arbiter that this worker is alive, once a second: that writes to a disk, and gunicorn would do
+        it at each event, four times for one request."""
+        if (now := time.monotonic()) >= self._noted_at + _NOTED_SECONDS:
+            self._noted_at = now
+            super().notify()
 
     def accept(self, listener: socket.socket) -> None:
         try:
