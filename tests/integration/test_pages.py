@@ -10,6 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass, fields, replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,6 +76,7 @@ class Browser:
 @pytest.fixture(autouse=True)
 def _read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.web.pages.recent._SECONDS", 0)
+    monkeypatch.setattr("nextlabel.web.pages.recent._SETTLING_SECONDS", 0)
 
 
 @pytest.fixture
@@ -886,6 +888,20 @@ def test_many_who_ask_at_once_cost_one_reading() -> None:
     assert ([recent(1), recent(2)], asked) == ([1, 2], [1, 2, 1])
     recent.forget()
     assert (recent(1), asked) == (1, [1, 2, 1, 1])
+
+
+def test_what_changes_several_times_is_read_again_once_it_rests_or_after_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    second, marks = 0, "aabbcdefghi"
+    monkeypatch.setattr("nextlabel.web.pages.recent._SETTLING_SECONDS", 5)
+    monkeypatch.setattr("nextlabel.web.pages.recent.time", SimpleNamespace(monotonic=lambda: float(second)))
+    recent = Recent[str, str](lambda _: marks[second], lambda _: marks[second])
+    shown = []
+    for second in range(len(marks)):  # noqa: B007 - what the clock says
+        shown.append(recent("it"))  # noqa: PERF401
+    assert shown[:4] == ["a", "a", "a", "b"], "once b has stayed for a second"
+    assert shown[4:] == [*"bbbbb", "h", "h"], "it never rests: after five seconds"
 
 
 # --- choosing versions -------------------------------------------------------------------------------------

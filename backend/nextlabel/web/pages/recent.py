@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 _SECONDS, _LONGEST_SECONDS, _MOST = 1.0, 30.0, 200
 _MEANWHILE_SECONDS = 5.0
+_SETTLING_SECONDS = 5.0  # a round changes what is shown four times within one or two
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -19,18 +20,28 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class _Kept(Generic[V]):
-    """``at`` is when it was read, ``proved_at`` when it last proved to be all there is."""
+    """``at`` is when it was read, ``proved_at`` when it last proved to be good enough; ``changing`` is the other mark
+    that was seen last, from ``changed_at`` on."""
 
     value: V
     mark: object
     at: float
     proved_at: float
+    changing: object = None
+    changed_at: float = inf
+
+    def is_settling(self, mark: object, now: float) -> bool:
+        """Whether more is about to change: that mark is another one than a second ago."""
+        before, self.changing = self.changing, mark
+        self.changed_at = min(self.changed_at, now)
+        return before != mark and now < self.changed_at + _SETTLING_SECONDS
 
 
 class Recent(Generic[K, V]):
     """Keeps what was read of 200 things at most, for a second; for half a minute where its ``mark``, which is cheap,
-    has stayed the same. While one thread reads again, others get what was read, if that holds for five seconds ago.
-    What reading raises is not kept."""
+    has stayed the same. Where the mark has changed it is read again once that has come to rest, five seconds later at
+    most: so a page shows a round when it is over, not each step of it. While one thread reads again, others get what
+    was read, if that holds for five seconds ago. What reading raises is not kept."""
 
     def __init__(self, read: Callable[[K], V], mark: Callable[[K], object] | None = None) -> None:
         self._read, self._mark = read, mark
@@ -59,9 +70,11 @@ class Recent(Generic[K, V]):
         if kept is not before and kept:  # another thread was first
             return kept.value
         mark = self._mark(key) if self._mark else None
-        if kept and self._mark and kept.mark == mark and now - kept.at < _LONGEST_SECONDS:
-            kept.proved_at = now
-            return kept.value
+        if kept and self._mark:
+            stays = now - kept.at < _LONGEST_SECONDS if kept.mark == mark else kept.is_settling(mark, now)
+            if stays:
+                kept.proved_at = now
+                return kept.value
         made = self._known[key] = _Kept(self._read(key), mark, now, now)
         self._known.move_to_end(key)
         if len(self._known) > _MOST:
