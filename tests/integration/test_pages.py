@@ -524,7 +524,7 @@ def test_each_number_of_a_project_leads_to_its_rows(shared: Team, viewer: Browse
     assert cards["version"] == f'<a href="{here}/versions#{found["model"]}">{found["model"]}</a>'
     assert cards["window"] == f'<a href="{here}/queue">{found["window_left"]}</a>'
     assert cards["stop"] == f'<a href="{here}/stopping">no advice</a>'
-    assert cards["waiting"] == '<a href="/jobs">none for a minute</a>'
+    assert cards["waiting"] == '<a href="/jobs">none</a>'
     assert cards["labels"] == "120"  # the tool has no address for these tasks
     assert {"saved", "forecast", "speed", "latency", "audits"} <= set(cards)
     assert found["speed"]["median_seconds"] == 4.0

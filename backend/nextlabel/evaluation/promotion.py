@@ -9,6 +9,7 @@ import numpy as np
 
 from nextlabel.evaluation import paired
 from nextlabel.evaluation.sanity import Check
+from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Floats
 
 _MIN_FRESH = 10
@@ -142,7 +143,8 @@ def judge(candidate: Floats, in_service: Floats) -> Promotion:
     """
     n = len(candidate)
     if n < _MIN_FRESH:
-        return Promotion(True, f"only {n} new labels to judge by, fewer than {_MIN_FRESH}: the newer model serves")
+        only = counted(n, "new label")
+        return Promotion(True, f"only {only} to judge by, fewer than {_MIN_FRESH}: the newer model serves")
     worse_by = candidate - in_service
     mean, error = float(worse_by.mean()), float(worse_by.std(ddof=1) / np.sqrt(n))
     figures = f"loss {candidate.mean():.3f} against {in_service.mean():.3f} on {n} new labels of the tasks asked"

@@ -49,7 +49,7 @@ def test_a_difference_too_small_to_matter_does_not_turn_a_model_down_however_cer
 @pytest.mark.parametrize("n", [0, 1, 9])
 def test_with_too_few_fresh_labels_the_newer_model_wins(n: int) -> None:
     assert judge(LOSSES[:n] + 5, LOSSES[:n]).promoted
-    assert f"only {n} new labels" in judge(LOSSES[:n] + 5, LOSSES[:n]).reason
+    assert f"only {n} new label{'' if n == 1 else 's'} to judge by" in judge(LOSSES[:n] + 5, LOSSES[:n]).reason
 
 
 def test_ten_fresh_labels_are_enough_to_judge_by() -> None:
