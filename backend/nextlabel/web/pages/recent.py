@@ -30,8 +30,8 @@ class _Kept(Generic[V]):
     changing: object = None
     changed_at: float = inf
 
-    def is_settling(self, mark: object, now: float) -> bool:
-        """Whether more is about to change: that mark is another one than a second ago."""
+    def note_change(self, mark: object, now: float) -> bool:
+        """Whether more is about to change: the mark is another one than a second ago."""
         before, self.changing = self.changing, mark
         self.changed_at = min(self.changed_at, now)
         return before != mark and now < self.changed_at + _SETTLING_SECONDS
@@ -71,7 +71,7 @@ class Recent(Generic[K, V]):
             return kept.value
         mark = self._mark(key) if self._mark else None
         if kept and self._mark:
-            stays = now - kept.at < _LONGEST_SECONDS if kept.mark == mark else kept.is_settling(mark, now)
+            stays = now - kept.at < _LONGEST_SECONDS if kept.mark == mark else kept.note_change(mark, now)
             if stays:
                 kept.proved_at = now
                 return kept.value
