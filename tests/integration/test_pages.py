@@ -893,15 +893,16 @@ def test_many_who_ask_at_once_cost_one_reading() -> None:
 def test_what_changes_several_times_is_read_again_once_it_rests_or_after_five_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    second, marks = 0, "aabbcdefghi"
+    second, marks = 0, "aabbcdefghi" + 9 * " " + "z"
     monkeypatch.setattr("nextlabel.web.pages.recent._SETTLING_SECONDS", 5)
     monkeypatch.setattr("nextlabel.web.pages.recent.time", SimpleNamespace(monotonic=lambda: float(second)))
     recent = Recent[str, str](lambda _: marks[second], lambda _: marks[second])
     shown = []
-    for second in range(len(marks)):  # noqa: B007 - what the clock says
+    for second in [*range(11), 20]:  # noqa: B007 - what the clock says
         shown.append(recent("it"))  # noqa: PERF401
     assert shown[:4] == ["a", "a", "a", "b"], "once b has stayed for a second"
-    assert shown[4:] == [*"bbbbb", "h", "h"], "it never rests: after five seconds"
+    assert shown[4:11] == [*"bbbbb", "h", "h"], "it never rests: after five seconds"
+    assert shown[11:] == ["z"], "nobody has asked for a while"
 
 
 # --- choosing versions -------------------------------------------------------------------------------------

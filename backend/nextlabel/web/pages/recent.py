@@ -31,10 +31,12 @@ class _Kept(Generic[V]):
     changed_at: float = inf
 
     def note_change(self, mark: object, now: float) -> bool:
-        """Whether more is about to change: the mark is another one than a second ago."""
+        """Whether more is about to change: the mark is another one than a second ago. What nobody has asked for lately
+        is old, whatever changes."""
         before, self.changing = self.changing, mark
         self.changed_at = min(self.changed_at, now)
-        return before != mark and now < self.changed_at + _SETTLING_SECONDS
+        is_recent = now < self.proved_at + _MEANWHILE_SECONDS
+        return is_recent and before != mark and now < self.changed_at + _SETTLING_SECONDS
 
 
 class Recent(Generic[K, V]):
