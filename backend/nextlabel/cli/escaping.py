@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import re
 
-# Controls of both sets but for tab and line feed, other ends of lines, what turns the direction of writing, and halves
-# of pairs that no encoding takes.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from nextlabel.labeling import COMMANDS
 
 
 def printable(text: str) -> str:
     """The text with every control character as its number; lines and tabs stay."""
-    return _COMMANDS.sub(_number, text)
+    return COMMANDS.sub(_number, text)
 
 
 def _number(found: re.Match[str]) -> str:

@@ -15,9 +15,10 @@ from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
 from nextlabel.labeling.tasks import Task, read_field
-from nextlabel.labeling.wording import counted, label_in_words, number_in
+from nextlabel.labeling.wording import COMMANDS, counted, label_in_words, number_in
 
 __all__ = [
+    "COMMANDS",
     "KINDS",
     "LONGEST_LABEL",
     "OPENED",

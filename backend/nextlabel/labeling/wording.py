@@ -1,8 +1,13 @@
-"""Numbers in sentences, and numbers as people and models write them."""
+"""Numbers in sentences, numbers as people and models write them, and what no sentence may hold."""
 
 from __future__ import annotations
 
+import re
 from math import isfinite
+
+COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls of both sets but for tab and line feed, other ends of lines, what turns the direction of writing, and halves
+of pairs that no encoding takes."""
 
 
 def counted(number: int, what: str) -> str:

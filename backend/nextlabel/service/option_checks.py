@@ -23,7 +23,7 @@ def check_options(
     hosted: str,
     make: Callable[[str], QueryStrategy],
     *,
-    chosen: Collection[str] = CHECKED,
+    chosen: Collection[str],
 ) -> None:
     """Raises `SettingsError` for an option among those ``chosen`` that does not fit, with what to choose instead.
     ``hosted`` is the team's own model, "" for nextlabel's; ``make`` makes a query strategy of its spec."""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.errors import NotConnected
-from nextlabel.labeling import ProjectId, ToolProjectId
+from nextlabel.labeling import COMMANDS, ProjectId, ToolProjectId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Connection, ConnectionState, Credentials, Tool
 from nextlabel.ports.tool import Callback, ToolAccess
@@ -25,9 +25,7 @@ _SELECT = select(connections, tools.c.name, tools.c.kind, tools.c.url, tools.c.t
     tools, tools.c.name == connections.c.tool
 )
 LONGEST_TITLE = 200
-# Both sets of controls, what turns the direction of writing until it is ended, and halves of surrogate pairs, for which
-# PostgreSQL has no room, nor for NUL.
-_COMMANDS, _LONGEST_READ = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"), 10_000
+_LONGEST_READ = 10_000  # characters of a title
 _UNSAFE, _LONGEST_ID = re.compile(r"[^A-Za-z0-9_.-]+"), 48
 _OF_A_PROJECT = [table for table in metadata.sorted_tables if "project" in table.c and table is not counters]
 
@@ -245,7 +243,7 @@ def _row(connection: Connection) -> dict[str, object]:
 def _as_title(text: str) -> str:
     """One line that every database keeps and any page can show: without what commands a terminal or turns the direction
     of what stands beside it. "" where nothing of it can be seen: nobody could find a link by it."""
-    one_line = " ".join(_COMMANDS.sub(" ", text[:_LONGEST_READ]).split())[:LONGEST_TITLE]
+    one_line = " ".join(COMMANDS.sub(" ", text[:_LONGEST_READ]).split())[:LONGEST_TITLE]
     return one_line if any(unicodedata.category(one)[0] in "LNPS" for one in one_line) else ""
 
 
