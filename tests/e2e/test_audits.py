@@ -37,7 +37,8 @@ def test_audit_tasks_look_like_others_and_the_accuracy_is_measured_on_them(
     is_audit = [task in reserved for task, _ in order]
     is_blank = [not prediction["result"] for _, prediction in order]
     assert all(one["score"] < other["score"] for (_, one), (_, other) in pairwise(order))
-    assert sum(is_blank) == 2 * sum(is_audit)
+    # Of five places two are blank, one of them an audit. Audits beyond that, behind the last ranked task, are alone.
+    assert sum(is_blank) == sum(is_audit) + min(sum(is_audit), len(order) // 5)
     assert all(blank for blank, audit in zip(is_blank, is_audit, strict=True) if audit)
     tasks = {TaskId(str(task["id"])): task for task in owner.open_tasks(project)}
     assert guesses(nextlabel, project, [tasks[task] for task, _ in order]) == [not blank for blank in is_blank]
