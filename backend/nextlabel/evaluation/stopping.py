@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from math import ceil
+from math import ceil, log
 
 import numpy as np
 
@@ -26,7 +26,8 @@ MOST_TASKS = 2_000
 FEWEST_AUDITS, FEWEST_OF_CLASS = 30, 5
 """Labels, before which there is no advice."""
 RATIO = 1.5
-"""How many times the labels of the version that another is compared to."""
+"""How many times the labels of the version that another is compared to, about."""
+_CLOSEST = 1.25  # times its labels at least: versions closer than that always predict the same
 _FIRST, _APART = 20, 1.05
 _ALIKE, _FALL, _TIMES = 0.98, 0.01, 2
 _STEP = 1.1  # times the labels, over which S3 counts what the expected error falls by
@@ -93,9 +94,16 @@ def is_due(labels: int, before: int | None) -> bool:
 
 
 def compared_to(labels: int, before: Sequence[int]) -> int | None:
-    """The place of the version that one of so many ``labels`` is compared to; None where all had too many."""
-    fewer = [place for place, others in enumerate(before) if others * RATIO <= labels]
-    return max(fewer, key=lambda place: (before[place], place), default=None)
+    """The place of the version that one of so many ``labels`` is compared to: of those with four fifths of the labels
+    at most the one that is nearest to two thirds, by ratio; None where all have more than two thirds.
+
+    The nearest one, not the next below: where rounds are large that one is so far away that predictions differ more,
+    and labeling would go on for longer than with small rounds.
+    """
+    if not any(others * RATIO <= labels for others in before):
+        return None
+    fewer = (place for place, others in enumerate(before) if others * _CLOSEST <= labels)
+    return min(fewer, key=lambda place: (abs(log(before[place] * RATIO / labels)), -place))
 
 
 def is_of_use(labels: int, newest: int) -> bool:

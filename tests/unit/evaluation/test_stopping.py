@@ -129,9 +129,11 @@ def test_versions_are_checked_a_twentieth_apart_and_compared_to_one_of_two_third
         if not is_due(labels, checked[-1] if checked else None):
             continue
         place = compared_to(labels, checked)
+        assert (place is None) == all(n * RATIO > labels for n in checked)
         if place is not None:
-            assert checked[place] * RATIO <= labels
-            assert all(n <= checked[place] for n in checked if n * RATIO <= labels)
+            away = [max(labels / n, RATIO**2 * n / labels) for n in checked if n * 1.25 <= labels]  # times 1.5, or less
+            assert labels / checked[place] >= 1.25, "closer ones always predict the same"
+            assert max(labels / checked[place], RATIO**2 * checked[place] / labels) == min(away)
             assert checked[place] in kept, "what it predicted is there still"
         checked.append(labels)
         old = [n for n in [*kept, labels] if not is_of_use(n, labels)]
