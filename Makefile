@@ -165,6 +165,7 @@ RESOLVE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 lock: ## Resolve again (needs uv)
 	$(RESOLVE) pyproject.toml --group dev --all-extras -o requirements.lock
 	$(RESOLVE) pyproject.toml --group hosting --extra postgres --extra images --extra audio --extra pdf --constraint requirements.lock -o docker/requirements.lock
+	$(RESOLVE) pyproject.toml --group hosting $(addprefix --extra ,postgres media quality embeddings parquet onnx activeml plot) --constraint requirements.lock -o docker/all.lock
 	printf 'hatchling>=1.27\nproperdocs>=1.6.7,<2\n' | $(RESOLVE) - -o docker/build.lock
 	$(RESOLVE) demo/label-studio.in -o demo/label-studio.lock
 	$(RESOLVE) --no-emit-package fiftyone-db tests/contract/fiftyone/fiftyone.in -o tests/contract/fiftyone/fiftyone.lock
