@@ -171,6 +171,8 @@ class _Segment:
             places = np.minimum(np.searchsorted(firsts, self.keys[:, 0]), len(wanted) - 1)
         here = (self.keys[rows] == wanted[places]).all(axis=1)
         places, rows = places[here], rows[here]
+        if not len(rows):  # of new texts: reading no rows at all takes a tenth of what counting a hundred does
+            return places, rows
         return places[whole := self.intact(rows)], rows[whole]
 
     @cached_property
