@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -178,10 +181,44 @@ def test_a_database_that_was_damaged_is_told_with_what_to_do(tmp_path: Path) -> 
     path = tmp_path / "nextlabel.db"
     database = Database(f"sqlite:///{path}")
     database.migrate()
+    database.dispose()
     with path.open("r+b") as file:
         file.write(b"no database any more" * 10)
     with pytest.raises(StorageError, match=r"damaged.*restore a copy"), database.read() as sql:
         sql.execute(select(installation)).all()
+
+
+def test_a_database_that_was_replaced_while_it_was_open_is_the_one_that_is_read_and_written(tmp_path: Path) -> None:
+    path, backup = tmp_path / "nextlabel.db", tmp_path / "backup.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("VACUUM INTO ?", (str(backup),))
+    with database.write() as sql:
+        sql.execute(installation.insert().values(name="after the backup", value=""))
+    for name in (path, *tmp_path.glob("nextlabel.db-*")):
+        name.unlink()
+    backup.rename(path)
+    with database.write() as sql:
+        assert sql.execute(select(installation)).all() == []
+        sql.execute(installation.insert().values(name="after the restore", value=""))
+    with closing(sqlite3.connect(path)) as sql:
+        assert sql.execute("SELECT name FROM installation").fetchall() == [("after the restore",)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed as Linux does")
+def test_a_connection_that_is_kept_open_is_not_inherited_by_a_child(tmp_path: Path) -> None:
+    path = tmp_path / "nextlabel.db"
+
+    def is_open() -> bool:
+        return any(one.is_symlink() and one.readlink() == path for one in Path("/proc/self/fd").iterdir())
+
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    assert is_open(), "kept"
+    if (child := os.fork()) == 0:
+        os._exit(is_open())
+    assert os.waitpid(child, 0)[1] == 0
 
 
 # --- connections and credentials ---------------------------------------------------------------------------

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from nextlabel.errors import PayloadError, SettingsError, StorageBusy, StorageError
 
@@ -39,11 +42,24 @@ _LOCKED = ("database is locked", "database table is locked", "lock timeout", "de
 # What is said of a PostgreSQL that is down, starts, stops, or has no connection left.
 _AWAY = ("connection failed", "connection is bad", "connection timeout", "connection is lost", "terminating connection")
 _BUSY_SECONDS = 15
+_KEPT_OPEN = 2  # connections to SQLite: to open one takes five times as long as a short question
 _CONNECT_SECONDS = 10
 _CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
 
 T = TypeVar("T")
+
+_engines: WeakSet[Engine] = WeakSet()
+"""Of this process. None of their idle connections is open while it forks: to SQLite a child that inherits one seems to
+hold locks that it does not, and to PostgreSQL both would talk at once."""
+
+
+def _close_idle() -> None:
+    for engine in list(_engines):
+        engine.dispose()
+
+
+os.register_at_fork(before=_close_idle)
 
 
 def chunks(items: Collection[T]) -> Iterator[list[T]]:
@@ -63,6 +79,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        _engines.add(self._engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -118,7 +135,7 @@ class Database:
         return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else None
 
     def dispose(self) -> None:
-        """Close pooled connections, e.g. before a fork."""
+        """Close the connections that nobody uses."""
         self._engine.dispose()
 
 
@@ -185,9 +202,15 @@ def _engine(url: str) -> Engine:
             f"The folder of {parsed.database} cannot be made ({error.strerror}): check NEXTLABEL_DATABASE_URL."
         ) from None
     engine = create_engine(
-        parsed.set(drivername="sqlite"), poolclass=NullPool, hide_parameters=True, json_deserializer=_read_json
+        parsed.set(drivername="sqlite"),
+        pool_size=_KEPT_OPEN,
+        max_overflow=-1,  # nobody waits for another one's connection
+        hide_parameters=True,
+        json_deserializer=_read_json,
     )
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_note_file, parsed.database))
+    event.listen(engine, "checkout", partial(_check_file, parsed.database))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -252,6 +275,24 @@ def _prepare_sqlite(connection: object, record: object) -> None:
     busy = f"busy_timeout={_BUSY_SECONDS * 1000:.0f}"
     for pragma in (busy, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+
+def _note_file(path: str, connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["file"] = _identity(path)
+
+
+def _check_file(path: str, connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
+    """A connection to a file that was replaced, by a backup say, would go on writing to the one that is gone."""
+    if record.info["file"] != _identity(path):
+        raise DisconnectionError(f"{path} is another file now.")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare_postgresql(connection: Any, record: object) -> None:
