@@ -49,7 +49,11 @@ def look(owner: LabelStudioPerson, project: int, parts: Parts) -> Verdict:
     """How things stand now. Raises what SQL and Label Studio raise."""
     settings, tasks = owner.project(project), owner.tasks(project)
     name = ProjectId(str(project))
-    last, serving, queues = parts.models.latest(name), parts.models.in_service(name), parts.orders.announced(name)
+    last, serving, queues = (
+        parts.models.latest(name, with_labels=True),
+        parts.models.in_service(name),
+        parts.orders.announced(name),
+    )
     said = _said(tasks, settings["label_config"])
     trained = _trained_on(last)
     stored, annotations = _stored(parts, name)

@@ -77,6 +77,6 @@ def _learned(nextlabel: Nextlabel, project: ProjectId, labels: int) -> Callable[
     def check() -> bool:
         serving = nextlabel.parts().models.in_service(project)
         queues = nextlabel.parts().orders.announced(project)
-        return serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version
+        return serving is not None and serving.labels == labels and queues[0].model == serving.version
 
     return check

@@ -197,7 +197,7 @@ def ordered_by(nextlabel: Nextlabel, place: Place, labels: int) -> Callable[[], 
     def is_so() -> bool:
         parts = nextlabel.parts()
         serving, orders = parts.models.in_service(place.project), parts.orders.announced(place.project)
-        return serving is not None and len(serving.trained_on) == labels and orders[0].model == serving.version
+        return serving is not None and serving.labels == labels and orders[0].model == serving.version
 
     return is_so
 
@@ -220,7 +220,7 @@ def test_five_tools_with_a_project_of_one_id_are_each_ordered_by_their_own_model
     for place in places:
         order = nextlabel.parts().orders.announced(place.project)[0]
         assert place.connector.queue_in_force() == order.version, place.name
-        trained_on = nextlabel.parts().models.in_service(place.project)
-        assert trained_on is not None
-        assert set(trained_on.trained_on) | set(order.window) <= set(place.texts), place.name
+        serving = nextlabel.parts().models.in_service(place.project, with_labels=True)
+        assert serving is not None
+        assert set(serving.trained_on) | set(order.window) <= set(place.texts), place.name
         assert place.people.next_task() == order.window[0], place.name

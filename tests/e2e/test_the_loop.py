@@ -39,7 +39,7 @@ def learned(nextlabel: Nextlabel, project: int, labels: int) -> Callable[[], boo
     def check() -> bool:
         serving = nextlabel.parts().models.in_service(ProjectId(str(project)))
         queues = nextlabel.queues(project)
-        if serving is not None and len(serving.trained_on) == labels and queues[0].model == serving.version:
+        if serving is not None and serving.labels == labels and queues[0].model == serving.version:
             return True
         for last in nextlabel.trained(project)[-1:]:
             assert (last.labels, last.state) != (labels, "turned_down"), f"{last.version}: {last.reason}"

@@ -229,7 +229,7 @@ class Team:
 
     @property
     def serving(self) -> ModelRecord:
-        record = self.parts.models.in_service(self.project)
+        record = self.parts.models.in_service(self.project, with_labels=True)
         assert record is not None, "no model is in service"
         return record
 

@@ -91,7 +91,7 @@ def main(how: str, home: Path, redis_url: str) -> dict[str, object]:
     alarm, still_served, unwell = parts.alarms.check(), served_by(parts, ours), health()
     mend()
     after = parts.turns.take(ours)
-    record = parts.models.in_service(ours)
+    record = parts.models.in_service(ours, with_labels=True)
     with closing(sqlite3.connect(home / "nextlabel.db")) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0]
     return {

@@ -178,7 +178,7 @@ class History:
     @property
     def learned(self) -> dict[TaskId, object]:
         """What the last training saw, whether or not its model serves."""
-        last = self.team.parts.models.latest(self.team.project)
+        last = self.team.parts.models.latest(self.team.project, with_labels=True)
         assert last is not None
         assert last.metrics.get("labels", len(last.trained_on)) == len(last.trained_on)
         return {task: printed[TARGET] for task, printed in last.trained_on.items()}

@@ -115,7 +115,7 @@ def test_two_backends_and_four_workers_while_some_projects_take_hours_the_others
     def has_learned(one: Team) -> bool:
         for parts in backends:
             parts.job_queue.dispatch_due()
-        serving = one.parts.models.in_service(one.project)
+        serving = one.parts.models.in_service(one.project, with_labels=True)
         return serving is not None and set(serving.trained_on) == given[one.project]
 
     for one in teams:

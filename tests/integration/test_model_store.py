@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,10 @@ def test_a_model_serves_once_it_is_promoted_and_not_before(store: StoredModels) 
     store.save(ONE, record(V1), model(3), fence=fence)
     assert store.in_service(ONE) is None
     store.promote(ONE, V1, fence=fence)
-    serving = store.in_service(ONE)
+    serving, whole = store.in_service(ONE), store.in_service(ONE, with_labels=True)
     assert serving is not None
-    trained_on = {"7": {"kind": "spam", "stars": 2.5}}
-    assert (serving.version, serving.trained_on, serving.metrics) == (V1, trained_on, {"accuracy": 0.75})
+    assert (serving.version, serving.trained_on, serving.metrics) == (V1, {}, {"accuracy": 0.75})
+    assert whole == replace(serving, trained_on={TaskId("7"): {"kind": "spam", "stars": 2.5}})
     assert store.load(ONE, V1).state() == model(3).state()
 
 

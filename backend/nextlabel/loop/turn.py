@@ -383,12 +383,12 @@ class ActiveLearning:
             self._reserves.note_answers(project, noted)
 
     def _champion(self, project: ProjectId, workbench: Workbench) -> Champion | None:
-        serving = self._registry.in_service(project)
+        serving = self._registry.in_service(project, with_labels=True)
         return None if serving is None else self._loaded(project, serving, workbench)
 
     def _anchor(self, project: ProjectId, workbench: Workbench, champion: Champion | None) -> Champion | None:
         """None where new versions are held to none yet, or the one they were held to is of no use any more."""
-        record = self._registry.anchor(project)
+        record = self._registry.anchor(project, with_labels=True)
         if record is None or champion is None or not _made_by(record, workbench):
             return None
         anchor = champion if record.version == champion.version else self._loaded(project, record, workbench)

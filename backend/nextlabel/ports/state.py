@@ -509,9 +509,10 @@ class ModelRegistry(Protocol):
     def make_anchor(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         """From now on new versions are held to this one."""
 
-    def anchor(self, project: ProjectId) -> ModelRecord | None: ...
+    def anchor(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None: ...
 
-    def in_service(self, project: ProjectId) -> ModelRecord | None: ...
+    def in_service(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None:
+        """What it was trained on is read only ``with_labels``, here and elsewhere: it is large."""
 
     def load(self, project: ProjectId, version: ModelVersion) -> Model:
         """Raises `ArtifactError` when the artifact is missing, damaged, not trusted, or was let go."""
@@ -519,7 +520,7 @@ class ModelRegistry(Protocol):
     def is_intact(self, project: ProjectId, version: ModelVersion) -> bool:
         """Whether the artifact is there, byte for byte as it was written."""
 
-    def latest(self, project: ProjectId) -> ModelRecord | None:
+    def latest(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None:
         """The model that was saved last, whatever became of it."""
 
     def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:

@@ -329,7 +329,7 @@ class Service:
         return _UNTRAINED if record is None else record.announced_version
 
     def _noticed(self, project: ProjectId) -> ModelRecord | None:
-        """The version in service, without what it was trained on; None before the first one, noticed at once."""
+        """The version in service; None before the first one, noticed at once."""
         with suppress(_NothingYet):
             return self._records(project)
         return None
@@ -338,7 +338,7 @@ class Service:
         record = self._registry.in_service(project)
         if record is None:
             raise _NothingYet
-        return replace(record, trained_on={})
+        return record
 
     def _load(self, project: ProjectId, version: ModelVersion) -> Model:
         """Ready to answer: a team's own model has been started."""

@@ -102,7 +102,7 @@ class StoredModels:
 
         Raises `ArtifactError` where the file is missing or damaged.
         """
-        kept = _of(project).where(models.c.out_of_fold != "").limit(1)
+        kept = _of(project, with_labels=True).where(models.c.out_of_fold != "").limit(1)
         trusting = models.c.out_of_fold.like(f"%{_TRUSTING}")
         with self._database.read() as sql:
             row = sql.execute(kept.order_by(trusting.desc(), models.c.number.desc())).first()
@@ -150,7 +150,7 @@ class StoredModels:
         mine = models.c.project == project
         with self._database.write() as sql:
             check_fence(sql, project, fence)
-            if row := sql.execute(_small(project).where(models.c.version == version)).first():
+            if row := sql.execute(_of(project).where(models.c.version == version)).first():
                 _check_kept(row)
             last = sql.execute(select(func.max(models.c.promotion)).where(mine)).scalar() or 0
             sql.execute(update(models).where(mine, models.c.state == "in_service").values(state="retired"))
@@ -161,10 +161,8 @@ class StoredModels:
     def before(self, project: ProjectId) -> ModelRecord | None:
         """The version that served before the one in service; None where none did, or it was let go."""
         of = models.c
-        earlier = _small(project).where(of.state != "in_service", of.promotion > 0, of.artifact != "")
-        with self._database.read() as sql:
-            row = sql.execute(earlier.order_by(of.promotion.desc()).limit(1)).first()
-        return None if row is None else _record(row)
+        earlier = _of(project).where(of.state != "in_service", of.promotion > 0, of.artifact != "")
+        return self._first(earlier.order_by(of.promotion.desc()).limit(1))
 
     def make_anchor(self, project: ProjectId, version: ModelVersion, *, fence: int) -> None:
         mine = models.c.project == project
@@ -173,15 +171,11 @@ class StoredModels:
             sql.execute(update(models).where(mine, models.c.anchor).values(anchor=False))
             sql.execute(update(models).where(mine, models.c.version == version).values(anchor=True))
 
-    def anchor(self, project: ProjectId) -> ModelRecord | None:
-        with self._database.read() as sql:
-            row = sql.execute(_of(project).where(models.c.anchor)).first()
-        return None if row is None else _record(row)
+    def anchor(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None:
+        return self._first(_of(project, with_labels).where(models.c.anchor))
 
-    def in_service(self, project: ProjectId) -> ModelRecord | None:
-        with self._database.read() as sql:
-            row = sql.execute(_of(project).where(models.c.state == "in_service")).first()
-        return None if row is None else _record(row)
+    def in_service(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None:
+        return self._first(_of(project, with_labels).where(models.c.state == "in_service"))
 
     def load(self, project: ProjectId, version: ModelVersion) -> Model:
         content, artifact, _ = self._checked(project, version)
@@ -215,7 +209,7 @@ class StoredModels:
         """A model's bytes, once they are certain to be those that were written; where they are; whether it is of a
         team's own model."""
         with self._database.read() as sql:
-            row = sql.execute(_small(project).where(models.c.version == version)).first()
+            row = sql.execute(_of(project).where(models.c.version == version)).first()
         if row is None:
             raise ArtifactError(f"Project {project} has no model {version}: `nextlabel status` lists those it has.")
         _check_kept(row)
@@ -224,21 +218,24 @@ class StoredModels:
             raise ArtifactError(f"{row.artifact} is damaged (its hash is not the one noted at training): retrain.")
         return content, row.artifact, bool(row.learner)
 
-    def latest(self, project: ProjectId) -> ModelRecord | None:
-        with self._database.read() as sql:
-            row = sql.execute(_of(project).order_by(models.c.number.desc()).limit(1)).first()
-        return None if row is None else _record(row)
+    def latest(self, project: ProjectId, *, with_labels: bool = False) -> ModelRecord | None:
+        return self._first(_of(project, with_labels).order_by(models.c.number.desc()).limit(1))
 
     def newest(self, project: ProjectId, size: int, *, before: int | None = None) -> Sequence[ModelRecord]:
         """So many models, or those before a number (`number_of`), newest first; without what they were trained on."""
-        found = _small(project) if before is None else _small(project).where(models.c.number < before)
+        found = _of(project) if before is None else _of(project).where(models.c.number < before)
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(found.order_by(models.c.number.desc()).limit(size))]
 
     def history(self, project: ProjectId, *, with_labels: bool = False) -> Sequence[ModelRecord]:
-        found = _of(project) if with_labels else _small(project)
+        found = _of(project, with_labels)
         with self._database.read() as sql:
             return [_record(row) for row in sql.execute(found.order_by(models.c.number))]
+
+    def _first(self, wanted: Any) -> ModelRecord | None:
+        with self._database.read() as sql:
+            row = sql.execute(wanted).first()
+        return None if row is None else _record(row)
 
 
 def number_of(version: ModelVersion) -> int:
@@ -284,15 +281,10 @@ def _readable(artifact: str) -> Iterator[None]:
         raise ArtifactError(f"{artifact} cannot be read as a model ({what}): retrain.") from error
 
 
-def _of(project: ProjectId) -> Any:
-    return select(models).where(models.c.project == project)
-
-
-def _small(project: ProjectId) -> Any:
-    """Without the labels, which may be thousands in each version."""
-    return select(*(column for column in models.c if column is not models.c.trained_on)).where(
-        models.c.project == project
-    )
+def _of(project: ProjectId, with_labels: bool = False) -> Any:
+    """Without the labels of each version, unless they are wanted: they may be thousands."""
+    columns = [column for column in models.c if with_labels or column is not models.c.trained_on]
+    return select(*columns).where(models.c.project == project)
 
 
 def _check_kept(row: Row[Any]) -> None:
