@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from math import inf
 
@@ -205,6 +206,9 @@ class ProjectOptions:
     def stored(cls, row: object) -> ProjectOptions:
         """What the database holds of a project, whoever wrote it; never refused."""
         options, set_aside = cls(), dict[str, object]()
+        if isinstance(row, Mapping):
+            with suppress(SettingsError):  # nearly always all of it can be used
+                return options.updated(row)
         for name, value in row.items() if isinstance(row, Mapping) else [("options", row)]:
             try:
                 options = options.updated({name: value})

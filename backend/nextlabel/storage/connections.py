@@ -50,12 +50,14 @@ class SqlConnections:
         return found
 
     def find(self, tools: Collection[str], at_tool: ToolProjectId) -> ProjectId:
-        found = self.at(tools, at_tool)
+        asked = select(connections.c.project).where(connections.c.tool.in_(tools), connections.c.at_tool == at_tool)
+        with self._database.read() as sql:
+            found = sql.execute(asked).scalar()
         if found is None:
             raise NotConnected(
                 f"Project {at_tool} is not connected: run `nextlabel connect --url … --token … --project {at_tool}`."
             )
-        return found.project
+        return ProjectId(found)
 
     def at(self, tools: Collection[str], at_tool: str) -> Connection | None:
         """A project of one of these tools, by what the tool calls it; also one that was disconnected."""
