@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from nextlabel.features.encoders import TextEncoder
 from nextlabel.features.spaces import TfIdf
 from nextlabel.features.text import count_features
 from nextlabel.features.text_cache import TextFeatureCache
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ProjectId, TaskId
 from nextlabel.options import ProjectOptions
 from nextlabel.ports.state import Credentials, ModelRecord
 from nextlabel.ports.tool import ToolAccess
@@ -36,12 +37,13 @@ _WARM_UP = (*(1,) * 20, 100, 100, 100, 100, 1000)
 _TRAINED_ON = 1000
 _COUNTED = 8_000  # of a project that the workers have learned from
 _BROKEN_DOWN = 700
+_PEOPLES, _SECONDS_APART = 20, 1.3  # texts one after the other, as somebody who labels opens them
 _CLASSES: dict[str, tuple[str, Sequence[str]]] = {"2 classes": ("1", TWO), "20 classes": ("2", TWENTY)}
 
 
 def run() -> Iterator[Figure]:
-    """Yields medians for texts never seen before, and for texts that the workers have counted; for 1,000 also for each
-    step."""
+    """Yields medians for texts never seen before, for texts that the workers have counted, and for one text now and
+    then, when what other processes may have changed is read again; for 1,000 also for each step."""
     with temporary_home() as home:
         parts = parts_of(home)
         _train(parts)
@@ -57,6 +59,10 @@ def run() -> Iterator[Figure]:
                 other = _Server(theirs, project, TWO, credentials) if labels is TWO else None
                 yield from _measured(f"{{}}, {classes}", server, other, texts)
                 yield from _measured(f"{{}} that are counted, {classes}", server, other, iter(counted))
+                if other is not None:
+                    some = [[text] for text in islice(texts, _PEOPLES)]
+                    name = f"1 text every {_SECONDS_APART} s, {classes}"
+                    yield from _beside(name, server, other, some, None, _SECONDS_APART)
         for classes, (project, labels) in _CLASSES.items():
             yield from breakdown(parts, classes, project, labels, list(islice(texts, _BROKEN_DOWN)))
 
@@ -86,18 +92,30 @@ def _measured(what: str, ours: _Server, theirs: _Server | None, texts: Iterator[
         batches = [list(islice(texts, size)) for _ in range(repeats)]
         if len(batches[-1]) < size:
             raise RuntimeError("There are not enough different texts.")
-        took, took_theirs = [], []
-        for batch in batches:  # one server after the other, so that both meet the same weather
-            took.append(ours.milliseconds(batch))
-            if theirs is not None:
-                took_theirs.append(theirs.milliseconds(batch))
         name = what.format(f"{size:,} {'text' if size == 1 else 'texts'}")
-        note = f"p95 {percentile(took, 95):.1f} ms"
-        yield over_repeats("predict", name, took, "ms", aim=aim, note=note)
-        if took_theirs:
-            yield over_repeats("predict", f"{name}: label-studio-ml", took_theirs, "ms")
-            ratios = [mine / other for mine, other in zip(took, took_theirs, strict=True)]
-            yield over_repeats("predict", f"{name}: ours / theirs", ratios, "×")
+        yield from _beside(name, ours, theirs, batches, aim)
+
+
+def _beside(
+    name: str,
+    ours: _Server,
+    theirs: _Server | None,
+    batches: Sequence[Sequence[str]],
+    aim: float | None,
+    seconds_apart: float = 0.0,
+) -> Iterator[Figure]:
+    """One server after the other, so that both meet the same weather."""
+    took, took_theirs = [], []
+    for batch in batches:
+        time.sleep(seconds_apart)
+        took.append(ours.milliseconds(batch))
+        if theirs is not None:
+            took_theirs.append(theirs.milliseconds(batch))
+    yield over_repeats("predict", name, took, "ms", aim=aim, note=f"p95 {percentile(took, 95):.1f} ms")
+    if took_theirs:
+        yield over_repeats("predict", f"{name}: label-studio-ml", took_theirs, "ms")
+        ratios = [mine / other for mine, other in zip(took, took_theirs, strict=True)]
+        yield over_repeats("predict", f"{name}: ours / theirs", ratios, "×")
 
 
 def _train(parts: Parts) -> None:
@@ -112,7 +130,8 @@ def _train(parts: Parts) -> None:
         access, shown = ToolAccess("http://127.0.0.1:9", "none"), ProjectOptions(show_predictions="always")
         parts.connections.save(connection_to(here, "label_studio", access, shown))
         fence, version = parts.fences.next(here), parts.models.next_version(here, informative=True)
-        record = ModelRecord(version, name, name, {}, {})
+        trained_on = {TaskId(str(n)): {"label": label} for n, label in enumerate(labels)}
+        record = ModelRecord(version, name, name, trained_on, {})
         parts.models.save(here, record, model, fence=fence)
         parts.models.promote(here, version, fence=fence)
 
