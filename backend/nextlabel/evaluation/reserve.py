@@ -42,12 +42,13 @@ class Reserve:
         if not 0 <= self.share <= 1 or self.least < 0:
             raise ValueError(f"share is {self.share} and least {self.least}: the share is in [0, 1], least 0 or more.")
 
-    def sample(self, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
+    def sample(self, tasks: Iterable[TaskId], last: str = "") -> tuple[TaskId, ...]:
         """The audit tasks among all of a project's tasks, in the order in which they are served: a random sample.
 
-        They are the tasks whose hash is in the lowest ``share``, or the lowest ``least`` where those are fewer. New
-        tasks never bring an older one in, so that no task which a strategy ranked becomes an audit task. They only push
-        tasks out that were there to make up ``least``.
+        They are the tasks whose hash is in the lowest ``share``, or the lowest ``least`` where those are fewer, up to
+        ``last``, where an earlier sample ended (`end`). So neither new tasks nor the removal of others brings an older
+        one in: no task which a strategy ranked becomes an audit task. New ones only push tasks out that were there to
+        make up ``least``; of those that are removed none is replaced.
         """
         if not self.share:
             return ()
@@ -55,8 +56,15 @@ class Reserve:
         placed = [(place(task), task) for task in known]
         chosen = [one for one in placed if one[0] < self.share]
         if len(chosen) < self.least:
-            chosen = nsmallest(self.least, placed)
+            most = max(place(last), self.share) if last else 1.0
+            chosen = [one for one in nsmallest(self.least, placed) if one[0] <= most]
         return tuple(task for _, task in sorted(chosen))
+
+    def end(self, sample: Sequence[TaskId], last: str = "") -> str:
+        """Where a sample ends, to be passed on as ``last``: at its last task, or where an earlier one ended while too
+        few are left of it. That need not be a task that is still there."""
+        ends = [*sample[-1:], *([TaskId(last)] if last and len(sample) < self.least else [])]
+        return max(ends, key=_places(_key(self.salt), "reserve"), default=last)
 
     def until(self, last: str, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
         """Those of some tasks that are in the sample which ends with ``last``, in its order."""

@@ -69,9 +69,9 @@ def audits_of(
     if draw.among == among:  # nothing is new: of a million tasks only those that are reserved need be hashed
         sample, reserved = reserve.until(draw.last, known), known
     else:
-        sample = reserve.sample(everyone)
+        sample = reserve.sample(everyone, draw.last)
         new = [task for task in sample if task in waiting and task not in known]
-        reserves.add(project, new, among=among, last=sample[-1] if sample else "")
+        reserves.add(project, new, among=among, last=reserve.end(sample, draw.last))
         reserved = known.union(new)
     sampled = [task for task in sample if task in reserved and task in waiting]
     return Audits(

@@ -38,6 +38,33 @@ def test_no_task_becomes_an_audit_task_because_others_come(
     assert set(now) & before <= set(first)
 
 
+@given(
+    changes=st.lists(st.tuples(IDS, st.sampled_from(["come", "go"])), max_size=6),
+    least=st.integers(0, 40),
+    share=st.floats(0, 0.5),
+)
+def test_no_task_becomes_an_audit_task_whatever_comes_and_goes(
+    changes: list[tuple[set[TaskId], str]], least: int, share: float
+) -> None:
+    reserve, there, last = Reserve("pepper", share, least), {TaskId("first")}, ""
+    ranked = set[TaskId]()
+    for some, what in changes:
+        there = there | some if what == "come" else there - some
+        sample = reserve.sample(there, last)
+        last = reserve.end(sample, last)
+        assert not ranked.intersection(sample), "a strategy may have chosen among what is left of these"
+        assert reserve.until(last, there) == sample or not share
+        ranked |= there.difference(sample)
+
+
+def test_a_project_that_lost_most_of_its_tasks_and_grows_again_reserves_its_share() -> None:
+    last = RESERVE.end(RESERVE.sample(tasks(400)))
+    left = RESERVE.sample(tasks(30), last)
+    assert RESERVE.end(left, last) == last
+    assert RESERVE.end((), last) == last
+    assert set(RESERVE.sample(tasks(5_000), last)) == set(RESERVE.sample(tasks(5_000)))
+
+
 def test_a_large_project_reserves_a_tenth_for_good_and_a_small_one_sixty() -> None:
     tenth = RESERVE.sample(tasks(20_000))
     assert len(tenth) == pytest.approx(2000, abs=4 * (20_000 * 0.1 * 0.9) ** 0.5)
