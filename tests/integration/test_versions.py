@@ -88,6 +88,19 @@ def test_what_cannot_serve_is_refused_and_nothing_changes(taught: Team) -> None:
         taught.parts.versions.promote(taught.project, before.version)
 
 
+def test_a_project_that_is_left_alone_is_not_put_in_another_order(taught: Team) -> None:
+    taught.parts.pausing.pause(taught.project)
+    before = taught.serving, taught.in_force()
+    for decide in (
+        lambda: taught.parts.versions.promote(taught.project, "nextlabel-2"),
+        lambda: taught.parts.versions.rollback(taught.project),
+        lambda: taught.parts.versions.ask_rollback(taught.project, "ann"),
+    ):
+        with pytest.raises(SettingsError, match="is paused: nothing was done: `nextlabel resume"):
+            decide()
+    assert (taught.serving, taught.in_force()) == before
+
+
 def test_releasing_what_nobody_chose_changes_nothing(taught: Team) -> None:
     before = taught.serving
     assert "no version was chosen" in taught.parts.versions.release(taught.project)

@@ -96,7 +96,7 @@ class Versions:
     def promote(self, project: ProjectId, version: str, who: str = COMMAND_LINE) -> str:
         """Have a version serve until another is chosen or `release`; returns in words what came of it.
 
-        Raises `SettingsError` where there is none of that name, or it cannot serve any more.
+        Raises `SettingsError` where there is none of that name, it cannot serve any more, or the project is left alone.
         """
         return self._serve(project, self._usable(project, version).version, who, chosen=True)
 
@@ -115,7 +115,7 @@ class Versions:
 
     def ask_promotion(self, project: ProjectId, version: str, who: str) -> Asked:
         """`promote` without waiting for the queue: the version answers from now on, and a worker puts the tasks in its
-        order. Raises `SettingsError` as `promote` does, also for a project that is left alone."""
+        order. Raises `SettingsError` as `promote` does."""
         return self._ask(project, version, who, chosen=True)
 
     def ask_rollback(self, project: ProjectId, who: str) -> Asked:
@@ -148,8 +148,7 @@ class Versions:
         return next(held_back, serving).version
 
     def _ask(self, project: ProjectId, version: str, who: str, *, chosen: bool) -> Asked:
-        if resting := self.connections.resting(project):
-            raise SettingsError(f"{resting}: `nextlabel resume --project {project}` ends it.")
+        self._check_works(project)
         try:
             wanted = self._usable(project, version).version
         except ArtifactError as error:
@@ -161,7 +160,13 @@ class Versions:
         self._note(project, wanted, who, chosen=chosen)
         return Asked(wanted, chosen, job)
 
+    def _check_works(self, project: ProjectId) -> None:
+        """Nothing is written for a project that is left alone: the order of another version would be."""
+        if resting := self.connections.resting(project):
+            raise SettingsError(f"{resting}: `nextlabel resume --project {project}` ends it.")
+
     def _serve(self, project: ProjectId, version: ModelVersion, who: str, *, chosen: bool) -> str:
+        self._check_works(project)
         with waiting_lease(self.job_queue, project):
             fence = self.fences.next(project)
             self.models.promote(project, version, fence=fence, chosen=chosen)
