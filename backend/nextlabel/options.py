@@ -53,7 +53,8 @@ MEANINGS: Mapping[str, str] = {
     "order; where that is too short for all, the tasks asked about are drawn at random",
     "show_predictions": "which guesses people see: `always`, `never`, from so many labels on, such as `50`, or from 30 "
     "labels on those that are right with so high a chance: `80%`",
-    "audit_share": "the share of tasks that are drawn at random to measure the accuracy; 0 stops it",
+    "audit_share": "the share of tasks that are drawn at random to measure the accuracy, for good with the first round "
+    "that draws any; 0 stops it",
     "weights": "where several things are asked, how much each control counts in the order, as JSON: 1 where nothing is "
     'given, 0 for not at all: `{"sentiment": 2, "topic": 0.5}`',
     "uncertainty_from": "the model version of predictions that are on the tasks already, such as those of your "
@@ -113,7 +114,7 @@ class ProjectOptions:
     cross-validated, 28% were wrong.
 
     ``audit_share`` is the share of tasks, drawn at random, that no strategy chooses, so that the model's accuracy can
-    be measured on them (`nextlabel.evaluation.reserve`). It is fixed when the project is first read; 0 stops audits.
+    be measured on them (`nextlabel.evaluation.reserve`). It is fixed when the first are drawn; 0 stops audits.
 
     ``weights`` is by control how much it counts in the order where several are asked: 1 where it is not named, 0 where
     it does not count at all.

@@ -15,13 +15,14 @@ from click.testing import CliRunner
 
 from integration.conftest import WORDS
 from integration.test_honesty import OTHER, mails
-from integration.test_loop import everything_said, target_predictions
+from integration.test_loop import STARS, everything_said, target_predictions
 from nextlabel.cli import cli
 from nextlabel.evaluation.intervals import mean_interval
 from nextlabel.evaluation.reserve import Reserve, audit_rate
 from nextlabel.labeling import Prediction, TaskId
 from nextlabel.loop.auditing import Audits, audits_of
 from nextlabel.ports.requests import PredictRequest
+from nextlabel.ports.state import AuditAnswer
 from nextlabel.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,6 +126,40 @@ def test_a_turn_in_which_no_task_is_new_draws_nothing_and_comes_to_the_same(
         audited.run()
 
 
+def test_of_audit_tasks_that_are_deleted_none_is_replaced_and_none_is_counted(audited: Team) -> None:
+    audited.work(20)
+    audited.run()
+    reserved = audit_tasks(audited)
+    gone = [task for task in audited.queue() if task in reserved][:30]
+    for task in gone:
+        audited.tool.delete_task(audited.at_tool, task)
+    audited.run()
+    assert audit_tasks(audited) == reserved, "a strategy has chosen among the others"
+    known = audited.parts.overview.project(audited.project)["audits"]
+    assert (known["tasks"], known["labeled"]) == (60 - 30, 4)
+    for task in set(audited.truth).difference(gone):
+        audited.tool.delete_task(audited.at_tool, task)
+    audited.run()
+    known = audited.parts.overview.project(audited.project)["audits"]
+    assert (known["tasks"], known["notes"]) == (0, ["not measured: there are no tasks"])
+
+
+def test_what_a_changed_option_does_to_audits_is_told(audited: Team, settings: Settings) -> None:
+    env = dict.fromkeys(os.environ) | {"NEXTLABEL_HOME": str(settings.home), "COLUMNS": "300"}
+    env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    for share, stated in {
+        0.1: "",
+        0.3: "audit_share=0.3 changes nothing: 0.1 was drawn when the tasks were first read, and stays",
+        0: "audits are stopped (audit_share=0): audit tasks come last, after all others",
+    }.items():
+        audited.choose(audit_share=share)
+        audited.run()
+        notes = audited.parts.overview.project(audited.project)["audits"]["notes"]
+        assert [one for one in notes if "audit_share" in one] == [stated][: bool(stated)]
+        status = CliRunner().invoke(cli, ["status", "--project", audited.project], env=env).stdout
+        assert stated in status
+
+
 def test_what_was_labeled_before_the_first_turn_is_no_audit(team: Team) -> None:
     team.choose(audit_share=0.1)
     tasks = team.import_mails(TASKS)
@@ -132,8 +167,9 @@ def test_what_was_labeled_before_the_first_turn_is_no_audit(team: Team) -> None:
         team.label(task, team.truth[task])
     team.run()
     assert audit_tasks(team) <= set(tasks[300:])
-    (overview,) = team.parts.overview.projects(team.project)
-    assert overview["audits"] == {"tasks": len(audit_tasks(team)), "labeled": 0, "skipped": 0, "labeled_before": 300}
+    known = team.parts.overview.project(team.project)["audits"]
+    assert known.pop("notes")[-1] == "of the tasks that were open when 300 others were labeled already"
+    assert known == {"tasks": len(audit_tasks(team)), "labeled": 0, "skipped": 0, "labeled_before": 300}
 
 
 def test_nobody_can_tell_an_audit_task_by_what_is_shown_with_it(audited: Team) -> None:
@@ -228,6 +264,40 @@ def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team
     audited.label(first, audited.truth[first])
     audited.run()
     assert audited.parts.reserves.answers(audited.project)[len(before) :] == [answer]
+
+
+def test_a_label_that_is_changed_is_no_answer_where_the_model_had_learned_the_earlier_one(audited: Team) -> None:
+    first = next(task for task in audited.queue() if task in audit_tasks(audited))
+    audited.label(first, audited.truth[first])
+    audited.work(30)  # of which no model knew anything when they came
+    audited.run()
+    assert audited.serving.trained_on[first]
+    audited.label(first, next(label for label in WORDS if label != audited.truth[first]))
+    audited.run()
+    assert not audited.parts.reserves.answers(audited.project)
+
+
+def test_answers_about_one_label_and_about_several_make_one_figure(audited: Team) -> None:
+    """As where the control of a single choice now takes several: the newer ones do not hide the older ones."""
+    for whole, some in ((True, range(12)), (False, range(12, 15))):
+        answers = [AuditAnswer("label", TaskId(str(n)), 1.0, whole, audited.serving.version) for n in some]
+        audited.parts.reserves.note_answers(audited.project, answers)
+    assert accuracies(audited, "accuracy_of_answers")["n"] == 15
+
+
+def test_the_only_target_that_is_measured_is_named_where_there_are_others(team: Team, settings: Settings) -> None:
+    team.choose(audit_share=0.1)
+    team.ask_also(STARS)
+    team.import_mails(TASKS)
+    team.run()
+    for task in sorted(audit_tasks(team))[:20]:
+        team.label(task, team.truth[task])
+    team.run()
+    assert team.parts.overview.project(team.project)["accuracy"].keys() == {"label"}
+    env = dict.fromkeys(os.environ) | {"NEXTLABEL_HOME": str(settings.home), "COLUMNS": "300"}
+    env |= {"NEXTLABEL_DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    for command in (["status"], ["models", "list"]):
+        assert "label: 100.0% (" in CliRunner().invoke(cli, [*command, "--project", team.project], env=env).stdout
 
 
 def test_asked_by_the_tool_nothing_is_said_of_audit_tasks_but_to_who_is_drawing(audited: Team) -> None:

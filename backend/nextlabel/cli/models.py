@@ -15,7 +15,7 @@ from rich.text import Text
 
 from nextlabel.cli.context import chosen, read_settings, wired
 from nextlabel.cli.escaping import printable
-from nextlabel.evaluation import accuracy, sanity
+from nextlabel.evaluation import accuracy, agreement, sanity
 from nextlabel.evaluation.sanity import Check
 from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import ModelRecord
@@ -141,8 +141,8 @@ def _state(one: ModelRecord) -> str:
 
 
 def _accuracy(one: ModelRecord) -> str:
-    found = accuracy.of_version(one.metrics)
+    found, several = accuracy.of_version(one.metrics), agreement.of_several(agreement.named(one.metrics))
     return "\n".join(
-        f"{f'{target}: ' if len(found) > 1 else ''}{accuracy.in_words(share.value, share.low, share.high)}"
+        f"{f'{target}: ' if several else ''}{accuracy.in_words(share.value, share.low, share.high)}"
         for target, share in found.items()
     )

@@ -26,7 +26,7 @@ from nextlabel.service.health import DEFAULT_ADDRESS, Running
 from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.strategies import finding
 
-_MOST_NAMED, _FEW_TASKS = 5, 300
+_MOST_NAMED = 5
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 _MAY: dict[Role, str] = {"admin": "  (may choose versions)", "viewer": "  (may only see)"}
@@ -149,23 +149,14 @@ def _suspects(one: dict[str, Any]) -> str:
 
 def _accuracy(one: dict[str, Any]) -> Iterator[str]:
     """A line for each target and figure; what stands in the way where there is none."""
-    audits, several = one["audits"], len(one["accuracy"]) > 1
+    several = agreement.of_several(one["agreement_on_tasks_asked"])
     for name, words in (("accuracy", "the version in service"), ("accuracy_of_answers", "the answers so far")):
         for target, found in one[name].items():
             share = accuracy.in_words(found["value"], found["low"], found["high"])
             labels = f"on {counted(found['n'], 'label')}: {found['method']}"
             yield f"{f'{target}: ' if several else ''}{share}, {words}, {labels}"
     yield from _beside(one, several=several)
-    if not audits["tasks"]:
-        yield "not measured: there are no audit tasks (audit_share=0)"
-    elif not one["accuracy"]:
-        yield f"not measured yet: {audits['labeled']} of {accuracy.FEWEST} audit tasks labeled"
-    if audits["skipped"]:
-        yield f"{counted(audits['skipped'], 'audit task')} skipped, of which nothing is known"
-    if audits["labeled_before"]:
-        yield f"of the tasks that were open when {audits['labeled_before']} others were labeled already"
-    if audits["tasks"] and one["tasks"] < _FEW_TASKS:
-        yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
+    yield from one["audits"]["notes"]
 
 
 def _saved(one: dict[str, Any], figure: str) -> Iterator[str]:

@@ -68,13 +68,14 @@ class Classes(Struct, frozen=True):
 
 
 class Audits(Struct, frozen=True):
-    """Audit tasks: how many there are, how many have a label or were skipped, and how many other tasks had a label
-    before they were drawn."""
+    """Audit tasks: how many there are, how many have a label, or have none because they were skipped, and how many
+    other tasks had a label before they were drawn. ``notes`` are what a person should know of what is measured."""
 
     tasks: int
     labeled: int
     skipped: int
     labeled_before: int
+    notes: list[str]
 
 
 class PreAnnotations(Struct, frozen=True):

@@ -7,7 +7,7 @@ class gets surer by audit tasks without a label, from how sure of itself a model
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from nextlabel.evaluation import prediction_powered
 from nextlabel.evaluation.always_valid import mean_of_answers
 from nextlabel.evaluation.intervals import Interval, mean_interval
+from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Floats
 
 FEWEST = 10
@@ -27,6 +28,7 @@ _METHOD = "out of fold on audit tasks{}; 95 % for this number of labels"
 _BY_OTHERS = ", and by how sure it is of {:,} without a label (PPI++)"
 PREFIX = "audit_"
 """Of the name of each figure that is measured on audit tasks."""
+_FEW_TASKS = 300
 _VALUE, _LOW, _HIGH, _LABELS = (PREFIX + name for name in ("accuracy", "low", "high", "labels"))
 _UNLABELED = PREFIX + "unlabeled"
 
@@ -37,6 +39,76 @@ class Confidence:
 
     labeled: Floats
     unlabeled: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Audits:
+    """The audit tasks of a project of ``pool`` tasks: how many there are, how many have a label, and how many have none
+    because somebody skipped them.
+
+    ``labeled_before`` is how many other tasks had a label before any was drawn. ``share`` is the share that is wanted
+    now, ``drawn`` the one that was when the first were drawn, None before that.
+    """
+
+    tasks: int
+    labeled: int
+    skipped: int
+    labeled_before: int
+    share: float
+    drawn: float | None
+    pool: int
+
+    def notes(self, measured: Mapping[str, Interval], *, in_folds: bool = True) -> Iterator[str]:
+        """What a person should know of the accuracy of the version in service, by target what was ``measured``, first
+        why it was not. A version that is not fitted in folds (``in_folds``) has none."""
+        if not self.tasks:
+            yield "its audit tasks are gone from the project" if measured else self._why_none
+            return
+        if not measured:
+            yield self._why_not_measured(in_folds=in_folds)
+        if not self.share:
+            yield "audits are stopped (audit_share=0): audit tasks come last, after all others"
+        elif self.drawn is not None and self.share != self.drawn:
+            drawn = f"{self.drawn:.3g} was drawn when the tasks were first read, and stays"
+            yield f"audit_share={self.share:.3g} changes nothing: {drawn}"
+        if self.skipped:
+            yield f"{counted(self.skipped, 'audit task')} skipped, {self._with_skipped(measured)}"
+        if self.labeled_before:
+            yield f"of the tasks that were open when {self.labeled_before} others were labeled already"
+        if self.labeled == self.tasks:
+            every = "the only audit task is" if self.tasks == 1 else f"all {self.tasks} audit tasks are"
+            yield f"{every} labeled: more come only with new tasks"
+        if self.pool < _FEW_TASKS:
+            yield f"with fewer than {_FEW_TASKS} tasks it stays vague"
+
+    @property
+    def _why_none(self) -> str:
+        if not self.share:
+            return "not measured: there are no audit tasks (audit_share=0)"
+        if not self.pool:
+            return "not measured: there are no tasks"
+        if self.drawn is None:
+            return "not measured yet: the next round draws the audit tasks"
+        return "not measured: there are no audit tasks, for none of the open tasks was drawn; new tasks may be"
+
+    def _why_not_measured(self, *, in_folds: bool) -> str:
+        if not in_folds:
+            return "the version in service is not measured: your own model is fitted once, only its answers are judged"
+        if self.labeled < FEWEST:
+            return f"not measured yet: {self.labeled} of {FEWEST} audit tasks labeled"
+        takes = f"that takes {FEWEST} audit labels of one target that it learned from"
+        return f"the version in service was not measured: {takes}; {self.labeled} audit tasks are labeled by now"
+
+    def _with_skipped(self, measured: Mapping[str, Interval]) -> str:
+        """The figure if all skipped ones were wrong, and if all were right."""
+        if not measured:
+            return "of which nothing is known"
+        ranges = [
+            f"{f'{target}: ' if len(measured) > 1 else ''}{one.value * one.n / (one.n + self.skipped):.1%} to "
+            f"{(one.value * one.n + self.skipped) / (one.n + self.skipped):.1%}"
+            for target, one in measured.items()
+        ]
+        return f"with which it would be {', '.join(ranges)}: all of them wrong, or all right"
 
 
 def figures_of(target: str, correctness: Floats, *, pool: int, sure: Confidence | None = None) -> dict[str, float]:
@@ -70,12 +142,14 @@ def of_version(metrics: Mapping[str, float]) -> dict[str, Interval]:
     return found
 
 
-def of_answers(correctness: Sequence[float], *, whole: bool) -> Interval | None:
+def of_answers(answers: Sequence[tuple[float, bool]]) -> Interval | None:
     """Of the answers that were given before each audit label came, in that order; None while there are too few.
 
-    ``whole`` is whether each can only be 0 or 1.
+    Of each, how right it was and whether it could only be 0 or 1, which not all are where a single choice has become
+    one of several labels.
     """
-    return mean_of_answers(np.clip(correctness, 0, 1), whole=whole) if len(correctness) >= FEWEST else None
+    correctness, whole = [right for right, _ in answers], all(one for _, one in answers)
+    return mean_of_answers(np.clip(correctness, 0, 1), whole=whole) if len(answers) >= FEWEST else None
 
 
 def in_words(value: float, low: float, high: float) -> str:

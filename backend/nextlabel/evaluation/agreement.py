@@ -32,6 +32,12 @@ def named(metrics: Mapping[str, float]) -> dict[str, float]:
     return figures
 
 
+def of_several(figures: Mapping[str, float]) -> bool:
+    """Whether a version learns several targets, of which some may not be measured yet, by its figures as `named` has
+    them: each must then be named, also where it is the only one."""
+    return any("." in name for name in figures)
+
+
 def in_words(metrics: Mapping[str, float]) -> Iterator[str]:
     """A line for each target that something was learned of, whether or not it could be measured yet."""
     targets: dict[str, dict[str, float]] = {}

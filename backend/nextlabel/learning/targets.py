@@ -206,7 +206,7 @@ class TargetsWorkbench:
                 predicted.guesses(target.name),
                 strict=True,
             )
-            if task.id in audits
+            if task.id in audits and target.name not in champion.trained_on.get(task.id, {})  # nor an earlier label
         ]
 
     def _unseen(self, champion: Champion) -> Iterator[Unseen]:

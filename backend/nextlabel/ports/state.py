@@ -303,7 +303,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class AuditProgress:
-    """How many audit tasks there are, and how many of them have a label, or were skipped by somebody."""
+    """How many audit tasks there are, and how many of them have a label, or have none because they were skipped."""
 
     tasks: int
     labeled: int

@@ -229,7 +229,7 @@ class Overview:
             "model": serving and serving.version,
             "labels": serving.labels if serving else 0,
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
-            **self._accuracy(project, serving, counts),
+            **self._accuracy(connection, serving, counts),
             "suspects": asdict(self.suspects.counted(project)),
             **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.audit_labels),
             "agreement": dict(self.agreements.of(project)) if options.annotators != "off" else {},
@@ -263,22 +263,31 @@ class Overview:
             "label_to_queue": {str(share): round(_quantile(waits, share), 1) for share in (50, 95)} if waits else None,
         }
 
-    def _accuracy(self, project: ProjectId, serving: ModelRecord | None, counts: Counts) -> dict[str, Any]:
+    def _accuracy(self, connection: Connection, serving: ModelRecord | None, counts: Counts) -> dict[str, Any]:
         """By target the accuracy of the version in service with what is told beside it, and of the answers so far; all
         on audit tasks."""
-        progress = AuditProgress(counts.audit_tasks, counts.audit_labels, counts.audit_skipped)
-        draw = self.reserves.draw(project)
-        answers: dict[tuple[str, bool], list[float]] = {}
+        project, draw = connection.project, self.reserves.draw(connection.project)
+        answers: dict[str, list[tuple[float, bool]]] = {}
         for one in self.reserves.answers(project):
-            answers.setdefault((one.target, one.whole), []).append(one.correctness)
-        so_far = {target: accuracy.of_answers(seen, whole=whole) for (target, whole), seen in answers.items()}
+            answers.setdefault(one.target, []).append((one.correctness, one.whole))
+        so_far = {target: accuracy.of_answers(given) for target, given in answers.items()}
+        measured = accuracy.of_version(serving.metrics) if serving else {}
+        audits = accuracy.Audits(
+            counts.audit_tasks,
+            counts.audit_labels,
+            counts.audit_skipped,
+            draw.labeled_before if draw else 0,
+            connection.options.audit_share,
+            draw.share if draw else None,
+            counts.tasks,
+        )
+        progress = AuditProgress(audits.tasks, audits.labeled, audits.skipped)
+        notes = list(audits.notes(measured, in_folds=not (serving and serving.learner)))
         return {
-            "accuracy": {name: asdict(one) for name, one in accuracy.of_version(serving.metrics).items()}
-            if serving
-            else {},
+            "accuracy": {name: asdict(one) for name, one in measured.items()},
             **beside.values_of(serving.metrics if serving else {}),
             "accuracy_of_answers": {name: asdict(one) for name, one in so_far.items() if one is not None},
-            "audits": asdict(progress) | {"labeled_before": draw.labeled_before if draw else 0},
+            "audits": asdict(progress) | {"labeled_before": audits.labeled_before, "notes": notes},
         }
 
     def findings_of(self, connection: Connection) -> list[dict[str, str]]:

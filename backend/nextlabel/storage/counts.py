@@ -125,15 +125,17 @@ def _by_name(sql: Connection, only: Collection[ProjectId] | None) -> dict[str, d
     labeled = select(given.project, func.count(given.task.distinct())).where(~given.skipped)
     labeled = labeled.where(_among(given.project, only)).group_by(given.project)
     audits = select(audited.project, func.count()).where(_among(audited.project, only)).group_by(audited.project)
+    audits = audits.where(select(state.id).where(state.project == audited.project, state.id == audited.task).exists())
     # Of columns that an index has, so that no row is read.
     label = select(given.task).where(given.project == audited.project, given.task == audited.task)
+    has_label = label.where(~given.skipped).exists()
     return {
         "tasks": total,
         "open": open_tasks,
         "labeled": _each(sql, labeled),
         "audit_tasks": _each(sql, audits),
-        "audit_labels": _each(sql, audits.where(label.where(~given.skipped).exists())),
-        "audit_skipped": _each(sql, audits.where(label.where(given.skipped).exists())),
+        "audit_labels": _each(sql, audits.where(has_label)),
+        "audit_skipped": _each(sql, audits.where(label.where(given.skipped).exists(), ~has_label)),
         "window_left": left,
     }
 

@@ -50,10 +50,12 @@ class StoredReserves:
             return frozenset(TaskId(task) for one in chosen for task in sql.execute(one).scalars())
 
     def progress(self, project: ProjectId) -> AuditProgress:
-        mine = select(func.count(audit_tasks.c.task.distinct())).where(audit_tasks.c.project == project)
-        given = tables.annotations.c
-        annotated = mine.where(given.project == project, given.task == audit_tasks.c.task)
-        labeled, skipped = annotated.where(~given.skipped), annotated.where(given.skipped)
+        audited, state, given = audit_tasks.c, tables.tasks.c, tables.annotations.c
+        there = select(state.id).where(state.project == project, state.id == audited.task).exists()
+        mine = select(func.count(audited.task)).where(audited.project == project, there)
+        annotated = select(given.task).where(given.project == project, given.task == audited.task)
+        has_label = annotated.where(~given.skipped).exists()
+        labeled, skipped = mine.where(has_label), mine.where(annotated.where(given.skipped).exists(), ~has_label)
         with self._database.read() as sql:
             return AuditProgress(*(sql.execute(one).scalar() or 0 for one in (mine, labeled, skipped)))
 

@@ -50,6 +50,40 @@ def test_the_interval_of_whichever_is_narrower_covers(knows: float) -> None:
     assert np.mean(inside) >= 0.93
 
 
+def audits(**known: float | None) -> accuracy.Audits:
+    usual = {"tasks": 60, "labeled": 40, "skipped": 0, "labeled_before": 0, "share": 0.1, "drawn": 0.1, "pool": 600}
+    return accuracy.Audits(**(usual | known))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "note"),
+    [
+        ({"tasks": 0, "labeled": 0, "share": 0.0}, "not measured: there are no audit tasks (audit_share=0)"),
+        ({"tasks": 0, "labeled": 0, "pool": 0, "drawn": None}, "not measured: there are no tasks"),
+        ({"tasks": 0, "labeled": 0, "drawn": None}, "not measured yet: the next round draws the audit tasks"),
+        ({"tasks": 0, "labeled": 0}, "not measured: there are no audit tasks, for none of the open tasks was drawn"),
+        ({"labeled": 9}, "not measured yet: 9 of 10 audit tasks labeled"),
+        ({"labeled": 12}, "the version in service was not measured: that takes 10 audit labels of one target"),
+    ],
+)
+def test_why_there_is_no_accuracy_is_told_first(known: dict[str, float | None], note: str) -> None:
+    assert next(audits(**known).notes({})).startswith(note)
+
+
+def test_skipped_audit_tasks_are_a_range_from_all_wrong_to_all_right() -> None:
+    found = {"q": Interval(0.9, 0.77, 0.96, 40, "")}
+    (note,) = audits(skipped=10).notes(found)
+    assert note == "10 audit tasks skipped, with which it would be 72.0% to 92.0%: all of them wrong, or all right"
+
+
+def test_a_reserve_that_is_spent_and_a_small_project_are_told() -> None:
+    found = {"q": Interval(0.9, 0.77, 0.96, 60, "")}
+    assert list(audits(labeled=60, pool=200).notes(found)) == [
+        "all 60 audit tasks are labeled: more come only with new tasks",
+        "with fewer than 300 tasks it stays vague",
+    ]
+
+
 def test_a_version_of_an_earlier_release_has_its_accuracy_too() -> None:
     figures = accuracy.figures_of("q", judged(60, knows=0)[0], pool=1_000)
     del figures["q.audit_unlabeled"]

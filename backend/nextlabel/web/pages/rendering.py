@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Response, g, request, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nextlabel.evaluation import accuracy
+from nextlabel.evaluation import accuracy, agreement
 from nextlabel.evaluation.given import FEWEST_SHARED
 from nextlabel.labeling import counted
 from nextlabel.web.pages import assets
@@ -135,7 +135,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"url_for": url_for, "counted": counted, "request": request}
-    made.globals |= {"FEWEST": accuracy.FEWEST, "FEWEST_SHARED": FEWEST_SHARED}
+    made.globals |= {"FEWEST": accuracy.FEWEST, "FEWEST_SHARED": FEWEST_SHARED, "several": agreement.of_several}
     made.globals["asset"] = assets.address
     made.filters |= {"percent": _percent, "at": _at, "ago": _ago, "web_address": _web_address}
     made.globals["parts"] = made.get_template("parts.html").module  # in the live block too, which is rendered alone
