@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +87,46 @@ def test_what_cannot_serve_is_refused_and_nothing_changes(taught: Team) -> None:
     taught.run()
     with pytest.raises(SettingsError, match="made for another labeling config"):
         taught.parts.versions.promote(taught.project, before.version)
+
+
+def test_what_a_person_chose_gives_way_once_something_else_is_asked_than_it_can_answer(taught: Team) -> None:
+    taught.parts.versions.promote(taught.project, "nextlabel-2")
+    with taught.tool.opened(taught.at_tool) as it:
+        it.schema = LabelSchema((replace(it.schema.targets[0], name="other"),))
+    taught.import_mails(20)
+    fence = taught.parts.fences.next(taught.project)
+    assert taught.parts.loop.reorder(taught.project, fence).receipt is None, "it cannot put these in order"
+    printed = taught.parts.versions.promote(taught.project, "nextlabel-2")  # the new config is read only then
+    assert printed.startswith("nextlabel-untrained-4 serves; ")
+    assert "the first model of this labeling config; nextlabel-2, chosen by a person, does not fit it" in printed
+    assert (taught.serving.version, taught.serving.chosen) == ("nextlabel-untrained-4", False)
+    assert set(taught.queue()) == {task.id for task in taught.parts.store.open(taught.project)}
+    taught.parts.versions.promote(taught.project, "nextlabel-untrained-4")
+    assert taught.serving.chosen
+
+
+def test_versions_that_were_held_back_and_passed_over_do_not_come_back(taught: Team) -> None:
+    taught.parts.versions.promote(taught.project, "nextlabel-2")
+    passed_over, released = learn_more(taught), learn_more(taught)
+    taught.parts.versions.release(taught.project)
+    assert taught.serving.version == released
+    newest = learn_more(taught)
+    assert taught.serving.version == newest
+    taught.parts.versions.rollback(taught.project)
+    taught.parts.versions.ask_release(taught.project, "ann")
+    assert (taught.serving.version, taught.serving.chosen) == (released, False)
+    assert taught.parts.versions.one(taught.project, passed_over).state == "held_back"
+
+
+def test_what_checks_turned_down_meanwhile_does_not_serve_once_the_choice_is_lifted(taught: Team) -> None:
+    taught.parts.versions.promote(taught.project, "nextlabel-3")
+    for task in taught.learned:
+        taught.label(task, "ham")
+    done = taught.run()
+    assert done.trained is not None
+    assert taught.parts.versions.one(taught.project, done.trained).state == "turned_down"
+    taught.parts.versions.release(taught.project)
+    assert (taught.serving.version, taught.serving.chosen) == ("nextlabel-3", False)
 
 
 def test_a_project_that_is_left_alone_is_not_put_in_another_order(taught: Team) -> None:

@@ -116,6 +116,8 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "last read from the tool", _ago(one["pulled_seconds_ago"], one["pulled_at"])
     yield "tasks", f"{one['tasks']}, of which {one['open']} open"
     trained = f"{one['model']}, trained on {counted(one['labels'], 'label')}"
+    if any(version["chosen"] for version in one["versions"]):
+        trained += "; chosen by a person: new ones are held back until `nextlabel models release`"
     yield "model in service", trained if one["model"] else "none yet"
     yield "accuracy on all tasks,\nby audit tasks", "\n".join(_accuracy(one))
     yield "when to stop", one["stopping"]["sentence"]

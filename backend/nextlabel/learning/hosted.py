@@ -107,7 +107,7 @@ class HostedWorkbench:
     def digest(self) -> str:
         return _digest(sorted((task, labels[self._name]) for task, labels in self.labels.items()))
 
-    def understands(self, learner: str) -> bool:
+    def understands(self, learner: str, schema_digest: str) -> bool:
         return learner.rpartition(" ")[0] == self._name
 
     def ordered_by(self, strategy: str) -> str:

@@ -123,8 +123,8 @@ class TargetsWorkbench:
         weights = [tuple(sorted(self._label_weights.items()))] if self._label_weights else []
         return hashlib.sha256(repr((ProjectModel.kind, content, *models, *weights)).encode()).hexdigest()[:16]
 
-    def understands(self, learner: str) -> bool:
-        return learner == self.learner
+    def understands(self, learner: str, schema_digest: str) -> bool:
+        return (learner, schema_digest) == (self.learner, self.schema_digest)
 
     def ordered_by(self, strategy: str) -> str:
         return f"{strategy}, weights {joblib.hash(sorted(self._weights.items()))[:12]}" if self._weights else strategy

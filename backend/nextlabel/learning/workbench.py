@@ -186,8 +186,9 @@ class Workbench(Protocol):
     def blank(self) -> Sequence[Task] | None:
         """Open tasks in which there is nothing to read; None before `candidates`."""
 
-    def understands(self, learner: str) -> bool:
-        """Whether what that learner has made can be asked here, even if it would be made otherwise now."""
+    def understands(self, learner: str, schema_digest: str) -> bool:
+        """Whether what that learner has made for such a labeling config can be asked here, even if it would be made
+        otherwise now."""
 
     def ordered_by(self, strategy: str) -> str:
         """The name of the orders that it makes with a strategy: changes with whatever makes another order."""

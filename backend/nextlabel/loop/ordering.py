@@ -88,17 +88,22 @@ class Ordering:
         if not (appeared or self._is_due(read)):
             return None
         self._check_fence()
-        serving = self.registry.in_service(self.connection.project)
-        if serving is None or not read.workbench.understands(serving.learner) or not read.number_open:
+        serving = self._serving(read)
+        if serving is None or not read.number_open:
             return None
         model = fresh.get(serving.version) or self.registry.load(self.connection.project, serving.version)
         return self._reorder(read, serving, model)
 
+    def _serving(self, read: Read) -> ModelRecord | None:
+        """The version in service, where it can be asked about what was read."""
+        found = self.registry.in_service(self.connection.project)
+        return found if found and read.workbench.understands(found.learner, found.schema_digest) else None
+
     def _is_due(self, read: Read) -> bool:
         """Whether the tool serves another order than the right one, or its window is running low."""
         project, options = self.connection.project, self.connection.options
-        serving, queues = self.registry.in_service(project), self.orders.announced(project, newest=1)
-        if serving is None or not read.workbench.understands(serving.learner):
+        serving, queues = self._serving(read), self.orders.announced(project, newest=1)
+        if serving is None:
             return False
         strategies = options.strategy, _instead_of(options.strategy)
         names = [self._name(read, serving, one) for one in strategies]

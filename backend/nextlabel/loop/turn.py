@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -97,7 +97,7 @@ class Round:
     @property
     def held_back(self) -> bool:
         """Whether the new version does not serve only because a person chose another."""
-        return self.promotion is not None and self.promotion.reason.startswith(_HELD_BACK)
+        return self.promotion is not None and _is_held_back(self.promotion)
 
     @property
     def changes_something(self) -> bool:
@@ -322,6 +322,8 @@ class ActiveLearning:
             return True
         if serving is not None and not self._registry.is_intact(project, serving.version):
             return True
+        if serving and last.state != "failed" and not workbench.understands(serving.learner, serving.schema_digest):
+            return True
         # "trained" and no more: the worker died before it could promote it.
         seen = [one.labels_digest for one in (last, serving) if one is not None and _made_by(one, workbench)]
         return last.state == "trained" or workbench.digest not in seen
@@ -349,14 +351,14 @@ class ActiveLearning:
         taken = versions_held(connector)
         version = self._registry.next_version(project, informative=challenger.model.informative, taken=taken)
         serving = self._registry.in_service(project)
-        promotion = _unless_chosen(challenger.promotion, serving)
+        promotion = _unless_chosen(challenger.promotion, serving, workbench)
         record = ModelRecord(
             version=version,
             labels_digest=workbench.digest,
             schema_digest=workbench.schema_digest,
             trained_on=workbench.labels,
             metrics=challenger.metrics,
-            state="trained" if promotion.promoted else "held_back" if serving and serving.chosen else "turned_down",
+            state="trained" if promotion.promoted else "held_back" if _is_held_back(promotion) else "turned_down",
             reason=promotion.reason,
             learner=workbench.learner,
         )
@@ -424,12 +426,23 @@ def _kept(predicted: Label | None) -> object:
     return None if comparable(list(predicted) if isinstance(predicted, tuple) else predicted) is None else predicted
 
 
-def _unless_chosen(promotion: Promotion, serving: ModelRecord | None) -> Promotion:
-    """What a person chose to serve goes on serving until they lift it."""
+def _unless_chosen(promotion: Promotion, serving: ModelRecord | None, workbench: Workbench) -> Promotion:
+    """What a person chose to serve goes on serving until they lift it, or something else is asked than it can answer.
+
+    What does not pass checks and gate stays turned down: it is not to serve once they lift it.
+    """
     if serving is None or not serving.chosen:
         return promotion
+    if not workbench.understands(serving.learner, serving.schema_digest):
+        return replace(promotion, reason=f"{promotion.reason}; {serving.version}, chosen by a person, does not fit it")
+    if not promotion.promoted:
+        return replace(promotion, to_anchor=False)
     lift = "`nextlabel models release` lets newer ones serve again"
     return Promotion(False, f"{_HELD_BACK}, because a person chose {serving.version}: {lift}")
+
+
+def _is_held_back(promotion: Promotion) -> bool:
+    return promotion.reason.startswith(_HELD_BACK)
 
 
 def _keep_order_going(read_tool: Callable[[], Read], queue: Ordering) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 from nextlabel.errors import ArtifactError, JobQueueUnavailable, NextlabelError, SettingsError, UnknownVersion
@@ -144,7 +145,8 @@ class Versions:
         serving = next((one for one in versions if one.state == "in_service"), None)
         if serving is None or not serving.chosen:
             return None
-        held_back = (one for one in versions if one.state == "held_back")
+        since = takewhile(lambda one: one.state not in ("in_service", "retired"), versions)
+        held_back = (one for one in since if one.state == "held_back")  # older ones were passed over already
         return next(held_back, serving).version
 
     def _ask(self, project: ProjectId, version: str, who: str, *, chosen: bool) -> Asked:
@@ -172,6 +174,8 @@ class Versions:
             self.models.promote(project, version, fence=fence, chosen=chosen)
             came_of_it = self._order_anew(project, fence)
         self._note(project, version, who, chosen=chosen)
+        serving = self.models.in_service(project)  # a newer one, where that was learned now
+        version, chosen = (serving.version, serving.chosen) if serving else (version, chosen)
         return f"{_serves(version, chosen=chosen)}; {came_of_it}"
 
     def _order_anew(self, project: ProjectId, fence: int) -> str:
@@ -191,8 +195,9 @@ class Versions:
 
     def _usable(self, project: ProjectId, version: str) -> ModelRecord:
         found = self.one(project, version)
-        serving = self.models.in_service(project)
-        if serving and (found.schema_digest, found.learner) != (serving.schema_digest, serving.learner):
+        serving, latest = self.models.in_service(project), self.models.latest(project)
+        fitting = [(one.schema_digest, one.learner) for one in (serving, latest) if one]
+        if (found.schema_digest, found.learner) not in fitting:
             raise SettingsError(f"{version} was made for another labeling config or model: choose a newer version.")
         self.models.load(project, found.version)  # raises `ArtifactError` where it was let go or is damaged
         return found
