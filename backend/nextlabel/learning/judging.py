@@ -1,4 +1,8 @@
-"""What a new version is judged by: its losses beside those of earlier versions, on labels that each had not seen."""
+"""What a new version is judged by: its losses beside those of earlier versions, on labels that each had not seen.
+
+A task counts once, with the mean of its losses, however many targets it has: who misreads a task is wrong about all of
+them, and as so many labels that were independent of each other such a chance would count several times.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ def rivals(
     losses_of: Callable[[Target, TargetPredictions, Sequence[Label]], Floats],
 ) -> Rival:
     """On the labels of some tasks that the rival has not seen; the candidate's are out of fold."""
+    tasks = list[TaskId]()
     losses: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
     for target, examples, fresh, predicted in unseen:
         out_of_fold = fitted[target.name].out_of_fold
@@ -37,7 +42,8 @@ def rivals(
         if out_of_fold is not None:
             candidate = out_of_fold.of([fresh[place] for place in places])
             losses.append((losses_of(target, candidate, truth), losses_of(target, predicted.of(places), truth)))
-    return Rival(*map(np.concatenate, zip(*losses, strict=True)))
+            tasks += [examples.tasks[fresh[place]].id for place in places]
+    return Rival(*(_by_task(tasks, np.concatenate(one)) for one in zip(*losses, strict=True)))
 
 
 def known_misses(version: Champion, unseen: Iterable[Unseen], audits: Collection[TaskId]) -> Known:
@@ -71,7 +77,8 @@ def held_out(candidate: Misses, anchor: Known, in_service: Known, new: tuple[Flo
     own = _flat(candidate)
     shared = [one for one in own if one in anchor and one in in_service]
     first, second, third = (np.array([of[one] for one in shared], dtype=np.float64) for of in (own, anchor, in_service))
-    return HeldOut(first, second, third, *new)
+    tasks = [task for _, task in shared]
+    return HeldOut(_by_task(tasks, first), _by_task(tasks, second), _by_task(tasks, third), *new)
 
 
 def misses_of(target: Target, predicted: TargetPredictions, truth: Sequence[Label]) -> Floats:
@@ -79,6 +86,13 @@ def misses_of(target: Target, predicted: TargetPredictions, truth: Sequence[Labe
     if target.kind in ("choice", "choices"):
         return squared_miss(predicted.losses(truth))
     return 1 - predicted.correctness(truth)
+
+
+def _by_task(tasks: Sequence[TaskId], losses: Floats) -> Floats:
+    """The mean of each task's losses, in the order in which tasks are first named."""
+    row = {task: n for n, task in enumerate(dict.fromkeys(tasks))}
+    rows = np.array([row[task] for task in tasks], dtype=np.intp)
+    return np.asarray(np.bincount(rows, losses, len(row)) / np.bincount(rows, minlength=len(row)))
 
 
 def _flat(misses: Misses) -> dict[tuple[str, TaskId], float]:
