@@ -390,3 +390,16 @@ def test_a_version_that_lost_a_label_does_not_serve_until_a_person_has_it_serve(
     assert done.trained is not None
     audited.parts.versions.promote(audited.project, done.trained)
     assert audited.serving.version == done.trained
+
+
+def test_audit_labels_that_people_correct_do_not_turn_later_versions_down(audited: Team) -> None:
+    for _ in range(6):
+        audited.work(20)
+        audited.run()
+    measured = sorted(task for task in audited.learned if task in audit_tasks(audited))
+    for task in measured[: len(measured) // 2]:
+        audited.label(task, OTHER[audited.truth[task]])
+    audited.work(5)
+    done = audited.run()
+    assert done.promotion is not None
+    assert done.promotion.promoted, done.promotion.reason

@@ -92,10 +92,17 @@ def vanished(target: str, kind: TargetKind, before: Sequence[Label], now: Sequen
     return Check(target, "vanished", sum(n >= _FEW and name not in left for name, n in then.items()))
 
 
-def fell(target: str, now: Mapping[str, float], before: Mapping[str, float]) -> Check:
-    """By how much the upper end of the accuracy lies below the lower end of what it was, by the figures of both."""
+def fell(target: str, now: Mapping[str, float], before: Mapping[str, float], *, same: int) -> Check:
+    """By how much the upper end of the accuracy lies below the lower end of what it was, by the figures of both.
+
+    ``same`` is how many audit labels are as they were then. What was measured by others may have been wrong: a figure
+    of labels that people have corrected would turn down each version after it.
+    """
     new, old = of_version(now).get(target), of_version(before).get(target)
-    return Check(target, "fell", max(0.0, old.low - new.high) if new and old else 0.0)
+    if new is None or old is None:
+        return Check(target, "fell", 0.0)
+    others = max(0.0, 1 - same / old.n)
+    return Check(target, "fell", max(0.0, old.low - others - new.high))
 
 
 def constant(target: str, now: Check, before: Mapping[str, float]) -> Check:

@@ -51,10 +51,19 @@ def checks(new: Evidence, champion: Champion | None) -> Iterator[Check]:
     given = (labels.get(target.name) for labels in champion.trained_on.values())
     before = [label for label in map(target.read, given) if label is not None]
     yield sanity.vanished(target.name, target.kind, before, new.examples.labels)
-    yield sanity.fell(target.name, new.metrics, champion.metrics)
+    yield sanity.fell(target.name, new.metrics, champion.metrics, same=_same(new, champion))
     yield sanity.constant(target.name, alike, champion.metrics)
     if len(before) >= _SETTLED and (estimator := _informative(champion, target.name)):
         yield from _drift(new, estimator)
+
+
+def _same(new: Evidence, champion: Champion) -> int:
+    """Of how many audit tasks the label is the one that the champion had seen."""
+    target, known = new.examples.target, champion.trained_on
+    return sum(
+        task.id in new.audits and target.read(known.get(task.id, {}).get(target.name)) == label
+        for task, label in zip(new.examples.tasks, new.examples.labels, strict=True)
+    )
 
 
 def _informative(champion: Champion, target: str) -> Learned | None:

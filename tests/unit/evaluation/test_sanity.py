@@ -36,7 +36,14 @@ def accuracy(share: float) -> dict[str, float]:
             sanity.vanished("q", "number", [1.0] * 5, [2.0]),
             sanity.vanished("q", "choices", [("a", "b")] * 5, [("a",), ()]),
         ),
-        (sanity.fell("q", accuracy(0.85), accuracy(0.9)), sanity.fell("q", accuracy(0.6), accuracy(0.9))),
+        (
+            sanity.fell("q", accuracy(0.85), accuracy(0.9), same=100),
+            sanity.fell("q", accuracy(0.6), accuracy(0.9), same=100),
+        ),
+        (
+            sanity.fell("q", accuracy(0.6), accuracy(0.9), same=80),
+            sanity.fell("q", accuracy(0.6), accuracy(0.9), same=95),
+        ),
         (
             sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=True), {"q.check_alike": 1.0}),
             sanity.constant("q", sanity.alike("q", np.ones((9, 3)), differ=True), {"q.check_alike": 0.0}),
