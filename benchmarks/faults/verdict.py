@@ -15,7 +15,7 @@ from typing import Any
 
 from nextlabel.features.metadata import is_blank
 from nextlabel.features.source import Source
-from nextlabel.labeling import ProjectId, Task, TaskId, labels_in_force
+from nextlabel.labeling import Input, ProjectId, Task, TaskId, labels_in_force
 from nextlabel.measures import uncertainty
 from nextlabel.measures.target_predictions import ChoicePredictions
 from nextlabel.ports.state import ModelRecord, QueueRecord
@@ -163,7 +163,7 @@ def _served(still_open: Mapping[TaskId, Raw], version: str) -> list[TaskId]:
 def _by_margin(served: Sequence[Task], serving: ModelRecord, settings: Raw, parts: Parts) -> str:
     """Whether the tasks stand by what the model in service itself says of them now, the least sure first; behind them
     those in which there is nothing to read."""
-    blank = [is_blank(task.data, ["text"]) for task in served]
+    blank = [is_blank(task.data, [Input("text")]) for task in served]
     if blank != sorted(blank):
         return "a task in which there is nothing to read comes before others"
     served = [task for task, nothing in zip(served, blank, strict=True) if not nothing]

@@ -174,6 +174,9 @@ BLANK: list[tuple[InputKind, object, bool]] = [
     ("dialogue", [{"author": "", "text": "hi"}], False),
     ("table", {"a": 0}, False),
     ("metadata", "/data/1.mp3", False),
+    ("image", "data:image/png;base64,iVBORw0KGgo=", False),
+    ("pdf", ["data:application/pdf;base64,JVBERi0="], False),
+    ("text", "data:image/png;base64,iVBORw0KGgo=", True),
 ]
 
 

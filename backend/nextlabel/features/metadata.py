@@ -11,7 +11,7 @@ from typing import Literal
 from nextlabel.features.markup import content_of, is_marked_up
 from nextlabel.features.tabular import MOST_CATEGORIES, MOST_FIELDS, cells, is_number, numbers_of
 from nextlabel.features.text import read_text
-from nextlabel.labeling import Input, Task, read_field
+from nextlabel.labeling import OPENED, Input, Task, read_field
 
 _INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")  # beside what Python takes for space
 _MOST = 0.5  # of the values of a field
@@ -76,18 +76,20 @@ def holding(records: Sequence[Mapping[str, object]]) -> tuple[list[str], list[st
     return named, worded
 
 
-def is_blank(data: Mapping[str, object], fields: Iterable[str]) -> bool:
-    """Whether none of these fields holds anything that could be read, seen or played."""
-    return all(_holds_nothing(read_field(data, field)) for field in fields)
+def is_blank(data: Mapping[str, object], inputs: Iterable[Input]) -> bool:
+    """Whether none of these fields holds anything that could be read, seen or played: of a file, an address, or the
+    file itself as a ``data:`` address, whatever is in it."""
+    return all(_holds_nothing(read_field(data, one.field), as_file=one.kind in OPENED) for one in inputs)
 
 
-def _holds_nothing(value: object) -> bool:
+def _holds_nothing(value: object, *, as_file: bool = False) -> bool:
     if isinstance(value, str):
-        if value[:1].isalnum() and not is_marked_up(value):  # as it mostly is: a tenth of the time
+        if value[:1].isalnum() and (as_file or not is_marked_up(value)):  # as it mostly is: a tenth of the time
             return False
-        return not content_of(value).translate(_INVISIBLE).strip()
+        return not (value if as_file else content_of(value)).translate(_INVISIBLE).strip()
     if isinstance(value, list | dict):
-        return all(map(_holds_nothing, value.values() if isinstance(value, dict) else value))
+        values = value.values() if isinstance(value, dict) else value
+        return all(_holds_nothing(one, as_file=as_file) for one in values)
     return value is None or (isinstance(value, float) and isnan(value))
 
 

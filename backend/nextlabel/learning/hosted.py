@@ -225,7 +225,7 @@ class HostedWorkbench:
             log.info("project %s: %d of %d open tasks predicted in time", self._project, len(tasks), len(self.open))
         names = [_names(annotations) for _, annotations in self._annotated]
         codes = rarest_of(names, sorted({name for row in names for name in row}))
-        shown = [one.field for one in self._schema.shown]
+        shown = self._schema.shown
         blank = np.array([bool(shown) and is_blank(task.data, shown) for task in tasks], dtype=np.bool_)
         self.blank = [tasks[row] for row in np.flatnonzero(blank)]
         order, readable = blank_last(blank)

@@ -36,11 +36,10 @@ class Examples:
 def nothing_to_read(target: Target, tasks: Sequence[Task], features: Features) -> NDArray[np.bool_]:
     """Of each task whether there is nothing in it that the target could be about: its fields are empty, hold markup
     and nothing else, or the address of a file that cannot be had now and nothing beside it."""
-    fields = [one.field for one in target.inputs]
     blank = np.zeros(len(tasks), dtype=np.bool_)
     doubtful = ~blank if isinstance(features, np.ndarray) else np.diff(features.indptr) < _MUCH
     for row in np.flatnonzero(doubtful).tolist():
-        blank[row] = is_blank(tasks[row].data, fields)
+        blank[row] = is_blank(tasks[row].data, target.inputs)
     if any(one.kind in OPENED for one in target.inputs):
         blank |= ~(features.any(axis=1) if isinstance(features, np.ndarray) else np.diff(features.indptr) > 0)
     return blank
