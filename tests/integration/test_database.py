@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from nextlabel.errors import SettingsError, StorageError
+from nextlabel.errors import SettingsError, StorageBusy, StorageError
 from nextlabel.labeling import ProjectId
 from nextlabel.ports.state import Credentials
 from nextlabel.ports.tool import ToolAccess
@@ -160,6 +160,19 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path
     with pytest.raises(SettingsError, match="cannot be opened") as refused:
         Database("postgresql://nextlabel:hush@127.0.0.1:1/nextlabel").migrate()
     assert "hush" not in str(refused.value)
+
+
+def test_a_database_that_is_locked_is_read_where_it_is_up_to_date_and_else_said_to_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextlabel.storage.database._BUSY_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path / 'nextlabel.db'}"
+    Database(url).migrate()
+    with Database(url).write() as sql:
+        Database(url).migrate()
+        sql.execute(text("DROP TABLE alembic_version"))
+    with Database(url).write(), pytest.raises(StorageBusy, match="locked"):
+        Database(url).migrate()
 
 
 def test_an_option_of_its_address_that_postgresql_does_not_know_is_named() -> None:

@@ -17,6 +17,8 @@ from weakref import WeakSet
 import orjson
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
@@ -106,9 +108,15 @@ class Database:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the schema up to date; safe when several processes start together."""
+        """Bring the schema up to date; safe when several processes start together.
+
+        One that is up to date is only read. Raises `SettingsError` where a person must change something, and
+        `StorageBusy` where somebody else keeps it locked for more than 15 s.
+        """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        if self._is_at(ScriptDirectory.from_config(config).get_current_head()):
+            return
         try:
             with self._writing() as connection:
                 if connection.dialect.name == "postgresql":
@@ -117,6 +125,9 @@ class Database:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except DBAPIError as error:
+            if _is_locked(str(error.orig)):
+                with _storage_errors():
+                    raise
             raise SettingsError(
                 f"The database at {self._engine.url.render_as_string(hide_password=True)} cannot be opened "
                 f"({str(error.orig).strip()}): check NEXTLABEL_DATABASE_URL, or that NEXTLABEL_HOME can be written."
@@ -127,6 +138,14 @@ class Database:
                 f"later release of nextlabel ({error}): install that one again, or restore the copy from before. "
                 "Nothing was changed."
             ) from error
+
+    def _is_at(self, head: str | None) -> bool:
+        """Whether no migration is left to do; False also where that cannot be read: what is tried next says why."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                return MigrationContext.configure(connection).get_current_heads() == (head,)
+        except DBAPIError:
+            return False
 
     @property
     def folder(self) -> Path | None:
@@ -139,6 +158,10 @@ class Database:
         self._engine.dispose()
 
 
+def _is_locked(stated: str) -> bool:
+    return any(sign in stated.lower() for sign in _LOCKED)
+
+
 @contextmanager
 def _storage_errors() -> Iterator[None]:
     try:
@@ -147,7 +170,7 @@ def _storage_errors() -> Iterator[None]:
         stated = str(error.orig).strip()
         if _NUL in stated.lower():
             raise PayloadError("A name that was sent holds the character NUL, which no name here does.") from error
-        if any(sign in stated.lower() for sign in _LOCKED):
+        if _is_locked(stated):
             raise StorageBusy(
                 f"Somebody else keeps the database locked ({stated}): nextlabel tries again, and nothing is lost. If "
                 "it happens often, see what else writes to it for long, such as a backup."
