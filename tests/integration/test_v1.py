@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import hypothesis
+import msgspec
 import pytest
 import schemathesis
 from click.testing import CliRunner
 from flask import Flask
-from msgspec.structs import asdict
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 from sqlalchemy import select
@@ -61,9 +61,13 @@ def test_a_notebook_sees_what_status_and_models_show(taught: Team) -> None:
     project = client.project(name)
     for figure in ("tasks", "open", "labels", "model", "queue", "window_left", "agreement_on_tasks_asked"):
         assert getattr(project, figure) == shown[figure]
-    assert project.audits.tasks == shown["audits"]["tasks"]
-    for figure in ("queue_verified", "from_order"):
-        assert asdict(getattr(project, figure)) == shown[figure]
+    # All that the project's page shows, but for what has routes of its own.
+    assert set(shown) - set(project.__struct_fields__) == {"versions", "rounds", "pulled_seconds_ago"}
+    answer = msgspec.to_builtins(project)
+    for figure in ("audits", "queue_verified", "from_order", "at_a_time", "speed", "suspects", "labels_saved", "lists"):
+        assert answer[figure] == shown[figure], figure
+    assert answer["stopping"] == {name: one for name, one in shown["stopping"].items() if name != "checked"}
+    assert answer["gain_of_next_100"] == shown["stopping"]["checked"][-1]["gain_of_next_100"]
     versions = list(client.versions(name))
     assert [one.version for one in versions] == ["nextlabel-3", "nextlabel-2", "nextlabel-untrained-1"]
     assert client.version(name, "nextlabel-2") == versions[1]

@@ -161,12 +161,94 @@ class Recall(Struct, frozen=True):
     sentence: str
 
 
+class Saved(Struct, frozen=True):
+    """How many labels chosen ones saved on audit tasks: ``chosen`` of them are worth ``random`` ones (null: more than
+    there are). ``shown`` is whether the interval is narrow enough to be told; ``needed`` is about how many audit labels
+    that takes."""
+
+    random: int
+    chosen: int | None
+    low: int
+    high: int | None
+    audits: int
+    labels: int
+    needed: int
+    shown: bool
+    sentence: str
+
+
+class Forecast(Struct, frozen=True):
+    """How many points of accuracy are expected, as a share of 1, and the bounds of an interval of 80 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Criterion(Struct, frozen=True):
+    """A reason to stop: whether it ``holds`` (null: it cannot be told, or is not asked for), and its figure."""
+
+    name: str
+    holds: bool | None
+    figure: float | None
+    sentence: str
+
+
+class Stopping(Struct, frozen=True):
+    """Whether labeling may stop (null: no advice), and why."""
+
+    stop: bool | None
+    budget_spent: bool
+    criteria: list[Criterion]
+    sentence: str
+
+
+class AtATime(Struct, frozen=True):
+    """How many tasks to label at a time, how many to keep in order, and by target the labels that are rare so far."""
+
+    least: int
+    most: int
+    window: int
+    rare: dict[str, dict[str, int]]
+    sentence: str
+
+
+class Speed(Struct, frozen=True):
+    """Labels that came or were changed, the median of the seconds that people took for one, the rounds that
+    ``label_to_queue`` is of (by percent of them, in how many seconds a label reached the order), and failed ones."""
+
+    last_hour: int
+    last_day: int
+    median_seconds: float | None
+    rounds: int
+    failed_of_a_day: int
+    label_to_queue: dict[str, float] | None
+
+
+class Suspects(Struct, frozen=True):
+    """Labels that are likely wrong by models of ``version``, and how many suspected ones were reviewed."""
+
+    waiting: int
+    reviewed: int
+    version: str | None
+
+
+class Agreement(Struct, frozen=True):
+    """Krippendorff's alpha of ``n`` tasks that several people labeled."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
 class Project(Struct, frozen=True):
     """A project as `nextlabel status` shows it. Figures are by target.
 
     ``model`` is the version in service, which learned from ``labels`` labels; ``window_left`` are the open tasks of the
     order in force; ``unreadable`` is how many tasks and annotations could not be read. ``title`` is what people call it
-    in the tool.
+    in the tool. ``labeled`` tasks have a label now; ``waiting_since`` is since when the oldest label event waits for a
+    round. ``lists`` is by name where people open these tasks in their tool (null: nowhere).
     """
 
     project: str
@@ -180,6 +262,7 @@ class Project(Struct, frozen=True):
     options: dict[str, Any]
     tasks: int
     open: int
+    labeled: int
     pulled_at: str | None
     all_read_at: str | None
     unreadable: int
@@ -199,6 +282,15 @@ class Project(Struct, frozen=True):
     gain_over_random: dict[str, Gain]
     recall: Recall | None
     window_left: int
+    stopping: Stopping
+    gain_of_next_100: dict[str, Forecast]
+    labels_saved: dict[str, Saved]
+    at_a_time: AtATime
+    speed: Speed
+    waiting_since: str | None
+    suspects: Suspects
+    agreement: dict[str, Agreement]
+    lists: dict[str, str | None]
 
 
 class UncertaintyPart(Struct, frozen=True):

@@ -170,8 +170,13 @@ def _read_project(blueprint: Blueprint, document: _Document, overview: Overview)
         known = overview.connections.get(ProjectId(project))
         shown = next(overview.projects(known.project))
         options = {name: value for name, value in shown["options"].items() if name not in _HIDDEN}
-        unreadable = len(shown["unreadable"])
-        return _written(answers.Project, shown | {"options": options, "unreadable": unreadable})
+        checked = shown["stopping"]["checked"]
+        shortened = {
+            "options": options,
+            "unreadable": len(shown["unreadable"]),
+            "gain_of_next_100": checked[-1]["gain_of_next_100"] if checked else {},
+        }
+        return _written(answers.Project, shown | shortened)
 
     @blueprint.get(f"{_PROJECT}/findings")
     @document.route("read", answers.Findings)
