@@ -30,10 +30,12 @@ from nextlabel.service.connecting import Connecting, Report, Wanted
 from nextlabel.service.overview import Overview
 from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.storage.actions import StoredActions
+from nextlabel.storage.database import in_utc
 from nextlabel.strategies import finding
 
 _LATE_TURNS, _LATE_SECONDS = 4, 600.0  # after which a project is read too seldom
 _MOST_NAMED = 3
+_ROUNDS = 20  # of the log, some of which are findings and took no time
 _AT_ONCE = 8  # projects: each waits for its tool, and one that hangs must not hold up the others
 _LONGEST = 80  # of what was asked for, in a message
 
@@ -171,6 +173,21 @@ class Doctor:
 
     def _project(self, connection: Connection, *, serves: bool) -> Iterator[Symptom]:
         """``serves`` is whether tools can reach nextlabel: where they cannot, what they say of it is no news."""
+        found = list(self._now(connection, serves=serves))
+        yield from found
+        # Where nothing else tells why, such as a package that is not installed.
+        if not any(one.level == "problem" for one in found) and connection.state == "active":
+            yield from self._last_round(connection.project)
+
+    def _last_round(self, project: ProjectId) -> Iterator[Symptom]:
+        last = next((one for one in self.overview.rounds.last(project, _ROUNDS) if one.seconds), None)
+        read = self.overview.store.pulled_at(project)
+        # One that went well and had no news is in no log: it has read since.
+        if last and last.failed and (read is None or in_utc(last.at) >= read):
+            message = f"Project {project}: the last round failed, at {last.at:%Y-%m-%d %H:%M} UTC: {last.summary}"
+            yield Symptom("round-failed", message, project, "warning")
+
+    def _now(self, connection: Connection, *, serves: bool) -> Iterator[Symptom]:
         project, options = connection.project, connection.options
         if connection.state != "active":
             message = f"Project {project} is {connection.state}: nothing is learned or ordered. To go on: `nextlabel "
