@@ -36,6 +36,7 @@ from nextlabel.storage.connections import LONGEST_TITLE
 from nextlabel.storage.counts import Counts
 from nextlabel.storage.database.tables import counted, models, queues
 from nextlabel.testing import connection_to
+from nextlabel.testing.waiting import wait_for
 from nextlabel.web import Operations, create_app
 from nextlabel.web.pages import Pages
 from nextlabel.web.pages.recent import Recent
@@ -528,6 +529,33 @@ def test_each_number_of_a_project_leads_to_its_rows(shared: Team, viewer: Browse
     assert cards["labels"] == "120"  # the tool has no address for these tasks
     assert {"saved", "forecast", "speed", "latency", "audits"} <= set(cards)
     assert found["speed"]["median_seconds"] == 4.0
+
+
+def test_what_is_open_is_a_link_only_while_the_tool_has_exactly_these_without_a_label(
+    team: Team, viewer: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = "http://tool.example.org/not-labeled"
+    monkeypatch.setattr("nextlabel.service.overview._lists", lambda *_: {"labeled": None, "not_labeled": there})
+    team.import_mails(20)
+    team.run()
+    page = f"/projects/{team.project}"
+    assert f'<a href="{there}" rel="noreferrer">20 open</a>' in viewer.get(page).text
+    team.tool.skip(team.at_tool, team.take(), "ann")
+    team.run()
+    assert team.parts.overview.project(team.project)["open"] == 19  # ann is all there are
+    text = viewer.get(page).text
+    assert "19 open, of <a" in text
+    assert f'<a href="{there}" rel="noreferrer">those without a label</a>' in text
+
+
+def test_why_there_are_no_audit_tasks_is_told_as_it_is(team: Team, viewer: Browser) -> None:
+    team.choose(audit_share=0.1)
+    team.run()
+    page, wanted_none = f"/projects/{team.project}", "there are no audit tasks (audit_share=0)"
+    assert ("not measured: there are no tasks" in viewer.get(page).text, wanted_none in viewer.get(page).text) == (True, False)
+    team.choose(audit_share=0)
+    team.run()
+    wait_for(lambda: wanted_none in viewer.get(page).text, "for the page to be read again")
 
 
 def test_whether_the_order_is_followed_stands_among_the_numbers(team: Team, viewer: Browser) -> None:
