@@ -518,8 +518,8 @@ def test_connecting_again_keeps_the_options_and_changes_nothing(connect: Callabl
         (("--option", "windw=7"), "'windw'", EXIT_CONFIGURATION),
         (("--option", "window"), "NAME=VALUE", EXIT_CONFIGURATION),
         (("--option", "strategy=margn"), "'margn'", EXIT_CONFIGURATION),
-        (("--token", "hush"), "token", 1),
-        (("--project", "p999"), "p999", 1),
+        (("--token", "hush"), "token", EXIT_CONFIGURATION),
+        (("--project", "p999"), "p999", EXIT_CONFIGURATION),
     ],
 )
 def test_what_is_refused_is_named_and_nothing_of_it_is_kept(

@@ -16,7 +16,7 @@ from importlib import import_module
 import click
 
 from nextlabel.cli.escaping import printable
-from nextlabel.errors import ConfigurationError, NextlabelError
+from nextlabel.errors import ConfigurationError, NextlabelError, ToolRejected
 
 log = logging.getLogger("nextlabel")
 
@@ -96,7 +96,7 @@ class Commands(click.Group):
                 raise
             log.debug("what happened:", exc_info=True)
             click.secho(f"nextlabel: {printable(sentence)}", fg="red", err=True)
-            ctx.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1)
+            ctx.exit(EXIT_CONFIGURATION if isinstance(error, ConfigurationError | ToolRejected) else 1)
 
 
 def _sentence(error: Exception) -> str:

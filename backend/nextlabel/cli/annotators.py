@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nextlabel.cli.context import chosen, read_settings, wired
+from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.evaluation.accuracy import in_words
 from nextlabel.evaluation.drifting import DRIFT_FROM
@@ -30,8 +30,8 @@ _PAIRS = 10  # that are shown
 @click.option("--without-names", is_flag=True, help="Pseudonyms in place of accounts, to be shown to others.")
 def annotators(project: str, as_json: bool, without_names: bool) -> None:
     """Who labeled what, how far people agree on the tasks that several of them labeled, and whose labels got worse."""
-    with wired(read_settings()) as parts:
-        report = parts.annotators.report(chosen(parts, project).project, names=not without_names)
+    parts = look_into(read_settings())
+    report = parts.annotators.report(chosen(parts, project).project, names=not without_names)
     if as_json:
         click.echo(json.dumps(asdict(report)))
         return

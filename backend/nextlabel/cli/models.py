@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nextlabel.cli.context import chosen, read_settings, wired
+from nextlabel.cli.context import chosen, look_into, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.evaluation import accuracy, agreement, sanity
 from nextlabel.evaluation.sanity import Check
@@ -36,7 +36,7 @@ def models() -> None:
 @_json
 def list_(project: str, as_json: bool) -> None:
     """The newest versions, and what became of each."""
-    found = _asked(project, lambda versions, project: versions.all(project))
+    found = _read(project, lambda versions, project: versions.all(project))
     if as_json:
         click.echo(json.dumps([values_of(one) for one in found]))
         return
@@ -55,7 +55,7 @@ def list_(project: str, as_json: bool) -> None:
 @_json
 def show(project: str, version: str, as_json: bool) -> None:
     """All that is known of a version."""
-    found = _asked(project, lambda versions, project: versions.one(project, version))
+    found = _read(project, lambda versions, project: versions.one(project, version))
     if as_json:
         click.echo(json.dumps(values_of(found)))
         return
@@ -93,7 +93,7 @@ def release(project: str, as_json: bool) -> None:
 @_json
 def check(project: str, as_json: bool) -> None:
     """The sanity checks of the newest version. The exit code is 1 where one of those that stop a version failed."""
-    versions = _asked(project, lambda versions, project: versions.all(project))
+    versions = _read(project, lambda versions, project: versions.all(project))
     found = list(sanity.of_figures(versions[0].metrics)) if versions else []
     if as_json:
         values = [asdict(one) | {"limit": one.limit, "stops": one.stops, "passed": one.passed} for one in found]
@@ -126,13 +126,14 @@ def _decided(project: str, decide: Callable[[Versions, ProjectId], str], as_json
             "sentence": sentence,
         }
 
-    found = _asked(project, decided)
+    with wired(read_settings()) as parts:
+        found = decided(parts.versions, chosen(parts, project).project)
     click.echo(json.dumps(found) if as_json else printable(found["sentence"]))
 
 
-def _asked(project: str, ask: Callable[[Versions, ProjectId], Any]) -> Any:
-    with wired(read_settings()) as parts:
-        return ask(parts.versions, chosen(parts, project).project)
+def _read(project: str, read: Callable[[Versions, ProjectId], Any]) -> Any:
+    parts = look_into(read_settings())
+    return read(parts.versions, chosen(parts, project).project)
 
 
 def _state(one: ModelRecord) -> str:

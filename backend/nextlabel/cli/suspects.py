@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import click
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nextlabel.cli.context import chosen, read_settings, wired
+from nextlabel.cli.context import chosen, look_into, read_settings, wired
 from nextlabel.cli.escaping import printable
 from nextlabel.evaluation.suspects import FEWEST
 from nextlabel.labeling import counted, label_in_words
@@ -29,7 +30,8 @@ def suspects(project: str, tab: bool, as_json: bool) -> None:
 
     Submit a task again in the tool, corrected or as it is, and its label is not suspected any more.
     """
-    with wired(read_settings()) as parts:
+    settings = read_settings()
+    with wired(settings) if tab else nullcontext(look_into(settings)) as parts:
         known = chosen(parts, project).project
         report = parts.suspects.report(known)
         shown = parts.suspects.show(known) if tab else None
