@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,24 @@ def test_a_folder_that_can_be_written_is_no_reason_for_alarm_and_nothing_is_left
     assert complaint([tmp_path]) == ""
     assert list(tmp_path.iterdir()) == []
     assert str(tmp_path / "gone") in complaint([tmp_path, tmp_path / "gone"])
+
+
+FULL = (
+    'mount -t tmpfs -o size=4m,mode=700 tmpfs "$0" && "$@" tokens list'
+    ' && (cat /dev/zero > "$0/filler"; "$@" status --json; "$@" doctor --json)'
+)
+
+
+def test_on_a_full_disk_status_and_doctor_say_so(tmp_path: Path) -> None:
+    if not may_mount(tmp_path / "try"):
+        pytest.skip("this machine lets nobody mount a small disk")
+    home = tmp_path / "home"
+    home.mkdir()
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", FULL, str(home), sys.executable, "-m", "nextlabel"]
+    env = os.environ | {"NEXTLABEL_HOME": str(home), "NEXTLABEL_BACKEND_URL": "http://127.0.0.1:1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=CEILING_SECONDS)
+    status, doctor = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    assert (done.returncode, status["projects"]) == (1, None)
+    assert "make room" in status["alarm"]
+    assert next((one["name"], one["runs"]) for one in status["services"]) == ("redis", False)
+    assert {"nothing-can-be-written", "redis-stopped", "backend-stopped"} <= {one["name"] for one in doctor["symptoms"]}

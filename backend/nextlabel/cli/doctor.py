@@ -12,8 +12,9 @@ import click
 from nextlabel.cli.connecting import Report
 from nextlabel.cli.context import chosen, look_into, read_settings
 from nextlabel.cli.escaping import printable
-from nextlabel.errors import NextlabelError
-from nextlabel.service.doctor import Doctor, Symptom
+from nextlabel.errors import NextlabelError, StorageError
+from nextlabel.service.doctor import Doctor, Symptom, of_storage, stopped
+from nextlabel.service.health import without_database
 
 _MARKS = {"problem": ("✗", "red"), "warning": ("!", "yellow")}
 
@@ -28,12 +29,16 @@ def doctor(project: str | None, mend: bool, as_json: bool) -> None:
     The exit code is 1 where there is a problem; warnings are none.
     """
     settings = read_settings()
-    parts = look_into(settings)
-    only = chosen(parts, project).project if project else None
-    found = list(parts.doctor.examine(only))
+    mended: list[dict[str, str]] = []
+    try:
+        parts = look_into(settings)
+        found = list(parts.doctor.examine(chosen(parts, project).project if project else None))
+    except StorageError as error:
+        found = [of_storage(error), *(stopped(one) for one in without_database(settings) if one.runs is False)]
     if not as_json:
         _print(found)
-    mended = list(_mended(parts.doctor, found, Report(as_json))) if mend else []
+    if mend and any(one.mend for one in found):
+        mended = list(_mended(parts.doctor, found, Report(as_json)))
     if as_json:
         symptoms = [asdict(one) | {"mend": one.remedy} for one in found]
         click.echo(json.dumps({"healthy": not found, "symptoms": symptoms, "mended": mended}))

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from nextlabel.cli.context import build_parts, look_into, read_settings
 from nextlabel.cli.escaping import printable
-from nextlabel.errors import SettingsError
+from nextlabel.errors import SettingsError, StorageError
 from nextlabel.evaluation import accuracy, agreement
 from nextlabel.labeling import counted
 from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
 from nextlabel.service.accounts import ROLES, Role
-from nextlabel.service.health import DEFAULT_ADDRESS, Running
+from nextlabel.service.health import DEFAULT_ADDRESS, Running, without_database
 from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.strategies import finding
 
@@ -40,21 +40,23 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON, for progr
 def status(project: str | None, as_json: bool) -> None:
     """What does not run, what is in service, how far it agrees with people, what happened lately.
 
-    The exit code is 1 where something does not run.
+    The exit code is 1 where something does not run, or the projects cannot be read now.
     """
     settings = read_settings()
-    parts = look_into(settings)
-    overview = parts.overview
-    shown = list(overview.projects(project))
-    alarm, running = overview.alarm(), overview.running()
+    shown: list[dict[str, Any]] | None = None
+    try:
+        overview = look_into(settings).overview
+        shown = list(overview.projects(project))
+        alarm, running, place = overview.alarm(), overview.running(), overview.place()
+    except StorageError as error:  # of a full disk not even the database can be read; what runs can be told
+        alarm, running, place = str(error), without_database(settings), {"home": str(settings.home), "database": None}
     if as_json:
         services = [asdict(one) for one in running]
-        found = {"alarm": alarm or None, **overview.place(), "services": services, "projects": shown}
-        click.echo(json.dumps(found))
+        click.echo(json.dumps({"alarm": alarm or None, **place, "services": services, "projects": shown}))
     else:
         _print_running(alarm, running)
-        _print(overview.place(), shown)
-    sys.exit(0 if all(one.runs for one in running) else 1)
+        _print(place, shown)
+    sys.exit(0 if shown is not None and all(one.runs for one in running) else 1)
 
 
 def _print_running(alarm: str, running: Sequence[Running]) -> None:
@@ -67,8 +69,11 @@ def _print_running(alarm: str, running: Sequence[Running]) -> None:
             click.secho(printable(one.message), fg=None if one.runs else "red")
 
 
-def _print(place: dict[str, Any], shown: Sequence[dict[str, Any]]) -> None:
+def _print(place: dict[str, Any], shown: Sequence[dict[str, Any]] | None) -> None:
     database = f", and the {place['database']}" if place["database"] else ""
+    if shown is None:
+        click.echo(printable(f"The state in {place['home']}{database} cannot be read now."))
+        return
     click.echo(printable(f"The state is read from {place['home']}{database}."))
     if not shown:
         click.echo("No project is connected there yet: run `nextlabel connect --url … --token … --project …`.")

@@ -17,6 +17,8 @@ from nextlabel.errors import (
     ProjectGone,
     SchemaError,
     SettingsError,
+    StorageBusy,
+    StorageError,
     ToolRejected,
     ToolUnavailable,
 )
@@ -27,6 +29,7 @@ from nextlabel.labeling import ProjectId, counted
 from nextlabel.ports.state import Connection
 from nextlabel.ports.tool import AsksAgain, CallsUs, Connector, Finding
 from nextlabel.service.connecting import Connecting, Report, Wanted
+from nextlabel.service.health import Running
 from nextlabel.service.overview import Overview
 from nextlabel.service.versions import COMMAND_LINE
 from nextlabel.storage.actions import StoredActions
@@ -66,6 +69,16 @@ class Symptom:
     def remedy(self) -> str:
         """What `Doctor.mend` does, in words; "" for nothing."""
         return _MENDS.get(self.mend, "")
+
+
+def of_storage(error: StorageError) -> Symptom:
+    """That not even the database can be read."""
+    return Symptom("database-locked" if isinstance(error, StorageBusy) else "nothing-can-be-written", str(error))
+
+
+def stopped(part: Running) -> Symptom:
+    """That a part of the installation does not run."""
+    return Symptom(f"{part.name}-stopped", part.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +148,7 @@ class Doctor:
             yield Symptom("nothing-can-be-written", alarm)
         for part in self.overview.seen_from_backend() if in_backend else self.overview.running():
             if part.runs is False and part.message != alarm:
-                yield Symptom(f"{part.name}-stopped", part.message)
+                yield stopped(part)
         yield from self._set()
         yield from self._jobs()
         if not self.overview.connections.all():

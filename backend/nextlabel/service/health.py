@@ -46,6 +46,11 @@ def redis_and_workers(settings: Settings, host: str | None = None) -> tuple[Runn
     return Running("redis", True, "Redis answers"), Running("workers", workers > 0, number if workers else none)
 
 
+def without_database(settings: Settings) -> list[Running]:
+    """Each part of the installation, where it cannot be read at which addresses the backend is."""
+    return [*redis_and_workers(settings), backend([settings.backend_url or DEFAULT_ADDRESS])]
+
+
 def _client(settings: Settings) -> redis.Redis:
     try:
         url = settings.redis_url or EmbeddedRedis(settings.home).url

@@ -26,16 +26,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from nextlabel.errors import PayloadError, SettingsError, StorageBusy, StorageError
 
-# What SQLite and PostgreSQL say of a disk that is full, read-only or broken.
-_NO_ROOM = (
-    "database or disk is full",
-    "readonly database",
-    "disk i/o error",
-    "unable to open database file",
-    "no space left on device",
-    "disk full",
-    "read-only transaction",
-)
+# What SQLite and PostgreSQL say of a disk that is full (SQLite also where the index of its log has no room, with which
+# it could not even read), and of one that is read-only or broken.
+_FULL = ("database or disk is full", "disk i/o error", "no space left on device", "disk full")
+_NO_ROOM = (*_FULL, "readonly database", "unable to open database file", "read-only transaction")
 # What SQLite says of a file that holds something else, or was written to by something else.
 _DAMAGED = ("is malformed", "is not a database", "is encrypted")
 _NUL = "cannot contain nul"  # PostgreSQL, of text that SQLite takes
@@ -110,8 +104,8 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start together.
 
-        One that is up to date is only read. Raises `SettingsError` where a person must change something, and
-        `StorageBusy` where somebody else keeps it locked for more than 15 s.
+        One that is up to date is only read. Raises `SettingsError` where a person must change something, `StorageBusy`
+        where somebody else keeps it locked for more than 15 s, and `StorageError` where the disk is full.
         """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -125,7 +119,8 @@ class Database:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except DBAPIError as error:
-            if _is_locked(str(error.orig)):
+            stated = str(error.orig).lower()
+            if _is_locked(stated) or any(sign in stated for sign in _FULL):
                 with _storage_errors():
                     raise
             raise SettingsError(
