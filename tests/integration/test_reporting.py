@@ -107,6 +107,16 @@ def test_what_a_stranger_wrote_is_text_in_the_story(team: Team, run: Run) -> Non
     assert "<script" not in run("report", team.project, "-o", "-").stdout
 
 
+def test_every_heading_of_a_project_without_tasks_has_something_below_it(team: Team, run: Run) -> None:
+    team.choose(audit_share=0.1)
+    team.run()
+    story = run("report", team.project, "-o", "-").stdout
+    assert "there are no tasks yet" in story
+    _, *parts = re.split(r"<h2[^>]*>(.*?)</h2>", story)
+    below = {title: re.sub(r"<[^>]*>|\s", "", part) for title, part in zip(parts[::2], parts[1::2], strict=True)}
+    assert [title for title, words in below.items() if not words] == []
+
+
 def test_the_project_is_named_once(team: Team, run: Run) -> None:
     assert run("report").exit_code == 2
     assert run("report", "one", "--project", "other").exit_code == 2
