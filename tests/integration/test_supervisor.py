@@ -53,6 +53,16 @@ def test_a_signal_ends_all_children(number: int) -> None:
     assert [alive(pid) for pid in children.processes()] == [False, False]
 
 
+def test_a_child_that_others_need_ends_after_them(tmp_path: Path) -> None:
+    children = Shell({"OUT": str(tmp_path / "ends")})
+    says = 'trap "sleep $1; echo $0 >> $OUT; exit" TERM; echo up >> "$OUT"; while :; do sleep .05; done'
+    children.start("backend", says, "backend", "0", ends_last=True)
+    children.start("worker", says, "worker", "0.5")
+    started = tmp_path / "ends"
+    children.run(lambda: report(signal.SIGTERM)() if started.exists() and len(started.read_text()) >= 6 else None)
+    assert started.read_text().split() == ["up", "up", "worker", "backend"]
+
+
 def test_a_child_that_died_is_started_again() -> None:
     children = Shell({})
     children.start("one", "exec sleep 300")

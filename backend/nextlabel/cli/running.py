@@ -167,7 +167,8 @@ def up(host: str | None, port: int, models: tuple[str, ...]) -> None:
     note_models(parts)
     address = _note_address(parts, host, port)
     supervisor = Supervisor({"REDIS_URL": redis_url})
-    supervisor.start("backend", "serve", "--host", host, "--port", str(port))
+    # A worker that finishes a round asks the tool whether it reaches the backend.
+    supervisor.start("backend", "serve", "--host", host, "--port", str(port), ends_last=True)
     _start_workers(supervisor, settings)
     click.echo(f"nextlabel starts on port {port}, its state is in {settings.home} …")
     housekeeping, readiness = _Housekeeping(parts, settings), _Readiness(settings, redis_url, host, port, address)

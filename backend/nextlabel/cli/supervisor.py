@@ -23,6 +23,7 @@ _STANDS_AFTER_SECONDS = 10.0
 _TICK_SECONDS = 0.1
 _HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds, of a child that never lived longer
 _LONGEST_PAUSE_SECONDS = 10.0
+_LEAST_GRACE_SECONDS = 1.0  # for what is told when the others have used up the time
 
 
 class ChildFailed(NextlabelError):
@@ -39,6 +40,7 @@ class _Child:
     arguments: Sequence[str]
     process: subprocess.Popen[bytes]
     started: float
+    ends_last: bool
     short_lives: int = 0
     has_stood: bool = False
     again_at: float | None = None
@@ -58,9 +60,9 @@ class Supervisor:
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start ``nextlabel <arguments>`` as a child of that name."""
-        self._children.append(_Child(name, arguments, self._spawn(arguments), time.monotonic()))
+    def start(self, name: str, *arguments: str, ends_last: bool = False) -> None:
+        """Start ``nextlabel <arguments>`` as a child of that name. One that others need ``ends_last``."""
+        self._children.append(_Child(name, arguments, self._spawn(arguments), time.monotonic(), ends_last))
 
     def run(self, tick: Callable[[], None] = lambda: None) -> None:
         """Watch the children, calling ``tick`` ten times a second. Raises `ChildFailed` when one does not come up."""
@@ -76,13 +78,17 @@ class Supervisor:
             self.end()
 
     def end(self) -> None:
-        """Tell all children to end, wait, and kill those that do not."""
-        for child in self._children:
-            child.process.terminate()
+        """Tell all children to end, wait, and kill those that do not; then those that end last."""
         deadline = time.monotonic() + self.grace
-        for child in self._children:
+        for last in (False, True):
+            self._end([child for child in self._children if child.ends_last is last], deadline)
+
+    def _end(self, children: Sequence[_Child], deadline: float) -> None:
+        for child in children:
+            child.process.terminate()
+        for child in children:
             try:
-                child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
+                child.process.wait(timeout=max(_LEAST_GRACE_SECONDS, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("%s did not end in %.0f s and was killed", child.name, self.grace)
                 child.process.kill()

@@ -36,7 +36,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _NOT_YOURS = "Only an admin may do this: log out, and in again as admin (`nextlabel credentials` shows how)."
-_OLD_FORM = "This form is from another session: load the page again, and press the button once more."
+_OLD_FORM = "This form is from another session: go back, load the page again, and press the button once more."
 
 
 class _Refused(Exception):
