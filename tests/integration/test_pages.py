@@ -296,6 +296,17 @@ def test_whatever_a_project_holds_is_shown_as_text(taught: Team, admin: Browser)
     assert failed[2:4] == [EVIL, "2"]
 
 
+def test_an_address_that_no_page_has_is_a_page_for_browsers_and_json_for_programs(nobody: Browser, team: Team) -> None:
+    form = f"/projects/{team.project}/versions/promote"
+    for path, status, sentence in (("/projects/", 404, "no page"), ("/nope", 404, "no page"), (form, 405, "go back")):
+        shown = nobody.client.get(path, headers=HTML)
+        assert (shown.status_code, shown.mimetype, sentence in shown.text) == (status, "text/html", True), path
+        assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+        program = nobody.client.get(path)
+        assert (program.status_code, list(program.json or ())) == (status, ["error"])
+    assert nobody.client.get("/api/v1/nope", headers=HTML).mimetype != "text/html"
+
+
 def test_an_unknown_project_is_a_sentence_and_not_a_traceback(admin: Browser) -> None:
     for page in ("", "/versions", "/queue", "/stopping", "/suspects", "/annotators"):
         answer = admin.get(f"/projects/none{page}")

@@ -87,7 +87,7 @@ class ModelFile:
         given = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {one.example}" for name, one in self.inputs.items())
         if self.format == "skops":
             return (
-                f"# pip install nextlabel=={metadata.version('nextlabel')}\n"
+                f"# Where nextlabel {metadata.version('nextlabel')} is installed, as here:\n"
                 "from nextlabel.learning.exported import load_exported\n\n"
                 f"model = load_exported({path!r})\n"
                 f"print(model.predict([{{{given}}}]))\n"

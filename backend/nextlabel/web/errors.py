@@ -50,6 +50,11 @@ def status_of(error: Exception) -> int:
     return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
 
 
+def is_browser() -> bool:
+    """Whether a person asks in a browser, rather than a tool or a program."""
+    return "text/html" in request.accept_mimetypes.values() and "Authorization" not in request.headers
+
+
 def answer(sentence: str, status: int) -> Response:
     """An error as whoever asks expects it: a problem document (RFC 9457) below /api/v1, `{"error": …}` elsewhere."""
     if not request.path.startswith(f"{PREFIX}/"):

@@ -12,6 +12,7 @@ from nextlabel.errors import PayloadError
 from nextlabel.ports.requests import MLBackend, WebhookRequest, Webhooks
 from nextlabel.service.answering import Caller, Service
 from nextlabel.web.authentication import Authentication, Unauthenticated, tools
+from nextlabel.web.errors import is_browser
 
 _LONGEST_ID = 200
 
@@ -67,8 +68,7 @@ def routes(service: Service, authentication: Authentication, name: str) -> Bluep
 def _pages_for_people() -> AnyResponse | None:
     """Tools ask the root whether nextlabel is well; a browser, which names HTML among what it takes and shows no
     credentials there, is led to the pages."""
-    is_person = "text/html" in request.accept_mimetypes.values() and "Authorization" not in request.headers
-    if is_person and request.path == "/" and "pages.projects" in current_app.view_functions:
+    if is_browser() and request.path == "/" and "pages.projects" in current_app.view_functions:
         return redirect(url_for("pages.projects"))
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, request, url_for
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from nextlabel.errors import NextlabelError
 from nextlabel.service.accounts import Accounts, Keys, Role
-from nextlabel.web.errors import status_of
+from nextlabel.web.errors import PREFIX, answer, is_browser, status_of
 from nextlabel.web.pages import assets
 from nextlabel.web.pages.recent import Recent
 from nextlabel.web.pages.rendering import LIVE, show
@@ -36,6 +37,10 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _NOT_YOURS = "Only an admin may do this: log out, and in again as admin (`nextlabel credentials` shows how)."
+_NO_PAGE = {
+    404: "There is no page at this address.",
+    405: "This address takes a form, and is no page: go back to the page that the form is on.",
+}
 _OLD_FORM = "This form is from another session: go back, load the page again, and press the button once more."
 
 
@@ -59,6 +64,8 @@ class Site:
         self.blueprint.register_error_handler(NextlabelError, _failed)
         self.blueprint.register_error_handler(HTTPException, lambda error: _sorry(error.description, error.code or 500))
         self.blueprint.register_error_handler(Exception, _unknown)
+        for status, sentence in _NO_PAGE.items():
+            self.blueprint.app_errorhandler(status)(partial(_no_page, sentence))
         self.get("/assets/<digest>/<name>", None, assets.asset)
 
     def get(self, rule: str, needs: Role | None, view: View) -> None:
@@ -161,6 +168,14 @@ def _failed(error: NextlabelError) -> Response:
 def _unknown(error: Exception) -> Response:
     log.exception("unexpected error")
     return _sorry("Something went wrong inside nextlabel; its log has the details.", 500)
+
+
+def _no_page(sentence: str, error: HTTPException) -> Response:
+    """Of an address that no page has: a page for people, and for programs what they get anywhere."""
+    status = error.code or 404
+    if request.path.startswith(f"{PREFIX}/") or not is_browser():
+        return answer(error.description or error.name, status)
+    return _finish(_sorry(sentence, status))
 
 
 def _sorry(sentence: object, status: int) -> Response:
