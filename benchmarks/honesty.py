@@ -135,11 +135,12 @@ def _is_stopped(anchor: Spoiled, newer: Spoiled, audits: frozenset[int]) -> bool
     if not vanished.passed or newer.held_out is None:
         return True
     shared = audits.intersection(newer.rows.tolist())
-    (was, truth), (now, _) = anchor.on(shared), newer.on(shared)
+    (was, truth), (now, given) = anchor.on(shared), newer.on(shared)
     before, after = (accuracy.figures_of("q", one.correctness(truth), pool=_NO_POOL) for one in (was, now))
     behind, ahead = (squared_miss(one.losses(truth)) for one in (now, was))
     held_out = HeldOut(behind, ahead, ahead, np.empty(0), np.empty(0))
-    return not sanity.fell("q", after, before).passed or held_out.judge() is not None
+    same = sum(one == other for one, other in zip(truth, given, strict=True))
+    return not sanity.fell("q", after, before, same=same).passed or held_out.judge() is not None
 
 
 class Fitted(MatrixLearning):
