@@ -81,6 +81,7 @@ from nextlabel.strategies import finding
 
 _FOLDERS = 64  # with texts' counts that a process has in view
 _WATCH_SECONDS = 2.0  # that Redis may take to answer whoever only looks
+_ANSWER_SECONDS = 5.0  # that it may take otherwise: one that hangs must not have pages and commands hang with it
 _JOB_SECONDS = 3600  # that a job may take, beside what a team's own model is given
 
 
@@ -470,8 +471,9 @@ class _Sources:
         return file
 
 
-def connect_redis(url: str, *, patience: float | None = None) -> redis.Redis:
-    """A client; it connects at its first command. ``patience`` is how many seconds an answer may take."""
+def connect_redis(url: str, *, patience: float = _ANSWER_SECONDS) -> redis.Redis:
+    """A client; it connects at its first command. ``patience`` is how many seconds an answer may take; a worker, which
+    waits for jobs, takes longer."""
     try:
         return redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=patience, health_check_interval=30)
     except ValueError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -514,10 +516,19 @@ def test_a_lease_that_was_taken_away_is_noticed(
 # --- Redis is down -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def stopped(tmp_path: object) -> Iterator[RqJobQueue]:
-    with wiring.connect_redis("redis://127.0.0.1:1") as client:
+@pytest.fixture(params=["gone", "hung"])
+def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RqJobQueue]:
+    if request.param == "gone":
+        with wiring.connect_redis("redis://127.0.0.1:1") as client:
+            yield RqJobQueue(client)
+        return
+    server = EmbeddedRedis(tmp_path_factory.mktemp("r"))
+    with wiring.connect_redis(server.ensure(), patience=0.2) as client:
+        process = client.info()["process_id"]
+        os.kill(process, signal.SIGSTOP)
         yield RqJobQueue(client)
+        os.kill(process, signal.SIGCONT)
+    server.stop()
 
 
 def take_lease(jobs: RqJobQueue) -> None:
