@@ -64,6 +64,7 @@ MEANINGS: Mapping[str, str] = {
     "NEXTLABEL_LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "NEXTLABEL_LOG": "`text`, or `json`: one JSON object a line, with the ids of requests and jobs",
     "NEXTLABEL_METRICS": "`token`, or `open`: `/metrics` takes no token",
+    "NEXTLABEL_PAGES": "`full`, or `read-only`: pages change nothing, for admins neither",
     "NEXTLABEL_NOTES_URL": "a webhook that takes Slack's messages, for notes to people; a secret",
 }
 """What each variable is for, in the reference of settings (`make docs`)."""
@@ -111,6 +112,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     metrics: str = "token"
+    pages: str = "full"
     notes_url: str | None = field(default=None, repr=False)
 
     @property
@@ -165,6 +167,7 @@ class Settings:
             log_level=_one_of(environ, "NEXTLABEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=_one_of(environ, "NEXTLABEL_LOG", "text", ("text", "json")),
             metrics=_one_of(environ, "NEXTLABEL_METRICS", "token", ("token", "open")),
+            pages=_one_of(environ, "NEXTLABEL_PAGES", "full", ("full", "read-only")),
             notes_url=_web_address(environ, "NEXTLABEL_NOTES_URL"),
         )
 

@@ -94,9 +94,13 @@ def taught(team: Team) -> Team:
 
 @pytest.fixture
 def app(team: Team) -> Flask:
+    return app_of(team)
+
+
+def app_of(team: Team, *, read_only: bool = False) -> Flask:
     parts = team.parts
-    pages = Pages(parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
-    return create_app(parts.service, pages=pages)
+    shown = (parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
+    return create_app(parts.service, pages=Pages(*shown, read_only=read_only))
 
 
 @pytest.fixture
@@ -161,6 +165,21 @@ def test_no_form_is_taken_from_who_may_not_send_it_and_nothing_changes(
         refused = viewer.post(path, version="nextlabel-2", project=taught.project, mend="read")
         assert (refused.status_code, "Only an admin may do this" in refused.text) == (403, True), path
         assert nobody.post(path, version="nextlabel-2").location == "/login"
+    assert (taught.serving, taught.parts.actions.last(100)) == (before, actions)
+
+
+def test_read_only_pages_show_an_admin_everything_and_take_no_form(taught: Team, admin: Browser) -> None:
+    app = app_of(taught, read_only=True)
+    reader = logged_in(app, taught, "admin")
+    before, actions = taught.serving, taught.parts.actions.last(100)
+    for path in set(pages(app, taught, "GET")) - {"/login", "/assets/0/pages.css"}:
+        shown = reader.get(path)
+        assert shown.status_code == 200, path
+        assert shown.text.count('method="post"') == 1, f"{path}: to log out"
+    assert ">Promote<" in admin.get(f"/projects/{taught.project}/versions").text
+    for path in set(pages(app, taught, "POST")) - {"/login", "/logout"}:
+        refused = reader.post(path, version="nextlabel-2", project=taught.project, mend="read")
+        assert (refused.status_code, "NEXTLABEL_PAGES=read-only" in refused.text) == (403, True), path
     assert (taught.serving, taught.parts.actions.last(100)) == (before, actions)
 
 
@@ -827,6 +846,7 @@ def test_settings_are_shown_by_the_names_they_are_set_by_and_secrets_never(
 def test_every_setting_is_read_from_the_variable_that_it_is_shown_by() -> None:
     usual = Settings.from_env({})
     words = {"NEXTLABEL_LOG_LEVEL": "DEBUG", "NEXTLABEL_LOG": "json", "NEXTLABEL_METRICS": "open"}
+    words["NEXTLABEL_PAGES"] = "read-only"
     words |= {
         "NEXTLABEL_NOTES_URL": "https://hooks.example.org/1",
         "NEXTLABEL_FILE_HOSTS": "a.example",

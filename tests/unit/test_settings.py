@@ -80,6 +80,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         "NEXTLABEL_LOG_LEVEL": "debug",
         "NEXTLABEL_LOG": "json",
         "NEXTLABEL_METRICS": "open",
+        "NEXTLABEL_PAGES": "read-only",
     }
     plain, changed = Settings.from_env({}), Settings.from_env(environ)
     assert [f.name for f in fields(Settings) if getattr(plain, f.name) == getattr(changed, f.name)] == []
@@ -99,6 +100,7 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
         ("NEXTLABEL_LOG_LEVEL", "LOUD"),
         ("NEXTLABEL_LOG", "xml"),
         ("NEXTLABEL_METRICS", "maybe"),
+        ("NEXTLABEL_PAGES", "none"),
         ("NEXTLABEL_STRATEGY_FUNCTIONS", "team/order.py"),
         ("NEXTLABEL_FILE_HOSTS", "https://images.example.org"),
         ("NEXTLABEL_FILE_HOSTS", "images.example.org/cats"),

@@ -93,7 +93,8 @@ def serve(host: str | None, port: int, models: tuple[str, ...]) -> None:
     note_models(parts)
     warn_of_unreachable(parts, host, port)
     _note_address(parts, host, port)
-    pages = Pages(parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
+    shown = (parts.overview, parts.versions, parts.accounts, parts.suspects, parts.annotators, parts.doctor)
+    pages = Pages(*shown, read_only=settings.pages == "read-only")
     app = create_app(parts.service, _operations(parts), max_request_mb=settings.max_request_mb, pages=pages)
     preload()
     parts.service.callers()  # loads the connectors, for which the first webhook would wait a fifth of a second

@@ -30,7 +30,7 @@ from nextlabel.web.pages.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The use cases that pages show and call."""
+    """The use cases that pages show and call; the latter not where pages are ``read_only``."""
 
     overview: Overview
     versions: Versions
@@ -38,10 +38,11 @@ class Pages:
     suspects: Suspects
     annotators: Annotators
     doctor: Doctor
+    read_only: bool = False
 
     def routes(self) -> Blueprint:
         """One line for each page."""
-        site = Site(self.accounts)
+        site = Site(self.accounts, read_only=self.read_only)
         login.add(site, self.accounts)
         projects.add(site, self.overview)
         one = site.recent(self.overview.project, self.overview.mark)

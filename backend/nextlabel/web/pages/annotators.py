@@ -27,7 +27,7 @@ def add(site: Site, read: ReadProject, overview: Overview, people: Annotators) -
 
     def annotators(project: str) -> AnyResponse:
         found = read(project)
-        known, why_not = recent((found["project"], g.session.may_decide))
+        known, why_not = recent((found["project"], g.session.is_admin))
         return show("annotators.html", project=found, report=known, why_not=why_not)
 
     site.get("/projects/<project>/annotators", "viewer", annotators)

@@ -72,7 +72,7 @@ class _Fragments:
 
     def body(self, template: str, values: Mapping[str, object], make: Callable[[], str]) -> str:
         session, period = g.session, _period()
-        key = template, request.full_path, session.token if session.may_decide else session.role
+        key = template, request.full_path, session.token if session.is_admin else session.role
         given = {name: one for name, one in values.items() if not callable(one)}
         known = self._known.get(key)
         if known is not None and known.period == period and _are_same(known.values, given):

@@ -20,15 +20,25 @@ _LONGEST_NOTE = 600
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser, with the role that it logged in as; None before. ``token`` is what its forms carry."""
+    """A browser, with the role that it logged in as; None before. ``token`` is what its forms carry.
+
+    ``read_only`` is whether pages change nothing, whoever asks.
+    """
 
     id: str
     role: Role | None
     token: str
+    read_only: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Sees what only admins see."""
+        return self.role == "admin"
 
     @property
     def may_decide(self) -> bool:
-        return self.role == "admin"
+        """Has the buttons."""
+        return self.is_admin and not self.read_only
 
     def owns(self, token: str) -> bool:
         """Whether a form with that token came from a page of this session."""
@@ -38,17 +48,20 @@ class Session:
 class Sessions:
     """Reads and writes cookies that nobody else can make; one ends after a week, or when the password is renewed."""
 
+    def __init__(self, *, read_only: bool) -> None:
+        self._read_only = read_only
+
     def read(self, request: Request, keys: Keys) -> Session:
         """That of the request; a new one that nobody has logged in with where it carries none that holds."""
         try:
             held = _signer(keys, COOKIE).loads(request.cookies.get(COOKIE, ""), max_age=_SECONDS)
-            return _session(keys, held["id"], _role(held, keys))
+            return self._session(keys, held["id"], _role(held, keys))
         except (BadData, KeyError, TypeError):
-            return _session(keys, secrets.token_urlsafe(18), None)
+            return self._session(keys, secrets.token_urlsafe(18), None)
 
     def log_in(self, role: Role | None, keys: Keys) -> Session:
         """Another session, so that whoever knew the one before does not know this one."""
-        return _session(keys, secrets.token_urlsafe(18), role)
+        return self._session(keys, secrets.token_urlsafe(18), role)
 
     def write(self, response: Response, session: Session, keys: Keys, *, secure: bool) -> None:
         held = {"id": session.id, "role": session.role, "print": session.role and keys.print_of(session.role)}
@@ -64,10 +77,9 @@ class Sessions:
         except BadData:
             return ""
 
-
-def _session(keys: Keys, session: str, role: Role | None) -> Session:
-    token = hmac.digest(keys.signing.encode(), f"token {session}".encode(), "sha256").hex()
-    return Session(session, role, token)
+    def _session(self, keys: Keys, session: str, role: Role | None) -> Session:
+        token = hmac.digest(keys.signing.encode(), f"token {session}".encode(), "sha256").hex()
+        return Session(session, role, token, self._read_only)
 
 
 def _role(held: dict[str, str], keys: Keys) -> Role | None:

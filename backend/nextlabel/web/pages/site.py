@@ -37,6 +37,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _NOT_YOURS = "Only an admin may do this: log out, and in again as admin (`nextlabel credentials` shows how)."
+_READ_ONLY = "Pages change nothing here (NEXTLABEL_PAGES=read-only): `nextlabel models promote` does, for one."
 _NO_PAGE = {
     404: "There is no page at this address.",
     405: "This address takes a form, and is no page: go back to the page that the form is on.",
@@ -51,12 +52,12 @@ class _Refused(Exception):
 class Site:
     """All pages. A page is registered with the role that it needs, and cannot be registered without."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, *, read_only: bool = False) -> None:
         self.accounts = accounts
         self.blueprint = Blueprint("pages", __name__)
         self._needs: dict[str, Role | None] = {}
         self._keys = Recent[None, Keys](lambda _: accounts.keys())
-        self._sessions = Sessions()
+        self._sessions = Sessions(read_only=read_only)
         self._changed: list[Callable[[], None]] = []
         self.blueprint.before_request(self._admit)
         self.blueprint.after_request(_finish)
@@ -119,8 +120,10 @@ class Site:
             raise _Refused(_OLD_FORM)
         if needs and g.session.role is None:
             return _to_login()
-        if needs == "admin" and not g.session.may_decide:
+        if needs == "admin" and not g.session.is_admin:
             raise _Refused(_NOT_YOURS)
+        if needs == "admin" and request.method not in _SAFE and g.session.read_only:
+            raise _Refused(_READ_ONLY)
         return None
 
 

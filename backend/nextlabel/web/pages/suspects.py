@@ -20,7 +20,7 @@ def add(site: Site, read: ReadProject, overview: Overview, suspecting: Suspects)
     def suspects(project: str) -> AnyResponse:
         found = read(project)
         known = recent(found["project"])
-        hidden = known["blind"] and not g.session.may_decide
+        hidden = known["blind"] and not g.session.is_admin
         suspected, most = [] if hidden else known["suspects"], None if "all" in request.args else _MOST_SHOWN
         more = len(suspected) - len(suspected[:most])
         several = len({one["target"] for one in suspected}) > 1
