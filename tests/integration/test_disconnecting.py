@@ -267,7 +267,7 @@ def test_at_a_terminal_it_is_asked(earlier: Team, command: Command) -> None:
         (("--sampling", "Uniform sampling"), "--sampling is nothing that this tool has", EXIT_CONFIGURATION),
         (("--predictions", "burn"), "'burn' is not one of 'keep', 'remove'", 2),
         (("--project", "p999"), "Project p999 was never connected here", EXIT_CONFIGURATION),
-        (("--token", "hush"), "does not know this token", 1),
+        (("--token", "hush"), "does not know this token", EXIT_CONFIGURATION),
     ],
 )
 def test_what_cannot_be_done_is_named_and_changes_nothing(
