@@ -219,6 +219,21 @@ def test_a_database_that_was_replaced_while_it_was_open_is_the_one_that_is_read_
         assert sql.execute("SELECT name FROM installation").fetchall() == [("after the restore",)]
 
 
+def test_what_the_log_took_of_the_disk_for_a_large_change_is_given_back_while_connections_stay_open(
+    tmp_path: Path,
+) -> None:
+    database, log = Database(f"sqlite:///{tmp_path / 'nextlabel.db'}"), tmp_path / "nextlabel.db-wal"
+    database.migrate()
+    with database.write() as sql:
+        large = text("INSERT INTO installation VALUES (:name, CAST(randomblob(1000000) AS TEXT))")
+        sql.execute(large, [{"name": str(n)} for n in range(40)])
+    assert log.stat().st_size > 40_000_000
+    for n in range(2):
+        with database.write() as sql:
+            sql.execute(installation.insert().values(name=f"small {n}", value=""))
+    assert log.stat().st_size <= 16_000_000
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed as Linux does")
 def test_a_connection_that_is_kept_open_is_not_inherited_by_a_child(tmp_path: Path) -> None:
     path = tmp_path / "nextlabel.db"

@@ -39,6 +39,7 @@ _LOCKED = ("database is locked", "database table is locked", "lock timeout", "de
 _AWAY = ("connection failed", "connection is bad", "connection timeout", "connection is lost", "terminating connection")
 _BUSY_SECONDS = 15
 _KEPT_OPEN = 2  # connections to SQLite: to open one takes five times as long as a short question
+_LONGEST_LOG = 16_000_000  # bytes that SQLite's log keeps of the disk; it is four million long between checkpoints
 _CONNECT_SECONDS = 10
 _CHUNK = 500  # SQLite allows no more than a thousand or so values in one statement
 _MIGRATION_LOCK = 0x6E657874  # any number that all nextlabel processes agree on
@@ -291,7 +292,9 @@ def _prepare_sqlite(connection: object, record: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # we send BEGIN ourselves, see below
     # First how long to wait for a lock: what follows may need one.
     busy = f"busy_timeout={_BUSY_SECONDS * 1000:.0f}"
-    for pragma in (busy, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # While connections stay open the log is never removed: without a limit it stays as long as it ever was.
+    log = f"journal_size_limit={_LONGEST_LOG}"
+    for pragma in (busy, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", log):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
 
