@@ -340,6 +340,13 @@ def test_labels_that_are_wrong_do_not_get_a_worse_model_into_service(audited: Te
     assert audited.serving.anchor
     assert rightness(audited) >= before - 0.02
     assert audited.in_force() == audited.serving.announced_version
+    audited.parts.versions.rollback(audited.project)
+    chosen, again = audited.serving.version, audited.take()
+    audited.tool.submit(audited.at_tool, again, audited.truth[again], "ann")
+    held = audited.run().promotion
+    assert audited.serving.version == chosen
+    assert held is not None
+    assert f"behind the anchor, {chosen} stays, which a person chose: " in held.reason
 
 
 @pytest.mark.everything

@@ -17,6 +17,7 @@ _ANCHOR_LABELS = 50
 _BEHIND, _NOT_BEHIND = 1.67, 1.0  # standard errors: the first is one side of 95 % of Student's t
 _MATTERS = 0.005  # of loss: about half a point of accuracy
 _CONTRADICTED, _EXCESS = 5.0, 0.1  # standard errors, and the share of labels; honest ones came to 3 of them
+_WHICH_SERVES, _ANCHOR_SERVES = "which serves again", "the anchor serves again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ class Promotion:
     reason: str
     anchors: bool = False
     to_anchor: bool = False
+
+    def without_anchor(self, chosen: str) -> Promotion:
+        """The same where the version in service is one that a person chose, which stays."""
+        stays, reason = f"{chosen} stays, which a person chose", self.reason
+        if self.to_anchor:
+            reason = reason.replace(_WHICH_SERVES, stays).replace(_ANCHOR_SERVES, stays)
+        return replace(self, reason=reason, to_anchor=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class HeldOut:
         losses = f"loss {self.candidate.mean():.3f} against {self.anchor.mean():.3f} out of fold"
         figures = f"{losses} on all {len(self.candidate)} audit labels"
         stays = paired.held_out_t(self.in_service, self.anchor) < _NOT_BEHIND
-        serves = "the model in service stays" if stays else "the anchor serves again"
+        serves = "the model in service stays" if stays else _ANCHOR_SERVES
         if far >= _BEHIND and self.candidate.mean() - self.anchor.mean() >= _MATTERS:
             return Promotion(False, f"behind the anchor, {serves}: {figures}", to_anchor=not stays)
         if far > 0 and self.contradicted:
@@ -115,7 +123,7 @@ def audited(
     if held_out is not None and (turned_down := held_out.judge()):
         return turned_down
     if to_anchor.outcome in (paired.Outcome.STOPPED, paired.Outcome.NOT_BETTER):
-        return Promotion(False, f"behind the anchor, which serves again: {_words(to_anchor)}", to_anchor=True)
+        return Promotion(False, f"behind the anchor, {_WHICH_SERVES}: {_words(to_anchor)}", to_anchor=True)
     if to_other.outcome is paired.Outcome.STOPPED:
         return Promotion(False, f"worse than the model in service: {_words(to_other)}")
     no_worse = held_out is not None and held_out.no_worse

@@ -436,7 +436,7 @@ def _unless_chosen(promotion: Promotion, serving: ModelRecord | None, workbench:
     if not workbench.understands(serving.learner, serving.schema_digest):
         return replace(promotion, reason=f"{promotion.reason}; {serving.version}, chosen by a person, does not fit it")
     if not promotion.promoted:
-        return replace(promotion, to_anchor=False)
+        return promotion.without_anchor(serving.version)
     lift = "`nextlabel models release` lets newer ones serve again"
     return Promotion(False, f"{_HELD_BACK}, because a person chose {serving.version}: {lift}")
 
