@@ -63,6 +63,17 @@ def test_a_child_that_others_need_ends_after_them(tmp_path: Path) -> None:
     assert started.read_text().split() == ["up", "up", "worker", "backend"]
 
 
+def test_a_child_that_others_need_has_time_to_end_where_they_have_used_it_up(tmp_path: Path) -> None:
+    """The backend takes one to three seconds, and was killed wherever a worker was fitting for long."""
+    notes = tmp_path / "notes"
+    children = Shell({"OUT": str(notes)}, grace=0.2)
+    up = 'echo up >> "$OUT"; while :; do sleep .05; done'
+    children.start("backend", f'trap "sleep 1.2; echo ended >> $OUT; exit" TERM; {up}', ends_last=True)
+    children.start("worker", f'trap "" TERM; {up}')
+    children.run(lambda: report(signal.SIGTERM)() if notes.exists() and len(notes.read_text()) >= 6 else None)
+    assert notes.read_text().split() == ["up", "up", "ended"]
+
+
 def test_a_child_that_died_is_started_again() -> None:
     children = Shell({})
     children.start("one", "exec sleep 300")

@@ -23,7 +23,7 @@ _STANDS_AFTER_SECONDS = 10.0
 _TICK_SECONDS = 0.1
 _HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds, of a child that never lived longer
 _LONGEST_PAUSE_SECONDS = 10.0
-_LEAST_GRACE_SECONDS = 1.0  # for what is told when the others have used up the time
+_LAST_GRACE_SECONDS = 10.0  # at least, for what is told to end when the others have used up the time
 
 
 class ChildFailed(NextlabelError):
@@ -50,9 +50,10 @@ class _Child:
 class Supervisor:
     """Runs ``nextlabel`` sub-commands as children until SIGTERM or SIGINT, restarting those that die.
 
-    Children end with this process even when it is killed with -9 (on Linux). ``grace`` is how long they may take
-    to finish what they are doing. A child that has never stood is given up after a few starts; one that has is started
-    again for as long as it takes, for what ails it (a full disk, say) will be over.
+    Children end with this process even when it is killed with -9 (on Linux). ``grace`` is how long they may take to
+    finish what they are doing; those that end last have ten seconds of their own. A child that has never stood is given
+    up after a few starts; one that has is started again for as long as it takes, for what ails it (a full disk, say)
+    will be over.
     """
 
     environ: Mapping[str, str]
@@ -80,17 +81,19 @@ class Supervisor:
     def end(self) -> None:
         """Tell all children to end, wait, and kill those that do not; then those that end last."""
         deadline = time.monotonic() + self.grace
-        for last in (False, True):
-            self._end([child for child in self._children if child.ends_last is last], deadline)
+        self._end([child for child in self._children if not child.ends_last], deadline)
+        least = time.monotonic() + _LAST_GRACE_SECONDS
+        self._end([child for child in self._children if child.ends_last], max(deadline, least))
 
     def _end(self, children: Sequence[_Child], deadline: float) -> None:
+        began = time.monotonic()
         for child in children:
             child.process.terminate()
         for child in children:
             try:
-                child.process.wait(timeout=max(_LEAST_GRACE_SECONDS, deadline - time.monotonic()))
+                child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("%s did not end in %.0f s and was killed", child.name, self.grace)
+                log.warning("%s did not end in %.0f s and was killed", child.name, time.monotonic() - began)
                 child.process.kill()
                 child.process.wait()
 
