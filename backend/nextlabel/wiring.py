@@ -387,9 +387,8 @@ class Parts:
 
     @cached_property
     def figures(self) -> Figures:
-        watching = connect_redis(self._redis_url, patience=_WATCH_SECONDS)
-        alarms = Alarms(watching, _folders(self.settings, self.database))  # which must not wait for a Redis that hangs
-        return Figures(self.connections, StoredFigures(self.database), watching, alarms.standing)
+        alarms = Alarms(self._watching, _folders(self.settings, self.database))
+        return Figures(self.connections, StoredFigures(self.database), self._watching, alarms.standing)
 
     @cached_property
     def overview(self) -> Overview:
@@ -403,15 +402,20 @@ class Parts:
             self.checkpoints,
             self.findings,
             self.rounds,
-            self.circuits,
-            self.alarms,
+            ToolCircuits(self._watching),
+            Alarms(self._watching, _folders(self.settings, self.database)),
             self.suspects.suspects,
             self.actions,
             ProjectMarks(self.database),
             self.counts,
             self.agreements,
-            self.job_queue,
+            RqJobQueue(self._watching),
         )
+
+    @cached_property
+    def _watching(self) -> redis.Redis:
+        """For who only looks, and must not wait for a Redis that hangs."""
+        return connect_redis(self._redis_url, patience=_WATCH_SECONDS)
 
 
 def build(settings: Settings, redis_url: str) -> Parts:

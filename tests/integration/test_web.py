@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -548,6 +550,29 @@ def test_while_redis_is_down_a_webhook_is_told_so_and_nothing_is_lost(
         assert json(client.predict(task(1)))["results"]
         server.ensure()
         assert json(client.event("ANNOTATION_CREATED"), 201) == {"job": job}
+    finally:
+        server.stop()
+
+
+def test_what_pages_show_waits_once_for_a_redis_that_hangs_and_not_for_each_project(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "_WATCH_SECONDS", 0.3)
+    server = EmbeddedRedis(tmp_path_factory.mktemp("r"))
+    parts = wiring.build(settings, server.ensure())
+    for project in (ONE, TWO):
+        connect(parts, project)
+    redis_process = parts.redis.info()["process_id"]
+    os.kill(redis_process, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        shown = list(parts.overview.projects())
+        assert time.monotonic() - began < 4, "an answer that something depends on may take 5 s"
+        assert [one["waiting_since"] for one in shown] == [None, None]
+    finally:
+        os.kill(redis_process, signal.SIGCONT)
+    try:
+        assert [one["waiting_since"] for one in parts.overview.projects()] == [None, None]
     finally:
         server.stop()
 

@@ -74,7 +74,8 @@ class Overview:
     def projects(self, only: str | None = None) -> Iterator[dict[str, Any]]:
         """Every project that is connected, or only one. Raises `NotConnected` where there is none of that name."""
         chosen = self._chosen(only)
-        waiting, redis_answers = self._waiting(), True
+        waiting = self._waiting()
+        redis_answers = waiting is not None
         for connection in chosen:
             fails = None
             if redis_answers:  # asked once in vain is enough, for there may be many projects
@@ -82,7 +83,7 @@ class Overview:
                     fails = self._failing(connection)
                 except JobQueueUnavailable:
                     redis_answers = False
-            since = waiting.get(connection.project)
+            since = (waiting or {}).get(connection.project)
             yield self._project(connection, fails) | {"waiting_since": since and _as_time(since)}
 
     def project(self, name: str) -> dict[str, Any]:
@@ -244,11 +245,11 @@ class Overview:
             "rounds": self._rounds(project),
         }
 
-    def _waiting(self) -> Mapping[ProjectId, float]:
-        """By project since when the oldest label event waits for a round to end; nothing without Redis."""
+    def _waiting(self) -> Mapping[ProjectId, float] | None:
+        """By project since when the oldest label event waits for a round to end; None without Redis."""
         with suppress(JobQueueUnavailable):
             return self.job_queue.waiting_since()
-        return {}
+        return None
 
     def _speed(self, project: ProjectId) -> dict[str, Any]:
         """How quickly labels come, and how long they wait for the order that they make."""
