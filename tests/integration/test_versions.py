@@ -105,6 +105,18 @@ def test_what_a_person_chose_gives_way_once_something_else_is_asked_than_it_can_
     assert taught.serving.chosen
 
 
+def test_what_a_person_chose_gives_way_where_its_model_is_lost(taught: Team) -> None:
+    """Else each round learned another version, and none that could answer served."""
+    taught.parts.versions.promote(taught.project, "nextlabel-2")
+    for artifact in taught.parts.settings.home.rglob("nextlabel-2-*.skops"):
+        artifact.unlink()
+    done = taught.run()
+    assert done.promotion is not None
+    assert "is lost, damaged or of another release; nextlabel-2 was chosen by a person" in done.promotion.reason
+    assert (taught.serving.version, taught.serving.chosen) == (done.trained, False)
+    assert taught.run().trained is None
+
+
 def test_versions_that_were_held_back_and_passed_over_do_not_come_back(taught: Team) -> None:
     taught.parts.versions.promote(taught.project, "nextlabel-2")
     passed_over, released = learn_more(taught), learn_more(taught)

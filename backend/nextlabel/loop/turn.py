@@ -351,7 +351,8 @@ class ActiveLearning:
         taken = versions_held(connector)
         version = self._registry.next_version(project, informative=challenger.model.informative, taken=taken)
         serving = self._registry.in_service(project)
-        promotion = _unless_chosen(challenger.promotion, serving, workbench)
+        lost = champion is not None and champion.same_kind and champion.model is None
+        promotion = _unless_chosen(challenger.promotion, serving, workbench, lost=lost)
         record = ModelRecord(
             version=version,
             labels_digest=workbench.digest,
@@ -426,8 +427,9 @@ def _kept(predicted: Label | None) -> object:
     return None if comparable(list(predicted) if isinstance(predicted, tuple) else predicted) is None else predicted
 
 
-def _unless_chosen(promotion: Promotion, serving: ModelRecord | None, workbench: Workbench) -> Promotion:
-    """What a person chose to serve goes on serving until they lift it, or something else is asked than it can answer.
+def _unless_chosen(promotion: Promotion, serving: ModelRecord | None, workbench: Workbench, *, lost: bool) -> Promotion:
+    """What a person chose to serve goes on serving until they lift it, or something else is asked than it can answer,
+    or it is ``lost`` and answers nothing.
 
     What does not pass checks and gate stays turned down: it is not to serve once they lift it.
     """
@@ -435,6 +437,8 @@ def _unless_chosen(promotion: Promotion, serving: ModelRecord | None, workbench:
         return promotion
     if not workbench.understands(serving.learner, serving.schema_digest):
         return replace(promotion, reason=f"{promotion.reason}; {serving.version}, chosen by a person, does not fit it")
+    if lost:
+        return replace(promotion, reason=f"{promotion.reason}; {serving.version} was chosen by a person")
     if not promotion.promoted:
         return promotion.without_anchor(serving.version)
     lift = "`nextlabel models release` lets newer ones serve again"
