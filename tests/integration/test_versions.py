@@ -117,6 +117,20 @@ def test_what_a_person_chose_gives_way_where_its_model_is_lost(taught: Team) -> 
     assert taught.run().trained is None
 
 
+def test_where_the_model_in_service_is_lost_what_fails_a_check_serves_and_is_warned_of(taught: Team) -> None:
+    for task in taught.learned:
+        taught.label(task, "ham")
+    turned_down = taught.run()
+    assert turned_down.promotion is not None
+    assert "had when the model in service was trained are gone" in turned_down.promotion.reason
+    for artifact in taught.parts.settings.home.rglob(f"{taught.serving.version}-*.skops"):
+        artifact.unlink()
+    done = taught.run()
+    assert taught.serving.version == done.trained
+    assert [one.name for one in done.checks if one.stops and not one.passed] == ["vanished"]
+    assert taught.run().trained is None, "each round learned another version"
+
+
 def test_versions_that_were_held_back_and_passed_over_do_not_come_back(taught: Team) -> None:
     taught.parts.versions.promote(taught.project, "nextlabel-2")
     passed_over, released = learn_more(taught), learn_more(taught)

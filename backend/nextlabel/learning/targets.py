@@ -166,7 +166,9 @@ class TargetsWorkbench:
         metrics = self._metrics(fitted)
         found = [one for target in self.schema.targets for one in self._checks(target, fitted, metrics, champion)]
         misses = {target.name: self._audit_misses(target, fitted[target.name]) for target in self.schema.targets}
-        promotion = sanity_first(found, self._judge(champion, anchor, by_anchor, fitted, misses))
+        promotion = self._judge(champion, anchor, by_anchor, fitted, misses)
+        if champion is None or champion.model is not None:  # else nothing would serve: what fails is shown all the same
+            promotion = sanity_first(found, promotion)
         if folds_kept:  # they have not seen the newest labels: that these do no harm is not known yet
             promotion = replace(promotion, anchors=False)
         figures = metrics | sanity.figures_of(found)
