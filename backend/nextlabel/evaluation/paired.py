@@ -95,8 +95,8 @@ def held_out_t(newer: Floats, other: Floats) -> float:
 
 
 def overconfidence(sure: Floats, right: Floats) -> float:
-    """By how many standard errors a model was less often ``right`` (1 or 0) than it was ``sure`` to be, by n answers:
-    Spiegelhalter's z (1986), in which what was surer counts more."""
+    """By how many standard errors a model was less often ``right`` (1, 0, or a share of several answers that may go
+    together) than it was ``sure`` to be, by n tasks: Spiegelhalter's z (1986), in which what was surer counts more."""
     p = np.clip(sure, _LEAST_DOUBT, 1 - _LEAST_DOUBT)
     weights = 2 * p - 1
     error = np.sqrt((weights**2 * p * (1 - p)).sum())

@@ -57,8 +57,8 @@ class HeldOut:
     """Three versions on all n audit labels, also on those that they were trained on, each by models that had not seen
     the label: losses in [0, 1] of the ``candidate``, of the ``anchor``, and of the one ``in_service``.
 
-    ``sure`` and ``right`` are of m other labels that are new to the anchor: its confidence, and whether it was right (1
-    or 0).
+    ``sure`` and ``right`` are of m other tasks that are new to the anchor: its confidence, and which share of their
+    labels it was right about.
     """
 
     candidate: Floats
@@ -88,15 +88,16 @@ class HeldOut:
         if far >= _BEHIND and self.candidate.mean() - self.anchor.mean() >= _MATTERS:
             return Promotion(False, f"behind the anchor, {serves}: {figures}", to_anchor=not stays)
         if far > 0 and self.contradicted:
-            wrong = f"{1 - self.right.mean():.0%} of {len(self.right)} new labels, {1 - self.sure.mean():.0%} expected"
+            of_what = f"the labels of {counted(len(self.right), 'new task')}"
+            wrong = f"{1 - self.right.mean():.0%} of {of_what}, {1 - self.sure.mean():.0%} expected"
             reason = f"the new labels contradict the anchor ({wrong}) and audit labels do not bear them out, {serves}"
             return Promotion(False, f"{reason}: {figures}", to_anchor=not stays)
         return None
 
 
 def contradicted(sure: Floats, right: Floats) -> bool:
-    """Whether m labels say something else than a version far more often than it can be wrong, by how ``sure`` it was of
-    each, and whether it was ``right`` (1 or 0)."""
+    """Whether the labels of m tasks say something else than a version far more often than it can be wrong, by how
+    ``sure`` it was of each, and which share of its labels was ``right``."""
     excess = float(sure.mean() - right.mean()) if len(sure) else 0.0
     return excess >= _EXCESS and paired.overconfidence(sure, right) >= _CONTRADICTED
 

@@ -59,17 +59,19 @@ def known_misses(version: Champion, unseen: Iterable[Unseen], audits: Collection
 
 
 def new_answers(version: Champion, unseen: Iterable[Unseen], audits: Collection[TaskId]) -> tuple[Floats, Floats]:
-    """Of each single choice of a task that the version has not seen, but audits: how sure it was, and whether it was
-    right (1 or 0)."""
+    """Of each task with single choices that the version has not seen, but audits: how sure it was of them, and which
+    share of them was right."""
     sure: list[Floats] = [np.empty(0)]
     right: list[Floats] = [np.empty(0)]
+    tasks = list[TaskId]()
     known = version.trained_on.keys() | set(audits)
     for target, examples, rows, predicted in unseen:
         if target.kind == "choice":
             places = [place for place, row in enumerate(rows) if examples.tasks[row].id not in known]
             sure.append(predicted.of(places).confidence)
             right.append(predicted.of(places).correctness([examples.labels[rows[place]] for place in places]))
-    return np.concatenate(sure), np.concatenate(right)
+            tasks += [examples.tasks[rows[place]].id for place in places]
+    return _by_task(tasks, np.concatenate(sure)), _by_task(tasks, np.concatenate(right))
 
 
 def held_out(candidate: Misses, anchor: Known, in_service: Known, new: tuple[Floats, Floats]) -> HeldOut:
