@@ -58,9 +58,10 @@ class Audits:
     drawn: float | None
     pool: int
 
-    def notes(self, measured: Mapping[str, Interval], *, in_folds: bool = True) -> Iterator[str]:
+    def notes(self, measured: Mapping[str, Interval], *, in_folds: bool = True, several: bool = False) -> Iterator[str]:
         """What a person should know of the accuracy of the version in service, by target what was ``measured``, first
-        why it was not. A version that is not fitted in folds (``in_folds``) has none."""
+        why it was not. A version that is not fitted in folds (``in_folds``) has none. ``several`` is whether there are
+        more targets, perhaps none of them measured yet."""
         if not self.tasks:
             yield "its audit tasks are gone from the project" if measured else self._why_none
             return
@@ -72,7 +73,7 @@ class Audits:
             drawn = f"{self.drawn:.3g} was drawn when the tasks were first read, and stays"
             yield f"audit_share={self.share:.3g} changes nothing: {drawn}"
         if self.skipped:
-            yield f"{counted(self.skipped, 'audit task')} skipped, {self._with_skipped(measured)}"
+            yield f"{counted(self.skipped, 'audit task')} skipped, {self._with_skipped(measured, several=several)}"
         if self.labeled_before:
             yield f"of the tasks that were open when {self.labeled_before} others were labeled already"
         if self.labeled == self.tasks:
@@ -99,12 +100,12 @@ class Audits:
         takes = f"that takes {FEWEST} audit labels of one target that it learned from"
         return f"the version in service was not measured: {takes}; {self.labeled} audit tasks are labeled by now"
 
-    def _with_skipped(self, measured: Mapping[str, Interval]) -> str:
+    def _with_skipped(self, measured: Mapping[str, Interval], *, several: bool) -> str:
         """The figure if all skipped ones were wrong, and if all were right."""
         if not measured:
             return "of which nothing is known"
         ranges = [
-            f"{f'{target}: ' if len(measured) > 1 else ''}{one.value * one.n / (one.n + self.skipped):.1%} to "
+            f"{f'{target}: ' if several else ''}{one.value * one.n / (one.n + self.skipped):.1%} to "
             f"{(one.value * one.n + self.skipped) / (one.n + self.skipped):.1%}"
             for target, one in measured.items()
         ]

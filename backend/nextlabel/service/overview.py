@@ -283,7 +283,8 @@ class Overview:
             counts.tasks,
         )
         progress = AuditProgress(audits.tasks, audits.labeled, audits.skipped)
-        notes = list(audits.notes(measured, in_folds=not (serving and serving.learner)))
+        several = agreement.of_several(agreement.named(serving.metrics if serving else {}))
+        notes = list(audits.notes(measured, in_folds=not (serving and serving.learner), several=several))
         return {
             "accuracy": {name: asdict(one) for name, one in measured.items()},
             **beside.values_of(serving.metrics if serving else {}),
