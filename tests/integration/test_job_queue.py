@@ -383,6 +383,9 @@ STEPS = ("ask", "begin", "end", "work", "dispatch", "dispatch", "dispatcher dies
 @hypothesis.given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from((ONE, TWO))), max_size=30))
 @hypothesis.example([(step, ONE) for step in ("ask", "dispatcher dies", "begin", "time passes", "dispatch")])
 @hypothesis.example([(step, ONE) for step in ("ask", "dispatcher dies", "ask", "time passes", "dispatch")])
+@hypothesis.example(
+    [("ask", ONE), ("dispatcher dies", ONE), ("ask", ONE), ("ask", TWO), ("dispatch", ONE), ("ask", ONE)]
+)
 def test_whatever_happens_every_request_makes_one_job_and_none_of_a_project_that_waits_or_is_being_trained(
     redis_client: redis.Redis, steps: list[tuple[str, ProjectId]]
 ) -> None:

@@ -77,8 +77,11 @@ local function may_be_taken(project)
     and redis.call('EXISTS', ARGV[5] .. project) == 0
 end
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[1])) do
-  local project = string.match(entry, '^(.*)|')
-  if may_be_taken(project) then take(project, entry) end
+  local project, job = string.match(entry, '^(.*)|(.*)$')
+  if may_be_taken(project) then
+    take(project, entry)
+    redis.call('HSET', KEYS[5], project, job)
+  end
 end
 for _, project in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
   if may_be_taken(project) then
