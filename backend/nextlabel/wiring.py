@@ -387,8 +387,7 @@ class Parts:
 
     @cached_property
     def figures(self) -> Figures:
-        alarms = Alarms(self._watching, _folders(self.settings, self.database))
-        return Figures(self.connections, StoredFigures(self.database), self._watching, alarms.standing)
+        return Figures(self.connections, StoredFigures(self.database), self._watching, self._alarms_seen.standing)
 
     @cached_property
     def overview(self) -> Overview:
@@ -403,7 +402,7 @@ class Parts:
             self.findings,
             self.rounds,
             ToolCircuits(self._watching),
-            Alarms(self._watching, _folders(self.settings, self.database)),
+            self._alarms_seen,
             self.suspects.suspects,
             self.actions,
             ProjectMarks(self.database),
@@ -416,6 +415,10 @@ class Parts:
     def _watching(self) -> redis.Redis:
         """For who only looks, and must not wait for a Redis that hangs."""
         return connect_redis(self._redis_url, patience=_WATCH_SECONDS)
+
+    @cached_property
+    def _alarms_seen(self) -> Alarms:
+        return Alarms(self._watching, _folders(self.settings, self.database))
 
 
 def build(settings: Settings, redis_url: str) -> Parts:

@@ -48,7 +48,7 @@ def status(project: str | None, as_json: bool) -> None:
         overview = look_into(settings).overview
         shown = list(overview.projects(project))
         alarm, running, place = overview.alarm(), overview.running(), overview.place()
-    except StorageError as error:  # of a full disk not even the database can be read; what runs can be told
+    except StorageError as error:  # on a full disk the database cannot even be read; what runs is still known
         alarm, running, place = str(error), without_database(settings), {"home": str(settings.home), "database": None}
     if as_json:
         services = [asdict(one) for one in running]

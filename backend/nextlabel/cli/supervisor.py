@@ -23,7 +23,7 @@ _STANDS_AFTER_SECONDS = 10.0
 _TICK_SECONDS = 0.1
 _HOPELESS_AFTER = 5  # starts in a row that lived less than ten seconds, of a child that never lived longer
 _LONGEST_PAUSE_SECONDS = 10.0
-_LAST_GRACE_SECONDS = 10.0  # at least, for what is told to end when the others have used up the time
+_LAST_GRACE_SECONDS = 10.0  # at least, for what ends last, where the others have used up the time
 
 
 class ChildFailed(NextlabelError):

@@ -129,7 +129,7 @@ class FromOrder(Struct, frozen=True):
 
 class Gain(Struct, frozen=True):
     """By how much a version of ``labels`` chosen labels is more accurate than models of as many random ones, on audit
-    tasks. ``shown`` is whether the interval is narrow enough to be told; ``needed`` is about how many audit labels that
+    tasks. ``shown`` is whether its interval is narrow enough; ``needed`` is about how many audit labels that
     takes, ``now`` how many labels there are."""
 
     labels: int
@@ -163,7 +163,7 @@ class Recall(Struct, frozen=True):
 
 class Saved(Struct, frozen=True):
     """How many labels chosen ones saved on audit tasks: ``chosen`` of them are worth ``random`` ones (null: more than
-    there are). ``shown`` is whether the interval is narrow enough to be told; ``needed`` is about how many audit labels
+    there are). ``shown`` is whether its interval is narrow enough; ``needed`` is about how many audit labels
     that takes."""
 
     random: int
@@ -186,7 +186,7 @@ class Forecast(Struct, frozen=True):
 
 
 class Criterion(Struct, frozen=True):
-    """A reason to stop: whether it ``holds`` (null: it cannot be told, or is not asked for), and its figure."""
+    """A reason to stop: whether it ``holds`` (null: not known, or not asked for), and its figure."""
 
     name: str
     holds: bool | None

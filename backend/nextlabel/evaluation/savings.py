@@ -94,7 +94,7 @@ class Saved:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the interval is narrow enough to be told."""
+        """Whether the interval is narrow enough to be shown."""
         return self.high is not None and (self.high - self.low) / 2 <= _NARROW * self.random
 
     @property
@@ -131,7 +131,7 @@ class Gain:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the interval is narrow enough to be told."""
+        """Whether the interval is narrow enough to be shown."""
         return (self.high - self.low) / 2 <= _NARROW_GAIN
 
     @property
