@@ -21,7 +21,7 @@ def written(output: str | None) -> Iterator[IO[bytes]]:
         return
     path = Path(output).absolute()
     if not path.parent.is_dir():
-        raise SettingsError(f"There is no folder {path.parent} to write into.")
+        raise SettingsError(f"There is no folder {path.parent} to write into: make it first.")
     if path.is_dir():
         raise SettingsError(f"{path} is a folder: name a file in it.")
     if path.exists() and not path.is_file():  # a pipe or a device, in the place of which no file may come

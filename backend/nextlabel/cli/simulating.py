@@ -107,7 +107,7 @@ def _check_outputs(plot: Path | None, json_path: str | None) -> None:
     if json_path and Path(json_path).is_dir():
         raise SettingsError(f"{json_path} is a folder: give a file to write the JSON into.")
     if json_path and json_path != "-" and not Path(json_path).parent.is_dir():
-        raise SettingsError(f"There is no folder {Path(json_path).parent} to write the JSON into.")
+        raise SettingsError(f"There is no folder {Path(json_path).parent} to write the JSON into: make it first.")
 
 
 def _report(data: LabeledData) -> None:

@@ -66,10 +66,13 @@ class Annotators:
     def report(self, project: ProjectId, *, names: bool) -> AnnotatorsReport:
         """Accounts come in their own order: nothing ranks people by speed. Without ``names`` each has a pseudonym, the
         same each time, that only who has the tool's credentials can undo: for whoever may not see who is who. Raises
-        `NotConnected`, and `SettingsError` where the project wants nothing said about people."""
+        `NotConnected`, and `SettingsError` where the project shows nothing about people."""
         connection = self.connections.get(project)
         if connection.options.annotators == "off":
-            raise SettingsError(f"Project {project} wants nothing said about the people who label (annotators=off).")
+            raise SettingsError(
+                f"Project {project} shows nothing about the people who label (annotators=off): `nextlabel connect "
+                f"--project {project} --option annotators=on` shows it."
+            )
         annotated = [(task.id, given) for task, given in self.store.annotated(project)]
         latest = latest_of(annotated)
         values = by_target(latest)

@@ -39,7 +39,7 @@ def redis_and_workers(settings: Settings, host: str | None = None) -> tuple[Runn
         workers = alive(client, host)
     except redis.RedisError as error:
         return Running("redis", False, _no_redis(settings, error)), Running(
-            "workers", None, "Whether a worker runs cannot be told without Redis."
+            "workers", None, "Whether a worker runs cannot be seen without Redis."
         )
     number = f"{workers} worker{'' if workers == 1 else 's'} alive"
     none = f"No worker is alive{' on this host' if host else ''}, so nothing is learned: {_START} work`."

@@ -190,7 +190,10 @@ class Notes:
                     self.redis.expire(_DISK_KEY, _DISK_AGAIN_SECONDS)
                     log.warning("a note to people (disk) %s (%s): check NEXTLABEL_NOTES_URL.", _FAILED, failure)
         except redis.RedisError as error:
-            log.warning("whether the disk is full cannot be told to people now (%s)", type(error).__name__)
+            log.warning(
+                "a note that the disk is full cannot be sent while Redis does not answer (%s); it is tried again.",
+                type(error).__name__,
+            )
 
     def _post(self, note: Note) -> str:
         """Why it was not taken, without the address, which is a secret; "" where it was."""

@@ -33,7 +33,7 @@ class Story:
         }
 
     def _annotators(self, project: ProjectId) -> dict[str, Any] | None:
-        """By pseudonym; None where the project wants nothing said about them."""
+        """By pseudonym; None where the project shows nothing about them."""
         try:
             return asdict(self.annotators.report(project, names=False))
         except SettingsError:

@@ -77,7 +77,10 @@ class Suspects:
         """As of the newest version whose out-of-fold predictions are kept. Raises `SettingsError` where there is none
         or the project wants none found, and `ArtifactError` where they are damaged."""
         if self.connections.get(project).options.suspects == "off":
-            raise SettingsError(f"Project {project} wants no suspected labels to be found (suspects=off).")
+            raise SettingsError(
+                f"Project {project} finds no suspected labels (suspects=off): `nextlabel connect --project {project} "
+                "--option suspects=list` has them found."
+            )
         known = self.models.out_of_fold(project)
         if known is None:
             raise SettingsError(

@@ -136,7 +136,10 @@ class Versions:
         self.connections.get(project)
         before = self.models.before(project)
         if before is None:
-            raise SettingsError(f"No version served project {project} before the one in service.")
+            raise SettingsError(
+                f"No version served project {project} before the one in service, which goes on serving. `nextlabel "
+                f"models list --project {project}` names those that `nextlabel models promote` can choose."
+            )
         return before.version
 
     def _released(self, project: ProjectId) -> ModelVersion | None:

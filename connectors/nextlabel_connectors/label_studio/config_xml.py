@@ -22,17 +22,23 @@ class Unsupported(Exception):
 def read_tree(xml: str) -> Element:
     """The config's root. Raises `SchemaError` where it is unreadable, or too large or deep to be a config."""
     if len(xml) > _LARGEST:
-        raise SchemaError(f"The labeling config is larger than {_LARGEST:,} characters; nextlabel does not read it.")
+        raise SchemaError(
+            f"The labeling config is larger than nextlabel reads ({_LARGEST:,} characters): divide it into projects."
+        )
     if _DECLARATION.search(xml):
         raise SchemaError("The labeling config declares a DTD or an entity: remove <!DOCTYPE …> and <!ENTITY …>.")
     try:
         root = ET.fromstring(xml)  # noqa: S314
     except (ET.ParseError, ValueError, LookupError) as error:
-        raise SchemaError(f"The labeling config is not well-formed XML: {error}.") from error
+        raise SchemaError(
+            f"The labeling config is not well-formed XML ({error}): correct it in the project's settings."
+        ) from error
     depth, level = 0, [root]
     while level:
         if (depth := depth + 1) > _DEEPEST:
-            raise SchemaError(f"The labeling config nests tags more than {_DEEPEST} deep; nextlabel does not read it.")
+            raise SchemaError(
+                f"The labeling config nests tags deeper than nextlabel reads ({_DEEPEST} levels): take levels out."
+            )
         level = [child for tag in level for child in tag]
     return root
 

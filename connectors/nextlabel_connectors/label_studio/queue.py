@@ -174,7 +174,7 @@ class Queue:
             project = self._fetch()
         if not _serves(project, version):
             raise ToolRejected(
-                f"Label Studio was told to serve project {self.project} by the predictions of {version}, but stands at "
+                f"Label Studio was set to serve project {self.project} by the predictions of {version}, but stands at "
                 f"version '{project.version}', sampling '{project.raw.get('sampling')}': is someone else changing "
                 "the project's settings?"
             )

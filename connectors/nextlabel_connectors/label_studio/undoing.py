@@ -96,7 +96,11 @@ def _put_back(client: LabelStudioClient, project: ToolProjectId, wanted: Mapping
     update_project(client, project, {_FIELDS[name]: _SHOWN.get(value, value) for name, value in sent.items()})
     after = _values(fetch_project(client, project))
     if after != values:
-        yield Finding("problem", f"Label Studio was told to put {_listed(values)}, but stands at {_listed(after)}.")
+        yield Finding(
+            "problem",
+            f"Label Studio was set to {_listed(values)}, but stands at {_listed(after)}: is someone else changing the "
+            "project's settings? Run `nextlabel disconnect` again.",
+        )
         return
     yield Finding("done", f"Project settings put back: {_listed(changed)}.")
 
