@@ -80,6 +80,23 @@ def test_a_suspect_that_somebody_reviewed_does_not_come_back_and_the_others_stay
         assert (len(left) >= 2, left & {corrected, confirmed}, found["reviewed"]) == (True, set(), 2)
 
 
+def test_what_most_people_say_is_suspected_although_the_latest_says_otherwise(team: Team, settings: Settings) -> None:
+    """The model learns what most say: that is the label in question, not the latest one."""
+    tasks = team.import_mails(150)
+    team.run()
+    wrong = tasks[5:120:10]
+    for task in tasks[:120]:
+        label = team.truth[task]
+        most = _OTHER[label] if task in wrong else label
+        for who, given in (("ann", most), ("ben", most), ("cleo", label)) if task in wrong else (("ann", label),):
+            team.tool.submit(team.at_tool, task, given, who)
+    team.parts.turns.take(team.project)
+    found = {one["task"]: one["given"] for one in listed(team, settings)["suspects"]}
+    right = found.keys() & set(wrong)
+    assert len(right) >= 4, found
+    assert all(found[task] == _OTHER[team.truth[TaskId(task)]] for task in right)
+
+
 def test_the_tab_holds_their_tasks_and_disconnecting_removes_it_and_no_other(
     flipped: tuple[Team, list[TaskId]], settings: Settings
 ) -> None:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from nextlabel.errors import NextlabelError, SettingsError
+from nextlabel.evaluation.agreed import agreed_labels
 from nextlabel.evaluation.suspects import FEWEST, Doubts, doubts_of, kind_of
 from nextlabel.labeling import (
     KINDS,
@@ -24,7 +25,6 @@ from nextlabel.labeling import (
     TaskId,
     counted,
     label_in_words,
-    labels_in_force,
 )
 from nextlabel.measures.out_of_fold import OutOfFold
 from nextlabel.ports.state import Connection, ModelRecord
@@ -180,7 +180,8 @@ class Suspects:
         audits = self.reserves.tasks(project)
         found = [one for name, kept in by_target.items() for one in _of_target(name, kept, record, audits)]
         annotated = self.store.annotations_of(project, {one.task for one in found})
-        still = [one for one in found if _stands(one, labels_in_force(annotated.get(one.task, ())), by_target)]
+        in_force = agreed_labels(annotated)  # what the model learns, not only the latest label
+        still = [one for one in found if _stands(one, in_force.get(one.task, {}), by_target)]
         latest = {task: max(one.updated_at for one in given) for task, given in annotated.items() if given}
         self.suspects.replace(project, record.version, still, latest)
         labels = {name: len(kept.tasks) for name, kept in by_target.items()}
