@@ -197,6 +197,7 @@ def test_tokens_are_made_listed_and_revoked_at_the_console(team: Team, monkeypat
         assert result.exit_code == 0, result.output
         return result
 
+    assert "`nextlabel tokens create NAME" in run("list").stdout, "where there is none it says how to make one"
     made = json.loads(run("create", "grafana", "--scope", "metrics", "--json").stdout)
     known = team.parts.tokens.check(made["token"])
     assert known is not None and known.scopes == {"metrics"}

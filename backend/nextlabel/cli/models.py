@@ -40,6 +40,10 @@ def list_(project: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([values_of(one) for one in found]))
         return
+    if not found:
+        sentence = f"Project {project} has no version yet: label some tasks; `nextlabel status` says what is learned."
+        click.echo(printable(sentence))
+        return
     table = Table("version", "state", "labels", "accuracy", "why")
     for one in found[:_MOST_LISTED]:
         rows = (one.version, _state(one), str(one.labels), _accuracy(one), one.reason)

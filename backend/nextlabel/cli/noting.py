@@ -43,6 +43,9 @@ def notes(test: bool, as_json: bool) -> None:
         state = "waits" if one.waits else ""
         row = (f"{one.at:%Y-%m-%d %H:%M}", one.project or "all", one.sentence, state)
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    if latest:
+        Console().print(table)
     if not settings.notes_url:
-        click.echo("No note is sent: NEXTLABEL_NOTES_URL is not set here.")
+        click.echo("No note is sent: NEXTLABEL_NOTES_URL is not set here. Set it to the address of a webhook.")
+    elif not latest:
+        click.echo("No note was sent yet: `nextlabel notes --test` sends one to try the webhook.")

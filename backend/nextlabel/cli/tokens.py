@@ -49,6 +49,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
+    if not found:
+        click.echo("There is no token yet: `nextlabel tokens create NAME --scope read` makes one.")
+        return
     table = Table("name", "scopes", "since")
     for one in found:
         table.add_row(str(one["name"]), ", ".join(one["scopes"]), str(one["created_at"])[:16].replace("T", " "))
