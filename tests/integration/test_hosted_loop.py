@@ -123,6 +123,20 @@ def test_a_model_of_either_interface_learns_every_label_and_its_least_sure_tasks
     assert team.run().trained is None, "the same labels are not learned twice"
 
 
+def test_of_several_people_a_model_of_scikit_learn_learns_what_most_of_them_say(team_of: TeamOf) -> None:
+    team = team_of("sklearn.tree.DecisionTreeClassifier")
+    tasks = team.import_mails(20)
+    other = {"ham": "spam", "spam": "ham"}
+    for task in tasks[:12]:
+        label = team.truth[task]
+        for who, given in (("ann", label), ("ben", label), ("cleo", other[label])):
+            team.tool.submit(team.at_tool, task, given, who)
+    assert team.run().failure == ""
+    with team.tool.opened(team.at_tool) as it:
+        labeled = [it.rows[task].task for task in tasks[:12]]
+    assert [predicted(team, task) for task in labeled] == [team.truth[task] for task in tasks[:12]]
+
+
 def test_tasks_with_nothing_to_read_come_last_whatever_a_teams_own_model_says_of_them(team_of: TeamOf) -> None:
     team = team_of("one_x.py:TextClassifier")
     blank = team.tool.add_tasks(team.at_tool, ["", " \n"])

@@ -21,6 +21,7 @@ import orjson
 from nextlabel.errors import ConfigurationError, HostedModelError
 from nextlabel.estimators.hosted import HostedFacts, HostedProject, task_json
 from nextlabel.estimators.project import Model
+from nextlabel.evaluation.agreed import agreed_labels
 from nextlabel.evaluation.promotion import Promotion
 from nextlabel.features.encoders import encoder_of
 from nextlabel.features.metadata import is_blank
@@ -36,7 +37,6 @@ from nextlabel.labeling import (
     Target,
     Task,
     TaskId,
-    labels_in_force,
     seconds_of,
 )
 from nextlabel.labeling.ranking import Features
@@ -104,6 +104,11 @@ class HostedWorkbench:
         }
 
     @cached_property
+    def _agreed(self) -> Mapping[TaskId, Mapping[str, object]]:
+        """By task and target what most of those say who labeled it, as nextlabel's own models learn it."""
+        return agreed_labels({task.id: annotations for task, annotations in self._annotated})
+
+    @cached_property
     def digest(self) -> str:
         return _digest(sorted((task, labels[self._name]) for task, labels in self.labels.items()))
 
@@ -167,10 +172,10 @@ class HostedWorkbench:
         learned = model.facts.target
         return [
             Answer(target.name, task.id, float(predicts == label), True, predicts)
-            for (task, annotations), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
+            for (task, _), guess in zip(new, self._guessed(learned, predicted, new), strict=False)
             for target in ([learned] if learned else self._schema.targets)
             for predicts in [target.read(guess.get(target.name))]
-            if (label := target.read(labels_in_force(annotations).get(target.name))) is not None
+            if (label := target.read(self._agreed[task.id].get(target.name))) is not None
         ]
 
     def _predicted(
@@ -261,9 +266,7 @@ class HostedWorkbench:
         """The tasks as the model's fit is given them: with a label of its target, or with whole annotations."""
         if target is None:
             return [task_json(task, [_whole(one) for one in annotations]) for task, annotations in self._annotated]
-        labels = (
-            (task, target.read(labels_in_force(annotations).get(target.name))) for task, annotations in self._annotated
-        )
+        labels = ((task, target.read(self._agreed[task.id].get(target.name))) for task, _ in self._annotated)
         return [{"data": dict(task.data), "label": label} for task, label in labels if label is not None]
 
     def _version(self, facts: HostedFacts, hosted: HostedModel, files: Path | None) -> HostedProject:
