@@ -126,6 +126,25 @@ def test_where_no_label_is_wrong_hardly_any_is_suspected(team: Team, settings: S
     assert len(listed(team, settings)["suspects"]) <= 3
 
 
+def test_once_none_are_wanted_no_figure_list_or_tab_of_earlier_rounds_is_left(
+    flipped: tuple[Team, list[TaskId]], settings: Settings
+) -> None:
+    team, wrong = flipped
+    team.tool.make_tab(team.at_tool, "wrong, we think", [wrong[0]])
+    assert listed(team, settings, "--tab")["suspects"]
+    team.choose(suspects="off")
+    (overview,) = team.parts.overview.projects(team.project)
+    assert overview["suspects"] == {"waiting": 0, "reviewed": 0, "version": ""}
+    shown = team.parts.suspects.shown(team.project)
+    assert (shown["off"], shown["suspects"], shown["list"]) == (True, [], None)
+    refused = command(team, settings, "--tab")
+    assert (refused.exit_code, "suspects=off" in refused.output) == (EXIT_CONFIGURATION, True)
+    team.parts.turns.take(team.project)  # nothing new was labeled
+    assert set(team.tool.tabs(team.at_tool)) == {"wrong, we think"}
+    team.choose(suspects="list")
+    assert team.parts.suspects.shown(team.project)["suspects"], "what was found is remembered"
+
+
 def test_a_project_may_want_none_and_before_anything_was_learned_there_is_none(team: Team, settings: Settings) -> None:
     team.import_mails(20)
     team.run()

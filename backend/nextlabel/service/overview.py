@@ -40,7 +40,7 @@ from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.orders import StoredOrders
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.round_log import RoundLog
-from nextlabel.storage.suspects import StoredSuspects
+from nextlabel.storage.suspects import Counted, StoredSuspects
 
 _MOST_NAMED = 5
 _ROUNDS = 10
@@ -231,8 +231,8 @@ class Overview:
             "labels": serving.labels if serving else 0,
             "agreement_on_tasks_asked": agreement.named(serving.metrics) if serving else {},
             **self._accuracy(connection, serving, counts),
-            "suspects": asdict(self.suspects.counted(project)),
-            **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.audit_labels),
+            "suspects": asdict(Counted() if options.suspects == "off" else self.suspects.counted(project)),
+            **StoppingAdvice(store, self.checkpoints).of(connection, serving, counts.labeled, counts.audit_labels),
             "agreement": dict(self.agreements.of(project)) if options.annotators != "off" else {},
             "speed": self._speed(project),
             "lists": _lists(connection, counts) | {"not_from_order": not_from_order(connection, given)},

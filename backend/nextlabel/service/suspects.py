@@ -36,7 +36,7 @@ from nextlabel.storage.label_store import SqlLabelStore
 from nextlabel.storage.model_store import StoredModels
 from nextlabel.storage.reserves import StoredReserves
 from nextlabel.storage.reviews import SUSPECTED, StoredReviews
-from nextlabel.storage.suspects import StoredSuspects, Suspect
+from nextlabel.storage.suspects import Counted, StoredSuspects, Suspect
 
 log = logging.getLogger("nextlabel.service.suspects")
 
@@ -76,11 +76,7 @@ class Suspects:
     def report(self, project: ProjectId) -> SuspectsReport:
         """As of the newest version whose out-of-fold predictions are kept. Raises `SettingsError` where there is none
         or the project wants none found, and `ArtifactError` where they are damaged."""
-        if self.connections.get(project).options.suspects == "off":
-            raise SettingsError(
-                f"Project {project} finds no suspected labels (suspects=off): `nextlabel connect --project {project} "
-                "--option suspects=list` has them found."
-            )
+        self._check_wanted(self.connections.get(project))
         known = self.models.out_of_fold(project)
         if known is None:
             raise SettingsError(
@@ -90,17 +86,19 @@ class Suspects:
         return self._found(project, *known)
 
     def shown(self, project: ProjectId) -> dict[str, Any]:
-        """Those that wait for a review, as they were last found, in plain values: nothing is looked into again.
+        """Those that wait for a review, as they were last found, in plain values: nothing is looked into again. None
+        where the project wants none found.
 
         ``list`` is the address of exactly these tasks in the tool, of the most doubtful 300 where there are more;
         ``tab`` that of the tab, which may hold others until it is renewed. ``blind`` is whether people review them
         among other tasks, and should not know which they are.
         """
-        connection, found = self.connections.get(project), self.suspects.waiting(project)
-        tab = self.suspects.tab(project, TAB)
-        known, tasks = self.suspects.counted(project), list(dict.fromkeys(one.task for one in found))
+        connection, tab = self.connections.get(project), self.suspects.tab(project, TAB)
+        off = connection.options.suspects == "off"
+        found, known = ([], Counted()) if off else (self.suspects.waiting(project), self.suspects.counted(project))
+        tasks = list(dict.fromkeys(one.task for one in found))
         return {
-            "off": connection.options.suspects == "off",
+            "off": off,
             "blind": connection.options.serves_again,
             "version": known.version or None,
             "reviewed": known.reviewed,
@@ -136,12 +134,16 @@ class Suspects:
         self.actions.add(who, "had the tab of suspected labels made", project)
         return came_of_it
 
-    def after_round(self, project: ProjectId) -> None:
-        """What a round has learned is looked into; where the project wants it, the tab is renewed. Whatever fails waits
-        for the next round: the labels themselves are safe."""
+    def after_round(self, project: ProjectId, *, learned: bool) -> None:
+        """What a round has ``learned`` is looked into; where the project wants it, the tab is renewed, and where it
+        wants none found any more, the tab is removed. Whatever fails waits for the next round: the labels themselves
+        are safe."""
         try:
-            wanted = self.connections.get(project).options.suspects
-            known = None if wanted == "off" else self.models.out_of_fold(project)
+            connection = self.connections.get(project)
+            wanted = connection.options.suspects
+            if wanted == "off" and self.suspects.tab(project, TAB) is not None:
+                list(self.remove_tab(project, self.open_connector(connection)))
+            known = self.models.out_of_fold(project) if learned and wanted != "off" else None
             if known is not None:
                 self._found(project, *known)
             if wanted == "tab" and known is not None:
@@ -151,8 +153,9 @@ class Suspects:
 
     def show(self, project: ProjectId) -> Finding:
         """Have a tab of the tool hold the tasks of those labels that wait for a review. Raises what the connector
-        raises, and `SettingsError` where the tool has no tabs."""
+        raises, and `SettingsError` where the tool has no tabs or the project wants no suspected labels."""
         connection = self.connections.get(project)
+        self._check_wanted(connection)
         connector = self.open_connector(connection)
         if not isinstance(connector, KeepsTabs):
             raise SettingsError(
@@ -174,6 +177,13 @@ class Suspects:
         self.suspects.note_tab(project, TAB, None)
         if removed:
             yield Finding("done", f"The tab '{_TITLE}' removed.")
+
+    def _check_wanted(self, connection: Connection) -> None:
+        if connection.options.suspects == "off":
+            raise SettingsError(
+                f"Project {connection.project} finds no suspected labels (suspects=off): `nextlabel connect --project "
+                f"{connection.project} --option suspects=list` has them found."
+            )
 
     def _found(self, project: ProjectId, record: ModelRecord, by_target: Mapping[str, OutOfFold]) -> SuspectsReport:
         """Found anew, and kept."""

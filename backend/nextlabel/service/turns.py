@@ -172,8 +172,7 @@ class Turns:
         self._follow_up(done, learned=True)
 
     def _follow_up(self, done: Round, *, learned: bool) -> None:
-        if learned:
-            self.suspects.after_round(done.project)
+        self.suspects.after_round(done.project, learned=learned)
         self.reviewing.after_turn(done.project, learned=learned, again=done.again)
         if done.changed or learned:
             self.annotators.after_round(done.project, learned=learned)
