@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nextlabel.cli.escaping import printable
+from nextlabel.labeling import label_in_words, quoted
 from nextlabel.measures.likeliest import expected, in_doubt
 from nextlabel.measures.target_predictions import ChoicePredictions, ChoicesPredictions, SpanPredictions
 from nextlabel.ports.state import OrderFacts, TaskFacts
@@ -76,3 +78,22 @@ def test_a_bar_is_as_high_as_its_tasks_are_many_and_the_description_says_where_m
         "5 tasks from 0.5 on."
     )
     assert histogram([]) is None
+
+
+def test_names_written_from_right_to_left_leave_the_figures_beside_them_where_they_are() -> None:
+    arabic, hebrew = "\u0625\u064a\u062c\u0627\u0628\u064a", "\u05e8\u05e2 (\u05de\u05d0\u05d3)"
+    said = of_task(facts(), TaskFacts(0.48, "kind", ((arabic, 0.52), (hebrew, 0.4))))
+    assert said == f"unsure between '\u2068{arabic}\u2069' (52%) and '\u2068{hebrew}\u2069' (40%)"
+    assert printable(said) == said, "a terminal gets them too"
+    long = of_task(facts(), TaskFacts(0.48, "tags", ((hebrew * 20, 0.52),)))
+    assert (long.count("\u2068"), long.count("\u2069")) == (1, 1)
+    cells = [label_in_words(one) for one in (arabic, [hebrew, "plain"], [arabic * 20, hebrew], [[1, 2, hebrew]])]
+    assert all(one.count("\u2068") == one.count("\u2069") > 0 for one in cells), cells
+    assert cells[1].endswith("\u2069, plain")
+
+
+def test_a_name_turns_nothing_beside_it_whatever_is_in_it() -> None:
+    assert quoted("spam\u202e\u2066gpj") == "'spamgpj'"
+    assert quoted("\u05d0\u2069\u202e(1)") == "'\u2068\u05d0(1)\u2069'"
+    assert printable("a\u2069b\u2068c\u202ed\u2069\u2068e") == r"a\u2069b\u2068c\u202ed\u2069\u2068e"
+    assert printable("\u2068left\nopen\u2069") == "\\u2068left\nopen\\u2069"

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import re
 
-from nextlabel.labeling import COMMANDS
+from nextlabel.labeling import COMMANDS, END, ISOLATE
+
+_ISOLATED = f"{ISOLATE}[^{COMMANDS.pattern[1:-1]}\n]*{END}"
+_SHOWN = re.compile(f"({_ISOLATED})|{COMMANDS.pattern}")
 
 
 def printable(text: str) -> str:
-    """The text with every control character as its number; lines and tabs stay."""
-    return COMMANDS.sub(_number, text)
+    """The text with every control character as its number. Lines and tabs stay, and so do isolates that end where they
+    must: they turn nothing around them."""
+    return _SHOWN.sub(_number, text)
 
 
 def _number(found: re.Match[str]) -> str:
+    if found[1] is not None:
+        return found[1]
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 

@@ -18,7 +18,7 @@ from nextlabel.cli.context import build_parts, look_into, read_settings
 from nextlabel.cli.escaping import printable
 from nextlabel.errors import SettingsError, StorageError
 from nextlabel.evaluation import accuracy, agreement
-from nextlabel.labeling import counted
+from nextlabel.labeling import counted, quoted
 from nextlabel.labeling.ranking import Group
 from nextlabel.options import ProjectOptions
 from nextlabel.service.accounts import ROLES, Role
@@ -91,7 +91,7 @@ def _table(one: dict[str, Any]) -> Table:
 
 
 def _title(one: dict[str, Any]) -> str:
-    return f" '{one['title']}'" if one["title"] else ""
+    return f" {quoted(one['title'])}" if one["title"] else ""
 
 
 def _name(one: dict[str, Any]) -> str:
@@ -130,7 +130,7 @@ def _figures(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if saved := "\n".join(_saved(one, figure)):
             yield name, saved
     if one["recall"]:
-        yield f"recall of '{one['recall']['class']}'", one["recall"]["sentence"]
+        yield f"recall of {quoted(one['recall']['class'])}", one["recall"]["sentence"]
     yield "how much at a time", one["at_a_time"]["sentence"]
     if lines := "\n".join(agreement.in_words(one["agreement_on_tasks_asked"])):
         yield agreement.NAME.replace(" (", "\n("), lines
@@ -184,7 +184,9 @@ def _beside(one: dict[str, Any], *, several: bool) -> Iterator[str]:
         if worst := min(known["classes"].items(), key=lambda share: share[1]["value"], default=None):
             name, found = worst
             share = accuracy.in_words(found["value"], found["low"], found["high"])
-            clauses.insert(0, f"least often right where it is '{name}': {share}, on {counted(found['n'], 'label')}")
+            clauses.insert(
+                0, f"least often right where it is {quoted(name)}: {share}, on {counted(found['n'], 'label')}"
+            )
         if clauses:
             yield f"{f'{target}: ' if several else ''}{'; '.join(clauses)}"
 

@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 from nextlabel.evaluation.accuracy import FEWEST, PREFIX
 from nextlabel.evaluation.intervals import Interval, jackknife, mean_interval
-from nextlabel.labeling import KINDS, Label, Target
+from nextlabel.labeling import KINDS, Label, Target, quoted
 from nextlabel.measures.target_predictions import NumberPredictions, SpanPredictions, TargetPredictions
 
 _FEWEST_FOR_ONE_LOOK = 50  # audit labels: a jackknife of fewer does not cover
@@ -45,7 +45,7 @@ class ByClass:
     def sentence(self) -> str:
         """For a person, of the classes without a figure; "" where there are none."""
         untold = self.classes - len(self.found)
-        named = [f"'{name}' ({n})" for name, n in list(self.too_few.items())[:_MOST_NAMED]]
+        named = [f"{quoted(name)} ({n})" for name, n in list(self.too_few.items())[:_MOST_NAMED]]
         more = f" and {untold - len(named)} more" if untold > len(named) else ""
         return f"too few audit labels of {', '.join(named)}{more}" if untold else ""
 

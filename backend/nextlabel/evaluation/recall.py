@@ -20,7 +20,7 @@ from scipy.special import betaincinv
 from nextlabel.errors import SettingsError
 from nextlabel.evaluation import accuracy
 from nextlabel.evaluation.beside import MOST_KEPT, counts_by_class
-from nextlabel.labeling import LabelSchema, counted
+from nextlabel.labeling import LabelSchema, counted, quoted
 
 _SURE = 0.95
 _MOST = 1_000_000  # audit tasks of the class, beyond which there is no use in a number
@@ -78,7 +78,7 @@ class Recall:
     @property
     def sentence(self) -> str:
         """For a person."""
-        of = f"the recall of '{self.name}'"
+        of = f"the recall of {quoted(self.name)}"
         seen = f"{self.found} of {counted(self.labels, 'audit task')} of it are found"
         if self.holds is None:
             so_far = seen if self.labels else "no audit task of it is labeled"
@@ -123,10 +123,10 @@ def of_version(metrics: Mapping[str, float], name: str, wanted: float) -> Recall
 def why_not(metrics: Mapping[str, float], name: str) -> str:
     """Why there is no `Recall` of the class, for a person."""
     if not counts_by_class(metrics):
-        return f"the recall of '{name}' is not measured yet: it takes {accuracy.FEWEST} audit labels"
+        return f"the recall of {quoted(name)} is not measured yet: it takes {accuracy.FEWEST} audit labels"
     return (
-        f"the recall of '{name}' is not measured: it is none of the {MOST_KEPT} labels with the most audit tasks. "
-        "Where nobody can choose it any more, set recall_class to a label that people can choose"
+        f"the recall of {quoted(name)} is not measured: it is none of the {MOST_KEPT} labels with the most audit "
+        "tasks. Where nobody can choose it any more, set recall_class to a label that people can choose"
     )
 
 
@@ -146,7 +146,8 @@ def check_recall(name: str, schema: LabelSchema, hosted: str) -> None:
     if not choices:
         raise SettingsError(f"'recall_class' is a label that people choose, and no control is a choice: {nothing}.")
     if name not in labels and not any(one.options for one in choices):
-        known = ", ".join(f"'{one[:_LONGEST_NAME]}'" for one in labels[:_NAMED]) + (" …" if labels[_NAMED:] else "")
+        known = ", ".join(quoted(one[:_LONGEST_NAME]) for one in labels[:_NAMED]) + (" …" if labels[_NAMED:] else "")
         raise SettingsError(
-            f"'recall_class' is '{name[:_LONGEST_NAME]}', which nobody can choose: name one of {known}, or {nothing}."
+            f"'recall_class' is {quoted(name[:_LONGEST_NAME])}, which nobody can choose: name one of {known}, or "
+            f"{nothing}."
         )

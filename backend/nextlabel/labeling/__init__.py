@@ -15,10 +15,21 @@ from nextlabel.labeling.predictions import Guess, Prediction
 from nextlabel.labeling.scales import Scale
 from nextlabel.labeling.targets import OPENED, RECORDINGS, Input, InputKind, LabelSchema, Layout, Target
 from nextlabel.labeling.tasks import Task, read_field
-from nextlabel.labeling.wording import COMMANDS, counted, label_in_words, number_in
+from nextlabel.labeling.wording import (
+    COMMANDS,
+    END,
+    ISOLATE,
+    counted,
+    isolated,
+    label_in_words,
+    number_in,
+    quoted,
+)
 
 __all__ = [
     "COMMANDS",
+    "END",
+    "ISOLATE",
     "KINDS",
     "LONGEST_LABEL",
     "OPENED",
@@ -46,9 +57,11 @@ __all__ = [
     "TaskId",
     "ToolProjectId",
     "counted",
+    "isolated",
     "label_in_words",
     "labels_in_force",
     "number_in",
+    "quoted",
     "read_field",
     "seconds_of",
 ]

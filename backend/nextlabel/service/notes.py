@@ -24,7 +24,7 @@ from nextlabel.evaluation.people import Drift
 from nextlabel.jobs.alarms import Alarms
 from nextlabel.jobs.circuits import ToolCircuits
 from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.labeling import ProjectId
+from nextlabel.labeling import ProjectId, isolated
 from nextlabel.loop.turn import Round
 from nextlabel.ports.state import Connection
 from nextlabel.service.annotators import Annotators
@@ -215,7 +215,7 @@ class Notes:
             address = self.connections.address()
             if note.project:
                 known = self.connections.get(ProjectId(note.project))
-                about = f"project {note.project} ({known.title or known.name}): "
+                about = f"project {note.project} ({isolated(known.title or known.name)}): "
         page = f"\n{address}/projects/{note.project}" if address and note.project else ""
         return f"{_escaped(f'nextlabel: {about}{note.sentence}')}{_escaped(page)}"
 

@@ -11,7 +11,7 @@ from typing import Any
 from nextlabel.errors import ArtifactError, JobQueueUnavailable, NextlabelError, SettingsError, UnknownVersion
 from nextlabel.evaluation import accuracy, agreement, beside
 from nextlabel.jobs.job_queue import RqJobQueue
-from nextlabel.labeling import ModelVersion, ProjectId
+from nextlabel.labeling import ModelVersion, ProjectId, quoted
 from nextlabel.loop.turn import ActiveLearning
 from nextlabel.ports.state import ModelRecord
 from nextlabel.service.connecting import waiting_lease
@@ -217,7 +217,7 @@ def _figures(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]
     for target, figures in values["figures_for_one_look"].items():
         yield from (((target, name.replace("_", " ")), found) for name, found in figures.items())
     for target, known in values["accuracy_by_class"].items():
-        yield from (((target, f"right where it is '{name}'"), found) for name, found in known["classes"].items())
+        yield from (((target, f"right where it is {quoted(name)}"), found) for name, found in known["classes"].items())
 
 
 def _are_apart(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

@@ -6,6 +6,7 @@ are for those who do not annotate. `of_order` tells nothing of any of them.
 
 from __future__ import annotations
 
+from nextlabel.labeling import quoted
 from nextlabel.labeling.ranking import Group
 from nextlabel.ports.state import OrderFacts, TaskFacts
 from nextlabel.strategies import finding
@@ -57,7 +58,7 @@ def of_task(facts: OrderFacts, task: TaskFacts | None) -> str:
 
 
 def _doubt(task: TaskFacts) -> str:
-    named = [(f"'{name[:_LONGEST]}{'…' if len(name) > _LONGEST else ''}'", chance) for name, chance in task.answers]
+    named = [(quoted(name, _LONGEST), chance) for name, chance in task.answers]
     match named:
         case [(one, p), (other, q)] if p - q < _HESITATES:
             return f"unsure between {one} ({p:.0%}) and {other} ({q:.0%})"
