@@ -88,6 +88,7 @@ def test_as_json_it_has_the_same_without_the_tools_address_or_names(told: Team, 
         one.pop("pulled_seconds_ago")
     for address in ("url", "lists"):
         known.pop(address)
+    known["options"].pop("parameters")
     assert story["project"] == known
     assert [one["tasks"] for one in story["annotators"]["people"]] == [105]
     assert '"ann"' not in json.dumps(story)
@@ -121,3 +122,9 @@ def test_the_project_is_named_once(team: Team, run: Run) -> None:
     assert run("report").exit_code == 2
     assert run("report", "one", "--project", "other").exit_code == 2
     assert run("report", "no-such-project").exit_code == EXIT_CONFIGURATION
+
+
+def test_what_a_model_of_your_own_is_given_is_in_no_report(told: Team, run: Run) -> None:
+    told.choose(audit_share=0.3, parameters={"api_key": "sk-hidden"})
+    assert "sk-hidden" not in run("report", told.project, "--json").stdout
+    assert "sk-hidden" not in run("report", told.project, "-o", "-").stdout

@@ -34,8 +34,13 @@ def settings_in_force(settings: Settings) -> list[Setting]:
 
 
 def options_in_force(options: Mapping[str, object]) -> dict[str, str]:
+    """A project's options by name as people read them, but for what may hold a secret."""
+    return {name: _plain(value) for name, value in without_secrets(options).items()}
+
+
+def without_secrets(options: Mapping[str, object]) -> dict[str, object]:
     """A project's options by name, but for what may hold a secret."""
-    return {name: _plain(value) for name, value in options.items() if name not in _OPTIONS_HIDDEN}
+    return {name: value for name, value in options.items() if name not in _OPTIONS_HIDDEN}
 
 
 def _setting(settings: Settings, name: str, shown: bool, default: object) -> Setting:

@@ -10,6 +10,7 @@ from typing import Any
 from nextlabel.errors import SettingsError
 from nextlabel.labeling import ProjectId
 from nextlabel.service.annotators import Annotators
+from nextlabel.service.in_force import without_secrets
 from nextlabel.service.overview import Overview
 
 
@@ -25,6 +26,7 @@ class Story:
         found = self.overview.project(project)
         for address in ("url", "lists"):
             found.pop(address)
+        found["options"] = without_secrets(found["options"])
         return {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "made_by": f"nextlabel {metadata.version('nextlabel')}",

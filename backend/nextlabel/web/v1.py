@@ -21,6 +21,7 @@ from nextlabel.client import answers
 from nextlabel.errors import PayloadError, SettingsError, UnknownVersion
 from nextlabel.labeling import ModelVersion, ProjectId
 from nextlabel.service.answering import Service
+from nextlabel.service.in_force import without_secrets
 from nextlabel.service.overview import Overview
 from nextlabel.service.tokens import Tokens
 from nextlabel.service.versions import Asked, Versions, values_of
@@ -32,7 +33,6 @@ from nextlabel.web.tokens import require_token
 
 _PROJECT = "/projects/<string(maxlength=64):project>"
 _VERSION = f"{_PROJECT}/versions/<string(maxlength=64):version>"
-_HIDDEN = frozenset(("parameters",))  # of a model of a team's own: they may hold a key
 _ABOUT = (
     "Active learning beside your labeling tool. Every route but this document takes a token, `Authorization: Bearer "
     "nextlabel_…`, with the scope that stands at it: `nextlabel tokens create NAME --scope read`. Errors are problem "
@@ -169,7 +169,7 @@ def _read_project(blueprint: Blueprint, document: _Document, overview: Overview)
         """A project, as `nextlabel status` shows it."""
         known = overview.connections.get(ProjectId(project))
         shown = next(overview.projects(known.project))
-        options = {name: value for name, value in shown["options"].items() if name not in _HIDDEN}
+        options = without_secrets(shown["options"])
         checked = shown["stopping"]["checked"]
         shortened = {
             "options": options,
