@@ -266,6 +266,22 @@ def test_an_answer_counts_as_it_was_before_the_label_came_and_once(audited: Team
     assert audited.parts.reserves.answers(audited.project)[len(before) :] == [answer]
 
 
+def test_of_a_task_that_is_asked_two_things_at_different_times_each_is_an_answer_once(audited: Team) -> None:
+    audited.ask_also(STARS)
+    audited.run()
+    rest = [task for task in audited.truth if task not in audit_tasks(audited)][:60]
+    for task in rest:
+        both = {"label": audited.truth[task], "stars": 1.0 + 4.0 * (audited.truth[task] == "spam")}
+        audited.tool.submit(audited.at_tool, task, both, "ann")
+    audited.run()
+    first = next(task for task in audited.queue() if task in audit_tasks(audited))
+    for given in ({"label": audited.truth[first]}, {"stars": 5.0}, {"stars": 1.0}):
+        audited.tool.submit(audited.at_tool, first, given, "ann")
+        audited.run()
+    answers = [one for one in audited.parts.reserves.answers(audited.project) if one.task == first]
+    assert [one.target for one in answers] == ["label", "stars"]
+
+
 def test_a_label_that_is_changed_is_no_answer_where_the_model_had_learned_the_earlier_one(audited: Team) -> None:
     first = next(task for task in audited.queue() if task in audit_tasks(audited))
     audited.label(first, audited.truth[first])

@@ -376,8 +376,18 @@ class ActiveLearning:
     def _note_answers(
         self, project: ProjectId, workbench: Workbench, champion: Champion, labeled: Collection[TaskId]
     ) -> None:
-        """Of audit tasks of which none is noted yet: a model that never learns would be asked again and again."""
-        if unanswered := set(labeled).difference(one.task for one in self._reserves.answers(project)):
+        """Of audit tasks of which none is noted yet, or none about a target that somebody has labeled since: a model
+        that never learns would be asked again and again."""
+        known: dict[TaskId, set[str]] = {}
+        for one in self._reserves.answers(project):
+            known.setdefault(one.task, set()).add(one.target)
+        learned = {target.name for target in workbench.targets}
+        unanswered = {
+            task
+            for task in labeled
+            if task not in known or learned.intersection(workbench.labels.get(task, ())) - known[task]
+        }
+        if unanswered:
             answers = workbench.answers(champion, unanswered)
             noted = [
                 AuditAnswer(one.target, one.task, one.correctness, one.whole, champion.version, _kept(one.predicted))
