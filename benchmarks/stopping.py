@@ -88,7 +88,7 @@ class Read:
         """At the first advice to stop."""
         rows, full, score = int(self._of("rows")), float(self._of("full")), self._of("score")
         for n, found in enumerate(forecasts):
-            rare = {"a class": 0} if self._of("fewest")[n] < FEWEST_OF_CLASS else {}
+            rare = {"q": {"a class": 0}} if self._of("fewest")[n] < FEWEST_OF_CLASS else {}
             given = advice(
                 history[: n + 1],
                 wanted=Wanted(_WORTH),

@@ -158,6 +158,27 @@ def test_versions_are_checked_when_labels_have_grown_by_a_twentieth_and_what_no_
     assert len(kept) < len(rows)
 
 
+def test_labels_count_against_the_budget_and_for_their_class_whatever_became_of_the_version_of_them(
+    mails: Team,
+) -> None:
+    """A version that a person chose keeps newer ones from serving."""
+    mails.ask("ham", "spam", "phishing")
+    label(mails, 2, batch=20)
+    assert "'phishing' (0)" in overview_of(mails)["stopping"]["sentence"]
+    mails.parts.models.promote(
+        mails.project, mails.serving.version, fence=mails.parts.fences.next(mails.project), chosen=True
+    )
+    mails.choose(audit_share=0.2, budget=46)
+    for task in mails.queue()[:7]:
+        mails.label(task, "phishing")
+    mails.run()
+    found = overview_of(mails)
+    assert (found["labels"], found["labeled"]) == (40, 47)
+    assert found["stopping"]["budget_spent"]
+    assert found["stopping"]["sentence"].startswith("The budget of 46 labels is spent (47).")
+    assert "phishing" not in found["stopping"]["sentence"] + found["at_a_time"]["sentence"]
+
+
 def test_another_labeling_config_begins_anew_and_a_class_without_labels_is_named(mails: Team) -> None:
     label(mails, 6)
     assert overview_of(mails)["stopping"]["checked"]

@@ -19,8 +19,13 @@ class Batch:
     sentence: str
 
 
-def batch_advice(*, error: float | None, seconds: float | None) -> Batch:
-    """``error`` is the expected share of wrong predictions among all tasks, ``seconds`` how long a label takes."""
+def batch_advice(*, error: float | None, seconds: float | None, own: bool = False) -> Batch:
+    """``error`` is the expected share of wrong predictions among all tasks, ``seconds`` how long a label takes; ``own``
+    is whether a model of the team's own serves, of which the former is not known."""
+    if own:
+        least, most = (_MANY, _MOST) if seconds is not None and seconds >= _LONG else (_USUAL, _MANY)
+        why = "how often your own model is wrong among all tasks is not known"
+        return _batch(least, most, f"Label {least} to {most} at a time: {why}.")
     if error is None:
         why = "the model knows too little to tell"
         return _batch(_LEAST, _FEW, f"Label {_LEAST} to {_FEW} at a time: {why}.")

@@ -97,14 +97,12 @@ class Saved:
         """Whether the interval is narrow enough to be shown."""
         return self.high is not None and (self.high - self.low) / 2 <= _NARROW * self.random
 
-    @property
-    def sentence(self) -> str:
-        """For a person."""
+    def in_words(self, audits: int) -> str:
+        """For a person who has given so many audit labels by now."""
         if not self.is_shown or self.high is None or self.chosen is None:
             if not self.needed:
                 return f"too early to tell: versions are not ahead of {self.random} random labels on audit tasks yet"
-            more = max(self.needed - self.audits, 1)
-            return f"too early to tell: it takes about {counted(more, 'more audit label')}"
+            return _too_early(self.needed, self.audits, audits)
         saved, least, most = (self.random - k for k in (self.chosen, self.high, self.low))
         worth = f"{self.random} random labels are worth as much as {self.chosen} chosen ones"
         beyond = (
@@ -134,18 +132,26 @@ class Gain:
         """Whether the interval is narrow enough to be shown."""
         return (self.high - self.low) / 2 <= _NARROW_GAIN
 
-    @property
-    def sentence(self) -> str:
-        """For a person."""
+    def in_words(self, audits: int) -> str:
+        """For a person who has given so many audit labels by now."""
         if not self.is_shown:
-            more = max(self.needed - self.audits, 1)
-            return f"too early to tell: it takes about {counted(more, 'more audit label')}"
+            return _too_early(self.needed, self.audits, audits)
         value, low, high = (f"{round(100 * one, 1) + 0.0:+.1f}" for one in (self.value, self.low, self.high))
         beyond = f"; what {self.now} random labels are worth is not known" if self.now > self.labels else ""
         return (
             f"{value} points of accuracy ({low} to {high}): {self.labels} chosen labels against as many random ones, "
             f"on {counted(self.audits, 'audit label')}{beyond}"
         )
+
+
+def _too_early(needed: int, before: int, audits: int) -> str:
+    """``audits`` labels are there by now; models were fitted when there were ``before``, and are once these have grown
+    enough."""
+    more = max(needed, ceil(before * GROWN)) - audits
+    wait = (
+        f"it takes about {counted(more, 'more audit label')}" if more > 0 else "it is looked into with the next labels"
+    )
+    return f"too early to tell: {wait}"
 
 
 def alone(predict: Predict, same: Same, latest: Sequence[Label], audits: int, seed: int) -> Alone:

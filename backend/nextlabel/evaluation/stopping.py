@@ -19,7 +19,7 @@ import numpy as np
 
 from nextlabel.evaluation.forecast import AHEAD, Forecast
 from nextlabel.evaluation.intervals import Interval
-from nextlabel.labeling import TaskId, counted
+from nextlabel.labeling import TaskId, counted, quoted
 
 MOST_TASKS = 2_000
 """Of the stop set."""
@@ -118,31 +118,37 @@ def advice(
     wanted: Wanted,
     labels: int,
     audits: int,
-    rare: Mapping[str, int],
+    rare: Mapping[str, Mapping[str, int]],
     accuracy: Mapping[str, Interval],
     forecasts: Mapping[str, Forecast],
     recall: Criterion | None = None,
+    several: bool = False,
+    why_none: str = "",
 ) -> Advice:
-    """From the versions that were checked, oldest first. ``rare`` are the classes with fewer than 5 labels and how many
-    they have; ``accuracy`` is that of the version in service, by target; ``recall`` is S5, where it is asked for."""
+    """From the versions that were checked, oldest first. ``labels`` are all that people gave; ``rare`` are by target
+    the classes with fewer than 5 labels and how many they have; ``accuracy`` is that of the version in service, by
+    target; ``recall`` is S5, where it is asked for. Of ``several`` targets each is named; ``why_none`` is why there can
+    be no advice, "" where there can."""
+    learned = list(history[-1].error) if history else []
     criteria = (
-        stabilising(history),
-        _gain(forecasts, wanted.worth),
-        expected_error(history),
-        _reached(accuracy, wanted.accuracy),
+        stabilising(history, several=several),
+        _gain(forecasts, wanted.worth, learned, several=several),
+        expected_error(history, several=several),
+        _reached(accuracy, wanted.accuracy, learned, several=several),
         *([] if recall is None else [recall]),
     )
     spent = bool(wanted.budget) and labels >= wanted.budget
-    stop, sentence = _verdict(criteria, audits, rare)
+    stop, sentence = (None, why_none) if why_none else _verdict(criteria, audits, named(rare, several=several))
     if spent:
         sentence = f"The budget of {counted(wanted.budget, 'label')} is spent ({labels}). {sentence}"
     elif wanted.budget:
-        sentence = f"{sentence} {counted(wanted.budget - labels, 'label')} of the budget are left."
+        left = wanted.budget - labels
+        sentence = f"{sentence} {counted(left, 'label')} of the budget {'is' if left == 1 else 'are'} left."
     return Advice(stop, sentence, criteria, spent)
 
 
-def _verdict(criteria: tuple[Criterion, ...], audits: int, rare: Mapping[str, int]) -> tuple[bool | None, str]:
-    lacking = [*_few_audits(audits), *_rare(rare)]
+def _verdict(criteria: tuple[Criterion, ...], audits: int, rare: str) -> tuple[bool | None, str]:
+    lacking = [*_few_audits(audits), *([f"fewer than {FEWEST_OF_CLASS} labels of {rare}"] if rare else [])]
     if lacking:
         return None, f"No advice yet: {'; '.join(lacking)}."
     stable, *others = criteria
@@ -166,16 +172,17 @@ def _few_audits(audits: int) -> Iterable[str]:
         yield f"{audits} of {FEWEST_AUDITS} audit tasks are labeled"
 
 
-def _rare(rare: Mapping[str, int]) -> Iterable[str]:
-    if rare:
-        yield f"fewer than {FEWEST_OF_CLASS} labels of {named(rare)}"
-
-
-def named(counts: Mapping[str, int]) -> str:
-    """Some classes with how many labels they have, fewest first."""
-    ordered = sorted(counts, key=lambda name: counts[name])
+def named(rare: Mapping[str, Mapping[str, int]], *, several: bool) -> str:
+    """Some classes with how many labels they have, fewest first; with its target where there are ``several``, for two
+    targets may well have a class of the same name."""
+    ordered = sorted(((n, target, name) for target, counts in rare.items() for name, n in counts.items()), key=_labels)
     more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
-    return ", ".join(f"'{name}' ({counts[name]})" for name in ordered[:_MOST_NAMED]) + more
+    first = (f"{quoted(name)}{f' of {target}' if several else ''} ({n})" for n, target, name in ordered[:_MOST_NAMED])
+    return ", ".join(first) + more
+
+
+def _labels(one: tuple[int, str, str]) -> int:
+    return one[0]
 
 
 def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
@@ -183,42 +190,48 @@ def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n < FEWEST_OF_CLASS}
 
 
-def stabilising(history: Sequence[Checked]) -> Criterion:
-    """S1."""
+def stabilising(history: Sequence[Checked], *, several: bool = False) -> Criterion:
+    """S1, of the target whose predictions change most."""
     found = [min(one.alike.values()) for one in history[-_TIMES:] if one.alike]
     if not history or not history[-1].alike:
         return Criterion("predictions", None, None, "predictions cannot be compared yet")
     last, now = history[-1], found[-1]
+    of = f" of {min(last.alike, key=lambda name: last.alike[name])}" if several else ""
     if len(found) == _TIMES and min(found) >= _ALIKE:
-        sentence = f"predictions are stable (κ {now:.3f} with the version at {last.since} labels)"
+        sentence = f"predictions are stable (κ {now:.3f}{of} with the version at {last.since} labels)"
         return Criterion("predictions", True, now, sentence)
     once = f", {_ALIKE} once so far" if now >= _ALIKE else f", not yet {_ALIKE}"
-    sentence = f"predictions still change (κ {now:.3f} between {last.since} and {last.labels} labels{once})"
+    sentence = f"predictions still change (κ {now:.3f}{of} between {last.since} and {last.labels} labels{once})"
     return Criterion("predictions", False, now, sentence)
 
 
-def expected_error(history: Sequence[Checked]) -> Criterion:
-    """S3."""
+def expected_error(history: Sequence[Checked], *, several: bool = False) -> Criterion:
+    """S3, of the target where it falls most."""
     falls = [_fall(history[: len(history) - n]) for n in range(_TIMES)]
-    now = falls[0]
-    if now is None or falls[-1] is None:
+    now, target = falls[0]
+    if now is None or falls[-1][0] is None:
         return Criterion("expected error", None, now, "the expected error is not known for long enough")
-    holds = all(one is not None and one < _FALL for one in falls)
-    words = "hardly falls" if holds else "still falls"
-    sentence = f"the expected error {words} ({max(now, 0) * 100:.1f} points by 10 % more labels)"
+    holds = all(one is not None and one < _FALL for one, _ in falls)
+    words, of = "hardly falls" if holds else "still falls", f", {target}" if several else ""
+    sentence = f"the expected error {words} ({max(now, 0) * 100:.1f} points by 10 % more labels{of})"
     return Criterion("expected error", holds, now, sentence)
 
 
-def _fall(history: Sequence[Checked]) -> float | None:
-    """By how much the expected error falls with 10 % more labels, of the target where it falls most: by the slope of a
-    straight line through the logarithms since two thirds of the labels, for single figures vary by more."""
+def _fall(history: Sequence[Checked]) -> tuple[float | None, str]:
+    """By how much the expected error falls with 10 % more labels, and of which target, that where it falls most: by the
+    slope of a straight line through the logarithms since two thirds of the labels, for single figures vary by more."""
     if not history:
-        return None
+        return None, ""
     newest = history[-1]
     recent = [one for one in history if one.labels * RATIO >= newest.labels and one.labels <= newest.labels]
-    slopes = [_slope([(one.labels, one.error[name]) for one in recent if name in one.error]) for name in newest.error]
-    falls = zip(newest.error.values(), slopes, strict=True)
-    return max((error * (1 - _STEP**slope) for error, slope in falls if slope is not None), default=None)
+    slopes = {
+        name: _slope([(one.labels, one.error[name]) for one in recent if name in one.error]) for name in newest.error
+    }
+    falls = {name: newest.error[name] * (1 - _STEP**slope) for name, slope in slopes.items() if slope is not None}
+    if not falls:
+        return None, ""
+    most = max(falls, key=lambda name: falls[name])
+    return falls[most], most
 
 
 def _slope(points: Sequence[tuple[int, float]]) -> float | None:
@@ -228,29 +241,37 @@ def _slope(points: Sequence[tuple[int, float]]) -> float | None:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def _gain(forecasts: Mapping[str, Forecast], worth: float) -> Criterion:
-    """S2, of the target that gains most; ``worth`` in points for 100 labels."""
+def _gain(forecasts: Mapping[str, Forecast], worth: float, learned: Sequence[str], *, several: bool) -> Criterion:
+    """S2, of the target that gains most; ``worth`` in points for 100 labels. It does not hold while the gain of one of
+    those that are ``learned`` is not known."""
     if not forecasts:
         return Criterion("forecast gain", None, None, "no gain can be forecast yet")
-    best = max(forecasts.values(), key=lambda one: one.high)
+    target, best = max(forecasts.items(), key=lambda one: one[1].high)
     holds, points = (
         best.high * 100 < worth,
         f"{best.value * 100:+.1f} points ({best.low * 100:+.1f} to {best.high * 100:+.1f})",
     )
     words = f"less than {worth:g}" if holds else f"perhaps more than {worth:g}"
-    return Criterion("forecast gain", holds, best.high, f"the next {AHEAD} labels bring {points}, {words}")
+    if holds and (unknown := [name for name in learned if name not in forecasts]):
+        return Criterion("forecast gain", None, best.high, f"no gain of {unknown[0]} can be forecast yet")
+    bring = f"bring {target}" if several else "bring"
+    return Criterion("forecast gain", holds, best.high, f"the next {AHEAD} labels {bring} {points}, {words}")
 
 
-def _reached(accuracy: Mapping[str, Interval], target: float) -> Criterion:
-    """S4, of the target that is known to be worst."""
+def _reached(accuracy: Mapping[str, Interval], target: float, learned: Sequence[str], *, several: bool) -> Criterion:
+    """S4, of the target that is known to be worst. It does not hold while one of those that are ``learned`` is not
+    measured."""
     if not target:
         return Criterion("accuracy", None, None, "no accuracy is wanted")
     if not accuracy:
         return Criterion("accuracy", None, None, "the accuracy is not measured yet")
-    worst = min(accuracy.values(), key=lambda one: one.low)
+    name, worst = min(accuracy.items(), key=lambda one: one[1].low)
     holds = worst.low >= target
     words = f"has reached {target:.1%}" if holds else f"may be below {target:.1%}"
-    return Criterion("accuracy", holds, worst.low, f"the accuracy {words} ({worst.low:.1%} to {worst.high:.1%})")
+    if holds and (unknown := [one for one in learned if one not in accuracy]):
+        return Criterion("accuracy", None, worst.low, f"the accuracy of {unknown[0]} is not measured yet")
+    of = f" of {name}" if several else ""
+    return Criterion("accuracy", holds, worst.low, f"the accuracy{of} {words} ({worst.low:.1%} to {worst.high:.1%})")
 
 
 def _place(task: TaskId) -> bytes:

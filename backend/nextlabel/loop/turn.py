@@ -300,6 +300,8 @@ class ActiveLearning:
 
     def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:
         """Last, for nobody who labels waits for it. Returns whether the version was checked."""
+        if outcome.version:
+            self._stopping.note_labels(project, workbench, fence=fence)
         if not (outcome.version and outcome.model and outcome.promotion and outcome.promotion.promoted):
             return False
         return self._stopping.note(project, workbench, outcome.version, outcome.model, fence=fence)

@@ -10,9 +10,8 @@ from nextlabel.evaluation import accuracy, recall
 from nextlabel.evaluation.batches import Batch, batch_advice
 from nextlabel.evaluation.savings import Gain, Saved
 from nextlabel.evaluation.stopping import RECALL, Advice, Criterion, Wanted, advice, named
-from nextlabel.labeling import ProjectId
 from nextlabel.options import ProjectOptions
-from nextlabel.ports.state import Checkpoint, Connection, ModelRecord
+from nextlabel.ports.state import Checkpoint, Connection, ModelRecord, Standing
 from nextlabel.storage.checkpoints import StoredCheckpoints
 from nextlabel.storage.label_store import SqlLabelStore
 
@@ -26,51 +25,57 @@ class StoppingAdvice:
     store: SqlLabelStore
     checkpoints: StoredCheckpoints
 
-    def of(self, connection: Connection, serving: ModelRecord | None, audits: int) -> dict[str, Any]:
-        """By the version in service and those before it that were checked, and how many audit tasks are labeled."""
+    def of(self, connection: Connection, serving: ModelRecord | None, labels: int, audits: int) -> dict[str, Any]:
+        """By the version in service and those before it that were checked, and how many tasks are labeled by now, and
+        of these how many audit tasks. Of a team's own model nothing holds that was found of nextlabel's before."""
         project, options = connection.project, connection.options
-        history, standing = self.checkpoints.figures(project), self.checkpoints.standing(project)
-        last, own = history[-1] if history else None, bool(serving and serving.learner)
-        recalled = _recall(options, serving)
-        found = self._advice(project, options, history, serving, audits, _criterion(recalled))
+        own = bool(serving and serving.learner)
+        history = () if own else self.checkpoints.figures(project)
+        standing = Standing() if own else self.checkpoints.standing(project)
+        last, recalled = history[-1] if history else None, _recall(options, serving)
+        found = self._advice(options, history, standing, serving, labels, audits, _criterion(recalled))
         batch = batch_advice(
             error=None if last is None else max(last.checked.error.values(), default=None),
             seconds=self.store.median_seconds(project),
+            own=own,
         )
         rare = {target: dict(counts) for target, counts in standing.rare.items()}
         return {
             "stopping": {
-                "stop": None if own else found.stop,
-                "sentence": _NO_ADVICE if own else found.sentence,
+                "stop": found.stop,
+                "sentence": found.sentence,
                 "budget_spent": found.spent,
                 "criteria": [asdict(one) for one in found.criteria],
                 "checked": [_checked(one) for one in history],
             },
-            "labels_saved": _saved(last.saved if last else {}),
-            "gain_over_random": _saved(last.gains if last else {}),
+            "labels_saved": _saved(last.saved if last else {}, audits),
+            "gain_over_random": _saved(last.gains if last else {}, audits),
             "recall": recalled,
-            "at_a_time": _batch(batch, rare),
+            "at_a_time": _batch(batch, rare, several=_several(last, rare)),
         }
 
+    @staticmethod
     def _advice(
-        self,
-        project: ProjectId,
         options: ProjectOptions,
         history: Sequence[Checkpoint],
+        standing: Standing,
         serving: ModelRecord | None,
+        labels: int,
         audits: int,
         recalled: Criterion | None,
     ) -> Advice:
-        standing, last = self.checkpoints.standing(project), history[-1] if history else None
+        last = history[-1] if history else None
         return advice(
             [one.checked for one in history],
             wanted=Wanted(options.worth_points, options.target_accuracy, options.budget),
-            labels=max(standing.labels, serving.labels if serving else 0),
+            labels=labels,
             audits=audits,
-            rare={name: n for counts in standing.rare.values() for name, n in counts.items()},
+            rare=standing.rare,
             accuracy=accuracy.of_version(serving.metrics) if serving else {},
             forecasts=last.forecasts if last else {},
             recall=recalled,
+            several=_several(last, standing.rare),
+            why_none=_NO_ADVICE if serving and serving.learner else "",
         )
 
 
@@ -79,8 +84,15 @@ def _checked(one: Checkpoint) -> dict[str, Any]:
     return {"version": one.version, **asdict(one.checked), "gain_of_next_100": forecasts}
 
 
-def _saved(found: Mapping[str, Saved] | Mapping[str, Gain]) -> dict[str, Any]:
-    return {name: asdict(one) | {"shown": one.is_shown, "sentence": one.sentence} for name, one in found.items()}
+def _saved(found: Mapping[str, Saved] | Mapping[str, Gain], audits: int) -> dict[str, Any]:
+    return {
+        name: asdict(one) | {"shown": one.is_shown, "sentence": one.in_words(audits)} for name, one in found.items()
+    }
+
+
+def _several(last: Checkpoint | None, rare: Mapping[str, Mapping[str, int]]) -> bool:
+    """Whether there is more than one target, so that each must be named."""
+    return len({*rare, *(last.checked.error if last else ())}) > 1
 
 
 def _recall(options: ProjectOptions, serving: ModelRecord | None) -> dict[str, Any] | None:
@@ -112,7 +124,7 @@ def _criterion(found: Mapping[str, Any] | None) -> Criterion | None:
     return None if found is None else Criterion(RECALL, found["holds"], found["low"], found["sentence"])
 
 
-def _batch(batch: Batch, rare: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    classes = {name: n for counts in rare.values() for name, n in counts.items()}
-    wanted = f" Ask for tasks of {named(classes)} first: they have fewer than 5 labels." if classes else ""
+def _batch(batch: Batch, rare: Mapping[str, Mapping[str, int]], *, several: bool) -> dict[str, Any]:
+    classes = named(rare, several=several)
+    wanted = f" Ask for tasks of {classes} first: they have fewer than 5 labels." if classes else ""
     return asdict(batch) | {"rare": rare, "sentence": batch.sentence + wanted}

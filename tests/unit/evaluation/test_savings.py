@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,15 +69,15 @@ def test_what_is_claimed_holds_and_is_shown_once_there_are_enough_audits() -> No
     assert len(shown) >= 30
     assert np.mean([one.low <= worth <= (one.high or 0) for one, worth in shown]) >= 0.93
     some = shown[0][0]
-    assert some.sentence.startswith(f"{some.random - (some.chosen or 0)} labels saved (")
+    assert some.in_words(some.audits).startswith(f"{some.random - (some.chosen or 0)} labels saved (")
 
 
 def test_before_that_it_is_too_early_and_it_says_how_many_more_audits_it_takes() -> None:
     early = [claimed(35, seed, spread=0.15)[0] for seed in range(10)]
     assert not any(one.is_shown for one in early)
     assert all(one.needed > 35 for one in early)
-    assert all("too early to tell: it takes about" in one.sentence for one in early)
-    assert "too early" in saved(LABELS, [None] * len(LABELS), 27, 0.001, 620).sentence
+    assert all("too early to tell: it takes about" in one.in_words(one.audits) for one in early)
+    assert "too early" in saved(LABELS, [None] * len(LABELS), 27, 0.001, 620).in_words(0)
 
 
 @pytest.mark.parametrize("steep", [0.7, 0.5, 0.4])  # better than random order, as good, worse
@@ -87,16 +88,16 @@ def test_the_gain_over_random_order_is_that_of_as_many_labels_and_holds_the_trut
     shown = [(one, truth) for one, truth in found if one.is_shown]
     assert len(shown) >= 30
     assert abs(np.mean([one.value - truth for one, truth in shown])) < 0.02
-    assert f"{100 * shown[0][0].value:+.1f} points of accuracy" in shown[0][0].sentence
-    assert "180 chosen labels against as many random ones" in shown[0][0].sentence
-    assert f"what {LABELS[-1]} random labels are worth is not known" in shown[0][0].sentence
+    assert f"{100 * shown[0][0].value:+.1f} points of accuracy" in shown[0][0].in_words(400)
+    assert "180 chosen labels against as many random ones" in shown[0][0].in_words(400)
+    assert f"what {LABELS[-1]} random labels are worth is not known" in shown[0][0].in_words(400)
 
 
 def test_no_gain_is_told_too_early_or_where_no_version_had_as_few_labels() -> None:
     early = [gained(35, seed, spread=0.15)[0] for seed in range(10)]
     assert not any(one.is_shown for one in early)
     assert all(one.needed > 35 for one in early)
-    assert all("too early to tell: it takes about" in one.sentence for one in early)
+    assert all("too early to tell: it takes about" in one.in_words(one.audits) for one in early)
     ahead, m = curves(200, 0)
     late = next(n for n, labels in enumerate(LABELS) if labels > m)
     assert gain(LABELS[late:], ahead[late:], m, SPREAD**2, LABELS[-1]) is None
@@ -120,3 +121,12 @@ def test_every_audit_task_is_asked_of_a_model_that_has_not_seen_it() -> None:
     assert sorted(asked) == list(range(100))
     assert (found.labels, len(found.audits), len(found.others)) == (90, 100, 400)
     assert 0 < found.variance < 0.001
+
+
+def test_how_many_more_audits_it_takes_is_counted_from_those_that_are_labeled_by_now() -> None:
+    one = replace(claimed(35, 0, spread=0.15)[0], audits=60, needed=110)
+    assert one.in_words(60).endswith("about 50 more audit labels")
+    assert one.in_words(73).endswith("about 37 more audit labels")
+    assert "more" not in one.in_words(110)
+    soon = replace(one, needed=62)  # models are fitted again once there are a quarter more
+    assert soon.in_words(70).endswith("about 5 more audit labels")

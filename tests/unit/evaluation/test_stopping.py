@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,7 +50,7 @@ def given_advice(
     *,
     forecast: Forecast = MUCH,
     audits: int = 30,
-    rare: Mapping[str, int] | None = None,
+    rare: Mapping[str, Mapping[str, int]] | None = None,
     low: float = 0.8,
     wanted: Wanted = Wanted(),  # noqa: B008
     recall: bool | str | None = "none is wanted",
@@ -79,7 +81,7 @@ def given_advice(
         ({"forecast": LITTLE, "error": STEADY, "alike": [0.99, 0.99, 0.99, 0.99, 0.97]}, False),
         ({"forecast": LITTLE, "error": STEADY, "alike": [0.9, 0.9, 0.9, 0.9, 0.99]}, False),
         ({"forecast": LITTLE, "audits": 29}, None),
-        ({"forecast": LITTLE, "rare": {"phishing": 2}}, None),
+        ({"forecast": LITTLE, "rare": {"label": {"phishing": 2}}}, None),
     ],
 )
 def test_stable_predictions_and_one_other_criterion_make_the_advice(more: dict[str, object], stop: bool | None) -> None:
@@ -88,11 +90,11 @@ def test_stable_predictions_and_one_other_criterion_make_the_advice(more: dict[s
 
 
 def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
-    assert "fewer than 5 labels of 'a' (0), 'b' (4)" in given_advice(rare={"b": 4, "a": 0}).sentence
+    assert "fewer than 5 labels of 'a' (0), 'b' (4)" in given_advice(rare={"label": {"b": 4, "a": 0}}).sentence
     assert "12 of 30 audit tasks" in given_advice(audits=12).sentence
     assert "+1.0 points (+0.0 to +2.0), perhaps more than 0.5" in given_advice(error=STEADY).sentence
     assert "κ 0.970" in given_advice(alike=[0.97] * 5).sentence
-    many = given_advice(rare={str(n): 1 for n in range(1000)}).sentence
+    many = given_advice(rare={"label": {str(n): 1 for n in range(1000)}}).sentence
     assert "and 995 more" in many
 
 
@@ -115,6 +117,51 @@ def test_a_budget_that_is_spent_is_named_whatever_the_advice() -> None:
         assert found.spent
         assert found.sentence.startswith("The budget of 150 labels is spent (150).")
     assert "50 labels of the budget are left" in given_advice(wanted=Wanted(budget=200)).sentence
+
+
+def test_of_several_targets_each_is_named_and_none_that_is_not_known_agrees() -> None:
+    both = [
+        replace(
+            one,
+            **{
+                name: {"topic": value, "mood": value}
+                for name, value in (  # type: ignore[arg-type]
+                    ("alike", one.alike["label"]),
+                    ("error", one.error["label"]),
+                )
+            },
+        )
+        for one in history(STABLE, STEADY)
+    ]
+
+    def found(known: Sequence[str], **more: Any) -> Advice:
+        accuracy = {name: Interval(0.9, 0.85, 0.95, 40, "") for name in known}
+        usual: dict[str, Any] = {
+            "audits": 40,
+            "rare": {},
+            "labels": 150,
+            "several": True,
+            "wanted": Wanted(accuracy=0.8),
+        }
+        return advice(both, accuracy=accuracy, forecasts=dict.fromkeys(known, LITTLE), **usual | more)
+
+    all_known = found(["topic", "mood"])
+    assert [one.holds for one in all_known.criteria] == [True] * 4
+    assert all(any(name in one.sentence for name in ("topic", "mood")) for one in all_known.criteria)
+    gain, reached = (found(["topic"]).criteria[n] for n in (1, 3))
+    assert (gain.holds, reached.holds) == (None, None)
+    assert all("of mood" in one.sentence for one in (gain, reached)), (gain, reached)
+    rare = found(["topic"], rare={"topic": {"other": 1}, "mood": {"other": 0}}).sentence
+    assert "'other' of mood (0), 'other' of topic (1)" in rare
+
+
+def test_where_there_can_be_no_advice_a_budget_that_is_spent_is_named_too() -> None:
+    nothing: dict[str, Any] = {"audits": 0, "rare": {}, "accuracy": {}, "forecasts": {}}
+    found = advice([], wanted=Wanted(budget=150), labels=150, why_none="No advice: it is your own model.", **nothing)
+    assert (found.stop, found.spent) == (None, True)
+    assert found.sentence == "The budget of 150 labels is spent (150). No advice: it is your own model."
+    left = advice([], wanted=Wanted(budget=151), labels=150, **nothing)
+    assert left.sentence.endswith("1 label of the budget is left.")
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=200))
