@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from nextlabel.estimators.folds import Draws, Split, splits_of
+from nextlabel.estimators.folds import Draws, Split, known_enough, splits_of
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
 from nextlabel.estimators.starts import Fitting, LastFit
@@ -156,7 +156,8 @@ def predict_trusting(
     """
     position = {label: i for i, label in enumerate(first.classes)}
     given = np.array([position[label] for label in labels], dtype=np.intp)
-    trusted = first.probabilities[np.arange(len(given)), given] >= first.probabilities.max(axis=1)
+    likeliest = first.probabilities[np.arange(len(given)), given] >= first.probabilities.max(axis=1)
+    trusted = known_enough(likeliest, given)
     seen, y = np.unique(given, return_inverse=True)
     if len(np.unique(y[trusted])) < 2:
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from nextlabel.estimators.folds import Draws, Split, splits_of
+from nextlabel.estimators.folds import Draws, Split, known_enough, splits_of
 from nextlabel.estimators.linear import LinearScores
 from nextlabel.estimators.rows import Rows
 from nextlabel.features.spaces import Space, active
@@ -102,7 +102,10 @@ def choices_trusting(
 ) -> ChoicesPredictions | None:
     """What models predict for n labeled rows that have seen neither the row nor what is in doubt of others: a label
     given, or left out, where ``first``, what `fit_choices` predicted of the rows, has the contrary likelier."""
-    trusted = (first.chances >= 1 / 2) == membership(given, first.labels)
+    truth = membership(given, first.labels)
+    likelier = (first.chances >= 1 / 2) == truth
+    columns = [known_enough(*both) for both in zip(likelier.T, truth.T.astype(np.intp), strict=True)]
+    trusted = np.stack(columns, axis=1) if columns else likelier
     _, predicted = fit_choices(
         features,
         given,

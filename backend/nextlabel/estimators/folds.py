@@ -13,6 +13,7 @@ from nextlabel.labeling import Task
 Draws = NDArray[np.uint64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """The rows that a model is fitted on, and those that it has not seen."""
+_LEARNED = 0.1  # of the labels of a class that models which have not seen them find likely
 _MANY = 50  # labels, of which chance alone puts about as many into each fold
 
 
@@ -37,3 +38,12 @@ def splits_of(draws: Draws, folds: int, classes: NDArray[np.integer] | None = No
             fold[rows[np.argsort(draws[rows], kind="stable")]] = (np.arange(len(rows)) + number) % folds
     held_out = [np.flatnonzero(fold == n) for n in range(folds)]
     return [(np.setdiff1d(np.arange(len(draws)), rows), rows) for rows in held_out if len(rows)]
+
+
+def known_enough(trusted: NDArray[np.bool_], of: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which of n labels, of the classes ``of``, models are fitted on that are to see none in doubt: those that are
+    ``trusted``, and all of a class of which hardly any are. It is not wrong, but not learned yet: without them no model
+    would know the class at all, and all of its labels would be the most doubtful. Of a rare class into which others
+    were flipped more than that are trusted. Where hardly any label of any class is, nothing is known."""
+    not_learned = np.bincount(of, weights=trusted) < _LEARNED * np.bincount(of)
+    return trusted if not_learned[of].all() else np.asarray(trusted | not_learned[of])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from nextlabel.estimators.fitting import fit, trusting
 from nextlabel.evaluation.suspects import doubts_of
 from nextlabel.features.spaces import Curved
-from nextlabel.labeling import Input, Label, Target
+from nextlabel.labeling import Input, Label, Target, TargetKind
 from nextlabel.labeling.ranking import Floats
 from nextlabel.measures.target_predictions import ChoicePredictions, TargetPredictions
 
@@ -71,3 +71,23 @@ def test_where_nothing_but_doubt_is_left_nothing_is_predicted() -> None:
     contrary = np.array([[0.1, 0.9] if label == "left" else [0.9, 0.1] for label in labels])
     first = ChoicePredictions(("left", "right"), contrary)
     assert trusting(target, [], points, labels, first, Curved.of(points), seed=0) is None
+
+
+@pytest.mark.parametrize("kind", ["choice", "choices"])
+def test_a_class_that_is_not_learned_yet_is_not_taken_to_be_wrong(kind: TargetKind) -> None:
+    """Of three classes one has few labels, among which no model can tell it from the others."""
+    draw = np.random.default_rng(0)
+    true = np.array(["left"] * 150 + ["right"] * 150 + ["rare"] * 15)
+    side = np.where(true == "rare", draw.choice([-1, 1], 315), np.where(true == "left", -1, 1))
+    points = (draw.normal(size=(315, 2)) + 3 * side[:, None]).astype(np.float32)
+    labels: list[Label] = [str(one) if kind == "choice" else (str(one),) for one in true]
+    target = Target("side", kind, (Input("text"),), ("left", "right", "rare"))
+    space = Curved.of(points)
+    first = cast("TargetPredictions", fit(target, [], points, labels, space, seed=0).out_of_fold)
+    again = cast("TargetPredictions", trusting(target, [], points, labels, first, space, seed=0))
+    column = target.labels.index("rare")
+    before, after = (
+        (one.probabilities if isinstance(one, ChoicePredictions) else cast("Any", one).chances)[:, column].mean()
+        for one in (first, again)
+    )
+    assert after > before / 2 > 0.02
