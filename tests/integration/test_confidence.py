@@ -143,3 +143,16 @@ def test_a_control_that_is_gone_weighs_nothing_and_the_last_one_that_is_left_is_
         team.parts.turns.take(team.project)
         learned = team.parts.models.load(team.project, team.serving.version).targets  # type: ignore[attr-defined]
         assert (set(learned), team.queue() != ()) == ({"sure"} if left == both[1:] else {"label"}, True)
+
+
+def test_a_run_of_one_label_is_one_however_sure_somebody_is(team: Team) -> None:
+    team.ask_also(SURE)
+    team.choose(confidence="sure")
+    team.import_mails(12)
+    team.run()
+    for n, task in enumerate(list(team.truth)):
+        given = {"label": "spam" if n < 9 else "ham", "sure": 1.0 + n % 5}
+        team.tool.submit(team.at_tool, task, given, "ann")
+    team.run()
+    (ann,) = team.parts.annotators.report(team.project, names=True).people
+    assert ann.longest_run == 9

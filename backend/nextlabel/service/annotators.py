@@ -80,7 +80,7 @@ class Annotators:
         found = {target: agreement(target, one) for target, one in given.items()}
         report = AnnotatorsReport(
             [one for one in found.values() if one is not None],
-            list(_people(latest, given, self._blind(project, values))),
+            list(_people(latest, given, self._blind(project, values), connection.options.confidence)),
             {target: given[target].shared for target, one in found.items() if one is None},
             sum(one.by is None for _, some in annotated for one in some),
         )
@@ -148,7 +148,7 @@ def _without_names(report: AnnotatorsReport, names: Mapping[str, str]) -> Annota
 
 
 def _people(
-    latest: Latest, given: Mapping[str, Given], blind: Mapping[str, Mapping[str, Interval]]
+    latest: Latest, given: Mapping[str, Given], blind: Mapping[str, Mapping[str, Interval]], confidence: str
 ) -> Iterator[Person]:
     own: dict[str, list[Annotation]] = defaultdict(list)
     for some in latest.values():
@@ -162,7 +162,7 @@ def _people(
             for target, some in standing.items()
             if account in some
         }
-        usual, run = median(seconds) if seconds else None, _longest_run(own[account])
+        usual, run = median(seconds) if seconds else None, _longest_run(own[account], confidence)
         yield Person(account, len(own[account]), usual, run, targets)
 
 
@@ -171,6 +171,8 @@ def _times(given: Given, latest: Latest) -> Sequence[str]:
     return [latest[given.tasks[task]][given.accounts[person]].updated_at for task, person in rows]
 
 
-def _longest_run(annotations: Sequence[Annotation]) -> int:
+def _longest_run(annotations: Sequence[Annotation], confidence: str) -> int:
+    """How sure people say they are, by that control, is no label."""
     in_time = sorted(annotations, key=lambda one: one.updated_at)
-    return max((len(list(run)) for _, run in groupby(in_time, key=lambda one: one.labels)), default=0)
+    labels = ({name: it for name, it in one.labels.items() if name != confidence} for one in in_time)
+    return max((len(list(run)) for _, run in groupby(labels)), default=0)
