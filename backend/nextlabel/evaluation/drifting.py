@@ -16,7 +16,8 @@ LABELS_PER_FALSE_ALARM = 20_000.0
 """On the average, of somebody who stays as good as ever: one in 20 gets one within 1,000 labels."""
 _BEGIN = 30  # labels that only show how good somebody is
 _ODDS = 5.0  # a fall makes those of a right label so much lower: from .95 to .79, from .90 to .64
-_QUALITIES = np.linspace(0.5, 0.99, 25)
+_QUALITIES = np.linspace(0.05, 0.99, 48)
+_RARELY_RIGHT = 0.02  # of the density of those who always are: of people who are hardly ever right
 _MOST = 5_000  # labels, the latest
 
 
@@ -56,7 +57,8 @@ def _first_fall(right: NDArray[np.bool_]) -> tuple[int, int] | None:
     if len(right) <= _BEGIN:
         return None
     as_ever, fallen = _likelihoods(right, _QUALITIES), _likelihoods(right, _lowered(_QUALITIES))
-    prior = np.log(_QUALITIES**8 / (_QUALITIES**8).sum())[:, None]  # most people are right most of the time
+    usual = _QUALITIES**8 + _RARELY_RIGHT  # most people are right most of the time
+    prior = np.log(usual / usual.sum())[:, None]
     fell_before = np.logaddexp.accumulate((as_ever - fallen)[:, _BEGIN:-1], axis=1)
     ratios = np.logaddexp.reduce(prior + fallen[:, _BEGIN + 1 :] + fell_before, axis=0)
     ratios -= np.logaddexp.reduce(prior + as_ever[:, _BEGIN + 1 :], axis=0)

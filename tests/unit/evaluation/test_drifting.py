@@ -8,7 +8,7 @@ import pytest
 from nextlabel.evaluation.drifting import LABELS_PER_FALSE_ALARM, latest_fall
 
 
-@pytest.mark.parametrize("quality", [0.98, 0.9, 0.75])
+@pytest.mark.parametrize("quality", [0.98, 0.9, 0.75, 0.5, 0.3])
 def test_who_stays_as_good_gets_a_false_alarm_as_seldom_as_is_promised(quality: float) -> None:
     draw = np.random.default_rng(1)
     alarms = sum(latest_fall(draw.random(1000) < quality) is not None for _ in range(100))
