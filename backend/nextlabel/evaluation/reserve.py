@@ -67,7 +67,9 @@ class Reserve:
         return max(ends, key=_places(_key(self.salt), "reserve"), default=last)
 
     def until(self, last: str, tasks: Iterable[TaskId]) -> tuple[TaskId, ...]:
-        """Those of some tasks that are in the sample which ends with ``last``, in its order."""
+        """Those of some tasks that are in the sample which ends with ``last``, in its order; none where that is ""."""
+        if not last:
+            return ()
         place = _places(_key(self.salt), "reserve")
         end = place(last)
         return tuple(task for at, task in sorted((place(task), task) for task in set(tasks)) if at <= end)
