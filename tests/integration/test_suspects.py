@@ -80,6 +80,18 @@ def test_a_suspect_that_somebody_reviewed_does_not_come_back_and_the_others_stay
         assert (len(left) >= 2, left & {corrected, confirmed}, found["reviewed"]) == (True, set(), 2)
 
 
+@pytest.mark.parametrize(("every", "doubted"), [(10, False), (3, True)])
+def test_where_hardly_a_label_agrees_with_the_model_the_model_is_doubted(
+    every: int, doubted: bool, team: Team, settings: Settings
+) -> None:
+    for n, task in enumerate(team.import_mails(120)):
+        label = team.truth[task]
+        team.tool.submit(team.at_tool, task, label if n % every else _OTHER[label], "ann")
+    team.parts.turns.take(team.project)
+    shown = command(team, settings).output
+    assert ("likely wrong, by version" in shown, "the model is often wrong itself" in shown) == (True, doubted), shown
+
+
 def test_what_most_people_say_is_suspected_although_the_latest_says_otherwise(team: Team, settings: Settings) -> None:
     """The model learns what most say: that is the label in question, not the latest one."""
     tasks = team.import_mails(150)

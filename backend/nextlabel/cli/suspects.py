@@ -19,6 +19,7 @@ from nextlabel.labeling import counted, label_in_words
 from nextlabel.service.suspects import SuspectsReport
 
 _SHOWN = 50
+_MANY = 0.2  # of the labels; people are seldom so often wrong
 
 
 @click.command()
@@ -61,6 +62,8 @@ def _lines(report: SuspectsReport) -> Iterator[str]:
     for target, n in report.labels.items():
         found = sum(one.target == target for one in report.suspects)
         yield f"{target}: {found:,} of {counted(n, 'label')} likely wrong, by version {report.version}"
+        if found > _MANY * n:
+            yield f"{target}: so many mean that the model is often wrong itself; review the first ones, and label more"
     for target, n in report.too_few.items():
         yield f"{target}: {counted(n, 'label')}; labels are suspected from {FEWEST} on"
     if report.under_review:
