@@ -185,9 +185,11 @@ def _labels(one: tuple[int, str, str]) -> int:
     return one[0]
 
 
-def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
-    """Of the labels of each class, those of too few."""
-    return {name: n for name, n in counts.items() if n < FEWEST_OF_CLASS}
+def rare_classes(counts: Mapping[str, int], separator: str = "") -> dict[str, int]:
+    """Those with fewer than 5 labels. With a ``separator`` classes are ways to options within others: one that holds
+    others and that nobody has chosen is their heading, and no class."""
+    headings = {name.rpartition(separator)[0] for name in counts} if separator else set()
+    return {name: n for name, n in counts.items() if n < FEWEST_OF_CLASS and (n or name not in headings)}
 
 
 def stabilising(history: Sequence[Checked], *, several: bool = False) -> Criterion:

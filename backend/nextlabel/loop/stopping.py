@@ -161,6 +161,8 @@ def _read(one: Compared, stored: object) -> Label | None:
 
 
 def _standing(workbench: Workbench) -> Standing:
-    rare = {target.name: rare_classes(counts_of(target, workbench.labels)) for target in workbench.targets}
+    rare = {
+        target.name: rare_classes(counts_of(target, workbench.labels), target.separator) for target in workbench.targets
+    }
     few = {name: dict(sorted(some.items(), key=lambda one: one[1])[:_MOST_RARE]) for name, some in rare.items() if some}
     return Standing(len(workbench.labels), few)

@@ -200,3 +200,8 @@ def test_the_stop_set_is_a_sample_that_new_tasks_hardly_change() -> None:
 
 def test_classes_with_fewer_than_five_labels_are_rare() -> None:
     assert rare_classes({"ham": 5, "spam": 4, "phishing": 0}) == {"spam": 4, "phishing": 0}
+
+
+def test_what_holds_other_classes_and_is_never_chosen_itself_is_a_heading() -> None:
+    counts = {"Animals": 0, "Animals/Cats": 7, "Animals/Dogs": 2, "Plants": 3, "Plants/Trees": 9, "Stones": 0}
+    assert rare_classes(counts, "/") == {"Animals/Dogs": 2, "Plants": 3, "Stones": 0}
