@@ -7,7 +7,7 @@ class gets surer by audit tasks without a label, from how sure of itself a model
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,22 +58,27 @@ class Audits:
     drawn: float | None
     pool: int
 
-    def notes(self, measured: Mapping[str, Interval], *, in_folds: bool = True, several: bool = False) -> Iterator[str]:
+    def notes(
+        self, measured: Mapping[str, Interval], *, in_folds: bool = True, targets: Collection[str] = ()
+    ) -> Iterator[str]:
         """What a person should know of the accuracy of the version in service, by target what was ``measured``, first
-        why it was not. A version that is not fitted in folds (``in_folds``) has none. ``several`` is whether there are
-        more targets, perhaps none of them measured yet."""
+        why it was not. A version that is not fitted in folds (``in_folds``) has none. ``targets`` are those that were
+        learned, where there are several."""
         if not self.tasks:
             yield "its audit tasks are gone from the project" if measured else self._why_none
             return
         if not measured:
             yield self._why_not_measured(in_folds=in_folds)
+        elif unmeasured := [target for target in targets if target not in measured]:
+            yield f"{', '.join(unmeasured)}: not measured yet, fewer than {FEWEST} audit labels"
         if not self.share:
             yield "audits are stopped (audit_share=0): audit tasks come last, after all others"
         elif self.drawn is not None and self.share != self.drawn:
             drawn = f"{self.drawn:.3g} was drawn when the tasks were first read, and stays"
             yield f"audit_share={self.share:.3g} changes nothing: {drawn}"
         if self.skipped:
-            yield f"{counted(self.skipped, 'audit task')} skipped, {self._with_skipped(measured, several=several)}"
+            of_what = self._with_skipped(measured, several=len(targets) > 1)
+            yield f"{counted(self.skipped, 'audit task')} skipped, {of_what}"
         if self.labeled_before:
             yield f"of the tasks that were open when {self.labeled_before} others were labeled already"
         if self.labeled == self.tasks:

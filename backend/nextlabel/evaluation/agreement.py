@@ -32,10 +32,15 @@ def named(metrics: Mapping[str, float]) -> dict[str, float]:
     return figures
 
 
+def targets_of(figures: Mapping[str, float]) -> list[str]:
+    """The targets that a version has learned, where it learns several, by its figures as `named` has them."""
+    return list(dict.fromkeys(name.rpartition(".")[0] for name in figures if "." in name))
+
+
 def of_several(figures: Mapping[str, float]) -> bool:
     """Whether a version learns several targets, of which some may not be measured yet, by its figures as `named` has
     them: each must then be named, also where it is the only one."""
-    return any("." in name for name in figures)
+    return bool(targets_of(figures))
 
 
 def in_words(metrics: Mapping[str, float]) -> Iterator[str]:

@@ -283,8 +283,8 @@ class Overview:
             counts.tasks,
         )
         progress = AuditProgress(audits.tasks, audits.labeled, audits.skipped)
-        several = agreement.of_several(agreement.named(serving.metrics if serving else {}))
-        notes = list(audits.notes(measured, in_folds=not (serving and serving.learner), several=several))
+        targets = agreement.targets_of(agreement.named(serving.metrics if serving else {}))
+        notes = list(audits.notes(measured, in_folds=not (serving and serving.learner), targets=targets))
         return {
             "accuracy": {name: asdict(one) for name, one in measured.items()},
             **beside.values_of(serving.metrics if serving else {}),

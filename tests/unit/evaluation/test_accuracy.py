@@ -74,8 +74,13 @@ def test_skipped_audit_tasks_are_a_range_from_all_wrong_to_all_right() -> None:
     found = {"q": Interval(0.9, 0.77, 0.96, 40, "")}
     (note,) = audits(skipped=10).notes(found)
     assert note == "10 audit tasks skipped, with which it would be 72.0% to 92.0%: all of them wrong, or all right"
-    (note,) = audits(skipped=10).notes(found, several=True)  # of which only one is measured yet
+    _, note = audits(skipped=10).notes(found, targets=("q", "other"))
     assert "it would be q: 72.0% to 92.0%: " in note
+
+
+def test_a_control_without_a_figure_is_named_where_others_have_one() -> None:
+    (note,) = audits().notes({"q": Interval(0.9, 0.77, 0.96, 40, "")}, targets=("q", "other"))
+    assert note == "other: not measured yet, fewer than 10 audit labels"
 
 
 def test_a_reserve_that_is_spent_and_a_small_project_are_told() -> None:
