@@ -28,7 +28,7 @@ FEWEST_AUDITS, FEWEST_OF_CLASS = 30, 5
 RATIO = 1.5
 """How many times the labels of the version that another is compared to, about."""
 _CLOSEST = 1.25  # times its labels at least: versions closer than that always predict the same
-_FIRST, _APART = 20, 1.05
+_FIRST, _APART, _FAR = 20, 1.05, 1.1  # times the labels of the check before: at least; so far that one counts as two
 _ALIKE, _FALL, _TIMES = 0.98, 0.01, 2
 _STEP = 1.1  # times the labels, over which S3 counts what the expected error falls by
 _MOST_NAMED = 5
@@ -193,13 +193,16 @@ def rare_classes(counts: Mapping[str, int], separator: str = "") -> dict[str, in
 
 
 def stabilising(history: Sequence[Checked], *, several: bool = False) -> Criterion:
-    """S1, of the target whose predictions change most."""
-    found = [min(one.alike.values()) for one in history[-_TIMES:] if one.alike]
+    """S1, of the target whose predictions change most. A check that is far from the one before counts as two: else
+    rounds of many labels would have to go on for longer than others."""
+    is_far = len(history) > 1 and history[-1].labels >= _FAR * history[-2].labels
+    times = 1 if is_far else _TIMES
+    found = [min(one.alike.values()) for one in history[-times:] if one.alike]
     if not history or not history[-1].alike:
         return Criterion("predictions", None, None, "predictions cannot be compared yet")
     last, now = history[-1], found[-1]
     of = f" of {min(last.alike, key=lambda name: last.alike[name])}" if several else ""
-    if len(found) == _TIMES and min(found) >= _ALIKE:
+    if len(found) == times and min(found) >= _ALIKE:
         sentence = f"predictions are stable (κ {now:.3f}{of} with the version at {last.since} labels)"
         return Criterion("predictions", True, now, sentence)
     once = f", {_ALIKE} once so far" if now >= _ALIKE else f", not yet {_ALIKE}"

@@ -25,6 +25,7 @@ from nextlabel.evaluation.stopping import (
     is_due,
     is_of_use,
     rare_classes,
+    stabilising,
     stop_set,
 )
 from nextlabel.labeling import TaskId
@@ -32,9 +33,9 @@ from nextlabel.labeling import TaskId
 LITTLE, MUCH = Forecast(0.001, 0.0, 0.003), Forecast(0.01, 0.0, 0.02)
 
 
-def history(alike: Sequence[float], error: Sequence[float]) -> list[Checked]:
-    """Versions of 100 labels and more, each of a tenth more labels than the one before."""
-    labels = [round(100 * 1.1**n) for n in range(len(alike))]
+def history(alike: Sequence[float], error: Sequence[float], times: float = 1.07) -> list[Checked]:
+    """Versions of 100 labels and more, each of so many times the labels of the one before."""
+    labels = [round(100 * times**n) for n in range(len(alike))]
     return [
         Checked(n, round(n / RATIO), {"label": same}, {"label": 1 - same}, {"label": wrong})
         for n, same, wrong in zip(labels, alike, error, strict=True)
@@ -87,6 +88,13 @@ def given_advice(
 def test_stable_predictions_and_one_other_criterion_make_the_advice(more: dict[str, object], stop: bool | None) -> None:
     found = given_advice(**more)  # type: ignore[arg-type]
     assert found.stop is stop, found.sentence
+
+
+@pytest.mark.parametrize(("times", "stable"), [(1.07, False), (1.2, True)])
+def test_a_check_that_is_far_from_the_one_before_counts_as_two(times: float, stable: bool) -> None:
+    """Rounds of many labels would else have to go on for longer."""
+    assert stabilising(history([0.9, 0.95, 0.97, 0.99], STEADY[1:], times)).holds is stable
+    assert stabilising(history([0.9, 0.95, 0.985, 0.97], STEADY[1:], times)).holds is False
 
 
 def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
