@@ -27,7 +27,7 @@ from nextlabel.labeling.ranking import RankedTask, Ranking
 from nextlabel.ports.tool import QueueReceipt, ToolAccess
 from nextlabel.testing import ToolHarness
 from nextlabel.testing.contract import CoreContract, PredictionsContract, UnreadableContract
-from nextlabel.testing.waiting import wait_for
+from nextlabel.testing.waiting import has_ended, wait_for
 from nextlabel_connectors.fiftyone import CONNECTOR
 from nextlabel_connectors.fiftyone.connector import FiftyOneConnector
 from nextlabel_connectors.fiftyone.process import FiftyOne
@@ -334,7 +334,7 @@ def test_the_helper_ends_with_whoever_asked_even_by_kill_9(server: FiftyOneServe
         found = subprocess.run(["pgrep", "-P", str(asker.pid)], capture_output=True, text=True, check=True)
         asker.kill()
     helper = int(found.stdout)
-    wait_for(lambda: not Path(f"/proc/{helper}").exists() or "Z" in Path(f"/proc/{helper}/stat").read_text())
+    wait_for(lambda: has_ended(helper))
 
 
 def test_what_is_no_python_with_fiftyone_is_rejected_with_the_remedy(server: FiftyOneServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,3 +26,11 @@ def wait_for(what: Callable[[], T | None], why: str = "", every: float = 0.1) ->
             return answer
         assert time.monotonic() < deadline, f"still {answer!r} after {CEILING_SECONDS:.0f} s {why}"
         time.sleep(every)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process any more, or it has ended and only its parent has not looked yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    except OSError:  # it may end while it is read
+        return True
