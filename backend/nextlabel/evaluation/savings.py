@@ -32,8 +32,8 @@ _FOLDS, _HALVES, _TIMES = 10, 2, 8
 _LEAST_SPREAD = 0.006  # of accuracies by the labels that models were fitted on, as one standard deviation
 _NARROW = 0.30
 _NARROW_GAIN = 0.075  # of accuracy, to each side
-# That of a normal error. With 0.8 of it, which seven runs of four sets had borne out, 90 % of 623 intervals held the
-# truth in 107 runs of seven sets of `benchmarks.stopping`; with it 95 % of 293 do.
+# That of a normal error. With 0.8 of it, which seven runs of four sets had borne out, 88 % of 723 intervals held the
+# truth in 137 runs of seven sets of `benchmarks.stopping`; with it 94 % of 338 do.
 _REACH = float(ndtri(0.5 + LEVEL / 2))
 
 Rows = NDArray[np.intp]
