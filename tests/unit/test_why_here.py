@@ -82,9 +82,9 @@ def test_a_bar_is_as_high_as_its_tasks_are_many_and_the_description_says_where_m
 
 def test_names_written_from_right_to_left_leave_the_figures_beside_them_where_they_are() -> None:
     arabic, hebrew = "\u0625\u064a\u062c\u0627\u0628\u064a", "\u05e8\u05e2 (\u05de\u05d0\u05d3)"
-    said = of_task(facts(), TaskFacts(0.48, "kind", ((arabic, 0.52), (hebrew, 0.4))))
-    assert said == f"unsure between '\u2068{arabic}\u2069' (52%) and '\u2068{hebrew}\u2069' (40%)"
-    assert printable(said) == said, "a terminal gets them too"
+    sentence = of_task(facts(), TaskFacts(0.48, "kind", ((arabic, 0.52), (hebrew, 0.4))))
+    assert sentence == f"unsure between '\u2068{arabic}\u2069' (52%) and '\u2068{hebrew}\u2069' (40%)"
+    assert printable(sentence) == sentence, "a terminal gets them too"
     long = of_task(facts(), TaskFacts(0.48, "tags", ((hebrew * 20, 0.52),)))
     assert (long.count("\u2068"), long.count("\u2069")) == (1, 1)
     cells = [label_in_words(one) for one in (arabic, [hebrew, "plain"], [arabic * 20, hebrew], [[1, 2, hebrew]])]

@@ -194,8 +194,9 @@ def rare_classes(counts: Mapping[str, int], separator: str = "") -> dict[str, in
 
 def stabilising(history: Sequence[Checked], *, several: bool = False) -> Criterion:
     """S1, of the target whose predictions change most. A check that is far from the one before counts as two: else
-    rounds of many labels would have to go on for longer than others."""
-    is_far = len(history) > 1 and history[-1].labels >= _FAR * history[-2].labels
+    rounds of many labels would have to go on for longer than others. The first that compares anything never does."""
+    compared_before = len(history) > 1 and bool(history[-2].alike)
+    is_far = compared_before and history[-1].labels >= _FAR * history[-2].labels
     times = 1 if is_far else _TIMES
     found = [min(one.alike.values()) for one in history[-times:] if one.alike]
     if not history or not history[-1].alike:

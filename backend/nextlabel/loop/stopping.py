@@ -28,16 +28,15 @@ class Stopping:
 
     checkpoints: Checkpoints
 
-    def note_labels(self, project: ProjectId, workbench: Workbench, *, fence: int) -> None:
-        """What is labeled by now, whatever became of the version that was learned of it."""
-        self._stop_set(project, workbench, fence)
-        self.checkpoints.note_standing(project, _standing(workbench))
-
     def note(
-        self, project: ProjectId, workbench: Workbench, version: ModelVersion, model: Model, *, fence: int
+        self, project: ProjectId, workbench: Workbench, version: ModelVersion, model: Model | None, *, fence: int
     ) -> bool:
-        """Returns whether the version was checked."""
+        """What is labeled by now, whatever became of the version that was learned of it; ``model`` is None where that
+        does not serve. Returns whether the version was checked."""
         tasks = self._stop_set(project, workbench, fence)
+        self.checkpoints.note_standing(project, _standing(workbench))
+        if model is None:
+            return False
         history, labels = self.checkpoints.figures(project), len(workbench.labels)
         if not is_due(labels, history[-1].checked.labels if history else None):
             return False

@@ -300,11 +300,11 @@ class ActiveLearning:
 
     def _check_whether_to_stop(self, project: ProjectId, workbench: Workbench, outcome: _Outcome, fence: int) -> bool:
         """Last, for nobody who labels waits for it. Returns whether the version was checked."""
-        if outcome.version:
-            self._stopping.note_labels(project, workbench, fence=fence)
-        if not (outcome.version and outcome.model and outcome.promotion and outcome.promotion.promoted):
+        if not outcome.version:
             return False
-        return self._stopping.note(project, workbench, outcome.version, outcome.model, fence=fence)
+        serves = outcome.promotion is not None and outcome.promotion.promoted
+        model = outcome.model if serves else None
+        return self._stopping.note(project, workbench, outcome.version, model, fence=fence)
 
     def _leave_out_what_is_in_doubt(
         self, connection: Connection, workbench: Workbench, outcome: _Outcome, fence: int

@@ -76,7 +76,7 @@ class Suspects:
     def report(self, project: ProjectId) -> SuspectsReport:
         """As of the newest version whose out-of-fold predictions are kept. Raises `SettingsError` where there is none
         or the project wants none found, and `ArtifactError` where they are damaged."""
-        self._check_wanted(self.connections.get(project))
+        _check_wanted(self.connections.get(project))
         known = self.models.out_of_fold(project)
         if known is None:
             raise SettingsError(
@@ -155,7 +155,7 @@ class Suspects:
         """Have a tab of the tool hold the tasks of those labels that wait for a review. Raises what the connector
         raises, and `SettingsError` where the tool has no tabs or the project wants no suspected labels."""
         connection = self.connections.get(project)
-        self._check_wanted(connection)
+        _check_wanted(connection)
         connector = self.open_connector(connection)
         if not isinstance(connector, KeepsTabs):
             raise SettingsError(
@@ -178,13 +178,6 @@ class Suspects:
         if removed:
             yield Finding("done", f"The tab '{_TITLE}' removed.")
 
-    def _check_wanted(self, connection: Connection) -> None:
-        if connection.options.suspects == "off":
-            raise SettingsError(
-                f"Project {connection.project} finds no suspected labels (suspects=off): `nextlabel connect --project "
-                f"{connection.project} --option suspects=list` has them found."
-            )
-
     def _found(self, project: ProjectId, record: ModelRecord, by_target: Mapping[str, OutOfFold]) -> SuspectsReport:
         """Found anew, and kept."""
         audits = self.reserves.tasks(project)
@@ -202,6 +195,15 @@ class Suspects:
             self.suspects.waiting(project),
             self.suspects.counted(project).reviewed,
             sum(one.reason == SUSPECTED for one in self.reviews.begun(project).values()),
+        )
+
+
+def _check_wanted(connection: Connection) -> None:
+    """Raises `SettingsError` where the project wants no suspected labels."""
+    if connection.options.suspects == "off":
+        raise SettingsError(
+            f"Project {connection.project} finds no suspected labels (suspects=off): `nextlabel connect --project "
+            f"{connection.project} --option suspects=list` has them found."
         )
 
 

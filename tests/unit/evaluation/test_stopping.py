@@ -95,6 +95,8 @@ def test_a_check_that_is_far_from_the_one_before_counts_as_two(times: float, sta
     """Rounds of many labels would else have to go on for longer."""
     assert stabilising(history([0.9, 0.95, 0.97, 0.99], STEADY[1:], times)).holds is stable
     assert stabilising(history([0.9, 0.95, 0.985, 0.97], STEADY[1:], times)).holds is False
+    first, second = history([0.9, 0.99], STEADY[:2], times)
+    assert stabilising([Checked(first.labels), second]).holds is False, "nothing was compared before"
 
 
 def test_what_is_lacking_or_speaks_against_it_is_named() -> None:
